@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python package for pip, on training machines; on ROS machines CMake installs it."""
+
+from setuptools import find_packages, setup
+
+setup(
+    # The message texts travel inside the package: recordings are read and written without ROS.
+    packages=[
+        *find_packages(include=["thermal_pose", "thermal_pose.*"]),
+        "thermal_pose.bags.definitions",
+    ],
+    package_dir={"thermal_pose.bags.definitions": "msg"},
+    package_data={
+        "thermal_pose.bags.definitions": ["*.msg"],
+        "thermal_pose": ["assets/*"],
+        "thermal_pose.report": ["static/*"],
+    },
+    include_package_data=True,
+)

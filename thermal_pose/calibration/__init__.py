@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Targets, intrinsics, extrinsics, and the pairing of two streams."""

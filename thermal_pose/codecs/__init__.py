@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Heatmaps to keypoints and back: argmax, quarter offset, DARK."""

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that the world, as opposed to the caller, can do wrong.
+
+A caller's mistake (wrong shape, wrong range) is a `ValueError` that names the expected
+and the actual value. What lies outside the program is one of the errors below; a command
+prints its message as one line and leaves with the class's exit code.
+"""
+
+
+class ThermalPoseError(Exception):
+    """Base of all errors that a command reports as one line."""
+
+    exit_code = 1
+
+
+class MissingExtraError(ThermalPoseError):
+    """An optional dependency is not installed."""
+
+    exit_code = 3
+
+    def __init__(self, purpose: str, module: str, extra: str) -> None:
+        super().__init__(
+            f"{purpose} needs the Python module '{module}', which is not installed: "
+            f"run `pip install 'thermal-pose[{extra}]'` (in a checkout: `make {extra}`)"
+        )
+
+
+class BagError(ThermalPoseError):
+    """A recording cannot be used."""
+
+    exit_code = 4
+
+
+class BagNotFoundError(BagError):
+    """There is no recording at the path."""
+
+
+class BagCorruptError(BagError):
+    """The recording is empty, truncated or not a rosbag2 recording at all."""
+
+
+class BagSchemaError(BagError):
+    """The recording is sound but lacks a topic, or holds it with another type or encoding."""
+
+
+class ImageFormatError(ThermalPoseError):
+    """An image's encoding, size, step or content is not what the receiver handles."""
+
+    exit_code = 5
+
+
+class ModelArtifactError(ThermalPoseError):
+    """A model file is missing, altered (sha256) or of the wrong shape."""
+
+    exit_code = 6
+
+
+class CameraError(ThermalPoseError):
+    """A camera cannot deliver."""
+
+    exit_code = 7
+
+
+class CameraDisconnectedError(CameraError):
+    """The camera was there and is gone, or did not answer in time."""
+
+
+class CameraIdentityError(CameraError):
+    """Another device than the expected one answers."""
+
+
+class CalibrationError(ThermalPoseError):
+    """The views do not determine a calibration, or a calibration file is unusable."""
+
+    exit_code = 8
+
+
+class StorageError(ThermalPoseError):
+    """A disk is full, a folder read-only, a results file unusable."""
+
+    exit_code = 9
+
+
+class ConfigError(ThermalPoseError):
+    """A configuration file or parameter is unknown, of the wrong type or out of range."""
+
+    exit_code = 10
+
+
+class TrainingError(ThermalPoseError):
+    """Training cannot start or go on (no data, NaN loss, foreign teacher)."""
+
+    exit_code = 11
+
+
+class SimulationError(ThermalPoseError):
+    """Parameters of the simulated clinic that no room, body or camera can have."""
+
+    exit_code = 12
+
+
+class GraphError(ThermalPoseError):
+    """The ROS graph did not come up, or a node was lost."""
+
+    exit_code = 13

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Radiometry, crops and affines, thermal-RGB registration, drawing."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames to boxes, keypoints, phases and report, without ROS: the one implementation."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated clinic: motion, bodies, sensors, scenes; seeded, with exact truth."""
