@@ -16,6 +16,7 @@ from thermal_pose.skeleton import N_JOINTS
 
 FloatArray = npt.NDArray[np.float32]
 UInt16Array = npt.NDArray[np.uint16]
+UInt8Array = npt.NDArray[np.uint8]
 
 NS_PER_S = 1_000_000_000
 
@@ -80,6 +81,28 @@ class ThermalFrame:
             raise ValueError(
                 "centikelvin: expected (H, W) uint16, got "
                 f"{self.centikelvin.shape} {self.centikelvin.dtype}"
+            )
+
+
+@dataclass(frozen=True)
+class RgbFrame:
+    """One colour image.
+
+    Attributes
+    ----------
+    stamp_ns : acquisition time of the image's header, ns.
+    frame_id : header frame.
+    bgr : (H, W, 3) uint8, OpenCV's channel order.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    bgr: UInt8Array
+
+    def __post_init__(self) -> None:
+        if self.bgr.ndim != 3 or self.bgr.shape[2] != 3 or self.bgr.dtype != np.uint8:
+            raise ValueError(
+                f"bgr: expected (H, W, 3) uint8, got {self.bgr.shape} {self.bgr.dtype}"
             )
 
 
