@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a caller can choose about the analysis of a trial: the one place for its defaults."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TugParams:
+    """Parameters of the Timed Up and Go analysis.
+
+    Attributes
+    ----------
+    subject_id : pseudonym of the person tested; '' where none is given.
+    trial_id : name of the trial; '' where none is given.
+    age_years : 0 when not known (the age norm is then omitted, with the reason).
+    height_m : standing height; 0 when not known (speeds and lengths are then omitted).
+    walkway_m : from the chair to the turn mark; 3 m in the standard test.
+    min_joint_score : joints scored below this are treated as missing.
+    max_gap_s : a longer gap between stamps within the timed part refuses the trial.
+    max_lost_share : a larger share of frames without the subject refuses it.
+    max_total_s : a longer total is no Timed Up and Go.
+    seated_after_s : this long seated after the test ends a live trial by itself.
+    pre_roll_s : how much of the time before the first movement is kept.
+    segmenter : file name of the segmentation network in `assets/`.
+    """
+
+    subject_id: str = ""
+    trial_id: str = ""
+    age_years: float = 0.0
+    height_m: float = 0.0
+    walkway_m: float = 3.0
+    min_joint_score: float = 0.05
+    max_gap_s: float = 1.0
+    max_lost_share: float = 0.4
+    max_total_s: float = 120.0
+    seated_after_s: float = 1.5
+    pre_roll_s: float = 8.0
+    segmenter: str = "tug_segmenter.npz"
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("age_years", 0.0, 120.0),
+            ("height_m", 0.0, 2.5),
+            ("walkway_m", 1.0, 10.0),
+            ("min_joint_score", 0.0, 1.0),
+            ("max_gap_s", 0.2, 10.0),
+            ("max_lost_share", 0.0, 1.0),
+            ("max_total_s", 10.0, 600.0),
+            ("seated_after_s", 0.5, 10.0),
+            ("pre_roll_s", 2.0, 60.0),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name}: expected {low} to {high}, got {value}")

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frozen outcome of one analysed trial, and its deterministic JSON.
+
+The same keypoints give the same bytes: nothing here depends on the clock, the host or the
+file's place. What does (time of the run, source path) goes into `RunInfo`, which the JSON
+holds under its own key `run`, and only when it is given.
+"""
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.types import Phase, PhaseInterval, TugTiming
+
+#: Version of the JSON's shape; `docs/report.schema.json` describes it.
+SCHEMA_VERSION = 1
+
+#: Boundaries of a valid trial: the start of each timed phase and the end of the last.
+N_BOUNDARIES = 7
+
+#: Column of each phase in `TrialSignals.phase_posteriors`.
+POSTERIOR_PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
+
+_DECIMALS = 6
+
+Array = npt.NDArray[np.float64]
+
+
+class MeasureStatus(StrEnum):
+    """Whether a measure's agreement with the truth was shown (`docs/validation.md`)."""
+
+    VALIDATED = "validated"
+    EXPERIMENTAL = "experimental"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of the report, or the reason why it is omitted.
+
+    Attributes
+    ----------
+    name : stable key, snake case with its unit suffix, such as `turn_duration_s`.
+    label : for people, such as 'Turn, duration'.
+    unit : for people, such as 's' or '/min'; '' for ratios and words.
+    value : a number, a word (turn direction), or None when omitted.
+    uncertainty : standard deviation in the same unit; None when omitted or not a number.
+    omitted : the reason in one sentence; '' when there is a value.
+    """
+
+    name: str
+    label: str
+    unit: str
+    value: float | str | None
+    uncertainty: float | None = None
+    status: MeasureStatus = MeasureStatus.EXPERIMENTAL
+    omitted: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != bool(self.omitted):
+            raise ValueError(
+                f"{self.name}: expected either a value or a reason for its omission, "
+                f"got value {self.value!r} and reason {self.omitted!r}"
+            )
+        if isinstance(self.value, float) and not np.isfinite(self.value):
+            raise ValueError(f"{self.name}: expected a finite value, got {self.value}")
+
+
+@dataclass(frozen=True)
+class TrialSignals:
+    """What the phases were read from, one row per frame, for plots.
+
+    Attributes
+    ----------
+    stamps_s : (N,) seconds since the trial's first frame.
+    hip_height : (N,) height of the hips above the ankles, as a share of the person's own
+        standing hip height; NaN where not seen. So are all below.
+    trunk_lean_deg : (N,) of the hip-shoulder line against the image's vertical, in the image.
+    body_size_px : (N,) apparent trunk length, px: larger is nearer.
+    distance : (N,) relative distance from the camera, 1 at the chair.
+    facing : (N,) shoulder width, signed by left-right order, as a share of the largest: +1
+        faces the camera, -1 turns the back to it, 0 is seen from the side.
+    confidence : (N,) mean joint score; 0 where the subject was not found.
+    phase_posteriors : (N, 7) P(phase | the whole trial); columns are `POSTERIOR_PHASES`.
+    """
+
+    stamps_s: Array
+    hip_height: Array
+    trunk_lean_deg: Array
+    body_size_px: Array
+    distance: Array
+    facing: Array
+    confidence: Array
+    phase_posteriors: Array
+
+    def __post_init__(self) -> None:
+        n = len(self.stamps_s)
+        for name in ("hip_height", "trunk_lean_deg", "body_size_px", "distance", "facing"):
+            if getattr(self, name).shape != (n,):
+                raise ValueError(f"{name}: expected ({n},), got {getattr(self, name).shape}")
+        expected = (n, len(POSTERIOR_PHASES))
+        if self.phase_posteriors.shape != expected:
+            raise ValueError(
+                f"phase_posteriors: expected {expected}, got {self.phase_posteriors.shape}"
+            )
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How complete the data of a trial were.
+
+    Attributes
+    ----------
+    n_frames : frames with distinct stamps.
+    n_with_subject : of those, with the subject's keypoints.
+    n_duplicated, n_out_of_order : frames whose stamp had been seen, or came late.
+    median_interval_s, max_gap_s : between consecutive stamps; 0 with fewer than two frames.
+    n_gaps : intervals longer than 2.5 median intervals (lost frames).
+    max_unseen_s : longest time without the subject's keypoints.
+    mean_confidence : mean joint score where the subject was seen; 0 if never.
+    """
+
+    n_frames: int = 0
+    n_with_subject: int = 0
+    n_duplicated: int = 0
+    n_out_of_order: int = 0
+    median_interval_s: float = 0.0
+    max_gap_s: float = 0.0
+    n_gaps: int = 0
+    max_unseen_s: float = 0.0
+    mean_confidence: float = 0.0
+
+    @property
+    def share_with_subject(self) -> float:
+        """Share of frames with the subject's keypoints, 0..1."""
+        return self.n_with_subject / self.n_frames if self.n_frames else 0.0
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What produced a result; nothing that changes between identical runs.
+
+    Attributes
+    ----------
+    model_id : of the keypoints, as in `msg/Keypoints.msg`.
+    versions : `thermal_pose` and `segmenter` (name and first 12 hex digits of its sha256).
+    parameters : the analysis parameters by name.
+    image_wh : (width, height) of the thermal image, px.
+    calibration : hash of the camera's calibration; '' when none was used.
+    """
+
+    model_id: str
+    versions: dict[str, str]
+    parameters: dict[str, Any]
+    image_wh: tuple[int, int] = (0, 0)
+    calibration: str = ""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What differs between identical runs; kept apart under the JSON's key `run`."""
+
+    created: str = ""
+    source: str = ""
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One analysed trial.
+
+    Attributes
+    ----------
+    timing : phases and validity; seconds count from `timing.origin_ns`.
+    boundary_sds_s : (7,) standard deviations of the boundaries of a valid trial, in order;
+        () when refused.
+    total_sd_s : of the total; None when refused.
+    go_s : when the start was signalled, in the seconds of `timing`; None if it was not.
+    track_id : the person followed; 0 for none.
+    truth : exact timing, for recordings of the simulated clinic only.
+    """
+
+    timing: TugTiming
+    signals: TrialSignals
+    coverage: Coverage
+    provenance: Provenance
+    boundary_sds_s: tuple[float, ...] = ()
+    total_sd_s: float | None = None
+    measures: tuple[Measure, ...] = ()
+    subject_id: str = ""
+    trial_id: str = ""
+    age_years: float | None = None
+    height_m: float | None = None
+    go_s: float | None = None
+    track_id: int = 0
+    truth: TugTiming | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        expected = N_BOUNDARIES if self.timing.valid else 0
+        if len(self.boundary_sds_s) != expected:
+            raise ValueError(
+                f"boundary_sds_s: expected {expected} values for a timing with reason "
+                f"'{self.timing.reason}', got {len(self.boundary_sds_s)}"
+            )
+
+    @property
+    def total_s(self) -> float | None:
+        """First movement to seat contact, s; None when refused."""
+        return self.timing.total_s
+
+    @property
+    def total_from_go_s(self) -> float | None:
+        """The signalled 'go' to seat contact, s; None when refused or not signalled."""
+        if self.go_s is None or not self.timing.valid:
+            return None
+        return self.timing.phases[-1].end_s - self.go_s
+
+    def measure(self, name: str) -> Measure:
+        """Return the measure called `name`; KeyError if this result has none such."""
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)
+
+    def to_json_dict(self, run: RunInfo | None = None) -> dict[str, Any]:
+        """Return the result as plain JSON types, keys in a fixed order.
+
+        Parameters
+        ----------
+        run : what differs between identical runs; left out when None, and the result is
+            then the same for the same keypoints, byte for byte.
+        """
+        document: dict[str, Any] = {
+            "schema": SCHEMA_VERSION,
+            "test": "timed_up_and_go",
+            "subject_id": self.subject_id,
+            "trial_id": self.trial_id,
+            "age_years": _plain(self.age_years),
+            "height_m": _plain(self.height_m),
+            "valid": self.timing.valid,
+            "reason": str(self.timing.reason),
+            "sentence": self.timing.sentence,
+            "total_s": _plain(self.total_s),
+            "total_sd_s": _plain(self.total_sd_s),
+            "total_from_go_s": _plain(self.total_from_go_s),
+            "go_s": _plain(self.go_s),
+            "origin_ns": self.timing.origin_ns,
+            "track_id": self.track_id,
+            "phases": _phases(self.timing, self.boundary_sds_s),
+            "measures": [_measure(measure) for measure in self.measures],
+            "coverage": _coverage(self.coverage),
+            "signals": _signals(self.signals),
+            "truth": None if self.truth is None else _truth(self.truth),
+            "model": self.provenance.model_id,
+            "versions": dict(sorted(self.provenance.versions.items())),
+            "parameters": _plain(dict(sorted(self.provenance.parameters.items()))),
+            "image_wh": list(self.provenance.image_wh),
+            "calibration": self.provenance.calibration,
+        }
+        if run is not None:
+            document["run"] = {
+                "created": run.created,
+                "source": run.source,
+                "duration_s": _plain(run.duration_s),
+            }
+        return document
+
+    def to_json(self, run: RunInfo | None = None) -> str:
+        """Return `to_json_dict` as text: two-space indent, ends in a line feed."""
+        return json.dumps(self.to_json_dict(run), indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Plain JSON types; floats to a fixed number of decimals, not-finite ones to None."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool | str | int | None):
+        return value
+    number = float(value)
+    # `+ 0.0` turns -0.0 into 0.0: the sign of a zero depends on the order of a sum.
+    return round(number, _DECIMALS) + 0.0 if np.isfinite(number) else None
+
+
+def _phases(timing: TugTiming, sds_s: tuple[float, ...]) -> list[dict[str, Any]]:
+    rows = []
+    for index, interval in enumerate(timing.phases):
+        row = _interval(interval)
+        row["start_sd_s"] = _plain(sds_s[index]) if sds_s else None
+        row["end_sd_s"] = _plain(sds_s[index + 1]) if sds_s else None
+        rows.append(row)
+    return rows
+
+
+def _interval(interval: PhaseInterval) -> dict[str, Any]:
+    return {
+        "phase": interval.phase.name,
+        "start_s": _plain(interval.start_s),
+        "end_s": _plain(interval.end_s),
+        "duration_s": _plain(interval.duration_s),
+    }
+
+
+def _truth(timing: TugTiming) -> dict[str, Any]:
+    return {
+        "valid": timing.valid,
+        "reason": str(timing.reason),
+        "total_s": _plain(timing.total_s),
+        "phases": [_interval(interval) for interval in timing.phases],
+    }
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    return {
+        "name": measure.name,
+        "label": measure.label,
+        "value": _plain(measure.value),
+        "unit": measure.unit,
+        "uncertainty": _plain(measure.uncertainty),
+        "status": str(measure.status),
+        "omitted": measure.omitted,
+    }
+
+
+def _coverage(coverage: Coverage) -> dict[str, Any]:
+    document = {name: _plain(value) for name, value in vars(coverage).items()}
+    document["share_with_subject"] = _plain(coverage.share_with_subject)
+    return document
+
+
+def _signals(signals: TrialSignals) -> dict[str, Any]:
+    document = {name: _plain(value) for name, value in vars(signals).items()}
+    document["posterior_phases"] = [phase.name for phase in POSTERIOR_PHASES]
+    return document
