@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model card beside every exported pose network: how to feed it, read it and trust it.
+
+The card is the contract between training, which writes it, and the runtime, which obeys it:
+input `thermal` float32 (N, 1, 256, 192), outputs `heatmaps` (N, 17, 64, 48), `joint_scores`
+(N, 17) and `person_score` (N,).
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.codecs.heatmap import Alignment, DecodeKind, HeatmapGeometry
+from thermal_pose.errors import ModelArtifactError
+
+FloatArray = npt.NDArray[np.float32]
+NormalizationKind = Literal["crop_minmax", "frame_median"]
+Precision = Literal["fp32", "int8"]
+
+NORMALIZATION_KINDS: Final = ("crop_minmax", "frame_median")
+NEVER_ON_PATIENTS: Final = "Never tried on real patients."
+_K_PER_COUNT: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """How a crop of centikelvin becomes the network's input.
+
+    Attributes
+    ----------
+    kind : 'crop_minmax' maps the crop's own minimum and maximum to 0 and 1 (the paper's);
+        'frame_median' subtracts the median of the *whole frame* and divides by `scale_k`,
+        clipped to `[clip_min, clip_max]`, so that temperatures keep their meaning and a hot
+        lamp in the crop darkens nobody.
+    scale_k : kelvin per unit, for 'frame_median'.
+    """
+
+    kind: NormalizationKind = "crop_minmax"
+    scale_k: float = 5.0
+    clip_min: float = -2.0
+    clip_max: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in NORMALIZATION_KINDS:
+            raise ValueError(f"kind: expected one of {NORMALIZATION_KINDS}, got {self.kind!r}")
+        if not self.scale_k > 0 or not self.clip_min < self.clip_max:
+            raise ValueError(
+                "normalization: expected scale_k > 0 and clip_min < clip_max, got "
+                f"{self.scale_k}, {self.clip_min}, {self.clip_max}"
+            )
+
+    def apply(self, crop: npt.ArrayLike, frame: npt.NDArray[np.uint16]) -> FloatArray:
+        """Normalise one crop.
+
+        Parameters
+        ----------
+        crop : (256, 192) centikelvin, already resampled.
+        frame : (H, W) centikelvin, the whole frame that the crop was cut from.
+
+        Returns
+        -------
+        (256, 192) float32. A crop without contrast becomes all zero under 'crop_minmax'.
+        """
+        values = np.asarray(crop, dtype=np.float32)
+        if self.kind == "crop_minmax":
+            low, high = float(values.min()), float(values.max())
+            return np.asarray((values - low) / max(high - low, 1.0), dtype=np.float32)
+        kelvin = (values - np.float32(np.median(frame))) * np.float32(_K_PER_COUNT / self.scale_k)
+        return np.asarray(np.clip(kelvin, self.clip_min, self.clip_max), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """Which part of the frame the network sees, given a person's box.
+
+    Attributes
+    ----------
+    padding : the crop's size over the box's.
+    aspect : width over height of the crop.
+    input_wh : (width, height) of the network's input, px.
+
+    Notes
+    -----
+    Sampling is bilinear; outside the frame the border pixel is repeated.
+    """
+
+    padding: float = 1.25
+    aspect: float = 0.75
+    input_wh: tuple[int, int] = (192, 256)
+
+    def __post_init__(self) -> None:
+        if not self.padding >= 1 or not self.aspect > 0:
+            raise ValueError(
+                f"crop: expected padding >= 1 and aspect > 0, got {self.padding}, {self.aspect}"
+            )
+
+    def region(self, boxes_xyxy: npt.ArrayLike) -> FloatArray:
+        """Return the crops' (..., 4) centre x, centre y, width, height in frame px.
+
+        The box is grown about its centre to `aspect` and then by `padding`. Crop pixel u
+        (0 at the centre of the left column) lies at `cx + ((u + 0.5) / input_w - 0.5) * width`
+        of the frame, likewise downwards.
+        """
+        boxes = np.asarray(boxes_xyxy, dtype=np.float32)
+        if boxes.shape[-1] != 4:
+            raise ValueError(f"boxes_xyxy: expected (..., 4), got {boxes.shape}")
+        centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+        size = boxes[..., 2:] - boxes[..., :2]
+        height = np.maximum(size[..., 1], size[..., 0] / self.aspect) * self.padding
+        return np.concatenate(
+            [centre, (height * self.aspect)[..., None], height[..., None]], axis=-1
+        ).astype(np.float32)
+
+    def to_frame(self, crop_xy: npt.ArrayLike, region: npt.ArrayLike) -> FloatArray:
+        """Map crop pixels (N, K, 2) to frame pixels, `region` (N, 4) from `region()`."""
+        where = np.asarray(region, dtype=np.float32)[:, None, :]
+        unit = (np.asarray(crop_xy, dtype=np.float32) + 0.5) / np.asarray(self.input_wh, np.float32)
+        return np.asarray(where[..., :2] + (unit - 0.5) * where[..., 2:], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class DecodeRule:
+    """How heatmaps become coordinates: decoder, its blur, and how the maps lie on the crop."""
+
+    kind: DecodeKind = "dark"
+    blur: int = 11
+    alignment: Alignment = "half_pixel"
+
+    def geometry(self, input_wh: tuple[int, int] = (192, 256)) -> HeatmapGeometry:
+        """Return the map between heatmap and crop pixels (stride 4)."""
+        return HeatmapGeometry(input_wh, (input_wh[0] // 4, input_wh[1] // 4), self.alignment)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything one must know of an exported pose network.
+
+    Attributes
+    ----------
+    name, file, sha256, precision : identity; `file` lies beside the card.
+    normalization, crop, decode : how to feed and read it.
+    data : what it was trained on (cohorts, seeds, counts, whether simulated).
+    command, device : how it was made.
+    figures : measured results, each on named held-out seeds.
+    limits : what it cannot do; always says that it was never tried on real patients.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    precision: Precision
+    normalization: Normalization = field(default_factory=Normalization)
+    crop: CropRule = field(default_factory=CropRule)
+    decode: DecodeRule = field(default_factory=DecodeRule)
+    data: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    device: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+    limits: tuple[str, ...] = (NEVER_ON_PATIENTS,)
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64:
+            raise ValueError(f"sha256: expected 64 hex digits, got {self.sha256!r}")
+        if self.precision not in ("fp32", "int8"):
+            raise ValueError(f"precision: expected fp32 or int8, got {self.precision!r}")
+        if not any(NEVER_ON_PATIENTS.rstrip(".").lower() in limit.lower() for limit in self.limits):
+            raise ValueError(f"limits: expected a line saying {NEVER_ON_PATIENTS!r}")
+
+    @property
+    def model_id(self) -> str:
+        """Name and the first 12 hex digits of the sha256, as messages carry it."""
+        return f"{self.name}-{self.sha256[:12]}"
+
+    def save(self, path: Path) -> None:
+        """Write the card as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's sha256 as 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_card(path: Path) -> ModelCard:
+    """Read a card and check the model file beside it.
+
+    Raises
+    ------
+    ModelArtifactError
+        Card or model missing, unknown or missing fields, or the sha256 does not match.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        crop = dict(fields.pop("crop"))
+        card = ModelCard(
+            **{
+                **fields,
+                "normalization": Normalization(**fields["normalization"]),
+                "crop": CropRule(**{**crop, "input_wh": tuple(crop["input_wh"])}),
+                "decode": DecodeRule(**fields["decode"]),
+                "limits": tuple(fields["limits"]),
+            }
+        )
+    except OSError as error:
+        raise ModelArtifactError(f"{path}: cannot read the model card: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelArtifactError(f"{path}: not a model card: {error}") from error
+    model = path.parent / card.file
+    if not model.is_file():
+        raise ModelArtifactError(f"{model}: the model named by {path.name} is missing")
+    actual = sha256_of(model)
+    if actual != card.sha256:
+        raise ModelArtifactError(
+            f"{model}: altered: sha256 is {actual[:12]}..., its card says {card.sha256[:12]}..."
+        )
+    return card
