@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recording as a camera: its stamps, its pace (or a multiple of it), and no frame lost."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from thermal_pose.bags import schema
+from thermal_pose.bags.messages import CameraInfo
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
+from thermal_pose.cameras.flow import FlowWindow, ReplayClock
+from thermal_pose.errors import BagSchemaError
+from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
+
+_POLL_S = 0.02
+
+
+def _always() -> bool:
+    return True
+
+
+class BagCamera:
+    """Replays the thermal or the colour images of one recording.
+
+    Parameters
+    ----------
+    path : the recording.
+    colour : replay the colour images instead of the thermal ones.
+    rate : multiple of real time; 0: as fast as the consumers take them.
+    loop : start again after the last frame; stamps repeat, as with `ros2 bag play --loop`.
+    start_s : skip the frames of the first seconds.
+    window_frames : frames sent whose results were not acknowledged; the next is held until one
+        of them is. 0: never wait for results.
+    consumers_ready : nothing is sent before this returns True (subscribers are there).
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        colour: bool = False,
+        rate: float = 1.0,
+        loop: bool = False,
+        start_s: float = 0.0,
+        window_frames: int = 0,
+        consumers_ready: Callable[[], bool] = _always,
+    ) -> None:
+        if start_s < 0:
+            raise ValueError(f"start_s: expected >= 0, got {start_s}")
+        self._path = Path(path)
+        self._colour = colour
+        self._loop = loop
+        self._start_s = start_s
+        self._ready = consumers_ready
+        self._clock = ReplayClock(rate)
+        self._window = FlowWindow(window_frames)
+        self._reader: BagReader | None = None
+        self._frames: Iterator[ThermalFrame | RgbFrame] = iter(())
+        self._next: ThermalFrame | RgbFrame | None = None
+        self._started = False
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """True once the last frame was given and its results were seen."""
+        return self._ended and self._window.wait_until_empty(0.0)
+
+    @property
+    def waiting_for_ns(self) -> int | None:
+        """Stamp of the oldest frame whose results were not seen; None: nothing is awaited."""
+        return self._window.oldest_ns
+
+    def open(self) -> CameraIdentity:
+        """Open the recording and look at its first frame.
+
+        Raises
+        ------
+        BagError
+            It is missing, damaged, or without the images (see `bags.reader`).
+        """
+        self.close()
+        self._reader = BagReader(self._path)
+        self._rewind()
+        first = self._next
+        if first is None:
+            raise BagSchemaError(f"{self._path} has no image after the first {self._start_s:g} s")
+        height, width = _pixels(first).shape[:2]
+        return CameraIdentity(
+            backend="bag",
+            model=self._path.name,
+            serial="",
+            image_wh=(width, height),
+            rate_hz=self._mean_rate_hz(),
+            info=self._camera_info(),
+        )
+
+    def _iterate(self) -> Iterator[ThermalFrame | RgbFrame]:
+        assert self._reader is not None
+        return self._reader.rgb_frames() if self._colour else self._reader.thermal_frames()
+
+    def _rewind(self) -> None:
+        self._frames = self._iterate()
+        self._next = next(self._frames, None)
+        if self._next is None or self._start_s == 0:
+            return
+        first_ns = self._next.stamp_ns + round(self._start_s * NS_PER_S)
+        while self._next is not None and self._next.stamp_ns < first_ns:
+            self._next = next(self._frames, None)
+
+    def _mean_rate_hz(self) -> float:
+        """Frames a second by the recorded number and duration; 8 Hz for a single frame."""
+        assert self._reader is not None
+        topics = [schema.RGB_COMPRESSED, schema.RGB_IMAGE] if self._colour else []
+        names = [name for name in [*topics, schema.THERMAL_IMAGE] if name in self._reader.topics]
+        count = self._reader.topics[names[0]].count
+        duration_s = self._reader.duration_s
+        return (count - 1) / duration_s if count > 1 and duration_s > 0 else 8.0
+
+    def _camera_info(self) -> CameraInfo | None:
+        assert self._reader is not None
+        topic = schema.RGB_INFO if self._colour else schema.THERMAL_INFO
+        return self._reader.camera_info(topic) if topic in self._reader.topics else None
+
+    def read(self, timeout_s: float) -> CapturedFrame | None:
+        """The next frame when consumers, window and pace allow it within `timeout_s`."""
+        deadline_s = time.monotonic() + timeout_s
+        frame = self._next
+        if frame is None:
+            time.sleep(min(timeout_s, _POLL_S))
+            return None
+        if not self._wait_for_consumers(deadline_s):
+            return None
+        if not self._window.wait_for_room(max(0.0, deadline_s - time.monotonic())):
+            return None
+        delay_s = self._clock.delay_s(frame.stamp_ns)
+        left_s = max(0.0, deadline_s - time.monotonic())
+        time.sleep(min(delay_s, left_s))
+        if delay_s > left_s:
+            return None
+        return self._send(frame)
+
+    def _wait_for_consumers(self, deadline_s: float) -> bool:
+        while not self._started and not self._ready():
+            if time.monotonic() >= deadline_s:
+                return False
+            time.sleep(_POLL_S)
+        self._started = True
+        return True
+
+    def _send(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:
+        self._window.sent(frame.stamp_ns)
+        self._next = next(self._frames, None)
+        if self._next is None:
+            if self._loop:
+                self._rewind()
+            else:
+                self._ended = True
+        return CapturedFrame(
+            image=_pixels(frame),
+            arrived_ns=time.monotonic_ns(),
+            stamp_ns=frame.stamp_ns,
+            frame_id=frame.frame_id,
+        )
+
+    def acknowledge(self, stamp_ns: int) -> None:
+        """Tell that the results for the frame of this stamp were seen."""
+        self._window.acknowledge(stamp_ns)
+
+    def close(self) -> None:
+        """Close the recording."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._next = None
+
+
+def _pixels(frame: ThermalFrame | RgbFrame) -> npt.NDArray[Any]:
+    return frame.centikelvin if isinstance(frame, ThermalFrame) else frame.bgr
