@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bring a machine to where `make demo` or `make test` can run. Standard library only.
+
+Each step leaves a stamp named after the hash of its inputs, so a second run does nothing, an
+interrupted run goes on where it stopped, and nothing is fetched once all stamps are there.
+
+examples:
+  python3 scripts/bootstrap.py run
+  python3 scripts/bootstrap.py test --torch-index URL_OF_A_CPU_INDEX
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMPS = VENV / ".stamps"
+BUILD = ROOT / "build" / "messages"
+WHEEL_BUILDER = "/opt/python/cp311-cp311"  # path baked into 15 of the wheels' cmake files
+MESSAGE_INPUTS = (
+    "msg/*.msg",
+    "CMakeLists.txt",
+    "package.xml",
+    "scripts/node.py.in",
+    "scripts/thermal-pose",
+)
+DEBIAN_BROWSER = ("chromium", "chromium-driver", "poppler-utils")
+
+
+class SetupError(Exception):
+    """One line that says what is missing and what to do."""
+
+
+def say(text: str) -> None:
+    """Print one line of progress."""
+    print(f"[setup] {text}", flush=True)
+
+
+def run(command: Iterable[str | Path], log: str, env: dict[str, str] | None = None) -> None:
+    """Run a command with its output in build/LOG.log; show the tail where it fails."""
+    path = ROOT / "build" / f"{log}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as sink:
+        done = subprocess.run(
+            [str(word) for word in command],
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=env,
+            check=False,
+        )
+    if done.returncode != 0:
+        tail = path.read_text(errors="replace").splitlines()[-15:]
+        raise SetupError("\n".join([*tail, f"step '{log}' failed; the whole log is {path}"]))
+
+
+def digest(patterns: Iterable[str]) -> str:
+    """Hash the files that match the patterns, below the root."""
+    files = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+    total = hashlib.sha256()
+    for path in files:
+        total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def step(name: str, key: str, action: Callable[[], None]) -> None:
+    """Do `action` unless its stamp with this key is there."""
+    stamp = STAMPS / f"{name}-{key}"
+    if stamp.exists():
+        return
+    say(name)
+    action()
+    for old in STAMPS.glob(f"{name}-*"):
+        old.unlink()
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    stamp.touch()
+
+
+def install_debian(packages: Iterable[str], why: str) -> None:
+    """Install Debian packages as root, or name them in one line."""
+    names = list(packages)
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise SetupError(f"{why}: please install the system packages {' '.join(names)}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "-q"], "apt", env)
+    run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *names], "apt", env)
+
+
+def system_packages() -> None:
+    """Find a C++ compiler, the Python headers and venv, or install them."""
+    missing = [] if shutil.which("g++") else ["g++"]
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        missing.append(f"{version}-dev")
+    if subprocess.run(
+        [sys.executable, "-c", "import ensurepip"], check=False, capture_output=True
+    ).returncode:
+        missing.append(f"{version}-venv")
+    if missing:
+        install_debian(missing, "building the messages needs a compiler and Python headers")
+
+
+def browser_packages() -> None:
+    """Find Chromium, its driver and pdftoppm, with which the report is tested."""
+    programs = ("chromium", "chromedriver", "pdftoppm")
+    if not all(shutil.which(program) for program in programs):
+        install_debian(DEBIAN_BROWSER, "the report is tested in a browser")
+
+
+def create_venv() -> None:
+    """Create .venv, without touching one that exists."""
+    if not (VENV / "bin" / "pip").exists():
+        run([sys.executable, "-m", "venv", VENV], "venv")
+
+
+def pip_install(requirements: str, extra: Iterable[str] = ()) -> None:
+    """Install a requirements file into .venv."""
+    run(
+        [
+            VENV / "bin" / "pip",
+            "install",
+            "--disable-pip-version-check",
+            *extra,
+            "-r",
+            ROOT / "requirements" / requirements,
+        ],
+        f"pip-{Path(requirements).stem}",
+    )
+
+
+def venv_value(expression: str) -> str:
+    """Evaluate an expression in .venv's Python."""
+    code = f"import sysconfig, numpy; print({expression})"
+    return subprocess.run(
+        [VENV / "bin" / "python", "-c", code],
+        check=True,
+        env=build_env(),
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def build_env() -> dict[str, str]:
+    """Return an environment in which .venv is an ament prefix."""
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "PYTHONPATH", "PYTHONHOME")
+    }
+    env.update(
+        VIRTUAL_ENV=str(VENV),
+        AMENT_PREFIX_PATH=str(VENV),
+        CMAKE_PREFIX_PATH=str(VENV),
+        LD_LIBRARY_PATH=str(VENV / "lib"),
+        PATH=f"{VENV / 'bin'}:{os.environ['PATH']}",
+    )
+    return env
+
+
+def patch_cmake_exports() -> None:
+    """Point the wheels' exported targets at this machine's headers, not their builder's."""
+    replacements = {
+        f"{WHEEL_BUILDER}/include/python3.11": venv_value("sysconfig.get_path('include')"),
+        f"{WHEEL_BUILDER}/lib/python3.11/site-packages/numpy/_core/include": venv_value(
+            "numpy.get_include()"
+        ),
+    }
+    for path in (VENV / "share").glob("*/cmake/*.cmake"):
+        text = path.read_text()
+        if WHEEL_BUILDER in text:
+            for old, new in replacements.items():
+                text = text.replace(old, new)
+            path.write_text(text)
+
+
+def build_messages() -> None:
+    """Generate and install messages and node executables; the Python runs from the checkout."""
+    patch_cmake_exports()
+    shutil.rmtree(BUILD, ignore_errors=True)
+    cmake = VENV / "bin" / "cmake"
+    env = build_env()
+    run(
+        [
+            cmake,
+            "-S",
+            ROOT,
+            "-B",
+            BUILD,
+            f"-DCMAKE_INSTALL_PREFIX={VENV}",
+            f"-DPython3_EXECUTABLE={VENV / 'bin' / 'python'}",
+            "-DCMAKE_BUILD_TYPE=Release",
+            "-DBUILD_TESTING=OFF",
+            "-DTHERMAL_POSE_INSTALL_PYTHON=OFF",
+        ],
+        "messages",
+        env,
+    )
+    run(
+        [cmake, "--build", BUILD, "--target", "install", "--parallel", str(os.cpu_count() or 1)],
+        "messages",
+        env,
+    )
+    link_checkout()
+
+
+def link_checkout() -> None:
+    """Let .venv import the checkout first, and give its executables .venv's Python."""
+    site = Path(venv_value("sysconfig.get_path('purelib')"))
+    (site / "thermal_pose_checkout.pth").write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    )
+    shebang = f"#!{VENV / 'bin' / 'python'}\n"
+    for program in [VENV / "bin" / "thermal-pose", *(VENV / "lib" / "thermal_pose").iterdir()]:
+        lines = program.read_text().splitlines(keepends=True)
+        program.write_text("".join([shebang, *lines[1:]]))
+
+
+def set_up(level: str, torch_index: str) -> None:
+    """Do all steps of a level ('run' or 'test')."""
+    system_packages()
+    create_venv()
+    step(
+        "run packages",
+        digest(["requirements/ros.txt", "requirements/run.txt"]),
+        lambda: pip_install("run.txt"),
+    )
+    step("messages", digest(MESSAGE_INPUTS), build_messages)
+    if level == "test":
+        index = ["--extra-index-url", torch_index] if torch_index else []
+        step("torch", digest(["requirements/torch.txt"]), lambda: pip_install("torch.txt", index))
+        step("test packages", digest(["requirements/test.txt"]), lambda: pip_install("test.txt"))
+        browser_packages()
+
+
+def main() -> int:
+    """Set up; on failure print one line and return 1."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("level", choices=["run", "test"], help="how much to install")
+    parser.add_argument("--torch-index", default="", help="index to take torch from")
+    args = parser.parse_args()
+    try:
+        set_up(args.level, args.torch_index)
+    except SetupError as error:
+        print(f"[setup] error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The QoS of every topic, stated once.
+
+Images are volatile and keep the newest one only: a slow reader skips frames, it never queues
+them (depthai-ros#769). The bag source loses nothing all the same, since it keeps one frame in
+flight. Our own results are transient-local, so that a reader that matches a moment later than
+another still gets them from the first frame on.
+"""
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+RESULT_DEPTH = 64
+
+
+def image_publisher_qos() -> QoSProfile:
+    """Offer of all image topics."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=4,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def image_subscription_qos(reliability: str, depth: int = 1) -> QoSProfile:
+    """Request of a node that takes images; `reliability` is 'reliable' or 'best_effort'."""
+    policies = {
+        "reliable": ReliabilityPolicy.RELIABLE,
+        "best_effort": ReliabilityPolicy.BEST_EFFORT,
+    }
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=policies[reliability],
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def result_qos(depth: int = RESULT_DEPTH) -> QoSProfile:
+    """Offer and request of persons, keypoints, phases and truth."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    )
+
+
+def report_qos() -> QoSProfile:
+    """The latched report: the last one waits for whoever asks."""
+    return result_qos(depth=1)
