@@ -103,7 +103,8 @@ class NodeParameters:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ConfigError(
-                f"{cls.node_name}.{unknown[0]}: no such parameter; known: {', '.join(sorted(known))}"
+                f"{cls.node_name}.{unknown[0]}: no such parameter; "
+                f"known: {', '.join(sorted(known))}"
             )
         return cls(**values)
 

@@ -2,14 +2,16 @@
 """Between ROS messages and the records of `types.py`; bad messages raise ImageFormatError."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from thermal_pose import msg
+from thermal_pose import msg  # type: ignore[attr-defined]
 from thermal_pose.errors import ImageFormatError
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import (
@@ -92,7 +94,7 @@ def thermal_to_msg(frame: ThermalFrame) -> Image:
     )
 
 
-def image_to_msg(pixels: np.ndarray, encoding: str, header: Header) -> Image:
+def image_to_msg(pixels: npt.NDArray[Any], encoding: str, header: Header) -> Image:
     """Return an (H, W) or (H, W, C) uint8 picture as an image message."""
     return _BRIDGE.cv2_to_imgmsg(np.ascontiguousarray(pixels), encoding, header=header)
 

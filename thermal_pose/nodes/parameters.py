@@ -16,7 +16,6 @@ from rclpy.exceptions import (
     InvalidParameterValueException,
 )
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.params import NodeParameters, ParameterSpec
@@ -68,7 +67,7 @@ def declare_parameters(node: Node, kind: type[NodeParameters]) -> NodeParameters
         if override is not None:
             spec.check(node.get_name(), override.value)
         try:
-            declared = node.declare_parameter(spec.name, spec.default, _descriptor(spec))
+            declared: Any = node.declare_parameter(spec.name, spec.default, _descriptor(spec))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ConfigError(f"{node.get_name()}.{spec.name}: {error}") from error
         values[spec.name] = declared.value
@@ -86,7 +85,7 @@ def watch_parameters(
     `apply` rejects with a ConfigError.
     """
 
-    def on_set(changes: Sequence[Parameter]) -> SetParametersResult:
+    def on_set(changes: Sequence[Any]) -> SetParametersResult:
         known = {spec.name: spec for spec in current().specs()}
         ours = {change.name: change.value for change in changes if change.name in known}
         try:

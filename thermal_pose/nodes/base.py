@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every node of this package is: parameters, life cycle, diagnostics, a callback boundary.
+
+A subclass names its parameter dataclass and fills in `build` (create the core object and the
+publishers), `connect` (create subscriptions, services and timers) and `release`. Subscriptions
+exist only while the node is active: whoever counts subscribers counts nodes that listen.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.callback_groups import CallbackGroup
+from rclpy.event_handler import (
+    PublisherEventCallbacks,
+    QoSOfferedIncompatibleQoSInfo,
+    QoSRequestedIncompatibleQoSInfo,
+    SubscriptionEventCallbacks,
+)
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSPolicyKind, QoSProfile
+from rclpy.timer import Timer
+
+from thermal_pose.errors import GraphError, ThermalPoseError
+from thermal_pose.nodes.diagnostics import DiagnosticsPublisher
+from thermal_pose.nodes.parameters import declare_parameters, watch_parameters
+from thermal_pose.params import NodeParameters
+from thermal_pose.pipeline.statistics import StreamStatistics
+
+Message = TypeVar("Message")
+
+_LOG_THROTTLE_S = 5.0
+
+
+class PipelineNode(LifecycleNode):
+    """Base of all nodes; see the module's text for what a subclass fills in."""
+
+    PARAMETERS: ClassVar[type[NodeParameters]]
+
+    def __init__(self, **options: Any) -> None:
+        """Declare the parameters; raises ConfigError for a bad one.
+
+        `options` are those of `rclpy.node.Node` (context, cli_args, namespace, ...).
+        """
+        super().__init__(self.PARAMETERS.node_name, **options)
+        self.failure: ThermalPoseError | None = None
+        self.fault: Exception | None = None
+        self.statistics = StreamStatistics()
+        self._connections: list[Callable[[], Any]] = []
+        self._timer: Timer | None = None
+        try:
+            self.parameters: Any = declare_parameters(self, self.PARAMETERS)
+        except ThermalPoseError:
+            self.destroy_node()
+            raise
+        watch_parameters(self, lambda: self.parameters, self._set_parameters)
+        self._diagnostics = DiagnosticsPublisher(self)
+        self.active = False
+
+    # -- for subclasses ---------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Create the core object and the publishers; raise ThermalPoseError where impossible."""
+
+    def connect(self) -> None:
+        """Create subscriptions, services and timers with the helpers below."""
+
+    def release(self) -> None:
+        """Close what `build` opened."""
+
+    def parameters_changed(self) -> None:
+        """Apply dynamic parameters, already in `self.parameters`, to the core object."""
+
+    def health(self) -> tuple[bytes, str]:
+        """Return the diagnostic level and one sentence; OK unless something failed."""
+        return DiagnosticStatus.OK, "active" if self.active else "inactive"
+
+    def details(self) -> Mapping[str, str]:
+        """Return further rows for /diagnostics (device really used, temperatures, ...)."""
+        return {}
+
+    def publisher(self, kind: type[Message], topic: str, qos: QoSProfile) -> Any:
+        """Create a publisher that names both policies when a reader's QoS cannot match."""
+        events = PublisherEventCallbacks(
+            incompatible_qos=functools.partial(self._warn_incompatible, topic, "a reader asks")
+        )
+        return self.create_publisher(kind, topic, qos, event_callbacks=events)
+
+    def subscribe(
+        self,
+        kind: type[Message],
+        topic: str,
+        callback: Callable[[Message], None],
+        qos: QoSProfile,
+        group: CallbackGroup | None = None,
+    ) -> None:
+        """Subscribe while active; the callback runs inside the boundary of `guarded`."""
+        events = SubscriptionEventCallbacks(
+            incompatible_qos=functools.partial(self._warn_incompatible, topic, "a writer offers")
+        )
+        subscription = self.create_subscription(
+            kind, topic, self.guarded(callback), qos, event_callbacks=events, callback_group=group
+        )
+        self._connections.append(lambda: self.destroy_subscription(subscription))
+
+    def every(self, period_s: float, callback: Callable[[], None]) -> None:
+        """Call back periodically while active."""
+        timer = self.create_timer(period_s, self.guarded(callback))
+        self._connections.append(lambda: self.destroy_timer(timer))
+
+    def serve(self, kind: Any, name: str, callback: Callable[[Any, Any], Any]) -> None:
+        """Offer a service while active."""
+        service = self.create_service(kind, name, callback)
+        self._connections.append(lambda: self.destroy_service(service))
+
+    def guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """Wrap a callback: our errors are counted by class, logged throttled, and survived.
+
+        Anything else is a defect: it is kept in `fault` and raised, so that whoever runs the
+        node rebuilds it (in one process) or restarts it (as a process of its own).
+        """
+
+        @functools.wraps(callback)
+        def run(*args: Any) -> None:
+            if not self.active:
+                return
+            try:
+                callback(*args)
+            except ThermalPoseError as error:
+                self.statistics.count(type(error).__name__)
+                self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
+            except Exception as error:
+                self.fault = error
+                self.statistics.count("internal_error")
+                raise
+
+        return run
+
+    def now_ns(self) -> int:
+        """Return the node's clock (simulated where `use_sim_time` is set), ns."""
+        return int(self.get_clock().now().nanoseconds)
+
+    # -- life cycle -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Configure and activate; raises what prevented it."""
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() != TransitionCallbackReturn.SUCCESS:
+                raise self.failure or GraphError(f"{self.get_name()} did not become active")
+
+    def stop(self) -> None:
+        """Deactivate and clean up, from whatever state; then destroy the node."""
+        if self.active:
+            self.trigger_deactivate()
+        self._guard_release()
+        self.destroy_node()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Build the core object; FAILURE, with the reason logged, where that is impossible."""
+        try:
+            self.build()
+        except ThermalPoseError as error:
+            self.failure = error
+            self.get_logger().error(str(error))
+            self._guard_release()
+            return TransitionCallbackReturn.FAILURE
+        self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._diagnose)
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen."""
+        result = super().on_activate(state)
+        self.active = True
+        self.connect()
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; the core object stays."""
+        self.active = False
+        self._disconnect()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the core object."""
+        self._guard_release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening and close the core object."""
+        self.active = False
+        self._guard_release()
+        return super().on_shutdown(state)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _disconnect(self) -> None:
+        for destroy in self._connections:
+            destroy()
+        self._connections.clear()
+
+    def _guard_release(self) -> None:
+        self.active = False
+        self._disconnect()
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        self.release()
+
+    def _set_parameters(self, parameters: NodeParameters) -> None:
+        previous, self.parameters = self.parameters, parameters
+        try:
+            self.parameters_changed()
+        except ThermalPoseError:
+            self.parameters = previous
+            raise
+
+    def _diagnose(self) -> None:
+        level, message = self.health()
+        self._diagnostics.publish(level, message, self.statistics.summary(), self.details())
+
+    def _warn_incompatible(
+        self,
+        topic: str,
+        other: str,
+        info: QoSRequestedIncompatibleQoSInfo | QoSOfferedIncompatibleQoSInfo,
+    ) -> None:
+        if self.statistics.summary().counts.get("incompatible_qos", 0) == 0:
+            policy = QoSPolicyKind(info.last_policy_kind).name.lower()
+            ours = "this node asks" if other.startswith("a writer") else "this node offers"
+            self.get_logger().warning(
+                f"topic '{topic}': {other} another {policy} than {ours}, so nothing arrives; "
+                f"set the same {policy} on both (`ros2 topic info -v {topic}` shows the two)"
+            )
+        self.statistics.count("incompatible_qos")
