@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first eight layers of MobileNetV3-Small, under torchvision's state-dict names.
+
+Written out here because torchvision is not importable everywhere; official ImageNet weights
+load by name (`load_by_name`).
+
+Notes
+-----
+Howard et al. 2019, "Searching for MobileNetV3", arXiv:1905.02244. The seed paper's text says
+"1 layer of 3x3 kernel convolutional layer followed by 8 bottleneck layers", but only the
+convolution plus *seven* bottlenecks has the 4.398 M parameters of its Table I.
+"""
+
+from typing import Final, NamedTuple
+
+import torch
+from torch import nn
+
+
+class _Bottleneck(NamedTuple):
+    kernel: int
+    expanded: int
+    out: int
+    squeeze: bool
+    hard_swish: bool
+    stride: int
+
+
+_LAYERS: Final = (
+    _Bottleneck(3, 16, 16, True, False, 2),
+    _Bottleneck(3, 72, 24, False, False, 2),
+    _Bottleneck(3, 88, 24, False, False, 1),
+    _Bottleneck(5, 96, 40, True, True, 2),
+    _Bottleneck(5, 240, 40, True, True, 1),
+    _Bottleneck(5, 240, 40, True, True, 1),
+    _Bottleneck(5, 120, 48, True, True, 1),
+)
+_STEM_CHANNELS: Final = 16
+
+
+def _conv_norm(
+    channels: int, out: int, kernel: int, stride: int, groups: int, activation: nn.Module | None
+) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(out, eps=0.001, momentum=0.01),
+    ]
+    return nn.Sequential(*layers, *([] if activation is None else [activation]))
+
+
+def _activation(hard_swish: bool) -> nn.Module:
+    return nn.Hardswish(inplace=True) if hard_swish else nn.ReLU(inplace=True)
+
+
+def _divisible_by_8(value: float) -> int:
+    rounded = max(8, int(value + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * value else rounded
+
+
+class SqueezeExcitation(nn.Module):
+    """Channel attention with a hard sigmoid, (N, C, H, W) -> (N, C, H, W)."""
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+        self.activation = nn.ReLU()
+        self.scale_activation = nn.Hardsigmoid()
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Scale each channel by a gate computed from all channels' means."""
+        pooled = features.mean(dim=(2, 3), keepdim=True)
+        gate = self.scale_activation(self.fc2(self.activation(self.fc1(pooled))))
+        return features * gate
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter depthwise, squeeze, project; with a skip where shapes allow."""
+
+    def __init__(self, channels: int, layer: _Bottleneck) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        if layer.expanded != channels:
+            blocks.append(
+                _conv_norm(channels, layer.expanded, 1, 1, 1, _activation(layer.hard_swish))
+            )
+        blocks.append(
+            _conv_norm(
+                layer.expanded,
+                layer.expanded,
+                layer.kernel,
+                layer.stride,
+                layer.expanded,
+                _activation(layer.hard_swish),
+            )
+        )
+        if layer.squeeze:
+            squeezed = _divisible_by_8(layer.expanded / 4)
+            blocks.append(SqueezeExcitation(layer.expanded, squeezed))
+        blocks.append(_conv_norm(layer.expanded, layer.out, 1, 1, 1, None))
+        self.block = nn.Sequential(*blocks)
+        self.use_res_connect = layer.stride == 1 and channels == layer.out
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
+        out = self.block(features)
+        return features + out if self.use_res_connect else out
+
+
+class MobileNetV3SmallEncoder(nn.Module):
+    """`torchvision.models.mobilenet_v3_small().features[:8]`: (N, 3, H, W) -> (N, 48, H/16, W/16).
+
+    Attributes
+    ----------
+    out_channels : 48.
+    """
+
+    out_channels: Final = 48
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            _conv_norm(3, _STEM_CHANNELS, 3, 2, 1, nn.Hardswish(inplace=True))
+        ]
+        channels = _STEM_CHANNELS
+        for layer in _LAYERS:
+            layers.append(InvertedResidual(channels, layer))
+            channels = layer.out
+        self.features = nn.Sequential(*layers)
+        initialise(self)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Encode a crop."""
+        return self.features(image)
+
+
+def initialise(module: nn.Module) -> None:
+    """Initialise convolutions and norms as torchvision does (Kaiming, fan out)."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.ones_(layer.weight)
+            nn.init.zeros_(layer.bias)
