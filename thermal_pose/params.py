@@ -145,3 +145,135 @@ class TugAnalyzerParameters(NodeParameters):
     report_dir: str = parameter(
         "", "Folder for each trial's report files; empty: publish only.", dynamic=True
     )
+
+
+@dataclass(frozen=True)
+class CameraParameters(NodeParameters):
+    """What both camera nodes have."""
+
+    device: str = parameter(
+        "",
+        "Device: a serial port or video device, tcp://host:port, or empty for the first found.",
+    )
+    serial: str = parameter(
+        "", "The only serial number accepted; empty: the first device seen, and then only that."
+    )
+    rate_hz: float = parameter(8.0, "Nominal frame rate, Hz.", bounds=(0.1, 240.0))
+    frame_divider: int = parameter(
+        1, "Publish every n-th frame (senxor: set on the device).", bounds=(1, 100), dynamic=True
+    )
+    flip_horizontal: bool = parameter(False, "Mirror the image left to right.", dynamic=True)
+    flip_vertical: bool = parameter(False, "Mirror the image top to bottom.", dynamic=True)
+    camera_info_path: str = parameter(
+        "", "Calibration YAML as camera_calibration_parsers has it; empty: the built-in default."
+    )
+    latency_s: float = parameter(
+        0.0, "Constant delay from exposure to arrival, s (no clock shows it).", bounds=(0.0, 1.0)
+    )
+    stall_timeout_s: float = parameter(
+        2.0, "Without a good frame for this long the device is opened anew, s.", bounds=(0.2, 60.0)
+    )
+    first_backoff_s: float = parameter(
+        1.0, "First wait between attempts to connect, s; doubles.", bounds=(0.05, 10.0)
+    )
+    max_backoff_s: float = parameter(
+        10.0, "Longest wait between attempts to connect, s.", bounds=(0.05, 60.0)
+    )
+    bag_path: str = parameter("", "Recording to replay (backend bag).")
+    bag_rate: float = parameter(
+        1.0, "Replay at this multiple of real time; 0: as fast as it is taken.", bounds=(0.0, 100.0)
+    )
+    bag_loop: bool = parameter(False, "Start the recording again after its last frame.")
+    bag_start_s: float = parameter(
+        0.0, "Skip the first seconds of the recording, s.", bounds=(0.0, 86400.0)
+    )
+    bag_min_subscribers: int = parameter(
+        1, "Send nothing before so many subscribers of the image are there.", bounds=(0, 100)
+    )
+
+
+@dataclass(frozen=True)
+class ThermalCameraParameters(CameraParameters):
+    """Parameters of `thermal_camera`."""
+
+    node_name: ClassVar[str] = "thermal_camera"
+
+    backend: str = parameter(
+        "senxor",
+        "Where frames come from.",
+        choices=("senxor", "v4l2", "bag", "simulated"),
+    )
+    frame_id: str = parameter("thermal_camera", "Header frame of the images (optical frame).")
+    emissivity: float = parameter(
+        0.0,
+        "Emissivity set on the device (senxor); 0: leave the device's own.",
+        bounds=(0.0, 1.0),
+        dynamic=True,
+    )
+    offset_k: float = parameter(
+        0.0, "Added to every temperature, K.", bounds=(-12.8, 12.7), dynamic=True
+    )
+    crop_rows: int = parameter(
+        0, "Rows kept around the centre (60: SenXor to Lepton shape); 0: all.", bounds=(0, 1024)
+    )
+    mono8_window: str = parameter(
+        "percentile",
+        "Window of image_mono8: the 1st to 99th percentile, or mono8_low to mono8_high_degc.",
+        choices=("percentile", "fixed"),
+        dynamic=True,
+    )
+    mono8_low_degc: float = parameter(
+        18.0, "Black of image_mono8 with a fixed window, degC.", bounds=(-40.0, 300.0), dynamic=True
+    )
+    mono8_high_degc: float = parameter(
+        36.0, "White of image_mono8 with a fixed window, degC.", bounds=(-40.0, 300.0), dynamic=True
+    )
+    bag_window_frames: int = parameter(
+        1,
+        "Lossless replay: frames in flight before the keypoints of an earlier one were seen; "
+        "0: do not wait for keypoints.",
+        bounds=(0, 64),
+    )
+    simulated_preset: str = parameter("young", "Preset of the simulated clinic's subject.")
+    simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
+
+
+@dataclass(frozen=True)
+class RgbCameraParameters(CameraParameters):
+    """Parameters of `rgb_camera`."""
+
+    node_name: ClassVar[str] = "rgb_camera"
+
+    backend: str = parameter(
+        "v4l2", "Where frames come from.", choices=("v4l2", "bag", "simulated")
+    )
+    frame_id: str = parameter("rgb_camera", "Header frame of the images (optical frame).")
+    width: int = parameter(1024, "Width asked of the device, px.", bounds=(16, 8192))
+    height: int = parameter(576, "Height asked of the device, px.", bounds=(16, 8192))
+    jpeg_quality: int = parameter(
+        90, "Quality of image_raw/compressed, 1 to 100.", bounds=(1, 100), dynamic=True
+    )
+    simulated_preset: str = parameter("young", "Preset of the simulated clinic's subject.")
+    simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
+
+
+@dataclass(frozen=True)
+class RecorderParameters(NodeParameters):
+    """Parameters of `recorder`."""
+
+    node_name: ClassVar[str] = "recorder"
+
+    output_dir: str = parameter("recordings", "Folder in which each recording gets its own.")
+    subject_id: str = parameter(
+        "", "Pseudonym kept with the recording (letters, digits, - and _); empty: none."
+    )
+    record_rgb: bool = parameter(False, "Also record colour images (people can be recognised).")
+    topics: str = parameter(
+        "", "Topics to record, separated by commas, relative to the namespace; empty: the usual."
+    )
+    min_free_mb: int = parameter(
+        500, "Stop recording when the disk has less than this free, MB.", bounds=(0, 10_000_000)
+    )
+    flush_period_s: float = parameter(
+        0.5, "At most this much is lost when the process is killed, s.", bounds=(0.05, 0.5)
+    )
