@@ -12,7 +12,9 @@ from thermal_pose.errors import ThermalPoseError
 
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "run": "run the live graph: camera, detector, pose, TUG analyzer",
+}
 
 EXIT_INTERRUPTED = 130
 

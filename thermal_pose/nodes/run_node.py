@@ -67,3 +67,7 @@ def main(name: str, args: Sequence[str] | None = None) -> int:
         executor.shutdown()
         rclpy.try_shutdown()
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], [sys.argv[0], *sys.argv[2:]]))

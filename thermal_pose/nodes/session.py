@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run of the graph from start to end, in one process or several, with a status line."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+from thermal_pose.msg import TugReport
+from thermal_pose.nodes.graph import GraphPlan
+from thermal_pose.nodes.processes import ProcessGraph
+from thermal_pose.nodes.single_process import SingleProcessGraph
+from thermal_pose.nodes.status import StatusNode
+
+#: How long after the recording's end the analyzer may take to hand over its report.
+REPORT_TIMEOUT_S = 10.0
+_STATUS_PERIOD_S = 1.0
+_SPIN_S = 0.05
+
+
+@dataclass(frozen=True)
+class SessionOutcome:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    reports : the reports published during the run, in order.
+    wall_s : how long the run took.
+    """
+
+    reports: tuple[TugReport, ...]
+    wall_s: float
+
+    @property
+    def last_report_json(self) -> str:
+        """The last report as JSON text; '' without one."""
+        return self.reports[-1].json if self.reports else ""
+
+    def summary_line(self) -> str:
+        """Return one line for people."""
+        if not self.reports:
+            return f"ended after {self.wall_s:.1f} s; no trial was completed"
+        last = self.reports[-1]
+        said = f"total {last.total_s:.2f} s" if last.valid else f"refused: {last.sentence}"
+        return f"ended after {self.wall_s:.1f} s; trials: {len(self.reports)}; last: {said}"
+
+
+class _Session:
+    """Decides, turn by turn, whether the run goes on."""
+
+    def __init__(self, status: StatusNode, until_end: bool, duration_s: float, quiet: bool) -> None:
+        self._status = status
+        self._until_end = until_end
+        self._duration_s = duration_s
+        self._quiet = quiet
+        self._begun_s = time.monotonic()
+        self._told_s = self._begun_s
+        self._asked_s: float | None = None
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._begun_s
+
+    def goes_on(self) -> bool:
+        """Whether to spin once more; prints the status line when due."""
+        self._tell()
+        if self._duration_s and self.wall_s >= self._duration_s:
+            return False
+        return not (self._until_end and self._finished())
+
+    def _tell(self) -> None:
+        now_s = time.monotonic()
+        if not self._quiet and now_s - self._told_s >= _STATUS_PERIOD_S:
+            self._told_s = now_s
+            print(self._status.line(), flush=True)
+
+    def _finished(self) -> bool:
+        """The recording is over, its last frame was analysed, and a report is there."""
+        if not self._status.drained:
+            return False
+        if self._status.reports:
+            return True
+        if self._asked_s is None:
+            self._asked_s = time.monotonic()
+            self._status.ask_to_stop()
+        return time.monotonic() - self._asked_s > REPORT_TIMEOUT_S
+
+
+def run_session(
+    plan: GraphPlan,
+    *,
+    processes: bool = False,
+    supervise: bool = False,
+    until_recording_ends: bool = False,
+    duration_s: float = 0.0,
+    quiet: bool = False,
+) -> SessionOutcome:
+    """Start the plan, watch it, end it; return what it published.
+
+    Raises
+    ------
+    ThermalPoseError
+        A node could not start, or ended by itself.
+    """
+    rclpy.init()
+    status = StatusNode(plan.namespace, plan.use_sim_time)
+    session = _Session(status, until_recording_ends, duration_s, quiet)
+    try:
+        if processes:
+            _spin_processes(plan, supervise, status, session.goes_on)
+        else:
+            _spin_here(plan, status, session.goes_on)
+    finally:
+        status.destroy_node()
+        rclpy.try_shutdown()
+    return SessionOutcome(tuple(status.reports), session.wall_s)
+
+
+def _spin_here(plan: GraphPlan, status: StatusNode, goes_on: Callable[[], bool]) -> None:
+    with SingleProcessGraph(plan) as graph:
+        graph.add(status)
+        graph.spin_while(goes_on)
+
+
+def _spin_processes(
+    plan: GraphPlan, supervise: bool, status: StatusNode, goes_on: Callable[[], bool]
+) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(status)
+
+    def turn() -> bool:
+        try:
+            executor.spin_once(timeout_sec=_SPIN_S)
+        except (ExternalShutdownException, KeyboardInterrupt):
+            return False
+        return rclpy.ok() and goes_on()
+
+    with ProcessGraph(plan, supervise=supervise) as graph:
+        graph.watch_while(turn)
+    executor.shutdown()

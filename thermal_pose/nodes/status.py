@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches a running graph from outside: one line a second, the report, the recording's end."""
+
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from thermal_pose.msg import Keypoints, TugPhase, TugReport
+from thermal_pose.nodes.conversions import stamp_to_ns
+from thermal_pose.nodes.qos import report_qos, result_qos
+from thermal_pose.pipeline.statistics import StreamStatistics
+from thermal_pose.types import Phase
+
+#: What `thermal_camera` says in /diagnostics once a recording is over.
+RECORDING_ENDED = "recording ended"
+
+
+class StatusNode(Node):
+    """Listens to keypoints, phases, reports and diagnostics of one graph.
+
+    Attributes
+    ----------
+    reports : all reports seen, in order.
+    ended : the thermal camera said that its recording is over.
+    """
+
+    def __init__(self, namespace: str = "", use_sim_time: bool = False) -> None:
+        args = ["--ros-args", "-p", f"use_sim_time:={str(use_sim_time).lower()}"]
+        super().__init__(
+            "thermal_pose_status", namespace=namespace, cli_args=args, use_global_arguments=False
+        )
+        self.reports: list[TugReport] = []
+        self.ended = False
+        self.last_keypoints_ns = 0
+        self.last_phase_ns = 0
+        self._phase = Phase.UNKNOWN
+        self._elapsed_s = 0.0
+        self._statistics = StreamStatistics(window=16)
+        self._stop: Any = self.create_client(Trigger, "tug_analyzer/stop")
+        self.create_subscription(Keypoints, "keypoints", self._on_keypoints, result_qos())
+        self.create_subscription(TugPhase, "tug/phase", self._on_phase, result_qos())
+        self.create_subscription(TugReport, "tug/report", self.reports.append, report_qos())
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
+
+    def line(self) -> str:
+        """Return rate, age, phase and elapsed time as one line."""
+        summary = self._statistics.summary()
+        if summary.rate_hz is None or summary.last_age_s is None:
+            return "waiting for keypoints ..."
+        return (
+            f"{summary.rate_hz:6.1f} Hz | frame age {summary.last_age_s * 1e3:7.1f} ms | "
+            f"{self._phase.name:<13} | {self._elapsed_s:6.2f} s"
+        )
+
+    @property
+    def drained(self) -> bool:
+        """Whether the analyzer has handled the last keypoints, after the recording's end."""
+        return self.ended and self.last_phase_ns >= self.last_keypoints_ns > 0
+
+    def ask_to_stop(self) -> None:
+        """Ask the analyzer to finish the trial with what it has."""
+        self._stop.call_async(Trigger.Request())
+
+    def _on_keypoints(self, message: Keypoints) -> None:
+        self.last_keypoints_ns = stamp_to_ns(message.header.stamp)
+        self._statistics.frame(self.last_keypoints_ns, self.get_clock().now().nanoseconds)
+
+    def _on_phase(self, message: TugPhase) -> None:
+        self.last_phase_ns = stamp_to_ns(message.header.stamp)
+        self._phase = Phase(message.phase)
+        self._elapsed_s = message.elapsed_s
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        own = f"{self.get_namespace().strip('/')}/thermal_camera".lstrip("/")
+        for status in message.status:
+            if status.name == own:
+                self.ended = status.message == RECORDING_ENDED
