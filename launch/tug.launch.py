@@ -8,6 +8,7 @@ examples:
 """
 
 import os
+from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
@@ -34,7 +35,7 @@ def launch_node(entry: ProcessEntry, values: dict[str, str]) -> Node:
     """Return the launch action of one node of the process table."""
     folder = values["config_dir"] or str(config_folder())
     parameters: list[object] = [
-        os.path.join(folder, f"{entry.name}.yaml"),
+        str(Path(folder) / f"{entry.name}.yaml"),
         {"use_sim_time": values["use_sim_time"] == "true"},
     ]
     if entry.name == "thermal_camera" and values["backend"]:

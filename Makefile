@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin: each target calls something readable. `make help` lists the targets.
+
+PYTHON ?= python3
+# Index to take torch from, where a plain download would bring gigabytes of CUDA.
+TORCH_INDEX ?=
+RATE ?= 4
+
+# Where a ROS 2 installation is sourced, it is used: colcon builds into install/.
+ifneq ($(ROS_DISTRO),)
+RUN_SETUP  = bash scripts/setup_ros.sh run
+TEST_SETUP = bash scripts/setup_ros.sh test
+EXEC       = bash scripts/with_ros.sh
+else
+RUN_SETUP  = $(PYTHON) scripts/bootstrap.py run
+TEST_SETUP = $(PYTHON) scripts/bootstrap.py test --torch-index "$(TORCH_INDEX)"
+EXEC       = bash scripts/with_venv.sh
+endif
+
+.PHONY: help demo test lint setup setup-test faults soak bench bench-simulation clean
+.PHONY: openvino view torchvision
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+setup:
+	@$(RUN_SETUP)
+
+setup-test:
+	@$(TEST_SETUP)
+
+demo: setup  ## set up, replay the shipped recording through ROS 2, write out/demo/report.html
+	@$(EXEC) thermal-pose demo --rate $(RATE) --out out/demo
+
+test: setup-test lint  ## set up, check style, types and layers, run every test
+	@$(EXEC) python -m pytest test
+
+lint: setup-test  ## style, types, layers
+	@$(EXEC) ruff check .
+	@$(EXEC) ruff format --check .
+	@$(EXEC) mypy thermal_pose scripts/bootstrap.py
+	@$(EXEC) lint-imports
+
+faults: setup-test  ## the fault tests at full count -> docs/results/faults.json
+	@$(EXEC) thermal-pose faults --out docs/results/faults.json
+
+soak: setup-test  ## one real-time hour at 8 Hz -> docs/results/soak.json
+	@$(EXEC) thermal-pose bench --soak-s 3600 --out docs/results/soak.json
+
+bench: setup-test openvino  ## speed, latency, memory -> out/bench.json
+	@$(EXEC) thermal-pose bench --out out/bench.json
+
+bench-simulation: setup-test  ## speed of the simulated clinic -> docs/results/bench-simulation.json
+	@$(EXEC) thermal-pose bench-simulation --out docs/results/bench-simulation.json
+
+openvino view torchvision: setup  ## install an optional extra
+	@$(EXEC) pip install --quiet --disable-pip-version-check -r requirements/$@.txt
+
+clean:  ## remove everything that was built or installed
+	rm -rf .venv build install log out
