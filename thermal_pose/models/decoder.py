@@ -34,7 +34,8 @@ class ClassicDecoder(nn.Module):
         self.conv = nn.Conv2d(width, joints, 1)
         for layer in (self.deconv1, self.deconv2, self.conv):
             nn.init.normal_(layer.weight, std=0.02)
-        nn.init.zeros_(self.conv.bias)
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Decode a latent into heatmaps."""

@@ -115,7 +115,7 @@ class MobileNetV3SmallEncoder(nn.Module):
     out_channels : 48.
     """
 
-    out_channels: Final = 48
+    out_channels: int = 48
 
     def __init__(self) -> None:
         super().__init__()

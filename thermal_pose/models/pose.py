@@ -2,7 +2,7 @@
 """Teacher and students: an encoder, a 1x1 convolution to the latent, the classic decoder."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 import torch
 from torch import nn
@@ -12,6 +12,16 @@ from thermal_pose.models.decoder import LATENT_CHANNELS, ClassicDecoder
 from thermal_pose.models.mobilenet import MobileNetV3SmallEncoder
 from thermal_pose.models.resnet import ResNet50Encoder
 from thermal_pose.models.vit import VisionTransformerEncoder, VitConfig
+
+
+class Encoder(Protocol):
+    """(N, 3, H, W) -> (N, out_channels, H/16, W/16); also an `nn.Module`."""
+
+    out_channels: int
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """Encode a crop."""
+        ...
 
 
 class PoseOutput(NamedTuple):
@@ -41,12 +51,12 @@ class PoseNetwork(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, decoder: ClassicDecoder | None = None, project: bool = True
+        self, encoder: Encoder, decoder: ClassicDecoder | None = None, project: bool = True
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder or ClassicDecoder()
-        channels, latent = int(encoder.out_channels), self.decoder.latent_channels
+        channels, latent = encoder.out_channels, self.decoder.latent_channels
         if not project and channels != latent:
             raise ValueError(f"encoder: expected {latent} channels without a 1x1, got {channels}")
         self.project: nn.Module = nn.Conv2d(channels, latent, 1) if project else nn.Identity()

@@ -51,7 +51,7 @@ def _layer(channels: int, width: int, blocks: int, stride: int) -> nn.Sequential
 class ResNet50Encoder(nn.Module):
     """`torchvision.models.resnet50()` without layer4: (N, 3, H, W) -> (N, 1024, H/16, W/16)."""
 
-    out_channels: Final = 1024
+    out_channels: int = 1024
 
     def __init__(self) -> None:
         super().__init__()

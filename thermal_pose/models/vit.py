@@ -10,6 +10,7 @@ in minutes; its latent is the same 768 x 16 x 12.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -75,7 +76,7 @@ class Block(nn.Module):
 def _conv_stem(width: int) -> nn.Sequential:
     channels = (3, width // 12, width // 6, width // 3, width // 2)
     layers: list[nn.Module] = []
-    for before, after in zip(channels[:-1], channels[1:], strict=True):
+    for before, after in pairwise(channels):
         layers += [
             nn.Conv2d(before, after, 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(after),
