@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Timed Up and Go from stamped keypoints: the phase of each frame now, the result at the end.
+
+The node, the replay of a recording and the evaluation all call `TrialAnalyzer`; since the final
+result is computed from the collected frames alone, live and offline answers are the same bytes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from thermal_pose import __version__
+from thermal_pose.tug.coverage import measure_coverage
+from thermal_pose.tug.live import LivePhases
+from thermal_pose.tug.params import TugParams
+from thermal_pose.tug.result import Provenance, TrialResult, TrialSignals
+from thermal_pose.tug.segmentation import Segmentation, segment_by_hmm
+from thermal_pose.tug.signals import BodySignals, body_signals
+from thermal_pose.tug.subject import SubjectFollower, SubjectTrack, TrackBuilder
+from thermal_pose.tug.validity import Verdict, judge
+from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, TugTiming
+
+#: A stamp this much older than the newest is a new recording, not a late frame.
+JUMP_BACK_S = 2.0
+
+
+@dataclass(frozen=True)
+class PhaseUpdate:
+    """What is known at one frame (causal: the final result may correct it).
+
+    Attributes
+    ----------
+    probability : of `phase`, 0..1.
+    elapsed_s : since the first movement; 0 before it.
+    track_id : the person followed; 0 for none.
+    finished : the person sits again after a whole test; frames from here on are not used.
+    """
+
+    stamp_ns: int
+    phase: Phase
+    probability: float
+    elapsed_s: float
+    track_id: int
+    finished: bool
+
+
+class TrialAnalyzer:
+    """Collects the frames of one trial, says the phase at each, and times it at the end.
+
+    A trial starts by itself when a seated person is detected, or with `start`. It ends when
+    the caller calls `finish`; `PhaseUpdate.finished` says when there is nothing left to wait for.
+
+    Parameters
+    ----------
+    params : see `TugParams`.
+    """
+
+    def __init__(self, params: TugParams | None = None) -> None:
+        self.params = params or TugParams()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next frame begins a new trial."""
+        self._frames: dict[int, FrameKeypoints] = {}
+        self._newest_ns: int | None = None
+        self._n_duplicated = 0
+        self._n_out_of_order = 0
+        self._go_ns: int | None = None
+        self._finished = False
+        self._follower = SubjectFollower(self.params.min_joint_score)
+        self._live = LivePhases(self.params)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames held."""
+        return len(self._frames)
+
+    def jumped_back(self, stamp_ns: int) -> bool:
+        """Whether a stamp belongs to another run of the recording (its clock jumped back)."""
+        return self._newest_ns is not None and (
+            stamp_ns < self._newest_ns - int(JUMP_BACK_S * NS_PER_S)
+        )
+
+    def start(self, go_stamp_ns: int) -> None:
+        """Begin a trial at a signalled 'go'; what was collected before is dropped.
+
+        The seconds before 'go' are kept if they were collected, as the seated rest
+        before the first movement is needed to time it.
+        """
+        self._go_ns = go_stamp_ns
+        self._finished = False
+        self._live = LivePhases(self.params)
+        self._drop_before(go_stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
+
+    def update(self, frame: FrameKeypoints) -> PhaseUpdate:
+        """Take one frame's keypoints; return the phase as known now.
+
+        A stamp seen before is counted and ignored; a late frame is counted and kept for the
+        final result, which sorts by stamp.
+        """
+        if frame.stamp_ns in self._frames:
+            self._n_duplicated += 1
+        elif not self._finished:
+            late = self._newest_ns is not None and frame.stamp_ns < self._newest_ns
+            self._frames[frame.stamp_ns] = frame
+            if late:
+                self._n_out_of_order += 1
+            else:
+                self._newest_ns = frame.stamp_ns
+                self._advance(frame)
+        return PhaseUpdate(
+            frame.stamp_ns,
+            self._live.phase,
+            self._live.probability,
+            self._live.elapsed_s,
+            self._follower.track_id if self._follower.locked else 0,
+            self._finished,
+        )
+
+    def finish(self) -> TrialResult:
+        """Return the final result of all frames held, or the reason why there is none."""
+        frames = [self._frames[stamp_ns] for stamp_ns in sorted(self._frames)]
+        track = follow_subject(frames, self.params)
+        origin_ns = int(frames[0].stamp_ns) if frames else 0
+        signals = body_signals(track, self.params.min_joint_score)
+        coverage = measure_coverage(
+            track, signals.confidence, self._n_duplicated, self._n_out_of_order
+        )
+        segmentation = segment_by_hmm(signals) if len(frames) > 2 else _nothing(len(frames))
+        verdict = judge(track, signals, segmentation, coverage, self.params)
+        timing = _timing(origin_ns, segmentation, verdict)
+        sds_s = segmentation.sds_s if verdict.valid else np.zeros(0)
+        return TrialResult(
+            timing=timing,
+            signals=_plot_signals(signals, segmentation),
+            coverage=coverage,
+            provenance=self._provenance(frames),
+            boundary_sds_s=tuple(float(sd_s) for sd_s in sds_s),
+            total_sd_s=float(np.hypot(sds_s[0], sds_s[-1])) if verdict.valid else None,
+            subject_id=self.params.subject_id,
+            trial_id=self.params.trial_id,
+            age_years=self.params.age_years or None,
+            height_m=self.params.height_m or None,
+            go_s=None if self._go_ns is None else (self._go_ns - origin_ns) / NS_PER_S,
+            track_id=int(np.bincount(track.track_ids).argmax()) if frames else 0,
+        )
+
+    def _advance(self, frame: FrameKeypoints) -> None:
+        """Move the live phase on; drop what lies long before the first movement."""
+        person = self._follower.update(frame)
+        self._live.update(frame.stamp_ns, person)
+        self._finished = self._live.finished
+        if not self._live.moving:
+            self._drop_before(frame.stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
+
+    def _drop_before(self, stamp_ns: int) -> None:
+        for old_ns in [old_ns for old_ns in self._frames if old_ns < stamp_ns]:
+            del self._frames[old_ns]
+
+    def _provenance(self, frames: list[FrameKeypoints]) -> Provenance:
+        return Provenance(
+            model_id=frames[0].model_id if frames else "",
+            versions={"thermal_pose": __version__},
+            parameters=asdict(self.params),
+            image_wh=frames[0].image_wh if frames else (0, 0),
+        )
+
+
+def analyze_frames(
+    frames: Iterable[FrameKeypoints],
+    params: TugParams | None = None,
+    go_stamp_ns: int | None = None,
+) -> TrialResult:
+    """Analyze one trial from its frames: what the live node does, without a node."""
+    analyzer = TrialAnalyzer(params)
+    if go_stamp_ns is not None:
+        analyzer.start(go_stamp_ns)
+    for frame in frames:
+        analyzer.update(frame)
+    return analyzer.finish()
+
+
+def follow_subject(frames: list[FrameKeypoints], params: TugParams) -> SubjectTrack:
+    """The subject's rows from frames by rising stamp."""
+    follower = SubjectFollower(params.min_joint_score)
+    builder = TrackBuilder()
+    for frame in frames:
+        builder.append(frame.stamp_ns, follower.update(frame), len(frame.persons))
+    return builder.build()
+
+
+def _nothing(n_frames: int) -> Segmentation:
+    absent = np.full(7, np.nan)
+    return Segmentation(absent, absent, np.zeros(7), np.zeros((n_frames, 7)))
+
+
+def _timing(origin_ns: int, segmentation: Segmentation, verdict: Verdict) -> TugTiming:
+    """Phases when valid; when stopped early, those that were completed stand on their own."""
+    stands = verdict.valid or verdict.reason is TrialReason.STOPPED_EARLY
+    phases = segmentation.intervals() if stands else ()
+    return TugTiming(origin_ns, phases, verdict.reason, verdict.sentence)
+
+
+def _plot_signals(signals: BodySignals, segmentation: Segmentation) -> TrialSignals:
+    return TrialSignals(
+        stamps_s=signals.stamps_s,
+        hip_height=signals.hip_height,
+        trunk_lean_deg=signals.trunk_lean_deg,
+        body_size_px=signals.size_px,
+        distance=signals.distance,
+        facing=signals.facing,
+        confidence=signals.confidence,
+        phase_posteriors=segmentation.posteriors,
+    )

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the persons in view is being tested: found seated, then followed frame by frame.
+
+Everything here is causal, so that the live node and the analysis of a recording follow the
+same person. Identities of the tracker are a hint: a place near the last one decides when an
+identity is lost, swapped or given anew.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.skeleton import N_JOINTS, Joint
+from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
+
+Array = npt.NDArray[np.float64]
+
+_ARM_FREE = (
+    Joint.LEFT_SHOULDER,
+    Joint.RIGHT_SHOULDER,
+    Joint.LEFT_HIP,
+    Joint.RIGHT_HIP,
+    Joint.LEFT_KNEE,
+    Joint.RIGHT_KNEE,
+)
+
+
+@dataclass(frozen=True)
+class SubjectTrack:
+    """The subject's keypoints over a trial; rows of unseen frames hold NaN and score 0.
+
+    Attributes
+    ----------
+    stamps_ns : (N,) int64, rising.
+    xy : (N, 17, 2) px; scores : (N, 17) 0..1.
+    boxes : (N, 4) left, top, right, bottom, px.
+    track_ids : (N,) identity that the tracker gave; 0 where unseen.
+    n_persons : (N,) persons in view.
+    """
+
+    stamps_ns: npt.NDArray[np.int64]
+    xy: Array
+    scores: Array
+    boxes: Array
+    track_ids: npt.NDArray[np.int64]
+    n_persons: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        n = len(self.stamps_ns)
+        if self.xy.shape != (n, N_JOINTS, 2) or self.scores.shape != (n, N_JOINTS):
+            raise ValueError(
+                f"xy, scores: expected ({n}, {N_JOINTS}, 2) and ({n}, {N_JOINTS}), "
+                f"got {self.xy.shape} and {self.scores.shape}"
+            )
+        if np.any(np.diff(self.stamps_ns) <= 0):
+            raise ValueError("stamps_ns: expected rising stamps")
+
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether any joint of the subject has a place in the frame."""
+        placed: npt.NDArray[np.bool_] = np.isfinite(self.xy[..., 0] + self.xy[..., 1])
+        return np.asarray(np.any(placed, axis=1), dtype=np.bool_)
+
+    @property
+    def stamps_s(self) -> Array:
+        """(N,) seconds since the first frame."""
+        if not len(self.stamps_ns):
+            return np.zeros(0)
+        return (self.stamps_ns - self.stamps_ns[0]) / NS_PER_S
+
+
+def standing_index(xy: Array, scores: Array, min_score: float) -> float:
+    """Drop from hips to knees over drop from knees to ankles, in the image.
+
+    About 1 for a standing person at any distance and from any side, well under 1 for a
+    seated one seen from the front or obliquely (the thigh points to the camera).
+    NaN where hips, knees and ankles are not all there.
+    """
+    known = np.isfinite(xy).all(axis=1) & (scores >= min_score)
+    levels = []
+    for left in (Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE):
+        pair = np.array([left, left + 1])
+        pair = pair[known[pair]]
+        if not pair.size:
+            return float("nan")
+        levels.append(float(np.average(xy[pair, 1], weights=scores[pair] + 1e-6)))
+    shank_px = levels[2] - levels[1]
+    if shank_px < 1.0:
+        return float("nan")
+    return float(np.clip((levels[1] - levels[0]) / shank_px, -1.0, 3.0))
+
+
+@dataclass
+class _Candidate:
+    """What is known of one identity before the subject is chosen."""
+
+    seated_s: float = 0.0
+    last_ns: int = 0
+    index: float = 1.0
+
+
+@dataclass
+class SubjectFollower:
+    """Finds the seated person and follows them.
+
+    Attributes
+    ----------
+    min_joint_score : joints below are not used.
+    seated_s : how long somebody must sit to become the subject.
+    reach : how far, in body sizes a second (plus one half), the subject may move between frames.
+    """
+
+    min_joint_score: float = 0.05
+    seated_s: float = 0.4
+    reach: float = 1.5
+    track_id: int = 0
+    _locked: bool = field(default=False, repr=False)
+    _centre: Array | None = field(default=None, repr=False)
+    _size_px: float = field(default=0.0, repr=False)
+    _last_ns: int = field(default=0, repr=False)
+    _candidates: dict[int, _Candidate] = field(default_factory=dict, repr=False)
+
+    @property
+    def locked(self) -> bool:
+        """Whether a seated person was found."""
+        return self._locked
+
+    def update(self, frame: FrameKeypoints) -> PersonKeypoints | None:
+        """Return the subject in this frame; None when not seen.
+
+        Until somebody was seen seated, the person seen longest seated, else the largest
+        one, stands for the subject.
+        """
+        if not self._locked:
+            return self._search(frame)
+        found = self._match(frame)
+        if found is not None:
+            self._remember(found, frame.stamp_ns)
+        return found
+
+    def _search(self, frame: FrameKeypoints) -> PersonKeypoints | None:
+        best: PersonKeypoints | None = None
+        best_rank = (-1.0, -1.0)
+        for person in frame.persons:
+            candidate = self._candidates.setdefault(person.track_id, _Candidate())
+            self._judge(candidate, person, frame.stamp_ns)
+            rank = (candidate.seated_s, _height_px(person))
+            if rank > best_rank:
+                best, best_rank = person, rank
+        if best is not None:
+            self._remember(best, frame.stamp_ns)
+            self._locked = best_rank[0] >= self.seated_s
+        return best
+
+    def _judge(self, candidate: _Candidate, person: PersonKeypoints, stamp_ns: int) -> None:
+        index = standing_index(
+            person.xy.astype(np.float64), person.scores.astype(np.float64), self.min_joint_score
+        )
+        if np.isfinite(index):
+            candidate.index += 0.4 * (index - candidate.index)
+        step_s = (stamp_ns - candidate.last_ns) / NS_PER_S if candidate.last_ns else 0.0
+        if candidate.index < 0.65:
+            candidate.seated_s += min(step_s, 0.5)
+        else:
+            candidate.seated_s = 0.0
+        candidate.last_ns = stamp_ns
+
+    def _match(self, frame: FrameKeypoints) -> PersonKeypoints | None:
+        """The person nearest to the last place, the known identity preferred."""
+        if self._centre is None:
+            return None
+        step_s = max(0.0, (frame.stamp_ns - self._last_ns) / NS_PER_S)
+        limit = self._size_px * (0.5 + self.reach * min(step_s, 3.0))
+        best: PersonKeypoints | None = None
+        best_cost = limit
+        for person in frame.persons:
+            cost = float(np.linalg.norm(_centre(person) - self._centre))
+            cost += 0.5 * abs(_height_px(person) - self._size_px)
+            if person.track_id == self.track_id and person.track_id:
+                cost *= 0.4
+            if cost < best_cost:
+                best, best_cost = person, cost
+        return best
+
+    def _remember(self, person: PersonKeypoints, stamp_ns: int) -> None:
+        self._centre = _centre(person)
+        self._size_px = _height_px(person)
+        self._last_ns = stamp_ns
+        self.track_id = person.track_id
+
+
+def _centre(person: PersonKeypoints) -> Array:
+    joints = person.xy[list(_ARM_FREE)]
+    known = np.isfinite(joints).all(axis=1)
+    if known.any():
+        return np.asarray(joints[known].mean(axis=0), dtype=np.float64)
+    left, top, right, bottom = person.box.xyxy
+    return np.array([(left + right) / 2, (top + bottom) / 2])
+
+
+def _height_px(person: PersonKeypoints) -> float:
+    return person.box.xyxy[3] - person.box.xyxy[1]
+
+
+@dataclass
+class TrackBuilder:
+    """Collects the subject's rows, in whatever order frames come; `build` sorts by stamp."""
+
+    stamps_ns: list[int] = field(default_factory=list)
+    persons: list[PersonKeypoints | None] = field(default_factory=list)
+    n_persons: list[int] = field(default_factory=list)
+
+    def append(self, stamp_ns: int, person: PersonKeypoints | None, n_persons: int) -> None:
+        """Add one frame's row."""
+        self.stamps_ns.append(stamp_ns)
+        self.persons.append(person)
+        self.n_persons.append(n_persons)
+
+    def build(self) -> SubjectTrack:
+        """Return all rows by rising stamp."""
+        n = len(self.stamps_ns)
+        xy = np.full((n, N_JOINTS, 2), np.nan)
+        scores = np.zeros((n, N_JOINTS))
+        boxes = np.full((n, 4), np.nan)
+        track_ids = np.zeros(n, dtype=np.int64)
+        for row, person in enumerate(self.persons):
+            if person is not None:
+                xy[row] = person.xy
+                scores[row] = np.where(np.isfinite(person.xy).all(axis=1), person.scores, 0.0)
+                boxes[row] = person.box.xyxy
+                track_ids[row] = person.track_id
+        return SubjectTrack(
+            np.array(self.stamps_ns, dtype=np.int64),
+            xy,
+            scores,
+            boxes,
+            track_ids,
+            np.array(self.n_persons, dtype=np.int64),
+        )
