@@ -51,8 +51,15 @@ TOPIC_TYPES: Final[dict[str, str]] = {
     TRUTH_TUG: "thermal_pose/msg/TugReport",
 }
 
-#: Topics whose last message a late subscriber still receives.
-LATCHED_TOPICS: Final = frozenset({TUG_REPORT, TRUTH_TUG})
+#: Results, which a late subscriber still receives, with the depth they are offered at.
+RESULT_DEPTHS: Final[dict[str, int]] = {
+    PERSONS: 64,
+    KEYPOINTS: 64,
+    TUG_PHASE: 64,
+    TRUTH_FRAME: 64,
+    TUG_REPORT: 1,
+    TRUTH_TUG: 1,
+}
 
 # How rosbag2 writes RMW_DURATION_INFINITE.
 _INFINITE: Final = {"sec": 9223372036, "nsec": 854775807}
@@ -129,14 +136,14 @@ def _require_known(type_name: str) -> None:
         raise ValueError(f"type_name: expected a known type 'pkg/msg/Name', got '{type_name}'")
 
 
-def offered_qos(topic: str, depth: int = 10) -> dict[str, Any]:
-    """The QoS profile to store for a topic, in rosbag2's version 9 layout."""
-    latched = topic in LATCHED_TOPICS
+def offered_qos(topic: str) -> dict[str, Any]:
+    """The QoS profile that this package's nodes offer, in rosbag2's version 9 layout."""
+    kept = RESULT_DEPTHS.get(topic)
     return {
         "history": "keep_last",
-        "depth": 1 if latched else depth,
+        "depth": 4 if kept is None else kept,
         "reliability": "reliable",
-        "durability": "transient_local" if latched else "volatile",
+        "durability": "volatile" if kept is None else "transient_local",
         "deadline": dict(_INFINITE),
         "lifespan": dict(_INFINITE),
         "liveliness": "automatic",

@@ -89,14 +89,16 @@ def thermal_from_msg(message: Image) -> ThermalFrame:
 
 def thermal_to_msg(frame: ThermalFrame) -> Image:
     """Return a radiometric frame as a mono16 image."""
-    return _BRIDGE.cv2_to_imgmsg(
-        frame.centikelvin, "mono16", header=make_header(frame.stamp_ns, frame.frame_id)
-    )
+    header = make_header(frame.stamp_ns, frame.frame_id)
+    return image_to_msg(frame.centikelvin, "mono16", header)
 
 
 def image_to_msg(pixels: npt.NDArray[Any], encoding: str, header: Header) -> Image:
-    """Return an (H, W) or (H, W, C) uint8 picture as an image message."""
-    return _BRIDGE.cv2_to_imgmsg(np.ascontiguousarray(pixels), encoding, header=header)
+    """Return an (H, W) or (H, W, C) picture as an image message."""
+    # cv_bridge of the wheels has no `header` argument.
+    message = _BRIDGE.cv2_to_imgmsg(np.ascontiguousarray(pixels), encoding)
+    message.header = header
+    return message
 
 
 def box_to_msg(box: PersonBox) -> msg.PersonBox:

@@ -9,6 +9,8 @@ another still gets them from the first frame on.
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from thermal_pose.bags.schema import RESULT_DEPTHS
+
 RESULT_DEPTH = 64
 
 
@@ -49,3 +51,27 @@ def result_qos(depth: int = RESULT_DEPTH) -> QoSProfile:
 def report_qos() -> QoSProfile:
     """The latched report: the last one waits for whoever asks."""
     return result_qos(depth=1)
+
+
+def acknowledgement_qos() -> QoSProfile:
+    """Request of a replay that waits for keypoints: none of an earlier replay's."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=RESULT_DEPTH,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def recording_qos(topic: str) -> QoSProfile:
+    """Request of the recorder: deep, and as durable as the recorded topic is offered."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=256,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=(
+            DurabilityPolicy.TRANSIENT_LOCAL
+            if topic in RESULT_DEPTHS
+            else DurabilityPolicy.VOLATILE
+        ),
+    )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policy of recording: what is recorded, under which name, and when the disk is too full."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from thermal_pose.bags import schema
+from thermal_pose.errors import ConfigError, StorageError
+
+_PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{0,40}")
+
+#: What is recorded when nothing else is asked: never a picture that shows who it is.
+USUAL_TOPICS: Final = (
+    schema.THERMAL_IMAGE,
+    schema.THERMAL_INFO,
+    schema.PERSONS,
+    schema.KEYPOINTS,
+    schema.TUG_PHASE,
+    schema.TUG_REPORT,
+    schema.TRUTH_FRAME,
+    schema.TRUTH_TUG,
+    "/diagnostics",
+)
+
+RGB_TOPICS: Final = (schema.RGB_COMPRESSED, schema.RGB_INFO)
+
+
+def topics_to_record(named: str, record_rgb: bool) -> tuple[str, ...]:
+    """The topics to record.
+
+    Parameters
+    ----------
+    named : comma-separated names relative to the namespace ('thermal/image_raw'); '': the usual.
+    record_rgb : also those of the colour camera.
+
+    Raises
+    ------
+    ConfigError
+        A topic has no known type, or shows people although `record_rgb` is off.
+    """
+    names = ["/" + name.strip().lstrip("/") for name in named.split(",") if name.strip()]
+    chosen = tuple(dict.fromkeys(names)) or USUAL_TOPICS
+    for name in chosen:
+        if name not in schema.TOPIC_TYPES:
+            known = ", ".join(topic.lstrip("/") for topic in schema.TOPIC_TYPES)
+            raise ConfigError(f"recorder.topics: '{name}' is not known; known: {known}")
+        if name.startswith("/rgb/image") and not record_rgb:
+            raise ConfigError(
+                f"recorder.topics: '{name}' shows who the people are: set record_rgb as well"
+            )
+    return (*chosen, *(topic for topic in RGB_TOPICS if record_rgb and topic not in chosen))
+
+
+def check_pseudonym(subject_id: str) -> str:
+    """The pseudonym itself.
+
+    Raises
+    ------
+    ConfigError
+        It holds anything but letters, digits, - and _ (a name or a date would be no pseudonym).
+    """
+    if _PSEUDONYM.fullmatch(subject_id) is None:
+        raise ConfigError(
+            f"subject_id = '{subject_id}': expected up to 40 letters, digits, - and _"
+        )
+    return subject_id
+
+
+def recording_path(folder: Path, subject_id: str, now_ns: int) -> Path:
+    """A folder for a new recording: subject, UTC time, and a number where that is taken."""
+    moment = datetime.fromtimestamp(now_ns / 1e9, tz=timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    stem = "_".join(part for part in (check_pseudonym(subject_id), moment) if part)
+    candidates = (folder / (stem if n == 0 else f"{stem}_{n}") for n in range(1000))
+    for path in candidates:
+        if not path.exists():
+            return path
+    raise StorageError(f"{folder} holds a thousand recordings of {stem}")
+
+
+def check_free_space(folder: Path, min_free_mb: int) -> None:
+    """Refuse to fill the disk.
+
+    Parameters
+    ----------
+    folder : an existing folder on the disk in question.
+
+    Raises
+    ------
+    StorageError
+        Less than `min_free_mb` is free.
+    """
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    if free_mb < min_free_mb:
+        raise StorageError(
+            f"{folder}: only {free_mb} MB free, min_free_mb is {min_free_mb}: not recording"
+        )
+
+
+def parse_topics(names: Sequence[str]) -> tuple[str, ...]:
+    """Topics as given on a command line, each with its leading slash."""
+    return tuple("/" + name.lstrip("/") for name in names)

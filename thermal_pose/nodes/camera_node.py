@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the thermal and the colour camera nodes share: a driver, its diagnostics, ~/reset."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo as CameraInfoMsg
+from std_srvs.srv import Trigger
+
+from thermal_pose.bags.messages import CameraInfo
+from thermal_pose.calibration.files import default_camera_info, load_camera_info
+from thermal_pose.cameras import factory
+from thermal_pose.cameras.assessment import assess, describe
+from thermal_pose.cameras.base import Camera, CameraIdentity
+from thermal_pose.cameras.driver import CameraDriver, StampedFrame
+from thermal_pose.errors import ConfigError
+from thermal_pose.nodes.base import PipelineNode
+from thermal_pose.nodes.conversions import make_header
+from thermal_pose.nodes.qos import image_publisher_qos
+
+_FAULT_PERIOD_S = 0.5
+
+
+def info_to_msg(info: CameraInfo, stamp_ns: int, frame_id: str) -> CameraInfoMsg:
+    """Return a calibration with an image's header."""
+    return CameraInfoMsg(
+        header=make_header(stamp_ns, frame_id),
+        width=info.image_wh[0],
+        height=info.image_wh[1],
+        distortion_model=info.distortion_model,
+        d=info.distortion.tolist(),
+        k=info.k.ravel(),
+        r=np.eye(3).ravel(),
+        p=np.hstack([info.k, np.zeros((3, 1))]).ravel(),
+    )
+
+
+class CameraNode(PipelineNode):
+    """A camera driver as a life-cycle node; subclasses say which images and topics."""
+
+    #: Namespace of the image topics, and the field of view of the built-in calibration.
+    STREAM: str
+    HFOV_DEG: float
+
+    def build(self) -> None:
+        """Check the source, load the calibration, create the publishers and the driver."""
+        self._preparation = factory.preparation(self.parameters)
+        self._calibration = self._load_calibration()
+        self._info: CameraInfo | None = None
+        self._described: CameraIdentity | None = None
+        self._image_publisher = self.image_publisher()
+        self._info_publisher = self.publisher(
+            CameraInfoMsg, f"{self.STREAM}/camera_info", image_publisher_qos()
+        )
+        self._check_recording()
+        self._driver = CameraDriver(
+            self.make_camera,
+            self._publish,
+            factory.driver_options(self.parameters),
+            now_ros_ns=self.now_ns,
+            present=factory.device_present(self.parameters),
+            on_end=self._on_end,
+        )
+
+    def connect(self) -> None:
+        """Offer ~/reset and start the driver; it stops when the node is deactivated."""
+        self.serve(Trigger, "~/reset", self._on_reset)
+        self.every(_FAULT_PERIOD_S, self._raise_fault)
+        self._driver.start()
+        self._connections.append(self._driver.stop)
+
+    def release(self) -> None:
+        """Free the device and the publishers."""
+        driver: CameraDriver | None = getattr(self, "_driver", None)
+        if driver is not None:
+            driver.stop()
+        for name in ("_image_publisher", "_info_publisher"):
+            publisher = self.__dict__.pop(name, None)
+            if publisher is not None:
+                self.destroy_publisher(publisher)
+
+    @abstractmethod
+    def make_camera(self) -> Camera:
+        """Build the backend."""
+
+    @abstractmethod
+    def image_publisher(self) -> Any:
+        """Create the publisher of the raw images, whose subscribers a replay waits for."""
+
+    @abstractmethod
+    def publish_image(self, frame: StampedFrame) -> None:
+        """Publish one prepared image on all its topics."""
+
+    def consumers_ready(self) -> bool:
+        """Whether a replay may start."""
+        return self._image_publisher.get_subscription_count() >= self.parameters.bag_min_subscribers
+
+    def parameters_changed(self) -> None:
+        """Apply flips and offsets at once, and device controls with one of the next frames."""
+        self._preparation = factory.preparation(self.parameters)
+        self._described = None
+        factory.apply_controls(self.parameters, self._driver)
+
+    def health(self) -> tuple[bytes, str]:
+        """Return the driver's condition."""
+        level, sentence = assess(
+            self._driver.status(), factory.expected_rate_hz(self.parameters, self._driver.status())
+        )
+        return bytes([level]), sentence
+
+    def details(self) -> Mapping[str, str]:
+        """Return the driver's counters."""
+        return describe(self._driver.status())
+
+    def _check_recording(self) -> None:
+        """Open a recording once, so that a bad one fails the node and not its thread."""
+        if self.parameters.backend == "bag":
+            camera = self.make_camera()
+            camera.open()
+            camera.close()
+
+    def _load_calibration(self) -> CameraInfo | None:
+        path = self.parameters.camera_info_path
+        return load_camera_info(Path(path)) if path else None
+
+    def _info_for(self, identity: CameraIdentity) -> CameraInfo:
+        """The calibration of published images: file, else stream, else a default."""
+        info = self._calibration or identity.info
+        if info is None:
+            self.get_logger().warning(
+                f"no calibration: a default lens of {self.HFOV_DEG:g} degrees is assumed; "
+                "`thermal-pose calibrate` makes one, parameter camera_info_path loads it"
+            )
+            info = default_camera_info(identity.image_wh, self.HFOV_DEG)
+        if info.image_wh != identity.image_wh:
+            raise ConfigError(
+                f"{self.get_name()}.camera_info_path: expected a calibration of "
+                f"{identity.image_wh} px, got {info.image_wh}"
+            )
+        return self._preparation.adapt_info(info)
+
+    def _publish(self, frame: StampedFrame) -> None:
+        self.guarded(self._publish_prepared)(frame)
+
+    def _publish_prepared(self, frame: StampedFrame) -> None:
+        identity = self._driver.status().identity
+        if identity is not None and identity is not self._described:
+            self._info, self._described = self._info_for(identity), identity
+        image = self._preparation.apply(frame.image)
+        prepared = StampedFrame(image, frame.stamp_ns, frame.frame_id)
+        if self._info is not None:
+            self._info_publisher.publish(info_to_msg(self._info, frame.stamp_ns, frame.frame_id))
+        self.publish_image(prepared)
+        now_ns = self.now_ns()
+        # The age of a recorded stamp says nothing about this run.
+        replayed = self.parameters.backend == "bag"
+        self.statistics.frame(now_ns if replayed else frame.stamp_ns, now_ns)
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._driver.reset()
+        response.success = True
+        response.message = "the camera is being opened anew"
+        return response
+
+    def _raise_fault(self) -> None:
+        """Raise a defect of the driver's thread where whoever runs this node sees it."""
+        if self.fault is not None:
+            raise self.fault
+
+    def _on_end(self) -> None:
+        self.get_logger().info("the recording has ended")

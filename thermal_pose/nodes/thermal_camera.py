@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`thermal_camera`: publishes centikelvin images, their calibration, and a mono8 for eyes."""
+
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import Image
+
+from thermal_pose import msg  # type: ignore[attr-defined]
+from thermal_pose.bags.messages import to_ns
+from thermal_pose.calibration.files import THERMAL_HFOV_DEG
+from thermal_pose.cameras import factory
+from thermal_pose.cameras.base import AcknowledgedCamera, Camera
+from thermal_pose.cameras.driver import StampedFrame
+from thermal_pose.cameras.prepare import mono8_fixed, mono8_percentile
+from thermal_pose.errors import ConfigError
+from thermal_pose.nodes.camera_node import CameraNode
+from thermal_pose.nodes.conversions import image_to_msg, make_header, thermal_to_msg
+from thermal_pose.nodes.qos import acknowledgement_qos, image_publisher_qos
+from thermal_pose.params import ThermalCameraParameters
+from thermal_pose.types import ThermalFrame, UInt8Array
+
+
+class ThermalCameraNode(CameraNode):
+    """The thermal camera."""
+
+    PARAMETERS = ThermalCameraParameters
+    STREAM = "thermal"
+    HFOV_DEG = THERMAL_HFOV_DEG
+
+    def make_camera(self) -> Camera:
+        """Build the backend that the parameters name."""
+        return factory.make_thermal_camera(self.parameters, self.consumers_ready)
+
+    def image_publisher(self) -> Publisher:
+        """Create the publishers of image_raw and image_mono8."""
+        self._eyes = self.publisher(Image, "thermal/image_mono8", image_publisher_qos())
+        return self.publisher(Image, "thermal/image_raw", image_publisher_qos())
+
+    def connect(self) -> None:
+        """Listen for the keypoints that a lossless replay waits for; start the driver."""
+        if self._waits_for_keypoints():
+            self.subscribe(msg.Keypoints, "keypoints", self._on_keypoints, acknowledgement_qos())
+        super().connect()
+
+    def consumers_ready(self) -> bool:
+        """Also wait for whoever makes the keypoints, where these are waited for."""
+        keypoints_come = not self._waits_for_keypoints() or self.count_publishers("keypoints") > 0
+        return keypoints_come and super().consumers_ready()
+
+    def publish_image(self, frame: StampedFrame) -> None:
+        """Publish the radiometric image, and the one for eyes where somebody looks."""
+        thermal = ThermalFrame(frame.stamp_ns, frame.frame_id, frame.image)
+        self._image_publisher.publish(thermal_to_msg(thermal))
+        if self._eyes.get_subscription_count():
+            header = make_header(frame.stamp_ns, frame.frame_id)
+            self._eyes.publish(image_to_msg(self._visible(thermal), "mono8", header))
+
+    def parameters_changed(self) -> None:
+        """Also refuse an empty window for eyes."""
+        if not self.parameters.mono8_low_degc < self.parameters.mono8_high_degc:
+            raise ConfigError(
+                f"{self.get_name()}.mono8_low_degc = {self.parameters.mono8_low_degc}: expected "
+                f"less than mono8_high_degc = {self.parameters.mono8_high_degc}"
+            )
+        super().parameters_changed()
+
+    def _visible(self, frame: ThermalFrame) -> UInt8Array:
+        if self.parameters.mono8_window == "fixed":
+            return mono8_fixed(
+                frame.centikelvin, self.parameters.mono8_low_degc, self.parameters.mono8_high_degc
+            )
+        return mono8_percentile(frame.centikelvin)
+
+    def _waits_for_keypoints(self) -> bool:
+        return self.parameters.backend == "bag" and self.parameters.bag_window_frames > 0
+
+    def _on_keypoints(self, keypoints: msg.Keypoints) -> None:
+        camera = self._driver.camera
+        if isinstance(camera, AcknowledgedCamera):
+            camera.acknowledge(to_ns(keypoints.header.stamp))
