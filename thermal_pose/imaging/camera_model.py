@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pinhole cameras with Brown's distortion: project points of the room, unproject pixels.
+
+Camera axes are those of optics and of ROS' optical frames: x right, y down, z forward. Pixel
+(0, 0) is the centre of the top left pixel. Distortion is OpenCV's `plumb_bob`:
+k1, k2, p1, p2, k3.
+"""
+
+from dataclasses import dataclass
+from math import tan
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Float64Array = npt.NDArray[np.float64]
+
+NO_DISTORTION: Final = (0.0, 0.0, 0.0, 0.0, 0.0)
+#: Fixed-point steps that undo the distortion; enough for 1e-6 px with |k1| <= 0.4.
+_UNDISTORT_STEPS: Final = 40
+
+
+@dataclass(frozen=True)
+class CameraIntrinsics:
+    """What a lens and a sensor do to rays.
+
+    Attributes
+    ----------
+    size_wh : (width, height), px.
+    fx_px, fy_px, cx_px, cy_px : focal lengths and principal point, px.
+    distortion : k1, k2, p1, p2, k3.
+    """
+
+    size_wh: tuple[int, int]
+    fx_px: float
+    fy_px: float
+    cx_px: float
+    cy_px: float
+    distortion: tuple[float, float, float, float, float] = NO_DISTORTION
+
+    def __post_init__(self) -> None:
+        if min(self.size_wh) <= 0 or min(self.fx_px, self.fy_px) <= 0.0:
+            raise ValueError(
+                "size_wh, fx_px, fy_px: expected positive values, "
+                f"got {self.size_wh}, {self.fx_px}, {self.fy_px}"
+            )
+        if len(self.distortion) != 5:
+            raise ValueError(f"distortion: expected 5 coefficients, got {self.distortion}")
+
+    @property
+    def matrix(self) -> Float64Array:
+        """Camera matrix (3, 3), as OpenCV's `K`."""
+        return np.array(
+            [[self.fx_px, 0.0, self.cx_px], [0.0, self.fy_px, self.cy_px], [0.0, 0.0, 1.0]]
+        )
+
+    def distort(self, normalised: npt.ArrayLike) -> Float64Array:
+        """Distorted normalised coordinates (..., 2) of ideal ones (x / z, y / z)."""
+        xy = np.asarray(normalised, dtype=np.float64)
+        k1, k2, p1, p2, k3 = self.distortion
+        x, y = xy[..., 0], xy[..., 1]
+        r2 = x * x + y * y
+        radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        return np.stack(
+            [
+                x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x),
+                y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y,
+            ],
+            axis=-1,
+        )
+
+    def undistort(self, distorted: npt.ArrayLike) -> Float64Array:
+        """Ideal normalised coordinates (..., 2) of distorted ones, by fixed-point iteration."""
+        wanted = np.asarray(distorted, dtype=np.float64)
+        xy = wanted.copy()
+        if any(self.distortion):
+            for _ in range(_UNDISTORT_STEPS):
+                xy = xy + (wanted - self.distort(xy))
+        return xy
+
+    def to_pixels(self, points_camera_m: npt.ArrayLike) -> Float64Array:
+        """Pixels (..., 2) of points (..., 3) in camera axes; NaN where z <= 0."""
+        points = np.asarray(points_camera_m, dtype=np.float64)
+        depth_m = np.where(points[..., 2:] > 0.0, points[..., 2:], np.nan)
+        distorted = self.distort(points[..., :2] / depth_m)
+        return distorted * (self.fx_px, self.fy_px) + (self.cx_px, self.cy_px)
+
+    def to_rays(self, pixels: npt.ArrayLike) -> Float64Array:
+        """Directions (..., 3) in camera axes, z = 1, of pixels (..., 2)."""
+        xy = np.asarray(pixels, dtype=np.float64)
+        ideal = self.undistort((xy - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px))
+        return np.concatenate([ideal, np.ones_like(ideal[..., :1])], axis=-1)
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """Where a camera is: `camera = rotation @ room + translation_m`.
+
+    Attributes
+    ----------
+    rotation : (3, 3) rotation from room axes to camera axes.
+    translation_m : (3,) the room's origin in camera axes, m.
+    """
+
+    rotation: Float64Array
+    translation_m: Float64Array
+
+    def __post_init__(self) -> None:
+        if self.rotation.shape != (3, 3) or self.translation_m.shape != (3,):
+            raise ValueError(
+                "rotation, translation_m: expected (3, 3) and (3,), "
+                f"got {self.rotation.shape} and {self.translation_m.shape}"
+            )
+        if not np.allclose(self.rotation @ self.rotation.T, np.eye(3), atol=1e-5):
+            raise ValueError("rotation: expected an orthonormal matrix")
+
+    @classmethod
+    def looking_at(
+        cls, position_m: npt.ArrayLike, target_m: npt.ArrayLike, roll_rad: float = 0.0
+    ) -> "CameraPose":
+        """Pose of a camera at `position_m` whose axis meets `target_m`, both (3,) in the room.
+
+        `roll_rad` turns the camera clockwise about its axis; 0 keeps the horizon level.
+
+        Raises
+        ------
+        ValueError
+            The line of sight is vertical or has no length.
+        """
+        position = np.asarray(position_m, dtype=np.float64)
+        forward = np.asarray(target_m, dtype=np.float64) - position
+        right = np.cross(forward, (0.0, 0.0, 1.0))
+        if np.linalg.norm(right) < 1e-9:
+            raise ValueError(f"target_m: expected a point not above {position}, got {target_m!r}")
+        forward /= np.linalg.norm(forward)
+        right /= np.linalg.norm(right)
+        down = np.cross(forward, right)
+        cos, sin = np.cos(roll_rad), np.sin(roll_rad)
+        rotation = np.stack([cos * right + sin * down, cos * down - sin * right, forward])
+        return cls(rotation=rotation, translation_m=-rotation @ position)
+
+    @property
+    def position_m(self) -> Float64Array:
+        """Position (3,) of the camera in the room, m."""
+        return -self.rotation.T @ self.translation_m
+
+    def to_camera(self, points_m: npt.ArrayLike) -> Float64Array:
+        """Points (..., 3) of the room in camera axes, m."""
+        return np.asarray(points_m, dtype=np.float64) @ self.rotation.T + self.translation_m
+
+    def relative_to(self, other: "CameraPose") -> "CameraPose":
+        """Pose that takes points in `other`'s camera axes to this camera's axes."""
+        rotation = self.rotation @ other.rotation.T
+        return CameraPose(rotation, self.translation_m - rotation @ other.translation_m)
+
+
+@dataclass(frozen=True)
+class CameraModel:
+    """A camera in the room."""
+
+    intrinsics: CameraIntrinsics
+    pose: CameraPose
+
+    def project(self, points_m: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
+        """Project points of the room.
+
+        Parameters
+        ----------
+        points_m : (..., 3), m.
+
+        Returns
+        -------
+        pixels : (..., 2) px, also outside the image; NaN behind the camera.
+        depths_m : (...) distance along the optical axis, m.
+        """
+        camera = self.pose.to_camera(points_m)
+        return self.intrinsics.to_pixels(camera), camera[..., 2]
+
+    def unproject(self, pixels: npt.ArrayLike, depths_m: npt.ArrayLike) -> Float64Array:
+        """Points (..., 3) of the room at pixels (..., 2) and depths (...) along the axis, m."""
+        rays = self.intrinsics.to_rays(pixels)
+        camera = rays * np.asarray(depths_m, dtype=np.float64)[..., None]
+        return (camera - self.pose.translation_m) @ self.pose.rotation
+
+
+def intrinsics_of_view(size_wh: tuple[int, int], hfov_rad: float) -> CameraIntrinsics:
+    """Ideal intrinsics with square pixels and the principal point in the middle.
+
+    Raises
+    ------
+    ValueError
+        `hfov_rad` is not between 0 and pi.
+    """
+    if not 0.0 < hfov_rad < np.pi:
+        raise ValueError(f"hfov_rad: expected between 0 and pi, got {hfov_rad}")
+    focal_px = 0.5 * size_wh[0] / tan(0.5 * hfov_rad)
+    return CameraIntrinsics(
+        size_wh, focal_px, focal_px, 0.5 * (size_wh[0] - 1), 0.5 * (size_wh[1] - 1)
+    )
+
+
+#: 80x60 (FLIR Lepton) and 80x62 (Meridian SenXor) behind a lens of about 51 degrees.
+LEPTON: Final = CameraIntrinsics((80, 60), 84.0, 84.0, 39.5, 29.5)
+SENXOR: Final = CameraIntrinsics((80, 62), 84.0, 84.0, 39.5, 30.5)
+#: A webcam of 69 degrees, as in the paper's set-up.
+RGB_1024: Final = intrinsics_of_view((1024, 576), float(np.deg2rad(69.0)))
