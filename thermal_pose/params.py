@@ -121,7 +121,7 @@ class ImageConsumerParameters(NodeParameters):
 
 
 @dataclass(frozen=True)
-class TugAnalyzerParameters(NodeParameters):
+class TugAnalyzerParameters(ImageConsumerParameters):
     """Parameters of `tug_analyzer`; those of the method itself live in `tug/params.py`."""
 
     node_name: ClassVar[str] = "tug_analyzer"

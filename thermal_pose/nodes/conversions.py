@@ -14,13 +14,17 @@ from std_msgs.msg import Header
 from thermal_pose import msg  # type: ignore[attr-defined]
 from thermal_pose.errors import ImageFormatError
 from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import (
     NS_PER_S,
     FrameKeypoints,
     PersonBox,
     PersonKeypoints,
+    Phase,
     PhaseInterval,
     ThermalFrame,
+    TrialReason,
+    TugTiming,
 )
 
 #: Both names mean one 16-bit channel; the cv_bridge wheel takes 16UC1 for 8 bits.
@@ -65,6 +69,17 @@ def check_image(message: Image, encodings: Sequence[str], bytes_per_pixel: int) 
         )
 
 
+def _packed_rows(message: Image) -> bytes:
+    """Return 16-bit pixels without row padding, in this machine's byte order.
+
+    The cv_bridge wheel handles neither padding nor foreign byte order with numpy 2.
+    """
+    order = ">u2" if message.is_bigendian else "<u2"
+    rows = np.frombuffer(bytes(message.data), dtype=np.uint8).reshape(message.height, message.step)
+    pixels = np.ascontiguousarray(rows[:, : message.width * _BYTES_PER_COUNT]).view(order)
+    return pixels.astype(np.uint16).tobytes()
+
+
 def thermal_from_msg(message: Image) -> ThermalFrame:
     """Return the radiometric frame of a mono16 (or 16UC1) centikelvin image.
 
@@ -75,13 +90,11 @@ def thermal_from_msg(message: Image) -> ThermalFrame:
     """
     check_image(message, THERMAL_ENCODINGS, _BYTES_PER_COUNT)
     plain = Image(
-        header=message.header,
         height=message.height,
         width=message.width,
         encoding="mono16",
-        is_bigendian=message.is_bigendian,
-        step=message.step,
-        data=message.data,
+        step=message.width * _BYTES_PER_COUNT,
+        data=_packed_rows(message),
     )
     counts = np.ascontiguousarray(_BRIDGE.imgmsg_to_cv2(plain, "passthrough"), dtype=np.uint16)
     return ThermalFrame(stamp_to_ns(message.header.stamp), message.header.frame_id, counts)
@@ -189,3 +202,50 @@ def interval_to_msg(
         start_sd_s=float(start_sd_s),
         end_sd_s=float(end_sd_s),
     )
+
+
+def timing_from_msg(message: msg.TugReport) -> TugTiming:
+    """Return the timing that a report message states, in seconds since its first phase."""
+    reason = TrialReason(message.reason)
+    if not message.phases:
+        return TugTiming(stamp_to_ns(message.header.stamp), (), reason, message.sentence)
+    origin_ns = stamp_to_ns(message.phases[0].start)
+
+    def seconds(stamp: Time) -> float:
+        return (stamp_to_ns(stamp) - origin_ns) / NS_PER_S
+
+    phases = tuple(
+        PhaseInterval(Phase(item.phase), seconds(item.start), seconds(item.end))
+        for item in message.phases
+    )
+    return TugTiming(origin_ns, phases, reason, message.sentence)
+
+
+def report_to_msg(result: TrialResult, last: FrameKeypoints) -> msg.TugReport:
+    """Return a trial's result as a message, stamped as the trial's last image."""
+    sds_s = result.boundary_sds_s
+    return msg.TugReport(
+        header=make_header(last.stamp_ns, last.frame_id),
+        subject_id=result.subject_id,
+        trial_id=result.trial_id,
+        valid=result.timing.valid,
+        reason=str(result.timing.reason),
+        sentence=result.timing.sentence,
+        total_s=_or_nan(result.total_s),
+        total_from_go_s=_or_nan(result.total_from_go_s),
+        phases=[
+            interval_to_msg(
+                interval,
+                result.timing.origin_ns,
+                sds_s[index] if sds_s else float("nan"),
+                sds_s[index + 1] if sds_s else float("nan"),
+            )
+            for index, interval in enumerate(result.timing.phases)
+        ],
+        model_id=result.provenance.model_id,
+        json=result.to_json(),
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every test that starts ROS gets a domain of its own and stays on this machine."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A ROS domain that no other test process uses at the same time."""
+    from test.support.domains import free_domain
+
+    with free_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        yield domain
+
+
+@pytest.fixture
+def ros(ros_domain: int) -> Iterator[int]:
+    """An initialised rclpy context in a domain of its own."""
+    import rclpy
+
+    rclpy.init(args=[])
+    yield ros_domain
+    rclpy.try_shutdown()
