@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person detector, a pose estimator and the engine below them are.
+
+Any class with these methods will do; `factory.py` names the ones shipped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from thermal_pose.types import FloatArray, PersonBox, PersonKeypoints, UInt16Array
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """What a model really runs on, as /diagnostics shows it.
+
+    Attributes
+    ----------
+    engine : 'onnxruntime 1.31.1', 'openvino 2026.4', 'numpy', ...
+    device : 'CPU', 'CUDA', ...: where the operators were really placed.
+    precision : 'fp32', 'int8', 'bf16', ...
+    threads : worker threads of one inference.
+    """
+
+    engine: str
+    device: str
+    precision: str
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.engine}, {self.device}, {self.precision}, {self.threads} thread(s)"
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """How a model is asked to run.
+
+    Attributes
+    ----------
+    engine : 'onnxruntime' (default) or 'openvino' (extra).
+    device : 'auto' takes a GPU that the engine offers and the CPU otherwise; 'cpu' and 'cuda'
+        are taken by their word: what is absent is an error, never a silent fallback.
+    threads : worker threads of one inference, >= 1.
+    """
+
+    engine: str = "onnxruntime"
+    device: str = "auto"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.engine not in ("onnxruntime", "openvino"):
+            raise ValueError(f"engine: expected onnxruntime or openvino, got {self.engine!r}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device: expected auto, cpu or cuda, got {self.device!r}")
+        if self.threads < 1:
+            raise ValueError(f"threads: expected at least 1, got {self.threads}")
+
+
+class Engine(Protocol):
+    """Runs one network: one float32 input, named float32 outputs."""
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """What it really runs on."""
+        ...
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of the input; None where any size will do."""
+        ...
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        ...
+
+    def run(self, tensor: FloatArray) -> dict[str, FloatArray]:
+        """Return all outputs for one input tensor."""
+        ...
+
+
+class PersonDetector(Protocol):
+    """Finds people in one thermal frame."""
+
+    @property
+    def model_id(self) -> str:
+        """Name and the first 12 hex digits of the model's sha256, or the method's name."""
+        ...
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """What it really runs on."""
+        ...
+
+    def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
+        """Return the boxes of all people in an (H, W) frame, best score first, ids all 0."""
+        ...
+
+
+class PoseEstimator(Protocol):
+    """Finds the 17 joints of every person whose box is given."""
+
+    @property
+    def model_id(self) -> str:
+        """Name and the first 12 hex digits of the model's sha256."""
+        ...
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """What it really runs on."""
+        ...
+
+    def estimate(
+        self, centikelvin: UInt16Array, boxes: Sequence[PersonBox]
+    ) -> tuple[PersonKeypoints, ...]:
+        """Return one record a box, in the order of the boxes, ids copied from them."""
+        ...

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any exported detector with boxes and scores, fed and read as its card says."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.errors import ModelArtifactError
+from thermal_pose.imaging.radiometry import relative_k
+from thermal_pose.inference.base import Engine, RuntimeInfo
+from thermal_pose.inference.detector_card import DetectorCard
+from thermal_pose.types import FloatArray, PersonBox, UInt16Array
+
+IndexArray = npt.NDArray[np.intp]
+
+_SMALLEST_BOX_PX = 1.0
+
+
+class NetworkDetector:
+    """A detector network behind the adapter of `detector_card`.
+
+    Parameters
+    ----------
+    engine : runs the network.
+    card : the adapter.
+
+    Raises
+    ------
+    ModelArtifactError
+        The outputs named by the card are absent or of other shapes (one warm-up run).
+    """
+
+    def __init__(self, engine: Engine, card: DetectorCard) -> None:
+        self._engine = engine
+        self.card = card
+        wanted = [name for name in (card.boxes, card.scores, card.labels) if name]
+        missing = [name for name in wanted if name not in engine.output_names]
+        if missing:
+            raise ModelArtifactError(
+                f"{card.file}: expected outputs {', '.join(wanted)}, "
+                f"got {', '.join(engine.output_names)}"
+            )
+        width, height = card.input_wh
+        self._read(engine.run(np.zeros((1, card.channels, height, width), dtype=np.float32)))
+
+    @property
+    def model_id(self) -> str:
+        """Name and the first 12 hex digits of the model's sha256."""
+        return self.card.model_id
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """What it really runs on."""
+        return self._engine.info
+
+    def set_score_threshold(self, threshold: float) -> None:
+        """Keep boxes of at least this score from the next frame on."""
+        self.card = replace(self.card, score_threshold=threshold)
+
+    def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
+        """Return the boxes of all people, best score first; float32-exact coordinates.
+
+        Raises
+        ------
+        ValueError
+            The frame is larger than the network's input and the card says 'pad'.
+        """
+        boxes, scores = self._read(self._engine.run(self.prepare(centikelvin)))
+        height, width = centikelvin.shape
+        boxes = self._to_frame(boxes, width, height)
+        sizes = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0)
+        keep = (scores >= self.card.score_threshold) & (sizes >= _SMALLEST_BOX_PX)
+        boxes, scores = boxes[keep], scores[keep]
+        order = np.argsort(-scores, kind="stable")
+        if self.card.nms_iou < 1:
+            order = _suppress(boxes, order, self.card.nms_iou)
+        return tuple(
+            PersonBox(tuple(boxes[index].tolist()), float(np.clip(scores[index], 0.0, 1.0)))
+            for index in order[: self.card.max_persons]
+        )
+
+    def prepare(self, centikelvin: UInt16Array) -> FloatArray:
+        """Return the network's input (1, C, H, W) for one frame."""
+        card = self.card
+        values = relative_k(centikelvin, card.scale_k)
+        values = np.clip(values, card.clip_min, card.clip_max) * card.gain + card.offset
+        values = self._fit(np.asarray(values, dtype=np.float32))
+        return np.repeat(values[None, None], card.channels, axis=1)
+
+    def _fit(self, values: FloatArray) -> FloatArray:
+        width, height = self.card.input_wh
+        if self.card.resize == "stretch":
+            return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
+        below, right = height - values.shape[0], width - values.shape[1]
+        if below < 0 or right < 0:
+            raise ValueError(
+                f"frame: expected at most {width} x {height} px for {self.card.name}, "
+                f"got {values.shape[1]} x {values.shape[0]}"
+            )
+        return np.pad(values, ((0, below), (0, right)), mode="edge")
+
+    def _read(self, outputs: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
+        scores = np.asarray(outputs[self.card.scores], dtype=np.float32).reshape(-1)
+        boxes = np.asarray(outputs[self.card.boxes], dtype=np.float32)
+        if boxes.size != 4 * scores.size or (boxes.size and boxes.shape[-1] != 4):
+            raise ModelArtifactError(
+                f"{self.card.file}: expected boxes (M, 4) for {scores.size} scores, "
+                f"got {boxes.shape}"
+            )
+        boxes = boxes.reshape(-1, 4)
+        keep = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
+        if self.card.labels:
+            keep &= outputs[self.card.labels].reshape(-1) == self.card.person_label
+        return boxes[keep], scores[keep]
+
+    def _to_frame(self, boxes: FloatArray, width: int, height: int) -> FloatArray:
+        if self.card.origin == "centre":
+            boxes = boxes + np.float32(0.5)
+        if self.card.resize == "stretch":
+            input_w, input_h = self.card.input_wh
+            scale = np.array([width / input_w, height / input_h] * 2, dtype=np.float32)
+            boxes = boxes * scale
+        boxes = np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32))
+        return np.asarray(boxes - np.float32(0.5), dtype=np.float32)
+
+
+def _suppress(boxes: FloatArray, order: IndexArray, iou: float) -> IndexArray:
+    """Return the indices, best first, of boxes that overlap no better one by more than `iou`."""
+    kept: list[int] = []
+    for index in order:
+        if all(_iou(boxes[index], boxes[other]) <= iou for other in kept):
+            kept.append(int(index))
+    return np.array(kept, dtype=np.intp)
+
+
+def _iou(one: FloatArray, other: FloatArray) -> float:
+    shared = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    overlap = float(np.prod(np.maximum(shared, 0)))
+    areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))
+    return overlap / (areas - overlap)
