@@ -13,6 +13,7 @@ from thermal_pose.errors import ThermalPoseError
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
+    "demo": "replay the shipped recording through the live graph and report on it",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
 }
 
