@@ -183,3 +183,14 @@ _RGB: dict[str, Callable[[RgbCameraParameters, Ready], Camera]] = {
     "bag": _bag,
     "simulated": _simulated_rgb,
 }
+
+
+def recorded_truth(params: ThermalCameraParameters) -> tuple[bytes, ...]:
+    """The serialised `truth/tug` messages of a recording of the simulated clinic; else none."""
+    if params.backend != "bag":
+        return ()
+    from thermal_pose.bags import schema
+    from thermal_pose.bags.reader import BagReader
+
+    with BagReader(params.bag_path) as reader:
+        return tuple(raw.cdr for raw in reader.raw_messages([schema.TRUTH_TUG]))

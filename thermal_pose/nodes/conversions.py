@@ -12,6 +12,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from thermal_pose import msg  # type: ignore[attr-defined]
+from thermal_pose.bags.messages import to_timing
 from thermal_pose.errors import ImageFormatError
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.tug.result import TrialResult
@@ -20,10 +21,8 @@ from thermal_pose.types import (
     FrameKeypoints,
     PersonBox,
     PersonKeypoints,
-    Phase,
     PhaseInterval,
     ThermalFrame,
-    TrialReason,
     TugTiming,
 )
 
@@ -206,19 +205,8 @@ def interval_to_msg(
 
 def timing_from_msg(message: msg.TugReport) -> TugTiming:
     """Return the timing that a report message states, in seconds since its first phase."""
-    reason = TrialReason(message.reason)
-    if not message.phases:
-        return TugTiming(stamp_to_ns(message.header.stamp), (), reason, message.sentence)
-    origin_ns = stamp_to_ns(message.phases[0].start)
-
-    def seconds(stamp: Time) -> float:
-        return (stamp_to_ns(stamp) - origin_ns) / NS_PER_S
-
-    phases = tuple(
-        PhaseInterval(Phase(item.phase), seconds(item.start), seconds(item.end))
-        for item in message.phases
-    )
-    return TugTiming(origin_ns, phases, reason, message.sentence)
+    first = message.phases[0].start if message.phases else message.header.stamp
+    return to_timing(message, stamp_to_ns(first))
 
 
 def report_to_msg(result: TrialResult, last: FrameKeypoints) -> msg.TugReport:

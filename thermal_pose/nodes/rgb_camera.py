@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`rgb_camera`: publishes colour images, raw and JPEG; off unless asked for."""
 
-from rclpy.publisher import Publisher
+from typing import Any
+
 from sensor_msgs.msg import CompressedImage, Image
 
 from thermal_pose.calibration.files import RGB_HFOV_DEG
@@ -26,7 +27,7 @@ class RgbCameraNode(CameraNode):
         """Build the backend that the parameters name."""
         return factory.make_rgb_camera(self.parameters, self.consumers_ready)
 
-    def image_publisher(self) -> Publisher:
+    def image_publisher(self) -> Any:
         """Create the publishers of image_raw and image_raw/compressed."""
         self._jpeg = self.publisher(
             CompressedImage, "rgb/image_raw/compressed", image_publisher_qos()

@@ -14,7 +14,7 @@ from thermal_pose.pipeline.statistics import StreamStatistics
 from thermal_pose.types import Phase
 
 #: What `thermal_camera` says in /diagnostics once a recording is over.
-RECORDING_ENDED = "recording ended"
+RECORDING_ENDED = "the recording has ended"
 
 
 class StatusNode(Node):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`thermal_camera`: publishes centikelvin images, their calibration, and a mono8 for eyes."""
 
-from rclpy.publisher import Publisher
+from typing import Any
+
 from sensor_msgs.msg import Image
 
 from thermal_pose import msg  # type: ignore[attr-defined]
@@ -14,7 +15,7 @@ from thermal_pose.cameras.prepare import mono8_fixed, mono8_percentile
 from thermal_pose.errors import ConfigError
 from thermal_pose.nodes.camera_node import CameraNode
 from thermal_pose.nodes.conversions import image_to_msg, make_header, thermal_to_msg
-from thermal_pose.nodes.qos import acknowledgement_qos, image_publisher_qos
+from thermal_pose.nodes.qos import acknowledgement_qos, image_publisher_qos, report_qos
 from thermal_pose.params import ThermalCameraParameters
 from thermal_pose.types import ThermalFrame, UInt8Array
 
@@ -30,13 +31,19 @@ class ThermalCameraNode(CameraNode):
         """Build the backend that the parameters name."""
         return factory.make_thermal_camera(self.parameters, self.consumers_ready)
 
-    def image_publisher(self) -> Publisher:
+    def image_publisher(self) -> Any:
         """Create the publishers of image_raw and image_mono8."""
         self._eyes = self.publisher(Image, "thermal/image_mono8", image_publisher_qos())
+        self._truth = self.publisher(msg.TugReport, "truth/tug", report_qos())
         return self.publisher(Image, "thermal/image_raw", image_publisher_qos())
 
     def connect(self) -> None:
-        """Listen for the keypoints that a lossless replay waits for; start the driver."""
+        """Listen for the keypoints that a lossless replay waits for; start the driver.
+
+        A recording's exact timing (simulated clinic) is latched before its first image.
+        """
+        for truth in factory.recorded_truth(self.parameters):
+            self._truth.publish(truth)
         if self._waits_for_keypoints():
             self.subscribe(msg.Keypoints, "keypoints", self._on_keypoints, acknowledgement_qos())
         super().connect()
