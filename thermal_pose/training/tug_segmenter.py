@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the segmentation network of the Timed Up and Go and writes its weights for numpy.
+
+The same network as `tug/network.py`, in torch. Cross-entropy of each boundary's distribution over
+all sub-cells and 'absent' makes the distributions honest (a proper score), so that the medians and
+spreads read from them need no later correction.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from thermal_pose.tug.features import N_FEATURES
+from thermal_pose.tug.network import KERNEL, SUB_CELLS
+from thermal_pose.tug.result import N_BOUNDARIES
+
+Sample = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """How the network is built and trained.
+
+    Attributes
+    ----------
+    channels, dilations : of the blocks.
+    steps, batch, learning_rate : of AdamW with a cosine schedule and a short warm-up.
+    dropout : of whole feature columns, so that no single signal is relied on.
+    """
+
+    channels: int = 64
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    steps: int = 3000
+    batch: int = 24
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    dropout: float = 0.1
+    seed: int = 0
+
+
+class _Block(nn.Module):
+    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.conv = nn.Conv1d(
+            channels, channels, KERNEL, dilation=dilation, padding=dilation * (KERNEL // 2)
+        )
+        self.mix = nn.Linear(channels, channels)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        normed = self.norm(hidden) * mask
+        wide = self.conv(normed.transpose(1, 2)).transpose(1, 2)
+        return hidden + self.mix(self.drop(torch.relu(wide)))
+
+
+class TorchSegmenter(nn.Module):
+    """The network of `tug.network.SegmenterNetwork`; see there."""
+
+    def __init__(self, config: SegmenterConfig) -> None:
+        super().__init__()
+        width = config.channels
+        self.stem = nn.Linear(N_FEATURES, width)
+        self.blocks = nn.ModuleList([_Block(width, d, config.dropout) for d in config.dilations])
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, N_BOUNDARIES * SUB_CELLS)
+        self.absent = nn.Linear(2 * width, N_BOUNDARIES)
+        self.drop = nn.Dropout1d(config.dropout)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Return log probabilities (N, B, T * S + 1) of padded features (N, T, F)."""
+        n, n_cells, _ = features.shape
+        valid = torch.arange(n_cells, device=features.device)[None] < lengths[:, None]
+        mask = valid[..., None].float()
+        hidden = self.stem(self.drop(features.transpose(1, 2)).transpose(1, 2))
+        for block in self.blocks:
+            hidden = block(hidden, mask)
+        hidden = self.norm(hidden)
+        logits = self.head(hidden).view(n, n_cells, N_BOUNDARIES, SUB_CELLS)
+        logits = logits.masked_fill(~valid[..., None, None], float("-inf"))
+        mean = (hidden * mask).sum(1) / lengths[:, None]
+        largest = hidden.masked_fill(~valid[..., None], float("-inf")).amax(1)
+        absent = self.absent(torch.cat([mean, largest], dim=1))
+        flat = logits.permute(0, 2, 1, 3).reshape(n, N_BOUNDARIES, -1)
+        return torch.log_softmax(torch.cat([flat, absent[..., None]], dim=2), dim=2)
+
+
+def collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
+    """Pad samples to one batch: features (N, T, F), lengths (N,), boundaries (N, 7) sub-cells."""
+    longest = max(len(features) for features, _ in samples)
+    padded = np.zeros((len(samples), longest, N_FEATURES), dtype=np.float32)
+    for row, (features, _) in enumerate(samples):
+        padded[row, : len(features)] = features
+    return (
+        torch.from_numpy(padded),
+        torch.tensor([len(features) for features, _ in samples]),
+        torch.from_numpy(np.stack([position for _, position in samples]).astype(np.float32)),
+    )
+
+
+def boundary_loss(log_p: Tensor, position: Tensor) -> Tensor:
+    """Cross-entropy against the sub-cell that holds each boundary, shared with its neighbour.
+
+    Parameters
+    ----------
+    log_p : (N, B, M + 1) log probabilities; the last column is 'absent'.
+    position : (N, B) boundary in sub-cells; NaN where absent.
+    """
+    n_bins = log_p.shape[2] - 1
+    present = torch.isfinite(position)
+    # A bin's centre is at index + 0.5: linear weights to the two nearest centres.
+    centre = torch.nan_to_num(position) - 0.5
+    low = centre.floor().clamp(0, n_bins - 1)
+    share = (centre - low).clamp(0, 1)
+    high = (low + 1).clamp(max=n_bins - 1)
+    at_low = log_p.gather(2, low.long()[..., None])[..., 0].clamp(min=-30)
+    at_high = log_p.gather(2, high.long()[..., None])[..., 0].clamp(min=-30)
+    inside = (1 - share) * at_low + share * at_high
+    return -torch.where(present, inside, log_p[..., -1].clamp(min=-30)).mean()
+
+
+def train_segmenter(
+    draw: Callable[[np.random.Generator], Sample],
+    config: SegmenterConfig,
+    report: Callable[[int, float, float], None] = lambda step, loss, seconds: None,
+    initial: TorchSegmenter | None = None,
+    limit_s: float = float("inf"),
+) -> TorchSegmenter:
+    """Train on samples drawn one by one; return the averaged network of the last steps.
+
+    Parameters
+    ----------
+    draw : makes one training sample from a generator.
+    report : called every 50 steps with step, mean loss and seconds so far.
+    initial : weights to go on from.
+    limit_s : the schedule is cut short, not broken off, to end in about this time.
+    """
+    torch.manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    network = initial or TorchSegmenter(config)
+    average = torch.optim.swa_utils.AveragedModel(
+        network,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995),  # type: ignore[no-untyped-call]
+    )
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    started, losses = time.monotonic(), list[float]()
+    network.train()
+    for step in range(config.steps):
+        spent = max(step / config.steps, (time.monotonic() - started) / limit_s)
+        if spent >= 1.0:
+            break
+        rate = config.learning_rate * min(1.0, (step + 1) / 100) * (1 + np.cos(np.pi * spent)) / 2
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        features, lengths, position = collate([draw(rng) for _ in range(config.batch)])
+        loss = boundary_loss(network(features, lengths), position)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        average.update_parameters(network)
+        losses.append(float(loss.detach()))
+        if (step + 1) % 50 == 0:
+            report(step + 1, float(np.mean(losses[-50:])), time.monotonic() - started)
+    return cast(TorchSegmenter, average.module).eval()
+
+
+def write_network(networks: Sequence[TorchSegmenter], config: SegmenterConfig, path: Path) -> None:
+    """Write the weights of one or more networks for `tug.network.load_network`."""
+    arrays = {
+        f"{index}/{name}": value.detach().numpy().astype(np.float32)
+        for index, network in enumerate(networks)
+        for name, value in network.state_dict().items()
+    }
+    meta = {
+        "members": len(networks),
+        "dilations": list(config.dilations),
+        "channels": config.channels,
+        "n_features": N_FEATURES,
+        "sub_cells": SUB_CELLS,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From one distribution a boundary to the only order a test has: an exact posterior.
+
+The seven boundaries form a chain b1 < b2 < ... < b7. The network's distributions are taken as
+the evidence for each; a chain whose neighbours keep their order and a shortest duration (a hidden
+semi-Markov model with flat durations above that) gives each boundary's posterior by one
+forward and one backward pass of cumulative sums.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+#: No phase is shorter, s.
+MIN_PHASE_S = 0.15
+_FLOOR = 1e-12
+
+
+def ordered_posteriors(density: Array, step_s: float, min_phase_s: float = MIN_PHASE_S) -> Array:
+    """(B, N) posterior of each boundary given that all are present and in order.
+
+    Parameters
+    ----------
+    density : (B, N) evidence for each boundary in each bin; rows need not sum to 1.
+    step_s : width of a bin, s.
+    """
+    if density.ndim != 2:
+        raise ValueError(f"density: expected (B, N), got {density.shape}")
+    n_boundaries, n_bins = density.shape
+    lag = min(max(1, round(min_phase_s / step_s)), n_bins)
+    evidence = density / np.maximum(density.sum(axis=1, keepdims=True), _FLOOR) + _FLOOR
+    before = np.ones((n_boundaries, n_bins))
+    after = np.ones((n_boundaries, n_bins))
+    for k in range(1, n_boundaries):
+        mass = np.cumsum(before[k - 1] * evidence[k - 1])
+        before[k, :lag] = 0.0
+        before[k, lag:] = mass[: n_bins - lag]
+        before[k] /= max(before[k].max(), _FLOOR)
+    for k in range(n_boundaries - 2, -1, -1):
+        mass = np.cumsum((after[k + 1] * evidence[k + 1])[::-1])[::-1]
+        after[k, n_bins - lag :] = 0.0
+        after[k, : n_bins - lag] = mass[lag:]
+        after[k] /= max(after[k].max(), _FLOOR)
+    posterior = before * evidence * after
+    return np.asarray(posterior / np.maximum(posterior.sum(axis=1, keepdims=True), _FLOOR))
+
+
+def quantile_s(posterior: Array, start_s: float, step_s: float, share: float) -> Array:
+    """(B,) times below which `share` of each posterior (B, N) lies, interpolated within bins."""
+    cumulative = np.cumsum(posterior, axis=1)
+    times = np.empty(len(posterior))
+    for k, curve in enumerate(cumulative):
+        level = share * curve[-1]
+        index = min(int(np.searchsorted(curve, level)), posterior.shape[1] - 1)
+        below = curve[index - 1] if index else 0.0
+        times[k] = start_s + step_s * (index + (level - below) / max(posterior[k, index], _FLOOR))
+    return times
+
+
+def posterior_sd_s(posterior: Array, step_s: float) -> Array:
+    """(B,) standard deviation of each posterior (B, N), s, with the bin's own width."""
+    bins = np.arange(posterior.shape[1])
+    mean = posterior @ bins
+    variance = posterior @ bins.astype(np.float64) ** 2 - mean**2
+    return np.asarray(step_s * np.sqrt(np.maximum(variance, 0.0) + 1.0 / 12.0))
+
+
+def state_posteriors(posterior: Array, start_s: float, step_s: float, times_s: Array) -> Array:
+    """(M, B + 1) P(state at `times_s`): between which two boundaries each time lies."""
+    edges = start_s + step_s * np.arange(posterior.shape[1] + 1)
+    later = np.ones((len(times_s), len(posterior) + 2))
+    for k, row in enumerate(posterior):
+        cumulative = np.concatenate([[0.0], np.cumsum(row)])
+        later[:, k + 1] = np.interp(times_s, edges, cumulative)
+    later[:, -1] = 0.0
+    falling: Array = np.minimum.accumulate(later, axis=1)
+    return falling[:, :-1] - falling[:, 1:]
