@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from mcap.stream_reader import StreamReader
+from support.trials import START_NS, STEP_NS, thermal_frame, true_frame, write_trial
 
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.messages import CameraInfo
@@ -24,45 +25,9 @@ from thermal_pose.types import (
     Phase,
     PhaseInterval,
     RgbFrame,
-    ThermalFrame,
     TrialReason,
-    TrueFrame,
-    TruePerson,
     TugTiming,
 )
-
-START_NS = 1_700_000_000_000_000_000
-STEP_NS = 125_000_000
-
-
-def thermal_frame(index: int, shape: tuple[int, int] = (62, 80)) -> ThermalFrame:
-    rng = np.random.default_rng(index)
-    counts = rng.integers(28000, 31000, shape).astype(np.uint16)
-    return ThermalFrame(START_NS + index * STEP_NS, "thermal", counts)
-
-
-def true_frame(index: int) -> TrueFrame:
-    rng = np.random.default_rng(index)
-    person = TruePerson(
-        person_id=1,
-        role="subject",
-        box_xyxy=(1.0, 2.0, 3.0, 4.5) if index % 2 else None,
-        area_px=12.25,
-        xy=rng.normal(40, 20, (17, 2)).astype(np.float32),
-        visibility=rng.integers(0, 3, 17).astype(np.uint8),
-        joints_m=rng.normal(0, 1, (17, 3)).astype(np.float32),
-    )
-    stamp_ns = START_NS + index * STEP_NS
-    return TrueFrame(stamp_ns, stamp_ns - 5, stamp_ns + 7, index == 3, (person,))
-
-
-def write_trial(path: Path, n_frames: int = 24) -> None:
-    with BagWriter(path, custom_data={"subject_id": "S01"}) as bag:
-        for index in range(n_frames):
-            frame = thermal_frame(index)
-            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
-            truth = messages.truth_message(true_frame(index), frame.frame_id)
-            bag.write(schema.TRUTH_FRAME, frame.stamp_ns, truth)
 
 
 def test_thermal_frames_and_truth_survive_a_recording(tmp_path: Path) -> None:
