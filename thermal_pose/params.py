@@ -277,3 +277,153 @@ class RecorderParameters(NodeParameters):
     flush_period_s: float = parameter(
         0.5, "At most this much is lost when the process is killed, s.", bounds=(0.05, 0.5)
     )
+
+
+@dataclass(frozen=True)
+class DetectorParameters(ImageConsumerParameters):
+    """Parameters of `detector`."""
+
+    node_name: ClassVar[str] = "detector"
+
+    model: str = parameter(
+        "detector",
+        "A shipped detector's name, the path of a detector card, 'warm_blob' (no model file), "
+        "or 'faster_rcnn:WEIGHTS' (extra torchvision).",
+    )
+    engine: str = parameter(
+        "onnxruntime",
+        "Inference engine; openvino is an extra.",
+        choices=("onnxruntime", "openvino"),
+    )
+    device: str = parameter(
+        "auto",
+        "auto takes a GPU that the engine offers; cpu and cuda are taken by their word.",
+        choices=("auto", "cpu", "cuda"),
+    )
+    threads: int = parameter(1, "Worker threads of one inference.", bounds=(1, 64))
+    detect_every_n: int = parameter(
+        1,
+        "Images from one detection to the next while people are in view.",
+        bounds=(1, 240),
+        dynamic=True,
+    )
+    score_threshold: float = parameter(
+        -1.0,
+        "Boxes of a lower score are left out, 0..1; negative: what the model's card says.",
+        bounds=(-1.0, 1.0),
+        dynamic=True,
+    )
+    warm_threshold_k: float = parameter(
+        1.5,
+        "warm_blob only: kelvin above the frame's median that count as warm.",
+        bounds=(0.1, 30.0),
+        dynamic=True,
+    )
+
+
+@dataclass(frozen=True)
+class PoseParameters(ImageConsumerParameters):
+    """Parameters of `pose`."""
+
+    node_name: ClassVar[str] = "pose"
+
+    model: str = parameter("student", "A shipped pose model's name or the path of a model card.")
+    engine: str = parameter(
+        "onnxruntime",
+        "Inference engine; openvino is an extra.",
+        choices=("onnxruntime", "openvino"),
+    )
+    device: str = parameter(
+        "auto",
+        "auto takes a GPU that the engine offers; cpu and cuda are taken by their word.",
+        choices=("auto", "cpu", "cuda"),
+    )
+    threads: int = parameter(1, "Worker threads of one inference.", bounds=(1, 64))
+    min_person_score: float = parameter(
+        0.3,
+        "Boxes in which the estimator sees a person with less probability are left out, 0..1.",
+        bounds=(0.0, 1.0),
+        dynamic=True,
+    )
+    min_joint_score: float = parameter(
+        0.2,
+        "Joints of a lower score do not shape the next box, 0..1.",
+        bounds=(0.0, 1.0),
+        dynamic=True,
+    )
+    max_lost_s: float = parameter(
+        2.0,
+        "Seconds for which an unseen person keeps the identity.",
+        bounds=(0.1, 60.0),
+        dynamic=True,
+    )
+    max_persons: int = parameter(
+        10,
+        "People looked at in one image; the oldest identities stay.",
+        bounds=(1, 50),
+        dynamic=True,
+    )
+    smoothing: str = parameter(
+        "none",
+        "Filter of the joints; one_euro is steadier to look at and delays what it smooths.",
+        choices=("none", "one_euro"),
+        dynamic=True,
+    )
+    smoothing_min_cutoff_hz: float = parameter(
+        1.5, "one_euro: cut-off of a joint at rest, Hz.", bounds=(0.01, 100.0), dynamic=True
+    )
+    smoothing_beta_s_per_px: float = parameter(
+        0.15,
+        "one_euro: rise of the cut-off with speed, Hz per px/s.",
+        bounds=(0.0, 10.0),
+        dynamic=True,
+    )
+
+
+@dataclass(frozen=True)
+class VisualizerParameters(ImageConsumerParameters):
+    """Parameters of `visualizer`."""
+
+    node_name: ClassVar[str] = "visualizer"
+
+    scale: int = parameter(
+        8, "Overlay pixels a thermal pixel, each way.", bounds=(1, 32), dynamic=True
+    )
+    colormap: str = parameter(
+        "inferno",
+        "Colours of the thermal image.",
+        choices=("inferno", "gray", "jet", "turbo"),
+        dynamic=True,
+    )
+    low_degc: float = parameter(
+        0.0,
+        "Temperature shown darkest, degC; low = high: the frame's own range.",
+        bounds=(-40.0, 330.0),
+        dynamic=True,
+    )
+    high_degc: float = parameter(
+        0.0, "Temperature shown brightest, degC.", bounds=(-40.0, 330.0), dynamic=True
+    )
+    min_joint_score: float = parameter(
+        0.2, "Joints of a lower score are not drawn, 0..1.", bounds=(0.0, 1.0), dynamic=True
+    )
+    draw_boxes: bool = parameter(True, "Draw each person's box, identity and score.", dynamic=True)
+    draw_status: bool = parameter(True, "Draw the phase and the elapsed time.", dynamic=True)
+    person_height_m: float = parameter(
+        1.7,
+        "Body height from which the markers' distance is told, m.",
+        bounds=(0.5, 2.5),
+        dynamic=True,
+    )
+    camera_height_m: float = parameter(
+        1.2,
+        "Height of the camera above the floor, m (markers on the floor).",
+        bounds=(0.1, 10.0),
+        dynamic=True,
+    )
+    camera_pitch_deg: float = parameter(
+        0.0,
+        "Downward tilt of the camera, degrees (markers on the floor).",
+        bounds=(-90.0, 90.0),
+        dynamic=True,
+    )
