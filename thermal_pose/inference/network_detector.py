@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any exported detector with boxes and scores, fed and read as its card says."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +33,7 @@ class NetworkDetector:
     def __init__(self, engine: Engine, card: DetectorCard) -> None:
         self._engine = engine
         self.card = card
+        self._threshold = card.score_threshold
         wanted = [name for name in (card.boxes, card.scores, card.labels) if name]
         missing = [name for name in wanted if name not in engine.output_names]
         if missing:
@@ -55,9 +54,9 @@ class NetworkDetector:
         """What it really runs on."""
         return self._engine.info
 
-    def set_score_threshold(self, threshold: float) -> None:
-        """Keep boxes of at least this score from the next frame on."""
-        self.card = replace(self.card, score_threshold=threshold)
+    def set_score_threshold(self, threshold: float | None) -> None:
+        """Keep boxes of at least this score from the next frame on; None: as the card says."""
+        self._threshold = self.card.score_threshold if threshold is None else threshold
 
     def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
         """Return the boxes of all people, best score first; float32-exact coordinates.
@@ -71,7 +70,7 @@ class NetworkDetector:
         height, width = centikelvin.shape
         boxes = self._to_frame(boxes, width, height)
         sizes = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0)
-        keep = (scores >= self.card.score_threshold) & (sizes >= _SMALLEST_BOX_PX)
+        keep = (scores >= self._threshold) & (sizes >= _SMALLEST_BOX_PX)
         boxes, scores = boxes[keep], scores[keep]
         order = np.argsort(-scores, kind="stable")
         if self.card.nms_iou < 1:

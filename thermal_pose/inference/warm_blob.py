@@ -6,7 +6,7 @@ for machines without a trained detector (`detector: warm_blob`) and as the basel
 trained one is measured against.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -49,6 +49,10 @@ class WarmBlobDetector:
     def __init__(self, settings: WarmBlobSettings | None = None) -> None:
         self._settings = settings or WarmBlobSettings()
         self._kernel = np.ones((self._settings.close_px, self._settings.close_px), dtype=np.uint8)
+
+    def set_threshold(self, threshold_k: float) -> None:
+        """Count as warm what is this many kelvin above the median, from the next frame on."""
+        self._settings = replace(self._settings, threshold_k=threshold_k)
 
     @property
     def model_id(self) -> str:
