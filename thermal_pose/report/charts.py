@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Charts as HTML and stretchable SVG, drawn here so that the page needs no library.
+
+Positions are percentages, text is HTML: a chart keeps legible letters from a phone to A4,
+which an SVG scaled as a whole would not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.report.text import PHASE_NAMES, html, recorded_date, seconds
+from thermal_pose.tug.history import EarlierTest
+from thermal_pose.tug.norms import LANDMARKS, AgeBand
+from thermal_pose.types import PhaseInterval
+
+Array = npt.NDArray[np.float64]
+
+#: A segment narrower than this share of the bar carries no label inside (the table does).
+_LABEL_SHARE = 0.085
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear axis from `low` to `high`; positions in percent of its length."""
+
+    low: float
+    high: float
+
+    def percent(self, value: float) -> float:
+        """Return the position of `value`, clipped to the axis."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(100.0 * min(1.0, max(0.0, share)), 3)
+
+    def ticks(self, most: int = 10) -> list[float]:
+        """Return round values on the axis, at most about `most`."""
+        span = self.high - self.low
+        steps = [step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if span / step <= most]
+        step = steps[0] if steps else span / most
+        first = np.ceil(self.low / step - 1e-9) * step + 0.0
+        return [float(v) + 0.0 for v in np.arange(first, self.high + step * 1e-6, step)]
+
+
+def time_axis(stamps_s: Array, phases: Sequence[PhaseInterval], margin_s: float = 2.0) -> Axis:
+    """Return the axis of the trial: its timed phases with a margin, else the recording."""
+    low = float(stamps_s[0]) if len(stamps_s) else 0.0
+    high = float(stamps_s[-1]) if len(stamps_s) else 1.0
+    if phases:
+        low = max(low, phases[0].start_s - margin_s)
+        high = min(high, phases[-1].end_s + margin_s)
+    return Axis(low, high if high > low else low + 1.0)
+
+
+def box(axis: Axis, start: float, end: float) -> str:
+    """Return the style that places a block from `start` to `end`."""
+    left = axis.percent(start)
+    return f"left:{left}%;width:{round(axis.percent(end) - left, 3)}%"
+
+
+def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = True) -> str:
+    """Draw the phases as one bar, with durations and a scale in seconds where wanted."""
+    segments = []
+    for interval in phases:
+        name = PHASE_NAMES[interval.phase]
+        text = f"{name}, {seconds(interval.duration_s)}" if durations else name
+        wide = axis.percent(interval.end_s) - axis.percent(interval.start_s) > 100 * _LABEL_SHARE
+        inner = f"<b>{html(name)}</b>" if wide else ""
+        if wide and durations:
+            inner += f"<span>{interval.duration_s:.2f}</span>"
+        place = box(axis, interval.start_s, interval.end_s)
+        segments.append(
+            f'<i class="seg p{int(interval.phase)}" style="{place}" title="{html(text)}">'
+            f"{inner}</i>"
+        )
+    summary = "; ".join(
+        f"{PHASE_NAMES[i.phase]} {seconds(i.duration_s)}" if durations else PHASE_NAMES[i.phase]
+        for i in phases
+    )
+    return (
+        f'<div class="bar" role="img" aria-label="Phases in order: {html(summary)}.">'
+        f"{''.join(segments)}</div>{scale(axis) if durations else ''}"
+    )
+
+
+def scale(axis: Axis, unit: str = "s") -> str:
+    """Write round values below a chart."""
+    ticks = axis.ticks()
+    units = [""] * (len(ticks) - 1) + [f" {unit}"]
+    labels = "".join(
+        f'<i style="left:{axis.percent(tick)}%">{tick:g}{last}</i>'
+        for tick, last in zip(ticks, units, strict=False)
+    )
+    return f'<div class="scale" aria-hidden="true">{labels}</div>'
+
+
+def total_scale(
+    total_s: float, sd_s: float | None, band: AgeBand | None, earlier: Sequence[EarlierTest]
+) -> str:
+    """Draw the total on a line with the age band, published marks and earlier totals."""
+    totals = [test.total_s for test in earlier if test.total_s is not None]
+    top = max([16.0, 1.15 * total_s, *[1.1 * value for value in totals]])
+    axis = Axis(0.0, float(np.ceil(top / 2.0) * 2.0))
+    parts = []
+    if band is not None:
+        parts.append(
+            f'<i class="band" style="{box(axis, band.low_s, band.high_s)}"></i>'
+            f'<i class="mean" style="left:{axis.percent(band.mean_s)}%"></i>'
+        )
+    for mark in LANDMARKS:
+        parts.append(f'<i class="mark" style="left:{axis.percent(mark.at_s)}%"></i>')
+    for value in totals:
+        parts.append(f'<i class="past" style="left:{axis.percent(value)}%"></i>')
+    if sd_s is not None:
+        low, high = total_s - 1.96 * sd_s, total_s + 1.96 * sd_s
+        parts.append(f'<i class="spread" style="{box(axis, low, high)}"></i>')
+    position = axis.percent(total_s)
+    side = " flip" if position > 80 else ""
+    parts.append(f'<i class="now{side}" style="left:{position}%"><b>{seconds(total_s, 1)}</b></i>')
+    return (
+        f'<div class="norm" role="img" aria-label="{html(_scale_words(total_s, band, totals))}">'
+        f"{''.join(parts)}</div>{scale(axis)}"
+    )
+
+
+def _scale_words(total_s: float, band: AgeBand | None, totals: Sequence[float]) -> str:
+    words = [f"This test: {seconds(total_s)}."]
+    if band is not None:
+        words.append(
+            f"Reference for ages {band.ages}: mean {seconds(band.mean_s, 1)}, 95 % confidence "
+            f"interval of the mean {band.low_s:.1f} to {seconds(band.high_s, 1)}."
+        )
+    if totals:
+        listed = ", ".join(seconds(value) for value in totals)
+        words.append(f"Earlier tests: {listed}.")
+    return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One signal to plot: values over `times_s`, its axis limits and a caption."""
+
+    label: str
+    unit: str
+    explanation: str
+    values: Array
+    low: float
+    high: float
+    zero: float | None = None
+
+
+def signal_plot(trace: Trace, stamps_s: Array, phases: Sequence[PhaseInterval], axis: Axis) -> str:
+    """Draw one signal over time with the phases behind it; gaps stay gaps."""
+    vertical = Axis(trace.low, trace.high)
+    shades = "".join(
+        f'<i class="shade p{int(i.phase)}" style="{box(axis, i.start_s, i.end_s)}"></i>'
+        for i in phases
+    )
+    edges = [i.start_s for i in phases] + ([phases[-1].end_s] if phases else [])
+    lines = "".join(f'<i class="edge" style="left:{axis.percent(edge)}%"></i>' for edge in edges)
+    zero = (
+        ""
+        if trace.zero is None
+        else (f'<i class="zero" style="bottom:{vertical.percent(trace.zero)}%"></i>')
+    )
+    path = _path(stamps_s, trace.values, axis, vertical)
+    return (
+        f'<figure class="signal"><figcaption><b>{html(trace.label)}</b> '
+        f"<span>{html(trace.explanation)}</span></figcaption>"
+        f'<div class="plot" role="img" aria-label="{html(_signal_words(trace))}">'
+        f'{shades}{lines}{zero}<svg viewBox="0 0 1000 100" preserveAspectRatio="none" '
+        f'aria-hidden="true" focusable="false"><path d="{path}"/></svg>'
+        f'<span class="hi">{trace.high:g}{html(trace.unit)}</span>'
+        f'<span class="lo">{trace.low:g}{html(trace.unit)}</span><i class="cursor"></i></div>'
+        "</figure>"
+    )
+
+
+def _signal_words(trace: Trace) -> str:
+    seen = trace.values[np.isfinite(trace.values)]
+    if not seen.size:
+        return f"{trace.label}: never seen."
+    return (
+        f"{trace.label}: from {seen.min():.2f}{trace.unit} to {seen.max():.2f}{trace.unit} "
+        f"over the trial; {trace.explanation}"
+    )
+
+
+def _path(stamps_s: Array, values: Array, axis: Axis, vertical: Axis) -> str:
+    """Return an SVG path over 1000 x 100 units, broken where a value is missing."""
+    steps, pen_down = [], False
+    for time_s, value in zip(stamps_s.tolist(), values.tolist(), strict=True):
+        if not np.isfinite(value) or not axis.low <= time_s <= axis.high:
+            pen_down = False
+            continue
+        x, y = 10 * axis.percent(time_s), 100 - vertical.percent(value)
+        steps.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
+        pen_down = True
+    # A lone point is a line of no length, which round caps make visible.
+    return "".join(steps) + ("h0" if steps else "")
+
+
+def history_plot(tests: Sequence[EarlierTest], band: AgeBand | None, current: int | None) -> str:
+    """Draw valid totals in order of time, evenly spaced; `current` is this test's index."""
+    valid = [(index, test) for index, test in enumerate(tests) if test.total_s is not None]
+    if not valid:
+        return ""
+    top = max([test.total_s or 0.0 for _, test in valid] + [band.high_s if band else 0.0])
+    vertical = Axis(0.0, float(np.ceil(1.1 * top / 5.0) * 5.0))
+    horizontal = Axis(-0.5, len(tests) - 0.5)
+    grid = "".join(
+        f'<i class="grid" style="bottom:{vertical.percent(tick)}%"><b>{tick:g}</b></i>'
+        for tick in vertical.ticks(5)
+    )
+    if band is not None:
+        low, high = vertical.percent(band.low_s), vertical.percent(band.high_s)
+        grid += f'<i class="hband" style="bottom:{low}%;height:{round(high - low, 3)}%"></i>'
+    points = [
+        (10 * horizontal.percent(index), 100 - vertical.percent(test.total_s or 0.0))
+        for index, test in valid
+    ]
+    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "h0"
+    dots = "".join(
+        f'<i class="dot{" is-now" if index == current else ""}" '
+        f'style="left:{x / 10:.2f}%;bottom:{100 - y:.2f}%">'
+        f"<b>{test.total_s:.1f}</b></i>"
+        for (x, y), (index, test) in zip(points, valid, strict=True)
+    )
+    words = ", ".join(
+        f"{recorded_date(test.origin_ns) or test.trial_id} {seconds(test.total_s)}"
+        for _, test in valid
+    )
+    return (
+        f'<div class="hplot" role="img" aria-label="Totals in order of time: {html(words)}.">{grid}'
+        f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true" '
+        f'focusable="false"><path d="{path}"/></svg>{dots}</div>'
+    )

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One self-contained HTML page per trial: template, style and script from `static/`."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from thermal_pose.report import charts, sections
+from thermal_pose.report.film import (
+    Film,
+    coloured,
+    drawable,
+    png_data_uri,
+    replay_data,
+    subject_window,
+)
+from thermal_pose.report.text import NOT_A_DEVICE, PHASE_NAMES, REASON_NAMES, html, subject_name
+from thermal_pose.skeleton import LIMBS, Joint
+from thermal_pose.tug.history import EarlierTest
+from thermal_pose.tug.result import RunInfo, TrialResult
+from thermal_pose.types import FloatArray
+
+#: What a boundary is called under its key frame, in the order of the seven boundaries.
+BOUNDARY_NAMES = (
+    "First movement",
+    "Standing",
+    "Turn begins",
+    "Turn ends",
+    "Turn to sit begins",
+    "Sitting begins",
+    "Seat contact",
+)
+_N_PLAIN_KEY_FRAMES = 4
+
+#: Part of an image: left, top, right, bottom, px, the latter two excluded.
+Window = tuple[int, int, int, int]
+
+
+@cache
+def static_text(name: str) -> str:
+    """Return a file of `report/static/`."""
+    return files("thermal_pose.report").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def trial_page(
+    result: TrialResult,
+    film: Film | None,
+    history: Sequence[EarlierTest] = (),
+    run: RunInfo | None = None,
+) -> str:
+    """Return the page of one trial.
+
+    Parameters
+    ----------
+    film : None when no frame is at hand; the replay and the key frames are then left out.
+    history : other tests of the same person; those not earlier than this one are ignored.
+    run : what differs between identical runs; without it the page is a function of the rest.
+    """
+    earlier = earlier_than(result, history)
+    valid = result.timing.valid
+    main = "".join(
+        (
+            sections.outcome(result, earlier),
+            sections.phases(result, earlier),
+            replay(result, film),
+            key_frames(result, film),
+            sections.measures(result),
+            sections.signals(result),
+            sections.earlier_tests(result, earlier),
+            sections.quality(result),
+            sections.truth(result),
+            sections.provenance(result, run),
+            sections.notes(valid),
+        )
+    )
+    state = "Valid" if valid else f"Refused: {REASON_NAMES[result.timing.reason].lower()}"
+    title = f"Timed Up and Go, {subject_name(result.subject_id)}"
+    return render_page(
+        title=title if not result.trial_id else f"{title}, {result.trial_id}",
+        badge=f'<p class="badge {"ok" if valid else "no"}">{html(state)}</p>'
+        + ('<p class="badge sim">Simulated recording</p>' if result.truth is not None else ""),
+        person=sections.person_line(result),
+        main=main,
+        script=static_text("report.js") if film is not None else "",
+    )
+
+
+def render_page(title: str, badge: str, person: str, main: str, script: str = "") -> str:
+    """Fill the page's template; `title` is escaped here, the rest is HTML already."""
+    return Template(static_text("report.html")).substitute(
+        title=html(title),
+        badge=badge,
+        person=person,
+        main=main,
+        style=static_text("report.css"),
+        script=f"<script>{script}</script>" if script else "",
+        not_a_device=html(NOT_A_DEVICE),
+    )
+
+
+def earlier_than(result: TrialResult, history: Sequence[EarlierTest]) -> list[EarlierTest]:
+    """Return the tests of `history` recorded before this one, oldest first."""
+    before = [test for test in history if test.origin_ns < result.timing.origin_ns]
+    return sorted(before, key=lambda test: (test.origin_ns, test.trial_id))
+
+
+def script_json(document: dict[str, Any]) -> str:
+    """Return JSON that is safe inside a script element."""
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def replay(result: TrialResult, film: Film | None) -> str:
+    """Return the player of the thermal film."""
+    if film is None:
+        return ""
+    width, height = film.image_wh
+    data = replay_data(film) | {
+        "names": [PHASE_NAMES[phase] for phase in PHASE_NAMES],
+        "sheet": png_data_uri(film.sheet),
+        "axis": _axis_limits(result),
+    }
+    intervals = result.timing.phases if result.timing.valid else ()
+    jumps = "".join(
+        f'<button type="button" class="jump" data-time="{i.start_s:.3f}">'
+        f'<i class="swatch p{int(i.phase)}"></i>{html(PHASE_NAMES[i.phase])}</button>'
+        for i in intervals
+    )
+    span = charts.Axis(
+        film.frames[0].time_s, max(film.frames[-1].time_s, film.frames[0].time_s + 1e-3)
+    )
+    strip = "".join(
+        f'<i class="seg p{int(i.phase)}" style="{charts.box(span, i.start_s, i.end_s)}"></i>'
+        for i in intervals
+    )
+    thinned = f" Every {film.every}th frame is shown." if film.every > 1 else ""
+    body = Template(static_text("replay.html")).substitute(
+        width=width,
+        height=height,
+        last=len(film.frames) - 1,
+        strip=strip,
+        jumps=f'<div class="jumps" role="group" aria-label="Go to phase">{jumps}</div>'
+        if jumps
+        else "",
+        low=f"{film.low_degc:.1f}",
+        high=f"{film.high_degc:.1f}",
+        data=script_json(data),
+        thinned=html(thinned),
+    )
+    return sections.section("replay", "Replay", body, classes="screen-only")
+
+
+def _axis_limits(result: TrialResult) -> list[float]:
+    intervals = result.timing.phases if result.timing.valid else ()
+    axis = charts.time_axis(result.signals.stamps_s, intervals)
+    return [round(axis.low, 4), round(axis.high, 4)]
+
+
+def key_frames(result: TrialResult, film: Film | None) -> str:
+    """Return the frames nearest to the boundaries, or evenly spread ones when refused."""
+    if film is None:
+        return ""
+    last = len(film.frames) - 1
+    if result.timing.valid:
+        times = [i.start_s for i in result.timing.phases] + [result.timing.phases[-1].end_s]
+        zero = times[0]
+        chosen = [
+            (film.nearest(time_s), name, f"{time_s - zero:.2f} s")
+            for time_s, name in zip(times, BOUNDARY_NAMES, strict=True)
+        ]
+        lead = "The thermal frame nearest to each phase boundary; seconds since the first movement."
+    else:
+        shares = np.linspace(0.0, 1.0, min(_N_PLAIN_KEY_FRAMES, last + 1))
+        indices = sorted({round(float(share) * last) for share in shares})
+        chosen = [(i, f"{film.frames[i].time_s:.1f} s into the recording", "") for i in indices]
+        lead = "Frames spread evenly over the recording."
+    window = subject_window(film)
+    items = "".join(_key_frame(film, window, *entry) for entry in chosen)
+    body = f'<ol class="frames n{len(chosen)}">{items}</ol>'
+    return sections.section("key-frames", "Key frames", body, html(lead))
+
+
+def _key_frame(film: Film, window: Window, index: int, name: str, when: str) -> str:
+    left, top, right, bottom = window
+    frame = film.frames[index]
+    seen = "with the estimated skeleton" if frame.person else "person not found"
+    alt = f"Thermal image, {name.lower()}, {seen}"
+    picture = coloured(film.image(index)[top:bottom, left:right])
+    overlay = skeleton_svg(drawable(frame.person), window)
+    return (
+        f'<li><figure><div class="pic" style="aspect-ratio:{right - left}/{bottom - top}">'
+        f'<img src="{png_data_uri(picture)}" width="{right - left}" '
+        f'height="{bottom - top}" alt="{html(alt)}">{overlay}</div>'
+        f"<figcaption><b>{html(name)}</b><span>{html(when)}</span></figcaption></figure></li>"
+    )
+
+
+def side_of(joint: int) -> str:
+    """Return 'l', 'r' or 'm' for a joint of the left, right or middle."""
+    name = Joint(joint).name
+    return "l" if name.startswith("LEFT") else "r" if name.startswith("RIGHT") else "m"
+
+
+def skeleton_svg(xy: FloatArray | None, window: Window) -> str:
+    """Draw a skeleton over the window's part of the image, in pixel coordinates."""
+    if xy is None:
+        return ""
+    lines = []
+    for a, b in LIMBS:
+        if not np.isfinite(xy[[a, b]]).all():
+            continue
+        side = side_of(a) if side_of(a) == side_of(b) else "m"
+        (x1, y1), (x2, y2) = xy[a], xy[b]
+        lines.append(
+            f'<line class="s-{side}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+        )
+    left, top, right, bottom = window
+    # (0, 0) is the centre of the top left pixel, whose corner lies half a pixel off.
+    view = f"{left - 0.5} {top - 0.5} {right - left} {bottom - top}"
+    return f'<svg viewBox="{view}" aria-hidden="true" focusable="false">{"".join(lines)}</svg>'

@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sections of a report's page, each a function from the result to escaped HTML."""
+
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+
+from thermal_pose.report import charts
+from thermal_pose.report.charts import Array, Axis, Trace
+from thermal_pose.report.text import (
+    ADVICE,
+    PHASE_NAMES,
+    REASON_NAMES,
+    html,
+    number,
+    recorded,
+    recorded_date,
+    seconds,
+    signed_seconds,
+    subject_name,
+)
+from thermal_pose.tug import norms
+from thermal_pose.tug.history import EarlierTest
+from thermal_pose.tug.result import Measure, MeasureStatus, RunInfo, TrialResult
+from thermal_pose.types import Phase, PhaseInterval
+
+
+def section(anchor: str, title: str, body: str, lead: str = "", classes: str = "") -> str:
+    """Return a titled landmark; '' for an empty body."""
+    if not body:
+        return ""
+    introduction = f'<p class="lead">{lead}</p>' if lead else ""
+    return (
+        f'<section id="{anchor}" class="card {classes}" aria-labelledby="{anchor}-title">'
+        f'<h2 id="{anchor}-title">{html(title)}</h2>{introduction}{body}</section>'
+    )
+
+
+def person_line(result: TrialResult) -> str:
+    """Return who was tested and when, as one line of pairs."""
+    pairs = [("Person", subject_name(result.subject_id))]
+    if result.trial_id:
+        pairs.append(("Trial", result.trial_id))
+    if moment := recorded(result.timing.origin_ns):
+        pairs.append(("Recorded", moment))
+    pairs.append(("Age", f"{result.age_years:g} years" if result.age_years else "not given"))
+    pairs.append(("Height", f"{result.height_m:.2f} m" if result.height_m else "not given"))
+    return "".join(f"<div><dt>{html(key)}</dt><dd>{html(value)}</dd></div>" for key, value in pairs)
+
+
+def refusal(result: TrialResult) -> str:
+    """Return the hero of a refused trial: the reason, a sentence, what to do; no figure."""
+    reason = result.timing.reason
+    advice = ADVICE.get(reason, "")
+    return (
+        '<section id="outcome" class="card hero refused" aria-labelledby="outcome-title">'
+        '<p class="kicker">Trial refused</p>'
+        f'<h2 id="outcome-title">{html(REASON_NAMES[reason])}</h2>'
+        f'<p class="sentence">{html(result.timing.sentence)}</p>'
+        + (f'<p class="advice"><b>What to do.</b> {html(advice)}</p>' if advice else "")
+        + '<p class="fine">No time or measure is reported for this recording, because none would '
+        f"be trustworthy. Reason code: <code>{html(reason)}</code>.</p></section>"
+    )
+
+
+def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
+    """Return the hero of a valid trial: the total on its scale, beside earlier tests."""
+    total_s = result.total_s
+    if total_s is None:
+        return refusal(result)
+    band = norms.age_band(result.age_years)
+    spread = f"<span>± {result.total_sd_s:.2f} s</span>" if result.total_sd_s else ""
+    facts = [_band_sentence(total_s, result.age_years), _earlier_sentence(total_s, earlier)]
+    if result.total_from_go_s is not None:
+        facts.insert(0, f"From the signalled ‘go’: <b>{seconds(result.total_from_go_s)}</b>.")
+    listed = "".join(f"<li>{fact}</li>" for fact in facts if fact)
+    return (
+        '<section id="outcome" class="card hero" aria-labelledby="outcome-title">'
+        '<div class="figure"><h2 id="outcome-title">Total time</h2>'
+        f'<p class="total">{total_s:.2f}<small> s</small> {spread}</p>'
+        '<p class="fine">First movement to seat contact</p></div><div class="compare">'
+        + charts.total_scale(total_s, result.total_sd_s, band, _valid(earlier)[-5:])
+        + _scale_key(band is not None, bool(_valid(earlier)))
+        + f'<ul class="facts">{listed}</ul></div></section>'
+    )
+
+
+def _scale_key(has_band: bool, has_past: bool) -> str:
+    keys = ['<span><i class="k-now"></i>this test</span>']
+    if has_band:
+        keys.append('<span><i class="k-band"></i>age reference</span>')
+    keys.append('<span><i class="k-mark"></i>published marks</span>')
+    if has_past:
+        keys.append('<span><i class="k-past"></i>earlier tests</span>')
+    return f'<p class="key" aria-hidden="true">{"".join(keys)}</p>'
+
+
+def _band_sentence(total_s: float, age_years: float | None) -> str:
+    band = norms.age_band(age_years)
+    if band is None:
+        return html(norms.missing_band_reason(age_years))
+    where = "below" if total_s < band.low_s else "above" if total_s > band.high_s else "within"
+    return (
+        f"Ages {band.ages}: mean <b>{seconds(band.mean_s, 1)}</b>, 95 % interval of the mean "
+        f"{band.low_s:.1f} to {seconds(band.high_s, 1)} ({html(band.source.short)}); this total "
+        f"lies {where} it. {html(norms.TOTALS_START_NOTE)}"
+    )
+
+
+def _earlier_sentence(total_s: float, earlier: Sequence[EarlierTest]) -> str:
+    valid = _valid(earlier)
+    if not valid:
+        return "No earlier valid test of this person is on file."
+    last = valid[-1]
+    assert last.total_s is not None
+    when = recorded_date(last.origin_ns) or last.trial_id or "earlier"
+    changes = ", ".join(
+        f"{seconds(change.change_s, 1)} in {html(change.group)}"
+        for change in norms.DETECTABLE_CHANGES
+    )
+    return (
+        f"Previous test ({html(when)}): {seconds(last.total_s)}, change "
+        f"<b>{signed_seconds(total_s - last.total_s)}</b>. Smallest change beyond the error of "
+        f"repeated stopwatch tests: {changes}."
+    )
+
+
+def _valid(earlier: Sequence[EarlierTest]) -> list[EarlierTest]:
+    return [test for test in earlier if test.valid]
+
+
+def phases(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
+    """Return the phase timeline and its table; for a refused trial the recognised order only."""
+    intervals = result.timing.phases
+    if not intervals:
+        return ""
+    axis = charts.time_axis(result.signals.stamps_s, intervals, margin_s=0.0)
+    if not result.timing.valid:
+        lead = "What was recognised before the trial was refused. Its durations are not reported."
+        return section(
+            "phases", "Recognised phases", charts.phase_bar(intervals, axis, False), lead
+        )
+    bar = charts.phase_bar(from_first_movement(intervals), Axis(0.0, result.total_s or 1.0))
+    return section("phases", "Phases", bar + _phase_table(result, _valid(earlier)))
+
+
+def from_first_movement(intervals: Sequence[PhaseInterval]) -> tuple[PhaseInterval, ...]:
+    """Return the intervals in seconds since the first of them starts."""
+    zero = intervals[0].start_s
+    return tuple(PhaseInterval(i.phase, i.start_s - zero, i.end_s - zero) for i in intervals)
+
+
+def _phase_table(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
+    heads = ["Phase", "Start", "Duration", "± SD", "Share", "Reference"]
+    if earlier:
+        heads += ["Earlier median", "Change"]
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    rows = "".join(
+        _phase_row(result, index, interval, earlier)
+        for index, interval in enumerate(result.timing.phases)
+    )
+    note = (
+        "Times in seconds; starts count from the first movement. Reference: mean − SD "
+        f"to mean + SD of healthy persons over {norms.PHASE_BANDS_FROM_AGE}, taken with an "
+        "inertial sensor whose phases are cut differently "
+        f"({html(norms.MULAS_2021.short)}); read it as an order of magnitude. "
+        "The turn to sit and the sitting down are one phase in some literature."
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table of phases"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<p class="fine">{note}</p>'
+    )
+
+
+def _phase_row(
+    result: TrialResult, index: int, interval: PhaseInterval, earlier: Sequence[EarlierTest]
+) -> str:
+    duration_s, sds = interval.duration_s, result.boundary_sds_s
+    # Boundaries are estimated apart: their variances add.
+    spread = f"{float(np.hypot(sds[index], sds[index + 1])):.2f}" if sds else ""
+    band = norms.phase_band(interval.phase, result.age_years)
+    total_s = result.total_s or 1.0
+    cells = [
+        f"{interval.start_s - result.timing.phases[0].start_s:.2f}",
+        f"<b>{duration_s:.2f}</b>",
+        spread,
+        f"{100 * duration_s / total_s:.0f} %",
+        f"{band.low_s:.1f}–{band.high_s:.1f}" if band else "—",
+    ]
+    if earlier:
+        past = [
+            test.durations_s[interval.phase]
+            for test in earlier
+            if test.durations_s and interval.phase in test.durations_s
+        ]
+        cells += (
+            [f"{median(past):.2f}", signed_seconds(duration_s - median(past))[:-2]]
+            if past
+            else ["—"] * 2
+        )
+    data = "".join(f"<td>{cell}</td>" for cell in cells)
+    swatch = f'<i class="swatch p{int(interval.phase)}"></i>'
+    return f'<tr><th scope="row">{swatch}{html(PHASE_NAMES[interval.phase])}</th>{data}</tr>'
+
+
+def signals(result: TrialResult) -> str:
+    """Return the plots of what the phases were read from."""
+    data = result.signals
+    if len(data.stamps_s) < 2:
+        return ""
+    intervals = result.timing.phases if result.timing.valid else ()
+    axis = charts.time_axis(data.stamps_s, intervals)
+    plots = "".join(
+        charts.signal_plot(trace, data.stamps_s, intervals, axis) for trace in _traces(result)
+    )
+    lead = (
+        "One value per thermal frame; vertical lines are the phase boundaries, which lie between "
+        "frames."
+    )
+    if not intervals:
+        lead = "One value per thermal frame of the whole recording."
+    body = f'<div class="signals">{plots}</div>{charts.scale(axis)}'
+    return section("signals", "Signals", body, lead)
+
+
+def _traces(result: TrialResult) -> tuple[Trace, ...]:
+    data = result.signals
+    return (
+        Trace("Hip height", "", "1 is the person's own standing height", data.hip_height,
+              *_limits(data.hip_height, 0.4, 1.2)),
+        Trace("Trunk lean", "°", "against the image's vertical", data.trunk_lean_deg,
+              *_limits(data.trunk_lean_deg, 0.0, 30.0), 0.0),
+        Trace("Facing", "", "+1 faces the camera, −1 turns the back to it",
+              data.facing, -1.1, 1.1, 0.0),
+        Trace("Distance", "", "from the camera; 1 is at the chair", data.distance,
+              *_limits(data.distance, 0.4, 1.2)),
+        Trace("Confidence", "", "mean joint score; 0 where the person was not found",
+              data.confidence, 0.0, 1.0),
+    )  # fmt: skip
+
+
+def _limits(values: Array, low: float, high: float) -> tuple[float, float]:
+    """Widen the usual limits to robust limits of the data, at two digits."""
+    seen = values[np.isfinite(values)]
+    if not seen.size:
+        return low, high
+    bottom, top = np.percentile(seen, [0.5, 99.5])
+    return float(np.floor(min(low, bottom) * 10) / 10), float(np.ceil(max(high, top) * 10) / 10)
+
+
+def measures(result: TrialResult) -> str:
+    """Return the table of measures and the list of those left out, with reasons."""
+    if not result.timing.valid or not result.measures:
+        return ""
+    given = [measure for measure in result.measures if not measure.omitted]
+    rows = "".join(_measure_row(measure) for measure in given)
+    table = (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table of measures"><table>'
+        '<thead><tr><th scope="col">Measure</th><th scope="col">Value</th>'
+        '<th scope="col">± SD</th><th scope="col">Unit</th>'
+        f'<th scope="col">Evidence</th></tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+    note = (
+        '<p class="fine">Validated: agreement with the truth was shown on simulated trials '
+        "(docs/validation.md). Experimental: agreement was not shown or is weak; do not rely on it."
+        "</p>"
+    )
+    return section("measures", "Measures", table + _omitted(result.measures) + note)
+
+
+def _measure_row(measure: Measure) -> str:
+    if isinstance(measure.value, str):
+        value, spread = html(measure.value), ""
+    else:
+        assert measure.value is not None
+        value = number(measure.value, measure.uncertainty)
+        spread = number(measure.uncertainty, measure.uncertainty) if measure.uncertainty else ""
+    sign = "✓" if measure.status is MeasureStatus.VALIDATED else "○"
+    return (
+        f'<tr><th scope="row">{html(measure.label)}</th><td><b>{value}</b></td><td>{spread}</td>'
+        f'<td class="unit">{html(measure.unit)}</td><td class="status {html(measure.status)}">'
+        f'<span aria-hidden="true">{sign}</span> {html(measure.status)}</td></tr>'
+    )
+
+
+def _omitted(given: Sequence[Measure]) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for measure in given:
+        if measure.omitted:
+            by_reason.setdefault(measure.omitted, []).append(measure.label)
+    if not by_reason:
+        return ""
+    items = "".join(
+        f"<li><b>{html('; '.join(labels))}.</b> {html(reason)}</li>"
+        for reason, labels in by_reason.items()
+    )
+    return f'<h3>Left out</h3><ul class="omitted">{items}</ul>'
+
+
+def quality(result: TrialResult) -> str:
+    """Return how complete the data were."""
+    c = result.coverage
+    rate = f"{1 / c.median_interval_s:.1f} per second" if c.median_interval_s else "—"
+    pairs = [
+        ("Frames", f"{c.n_frames}, {rate}"),
+        (
+            "Person found",
+            f"{c.n_with_subject} of {c.n_frames} ({100 * c.share_with_subject:.0f} %)",
+        ),
+        ("Longest time unseen", seconds(c.max_unseen_s)),
+        ("Gaps between frames", f"{c.n_gaps}; longest interval {seconds(c.max_gap_s)}"),
+        ("Duplicated, out of order", f"{c.n_duplicated}, {c.n_out_of_order}"),
+        ("Mean joint confidence", f"{c.mean_confidence:.2f}"),
+    ]
+    verdict = (
+        "Valid: the person sat, stood, walked out, turned, walked back and sat, in this order."
+        if result.timing.valid
+        else f"Refused: {result.timing.sentence}"
+    )
+    return section(
+        "quality",
+        "Validity and data",
+        f'<p class="verdict">{html(verdict)}</p>' + pairs_list(pairs),
+    )
+
+
+def pairs_list(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return a description list."""
+    items = "".join(f"<div><dt>{html(k)}</dt><dd>{html(v)}</dd></div>" for k, v in pairs)
+    return f'<dl class="pairs">{items}</dl>'
+
+
+def earlier_tests(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
+    """Return the person's totals over time, this test last."""
+    if not earlier or not result.timing.valid:
+        return ""
+    tests = [*earlier, EarlierTest.from_result(result)]
+    band = norms.age_band(result.age_years)
+    return section(
+        "history",
+        "Tests of this person",
+        charts.history_plot(tests, band, len(tests) - 1) + history_table(tests),
+    )
+
+
+def history_table(tests: Sequence[EarlierTest]) -> str:
+    """Return a table of tests in order of time, refused ones with their reason."""
+    phases_shown = [phase for phase in PHASE_NAMES if phase > Phase.SEATED]
+    head = "".join(f'<th scope="col">{html(PHASE_NAMES[phase])}</th>' for phase in phases_shown)
+    rows = []
+    for test in tests:
+        name = " ".join(filter(None, (recorded_date(test.origin_ns), test.trial_id)))
+        if not test.valid:
+            cells = f'<td class="why" colspan="{1 + len(phases_shown)}">refused: '
+            cells += f"{html(REASON_NAMES[test.reason])}</td>"
+        else:
+            durations = test.durations_s or {}
+            values = [test.total_s, *(durations.get(phase) for phase in phases_shown)]
+            cells = "".join(
+                f"<td>{'<b>' if i == 0 else ''}{'—' if v is None else f'{v:.2f}'}"
+                f"{'</b>' if i == 0 else ''}</td>"
+                for i, v in enumerate(values)
+            )
+        rows.append(f'<tr><th scope="row">{html(name or "unnamed")}</th>{cells}</tr>')
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table of tests"><table>'
+        f'<thead><tr><th scope="col">Test</th><th scope="col">Total, s</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def truth(result: TrialResult) -> str:
+    """Return the comparison with a simulated trial's exact times."""
+    exact = result.truth
+    if exact is None:
+        return ""
+    if not (exact.valid and result.timing.valid):
+        words = (
+            f"By construction this simulated trial is: {REASON_NAMES[exact.reason].lower()}. "
+            f"The analysis says: {REASON_NAMES[result.timing.reason].lower()}."
+        )
+        return section("truth", "Simulated trial", f"<p>{html(words)}</p>")
+    measured = {interval.phase: interval for interval in result.timing.phases}
+    rows = [("Total", exact.total_s or 0.0, result.total_s or 0.0)]
+    rows += [
+        (PHASE_NAMES[i.phase], i.duration_s, measured[i.phase].duration_s)
+        for i in exact.phases
+        if i.phase in measured
+    ]
+    body = "".join(
+        f'<tr><th scope="row">{html(name)}</th><td>{true:.2f}</td><td>{found:.2f}</td>'
+        f"<td>{signed_seconds(found - true)[:-2]}</td></tr>"
+        for name, true, found in rows
+    )
+    table = (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table of exact and measured '
+        'times"><table><thead><tr><th scope="col">Seconds</th><th scope="col">Exact</th>'
+        '<th scope="col">Measured</th><th scope="col">Error</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+    lead = (
+        "This recording comes from the simulated clinic, whose exact times are known. No person "
+        "was tested."
+    )
+    return section("truth", "Simulated trial", table, lead)
+
+
+def provenance(result: TrialResult, run: RunInfo | None) -> str:
+    """Return what produced the report."""
+    source = result.provenance
+    width, height = source.image_wh
+    pairs = [("Keypoint model", source.model_id or "not recorded")]
+    pairs += [(name, version) for name, version in sorted(source.versions.items())]
+    pairs += [
+        ("Calibration", source.calibration or "none used"),
+        ("Thermal image", f"{width} × {height} px"),
+        ("Followed person", f"track {result.track_id}" if result.track_id else "nobody"),
+        ("First frame's stamp", f"{result.timing.origin_ns} ns"),
+    ]
+    pairs += [
+        (name, str(value)) for name, value in sorted(source.parameters.items()) if value != ""
+    ]
+    if run is not None:
+        pairs += [("Report created", run.created), ("Source", run.source)]
+    return section(
+        "provenance", "Provenance", pairs_list([(k, v) for k, v in pairs if v]), classes="small"
+    )
+
+
+def notes(valid: bool) -> str:
+    """Return how to read the figures, and the sources of all references."""
+    landmarks = "".join(
+        f"<li>{html(mark.label)}: {html(mark.meaning)} ({html(mark.source.short)}).</li>"
+        for mark in norms.LANDMARKS
+    )
+    sources = "".join(
+        f"<li>{html(s.full)} <span class='url'>{html(s.url)}</span></li>" for s in norms.SOURCES
+    )
+    reading = (
+        "<h3>How to read the total</h3><ul><li>" + html(norms.TOTALS_START_NOTE) + "</li>"
+        "<li>± is one standard deviation of the measurement.</li>"
+        f"{landmarks}<li>References are bands to read a figure beside, not a verdict on a "
+        "person.</li></ul>"
+        f'<details><summary>Sources</summary><ol class="sources">{sources}</ol></details>'
+        if valid
+        else ""
+    )
+    privacy = (
+        "<h3>Privacy</h3><p>The person is named by a pseudonym. Thermal film of low resolution can "
+        "still identify a person by gait: keep this file as you keep other health records.</p>"
+    )
+    return section("notes", "Notes", reading + privacy, classes="small")

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One trial as CSV: one figure a row, in a shape that spreadsheets and scripts join easily."""
+
+import csv
+from io import StringIO
+from typing import Final
+
+from thermal_pose.tug.result import TrialResult
+
+COLUMNS: Final = (
+    "subject_id", "trial_id", "section", "name", "value", "unit", "uncertainty", "status", "note",
+)  # fmt: skip
+
+#: Spreadsheets run a cell that starts with one of these as a formula.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+_Value = str | float | None
+
+
+def trial_csv(result: TrialResult) -> str:
+    """Return the trial's figures; those of a refused trial are absent, its reason is there."""
+    timing, rows = result.timing, list[tuple[_Value, ...]]()
+    rows.append(("outcome", "valid", str(timing.valid).lower(), "", None, "", ""))
+    rows.append(("outcome", "reason", str(timing.reason), "", None, "", timing.sentence))
+    if timing.valid:
+        rows.append(("outcome", "total_s", result.total_s, "s", result.total_sd_s, "", ""))
+        note = "" if result.total_from_go_s is not None else "no 'go' was signalled"
+        rows.append(("outcome", "total_from_go_s", result.total_from_go_s, "s", None, "", note))
+        for interval in timing.phases:
+            name = interval.phase.name.lower()
+            rows.append(("phase", f"{name}_start_s", interval.start_s, "s", None, "", ""))
+            rows.append(("phase", f"{name}_end_s", interval.end_s, "s", None, "", ""))
+            rows.append(("phase", f"{name}_duration_s", interval.duration_s, "s", None, "", ""))
+        rows += [
+            ("measure", m.name, m.value, m.unit, m.uncertainty, str(m.status), m.omitted)
+            for m in result.measures
+        ]
+    rows += [
+        ("coverage", name, float(value), "s" if name.endswith("_s") else "", None, "", "")
+        for name, value in vars(result.coverage).items()
+    ]
+    rows.append(("provenance", "model_id", result.provenance.model_id, "", None, "", ""))
+    return _text([(result.subject_id, result.trial_id, *row) for row in rows])
+
+
+def _text(rows: list[tuple[_Value, ...]]) -> str:
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: _Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return f"{value:.6g}" if abs(value) < 1e5 else f"{value:.0f}"

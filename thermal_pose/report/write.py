@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the four files of one trial's report: JSON, HTML, CSV and PNG."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from thermal_pose.errors import StorageError
+from thermal_pose.report.film import build_film
+from thermal_pose.report.page import earlier_than, trial_page
+from thermal_pose.report.picture import summary_png
+from thermal_pose.report.table import trial_csv
+from thermal_pose.tug.history import EarlierTest
+from thermal_pose.tug.result import RunInfo, TrialResult
+from thermal_pose.types import FrameKeypoints, ThermalFrame
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """The files of one report."""
+
+    json: Path
+    html: Path
+    csv: Path
+    png: Path
+
+    @staticmethod
+    def below(folder: Path) -> "ReportPaths":
+        """Return the paths that a report in `folder` has."""
+        return ReportPaths(*(folder / f"report.{kind}" for kind in ("json", "html", "csv", "png")))
+
+
+def write_report(
+    result: TrialResult,
+    frames: Sequence[ThermalFrame],
+    keypoints: Sequence[FrameKeypoints],
+    out_dir: Path,
+    history: Sequence[EarlierTest] = (),
+    run: RunInfo | None = None,
+) -> ReportPaths:
+    """Write `report.json`, `report.html`, `report.csv` and `report.png` into a folder.
+
+    The same arguments give the same bytes. Memory does not grow with the recording: of
+    `frames`, which may read from disk, a bounded number is touched, one at a time.
+
+    Parameters
+    ----------
+    frames : the recording in order of time; may be empty, the film is then left out.
+    keypoints : matched to the frames by their stamp.
+    out_dir : made where missing; an earlier report in it is replaced.
+    history : other tests of the same person, in any order.
+    run : what differs between identical runs, such as the time of the run; shown when given.
+
+    Raises
+    ------
+    StorageError
+        When the folder or a file cannot be written.
+    """
+    film = build_film(result, frames, keypoints)
+    earlier = earlier_than(result, history)
+    paths = ReportPaths.below(out_dir)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        _replace(paths.json, result.to_json(run).encode())
+        _replace(paths.csv, trial_csv(result).encode())
+        _replace(paths.html, trial_page(result, film, earlier, run).encode())
+        _replace(paths.png, summary_png(result, film, earlier))
+    except OSError as error:
+        raise StorageError(f"cannot write the report to {out_dir}: {error}") from error
+    return paths
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a reader never meets half a report."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
