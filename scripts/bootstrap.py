@@ -183,6 +183,7 @@ def build_messages() -> None:
     """Generate and install messages and node executables; the Python runs from the checkout."""
     patch_cmake_exports()
     shutil.rmtree(BUILD, ignore_errors=True)
+    shutil.rmtree(VENV / "share" / "thermal_pose", ignore_errors=True)
     cmake = VENV / "bin" / "cmake"
     env = build_env()
     run(
@@ -210,7 +211,14 @@ def build_messages() -> None:
 
 
 def link_checkout() -> None:
-    """Let .venv import the checkout first, and give its executables .venv's Python."""
+    """Let .venv take code, launch files and parameters from the checkout, and own executables."""
+    # Files, not folders, are linked: `ros2 launch` looks for them without following folders.
+    for path in [*(ROOT / "launch").iterdir(), *(ROOT / "config").iterdir()]:
+        installed = VENV / "share" / "thermal_pose" / path.relative_to(ROOT)
+        if path.is_file():
+            installed.parent.mkdir(parents=True, exist_ok=True)
+            installed.unlink(missing_ok=True)
+            installed.symlink_to(path)
     site = Path(venv_value("sysconfig.get_path('purelib')"))
     (site / "thermal_pose_checkout.pth").write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 
 from thermal_pose.msg import TugReport
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.processes import ProcessGraph
+from thermal_pose.nodes.signals import EndRequest, init_ros
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.nodes.status import StatusNode
 
@@ -50,8 +51,17 @@ class SessionOutcome:
 class _Session:
     """Decides, turn by turn, whether the run goes on."""
 
-    def __init__(self, status: StatusNode, until_end: bool, duration_s: float, quiet: bool) -> None:
+    def __init__(
+        self,
+        status: StatusNode,
+        end: EndRequest,
+        *,
+        until_end: bool,
+        duration_s: float,
+        quiet: bool,
+    ) -> None:
         self._status = status
+        self._end = end
         self._until_end = until_end
         self._duration_s = duration_s
         self._quiet = quiet
@@ -67,6 +77,8 @@ class _Session:
     def goes_on(self) -> bool:
         """Whether to spin once more; prints the status line when due."""
         self._tell()
+        if self._end.asked:
+            return False
         if self._duration_s and self.wall_s >= self._duration_s:
             return False
         return not (self._until_end and self._finished())
@@ -105,17 +117,20 @@ def run_session(
     ThermalPoseError
         A node could not start, or ended by itself.
     """
-    rclpy.init()
+    init_ros([])
     status = StatusNode(plan.namespace, plan.use_sim_time)
-    session = _Session(status, until_recording_ends, duration_s, quiet)
-    try:
-        if processes:
-            _spin_processes(plan, supervise, status, session.goes_on)
-        else:
-            _spin_here(plan, status, session.goes_on)
-    finally:
-        status.destroy_node()
-        rclpy.try_shutdown()
+    with EndRequest() as end:
+        session = _Session(
+            status, end, until_end=until_recording_ends, duration_s=duration_s, quiet=quiet
+        )
+        try:
+            if processes:
+                _spin_processes(plan, supervise, status, session.goes_on)
+            else:
+                _spin_here(plan, status, session.goes_on)
+        finally:
+            status.destroy_node()
+            rclpy.try_shutdown()
     return SessionOutcome(tuple(status.reports), session.wall_s)
 
 
@@ -132,11 +147,8 @@ def _spin_processes(
     executor.add_node(status)
 
     def turn() -> bool:
-        try:
-            executor.spin_once(timeout_sec=_SPIN_S)
-        except (ExternalShutdownException, KeyboardInterrupt):
-            return False
-        return rclpy.ok() and goes_on()
+        executor.spin_once(timeout_sec=_SPIN_S)
+        return goes_on()
 
     with ProcessGraph(plan, supervise=supervise) as graph:
         graph.watch_while(turn)

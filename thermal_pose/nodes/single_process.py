@@ -3,8 +3,7 @@
 
 from collections.abc import Callable
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from thermal_pose.nodes.base import PipelineNode
@@ -48,12 +47,10 @@ class SingleProcessGraph:
         self._executor.add_node(node)
 
     def spin_while(self, condition: Callable[[], bool]) -> None:
-        """Spin as long as `condition` holds and rclpy is up; rebuild nodes that fail."""
-        while condition() and rclpy.ok():
+        """Spin as long as `condition` holds; rebuild nodes that fail."""
+        while condition():
             try:
                 self._executor.spin_once(timeout_sec=_SPIN_S)
-            except (ExternalShutdownException, KeyboardInterrupt):
-                return
             except Exception:
                 if not self._rebuild_failed():
                     raise
