@@ -20,6 +20,7 @@ from rclpy.event_handler import (
 )
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSPolicyKind, QoSProfile
+from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 
 from thermal_pose.errors import GraphError, ThermalPoseError
@@ -94,7 +95,7 @@ class PipelineNode(LifecycleNode):
         callback: Callable[[Message], None],
         qos: QoSProfile,
         group: CallbackGroup | None = None,
-    ) -> None:
+    ) -> "Subscription[Any]":
         """Subscribe while active; the callback runs inside the boundary of `guarded`."""
         events = SubscriptionEventCallbacks(
             incompatible_qos=functools.partial(self._warn_incompatible, topic, "a writer offers")
@@ -103,6 +104,7 @@ class PipelineNode(LifecycleNode):
             kind, topic, self.guarded(callback), qos, event_callbacks=events, callback_group=group
         )
         self._connections.append(lambda: self.destroy_subscription(subscription))
+        return subscription
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call back periodically while active."""
