@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`detector`: thermal images in, the boxes of all people out, one message an image."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+
+from thermal_pose.msg import PersonBoxes
+from thermal_pose.nodes.base import PipelineNode
+from thermal_pose.nodes.conversions import boxes_to_msg, thermal_from_msg
+from thermal_pose.nodes.newest import BACKLOG, newest_of
+from thermal_pose.nodes.qos import image_subscription_qos, result_qos
+from thermal_pose.params import DetectorParameters
+from thermal_pose.pipeline.perception import Detections
+from thermal_pose.pipeline.perception_params import (
+    apply_detector_parameters,
+    build_detection_stage,
+)
+
+
+class DetectorNode(PipelineNode):
+    """Finds people.
+
+    Topics: `thermal/image_raw` in; `persons` out, for every image (`detected` is false where
+    the cadence skipped it). Service `~/enable`: while disabled nothing is detected and every
+    message says so.
+    """
+
+    PARAMETERS = DetectorParameters
+
+    def build(self) -> None:
+        """Load the detector and create the publisher."""
+        self._stage = build_detection_stage(self.parameters)
+        self._enabled = True
+        self._persons = self.publisher(PersonBoxes, "persons", result_qos())
+
+    def connect(self) -> None:
+        """Listen to images, from a new sequence on."""
+        self._stage.reset()
+        qos = image_subscription_qos(self.parameters.image_reliability, BACKLOG)
+        self._images = self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
+        self.serve(SetBool, "~/enable", self._on_enable)
+
+    def parameters_changed(self) -> None:
+        """Apply cadence and thresholds from the next image on."""
+        if hasattr(self, "_stage"):
+            apply_detector_parameters(self._stage, self.parameters)
+
+    def details(self) -> Mapping[str, str]:
+        """Say what the model really runs on."""
+        detector = self._stage.detector
+        return {
+            "model": detector.model_id,
+            "device": str(detector.info),
+            "enabled": str(self._enabled).lower(),
+        }
+
+    def _on_image(self, message: Image) -> None:
+        message, skipped = newest_of(self._images, message)
+        self.statistics.count("dropped", skipped)
+        frame = thermal_from_msg(message)
+        found = self._stage.step(frame) if self._enabled else Detections(False)
+        self._persons.publish(
+            boxes_to_msg(frame.stamp_ns, frame.frame_id, found.boxes, found.detected)
+        )
+        self.statistics.frame(frame.stamp_ns, self.now_ns())
+
+    def _on_enable(self, request: Any, response: Any) -> Any:
+        self._enabled = bool(request.data)
+        self._stage.reset()
+        response.success = True
+        response.message = "enabled" if self._enabled else "disabled"
+        return response

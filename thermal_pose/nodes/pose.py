@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`pose`: thermal images and boxes in, everybody's keypoints out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+
+from thermal_pose.msg import Keypoints, PersonBoxes
+from thermal_pose.nodes.base import PipelineNode
+from thermal_pose.nodes.conversions import (
+    boxes_from_msg,
+    keypoints_to_msg,
+    stamp_to_ns,
+    thermal_from_msg,
+)
+from thermal_pose.nodes.newest import BACKLOG, waiting
+from thermal_pose.nodes.qos import image_subscription_qos, result_qos
+from thermal_pose.params import PoseParameters
+from thermal_pose.pipeline.join import StampJoin
+from thermal_pose.pipeline.perception import Detections
+from thermal_pose.pipeline.perception_params import build_pose_stage, pose_settings
+from thermal_pose.types import ThermalFrame
+
+
+class PoseNode(PipelineNode):
+    """Estimates keypoints and follows people.
+
+    Topics: `thermal/image_raw` and `persons` in, joined by equal stamps; `keypoints` out.
+    Service `~/enable`: while disabled nothing is published, since an empty message would say
+    that nobody is there.
+    """
+
+    PARAMETERS = PoseParameters
+
+    def build(self) -> None:
+        """Load the model and create the publisher."""
+        self._stage = build_pose_stage(self.parameters)
+        self._join: StampJoin[ThermalFrame, Detections] = StampJoin(BACKLOG)
+        self._enabled = True
+        self._keypoints = self.publisher(Keypoints, "keypoints", result_qos())
+
+    def connect(self) -> None:
+        """Listen to images and boxes, from a new sequence on."""
+        self._stage.reset()
+        self._join.reset()
+        qos = image_subscription_qos(self.parameters.image_reliability, BACKLOG)
+        self._images = self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
+        self._persons = self.subscribe(
+            PersonBoxes, "persons", self._on_persons, result_qos(BACKLOG)
+        )
+        self.serve(SetBool, "~/enable", self._on_enable)
+
+    def parameters_changed(self) -> None:
+        """Apply the dynamic parameters from the next image on."""
+        if hasattr(self, "_stage"):
+            self._stage.settings = pose_settings(self.parameters)
+
+    def details(self) -> Mapping[str, str]:
+        """Say what the model really runs on."""
+        estimator = self._stage.estimator
+        return {
+            "model": estimator.model_id,
+            "device": str(estimator.info),
+            "enabled": str(self._enabled).lower(),
+        }
+
+    def _on_image(self, message: Image) -> None:
+        for image in (message, *waiting(self._images)):
+            frame = thermal_from_msg(image)
+            self._join.add_left(frame.stamp_ns, frame)
+        self._answer()
+
+    def _on_persons(self, message: PersonBoxes) -> None:
+        for boxes in (message, *waiting(self._persons)):
+            found = Detections(boxes.detected, boxes_from_msg(boxes))
+            self._join.add_right(stamp_to_ns(boxes.header.stamp), found)
+        self._answer()
+
+    def _answer(self) -> None:
+        dropped_before = self._join.dropped
+        pair = self._join.take()
+        self.statistics.count("dropped", self._join.dropped - dropped_before)
+        if pair is None:
+            return
+        if not self._enabled:
+            self.statistics.count("disabled")
+            return
+        frame, detections = pair
+        self._keypoints.publish(keypoints_to_msg(self._stage.step(frame, detections)))
+        self.statistics.frame(frame.stamp_ns, self.now_ns())
+
+    def _on_enable(self, request: Any, response: Any) -> Any:
+        self._enabled = bool(request.data)
+        self._stage.reset()
+        response.success = True
+        response.message = "enabled" if self._enabled else "disabled"
+        return response
