@@ -13,9 +13,17 @@ import numpy as np
 from thermal_pose import __version__
 from thermal_pose.tug.coverage import measure_coverage
 from thermal_pose.tug.live import LivePhases
+from thermal_pose.tug.measures import trial_measures
+from thermal_pose.tug.network import shipped_network
 from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.result import Provenance, TrialResult, TrialSignals
-from thermal_pose.tug.segmentation import Segmentation, segment_by_hmm
+from thermal_pose.tug.result import (
+    N_BOUNDARIES,
+    POSTERIOR_PHASES,
+    Provenance,
+    TrialResult,
+    TrialSignals,
+)
+from thermal_pose.tug.segmentation import Segmentation, segment_by_hmm, segment_by_network
 from thermal_pose.tug.signals import BodySignals, body_signals
 from thermal_pose.tug.subject import SubjectFollower, SubjectTrack, TrackBuilder
 from thermal_pose.tug.validity import Verdict, judge
@@ -23,6 +31,8 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, Tug
 
 #: A stamp this much older than the newest is a new recording, not a late frame.
 JUMP_BACK_S = 2.0
+#: `TugParams.segmenter` that names the hidden Markov model.
+HMM = "hmm"
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,7 @@ class TrialAnalyzer:
         coverage = measure_coverage(
             track, signals.confidence, self._n_duplicated, self._n_out_of_order
         )
-        segmentation = segment_by_hmm(signals) if len(frames) > 2 else _nothing(len(frames))
+        segmentation = self._segment(frames, track, signals)
         verdict = judge(track, signals, segmentation, coverage, self.params)
         timing = _timing(origin_ns, segmentation, verdict)
         sds_s = segmentation.sds_s if verdict.valid else np.zeros(0)
@@ -138,6 +148,11 @@ class TrialAnalyzer:
             provenance=self._provenance(frames),
             boundary_sds_s=tuple(float(sd_s) for sd_s in sds_s),
             total_sd_s=float(np.hypot(sds_s[0], sds_s[-1])) if verdict.valid else None,
+            measures=(
+                trial_measures(segmentation.boundaries_s, sds_s, signals, self.params)
+                if verdict.valid
+                else ()
+            ),
             subject_id=self.params.subject_id,
             trial_id=self.params.trial_id,
             age_years=self.params.age_years or None,
@@ -145,6 +160,23 @@ class TrialAnalyzer:
             go_s=None if self._go_ns is None else (self._go_ns - origin_ns) / NS_PER_S,
             track_id=int(np.bincount(track.track_ids).argmax()) if frames else 0,
         )
+
+    def _segment(
+        self, frames: list[FrameKeypoints], track: SubjectTrack, signals: BodySignals
+    ) -> Segmentation:
+        if len(frames) < 3 or not track.seen.any():
+            absent = np.full(N_BOUNDARIES, np.nan)
+            nothing = np.zeros((len(frames), len(POSTERIOR_PHASES)))
+            return Segmentation(absent, absent, np.zeros(N_BOUNDARIES), nothing)
+        if self.params.segmenter == HMM:
+            return segment_by_hmm(signals)
+        network = shipped_network(self.params.segmenter)
+        return segment_by_network(track, frames[0].image_wh, network)
+
+    def _segmenter_name(self) -> str:
+        if self.params.segmenter == HMM:
+            return HMM
+        return shipped_network(self.params.segmenter).name
 
     def _advance(self, frame: FrameKeypoints) -> None:
         """Move the live phase on; drop what lies long before the first movement."""
@@ -161,9 +193,10 @@ class TrialAnalyzer:
     def _provenance(self, frames: list[FrameKeypoints]) -> Provenance:
         return Provenance(
             model_id=frames[0].model_id if frames else "",
-            versions={"thermal_pose": __version__},
+            versions={"thermal_pose": __version__, "segmenter": self._segmenter_name()},
             parameters=asdict(self.params),
             image_wh=frames[0].image_wh if frames else (0, 0),
+            calibration=self.params.calibration,
         )
 
 
@@ -188,11 +221,6 @@ def follow_subject(frames: list[FrameKeypoints], params: TugParams) -> SubjectTr
     for frame in frames:
         builder.append(frame.stamp_ns, follower.update(frame), len(frame.persons))
     return builder.build()
-
-
-def _nothing(n_frames: int) -> Segmentation:
-    absent = np.full(7, np.nan)
-    return Segmentation(absent, absent, np.zeros(7), np.zeros((n_frames, 7)))
 
 
 def _timing(origin_ns: int, segmentation: Segmentation, verdict: Verdict) -> TugTiming:

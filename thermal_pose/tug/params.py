@@ -14,34 +14,37 @@ class TugParams:
     trial_id : name of the trial; '' where none is given.
     age_years : 0 when not known (the age norm is then omitted, with the reason).
     height_m : standing height; 0 when not known (speeds and lengths are then omitted).
-    walkway_m : from the chair to the turn mark; 3 m in the standard test.
+    focal_px : focal length of the thermal camera from its calibration; 0 when not known.
+    calibration : hash of that calibration; '' when there is none.
     min_joint_score : joints scored below this are treated as missing.
     max_gap_s : a longer gap between stamps within the timed part refuses the trial.
     max_lost_share : a larger share of frames without the subject refuses it.
     max_total_s : a longer total is no Timed Up and Go.
     seated_after_s : this long seated after the test ends a live trial by itself.
     pre_roll_s : how much of the time before the first movement is kept.
-    segmenter : file name of the segmentation network in `assets/`.
+    segmenter : file name of the segmentation network in `assets/`, or 'hmm' for the hidden
+        Markov model that it is compared with.
     """
 
     subject_id: str = ""
     trial_id: str = ""
     age_years: float = 0.0
     height_m: float = 0.0
-    walkway_m: float = 3.0
+    focal_px: float = 0.0
+    calibration: str = ""
     min_joint_score: float = 0.05
     max_gap_s: float = 1.0
     max_lost_share: float = 0.4
     max_total_s: float = 120.0
     seated_after_s: float = 1.5
     pre_roll_s: float = 8.0
-    segmenter: str = "tug_segmenter.npz"
+    segmenter: str = "hmm"
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("age_years", 0.0, 120.0),
             ("height_m", 0.0, 2.5),
-            ("walkway_m", 1.0, 10.0),
+            ("focal_px", 0.0, 2000.0),
             ("min_joint_score", 0.0, 1.0),
             ("max_gap_s", 0.2, 10.0),
             ("max_lost_share", 0.0, 1.0),

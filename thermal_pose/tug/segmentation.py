@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.tug import hmm
+from thermal_pose.tug import decode, hmm
+from thermal_pose.tug.features import CELL_S, grid_features, track_grid
+from thermal_pose.tug.network import SUB_CELLS, SegmenterNetwork
 from thermal_pose.tug.result import N_BOUNDARIES, POSTERIOR_PHASES
 from thermal_pose.tug.signals import BodySignals, smooth
+from thermal_pose.tug.subject import SubjectTrack
 from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval
 
 Array = npt.NDArray[np.float64]
@@ -83,3 +86,25 @@ def segment_by_hmm(signals: BodySignals) -> Segmentation:
     return Segmentation(
         boundaries_s, sds_s, np.isfinite(boundaries_s).astype(np.float64), phase_columns(states)
     )
+
+
+def segment_by_network(
+    track: SubjectTrack, image_wh: tuple[int, int], network: SegmenterNetwork
+) -> Segmentation:
+    """Segment with the network: posteriors of the boundaries it finds present, in their order.
+
+    A boundary is the median of its posterior, which makes the expected absolute error least.
+    """
+    grid = track_grid(track, image_wh)
+    density, absent = network(grid_features(grid))
+    present = np.flatnonzero(absent < 0.5)
+    step_s = CELL_S / SUB_CELLS
+    posterior = decode.ordered_posteriors(density[present], step_s)
+    boundaries_s, sds_s = np.full(N_BOUNDARIES, np.nan), np.full(N_BOUNDARIES, np.nan)
+    boundaries_s[present] = decode.quantile_s(posterior, grid.start_s, step_s, 0.5)
+    sds_s[present] = decode.posterior_sd_s(posterior, step_s)
+    states = np.zeros((len(track.stamps_ns), N_BOUNDARIES + 1))
+    # Between which present boundaries; absent ones in between are never reached.
+    columns = np.concatenate([[0], present + 1]) if present.size else np.array([0])
+    states[:, columns] = decode.state_posteriors(posterior, grid.start_s, step_s, track.stamps_s)
+    return Segmentation(boundaries_s, sds_s, 1.0 - absent, phase_columns(states))

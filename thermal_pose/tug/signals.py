@@ -41,6 +41,8 @@ class BodySignals:
     standing_index : (N,) drop hips-knees over drop knees-ankles.
     confidence : (N,) mean joint score, 0 where unseen.
     ankle_gap : (N,) left minus right ankle, rows, as a share of `size_px`: steps swing it.
+    nose_aside : (N,) nose right of the shoulders' middle in the image, share of `size_px`.
+    hips_px : (N, 2) place of the hips' middle in the image.
     """
 
     stamps_s: Array
@@ -53,6 +55,8 @@ class BodySignals:
     standing_index: Array
     confidence: Array
     ankle_gap: Array
+    nose_aside: Array
+    hips_px: Array
 
 
 def bridge(values: Array, times_s: Array, max_gap_s: float = MAX_BRIDGE_S) -> Array:
@@ -122,6 +126,7 @@ def body_signals(track: SubjectTrack, min_score: float) -> BodySignals:
         hip_height = (ankles[:, 1] - hips[:, 1]) / size_px
         facing = _facing(xy, scores, min_score) / size_px
         ankle_gap = _difference(xy, scores, _ANKLES, min_score)[:, 1] / size_px
+        nose_aside = (xy[:, Joint.NOSE, 0] - shoulders[:, 0]) / size_px
     return BodySignals(
         stamps_s=times_s,
         hip_height=hip_height,
@@ -133,6 +138,8 @@ def body_signals(track: SubjectTrack, min_score: float) -> BodySignals:
         standing_index=bridge(index, times_s),
         confidence=np.where(track.seen, scores.mean(axis=1), 0.0),
         ankle_gap=ankle_gap,
+        nose_aside=nose_aside,
+        hips_px=hips,
     )
 
 
