@@ -27,7 +27,9 @@ _FRAME_MODE, _FRAME_RATE, _SENXOR_TYPE, _MODULE_TYPE = 0xB1, 0xB4, 0xBA, 0xBB
 _SERIAL_REGISTERS: Final = (0xE0, 0xE1, 0xE2, 0xE3, 0xE4, 0xE5)
 _CONTINUOUS: Final = 0b10
 _MAX_BACKLOG_BYTES: Final = 40_000
-_POLL_S: Final = 0.02
+_POLL_S: Final = 0.005
+#: Wait for the host to take what fills the wire's buffer.
+_FULL_WAIT_S: Final = 0.002
 
 FrameSource = Callable[[int], UInt16Array]
 
@@ -74,8 +76,8 @@ class Link(Protocol):
         """Vanish from the host."""
         ...
 
-    def receive(self) -> bytes:
-        """Bytes the host has sent; b'' when there are none for a short while."""
+    def receive(self, wait_s: float) -> bytes:
+        """Bytes the host has sent; b'' when there are none within `wait_s`."""
         ...
 
     def send(self, data: bytes) -> int:
@@ -122,14 +124,14 @@ class PtyLink:
             if master is not None:
                 os.close(master)
 
-    def receive(self) -> bytes:
+    def receive(self, wait_s: float) -> bytes:
         """Bytes from the host."""
         with self._lock:
             if self._master is None:
                 return b""
             master = os.dup(self._master)
         try:
-            readable, _, _ = select.select([master], [], [], _POLL_S)
+            readable, _, _ = select.select([master], [], [], wait_s)
             return os.read(master, 4096) if readable else b""
         except OSError as error:
             # EIO: no host has the terminal open.
@@ -180,10 +182,10 @@ class TcpLink:
                 end.close()
         self._client = self._server = None
 
-    def receive(self) -> bytes:
+    def receive(self, wait_s: float) -> bytes:
         """Bytes from the host; accepts a new one."""
         ends = [end for end in (self._server, self._client) if end is not None]
-        readable = select.select(ends, [], [], _POLL_S)[0] if ends else []
+        readable = select.select(ends, [], [], wait_s)[0] if ends else []
         if self._server in readable:
             assert self._server is not None
             if self._client is not None:
@@ -306,14 +308,17 @@ class EmulatedSenxor:
                 time.sleep(_POLL_S)
 
     def _serve_once(self) -> None:
-        self._received += self.link.receive()
+        wait_s = 0.0 if self._outgoing else _POLL_S
+        self._received += self.link.receive(wait_s)
         self._answer()
         streaming = self._registers[_FRAME_MODE] & _CONTINUOUS and self._plugged
         if streaming and not self.stalled and time.monotonic() >= self._next_frame_s:
             self._emit_frame()
         if self._outgoing:
-            sent = self.link.send(bytes(self._outgoing[:4096]))
+            sent = self.link.send(bytes(self._outgoing[:16384]))
             del self._outgoing[:sent]
+            if not sent:
+                time.sleep(_FULL_WAIT_S)
 
     def _answer(self) -> None:
         """Execute the commands received; their checksum is 'XXXX' and not looked at."""
