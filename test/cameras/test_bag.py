@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recording as a camera: order, pace, loop, start and the window of frames in flight."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from test.support.trials import START_NS, STEP_NS, thermal_frame, write_trial
+from thermal_pose.cameras.bag import BagCamera
+from thermal_pose.cameras.base import AcknowledgedCamera, CapturedFrame
+from thermal_pose.cameras.flow import FlowWindow, ReplayClock
+from thermal_pose.errors import BagNotFoundError, BagSchemaError
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Path:
+    write_trial(tmp_path / "trial", 12)
+    return tmp_path / "trial"
+
+
+def read_all(camera: BagCamera, acknowledge: bool = False) -> list[CapturedFrame]:
+    frames = []
+    deadline_s = time.monotonic() + 10
+    while not camera.ended and time.monotonic() < deadline_s:
+        frame = camera.read(0.05)
+        if frame is not None:
+            frames.append(frame)
+            if acknowledge:
+                assert frame.stamp_ns is not None
+                camera.acknowledge(frame.stamp_ns)
+    return frames
+
+
+def test_frames_come_bit_for_bit(trial: Path) -> None:
+    camera = BagCamera(trial, rate=0.0)
+    identity = camera.open()
+    frames = read_all(camera)
+    camera.close()
+    assert identity.image_wh == (80, 62)
+    assert identity.rate_hz == pytest.approx(8.0)
+    assert [frame.stamp_ns for frame in frames] == [START_NS + n * STEP_NS for n in range(12)]
+    for number, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.image, thermal_frame(number).centikelvin)
+        assert frame.frame_id == "thermal"
+
+
+def test_rate_sets_the_pace(trial: Path) -> None:
+    camera = BagCamera(trial, rate=10.0)
+    camera.open()
+    started_s = time.monotonic()
+    read_all(camera)
+    assert time.monotonic() - started_s == pytest.approx(11 * 0.0125, abs=0.09)
+
+
+def test_start_skips_and_too_late_a_start_is_refused(trial: Path) -> None:
+    camera = BagCamera(trial, rate=0.0, start_s=1.0)
+    camera.open()
+    assert read_all(camera)[0].stamp_ns == START_NS + 8 * STEP_NS
+    with pytest.raises(BagSchemaError, match="no image after the first 99 s"):
+        BagCamera(trial, start_s=99.0).open()
+
+
+def test_loop_repeats_the_stamps(trial: Path) -> None:
+    camera = BagCamera(trial, rate=0.0, loop=True)
+    camera.open()
+    stamps = [camera.read(0.1).stamp_ns for _ in range(30)]
+    assert stamps[12:24] == stamps[:12]
+    assert not camera.ended
+
+
+def test_nothing_is_sent_before_the_consumers_are_there(trial: Path) -> None:
+    ready = False
+    camera = BagCamera(trial, rate=0.0, consumers_ready=lambda: ready)
+    camera.open()
+    assert camera.read(0.05) is None
+    ready = True
+    assert camera.read(0.5) is not None
+
+
+def test_lossless_replay_holds_frames_until_results_were_seen(trial: Path) -> None:
+    camera = BagCamera(trial, rate=0.0, window_frames=2)
+    assert isinstance(camera, AcknowledgedCamera)
+    camera.open()
+    first, second = camera.read(0.1), camera.read(0.1)
+    assert first is not None
+    assert second is not None
+    assert camera.read(0.05) is None
+    assert camera.waiting_for_ns == first.stamp_ns
+    camera.acknowledge(123)
+    assert camera.read(0.05) is None
+    camera.acknowledge(second.stamp_ns)
+    rest = read_all(camera, acknowledge=True)
+    assert len(rest) == 10
+    assert camera.ended
+
+
+def test_the_end_waits_for_the_last_results(trial: Path) -> None:
+    camera = BagCamera(trial, rate=0.0, window_frames=20)
+    camera.open()
+    frames = [camera.read(0.1) for _ in range(12)]
+    assert not camera.ended
+    camera.acknowledge(frames[-1].stamp_ns)
+    assert camera.ended
+
+
+def test_missing_recording_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BagNotFoundError):
+        BagCamera(tmp_path / "absent").open()
+
+
+def test_replay_clock_does_not_rush_after_a_hold() -> None:
+    clock = ReplayClock(1.0)
+    assert clock.delay_s(0) == 0.0
+    time.sleep(0.2)
+    assert clock.delay_s(50_000_000) == 0.0
+    assert clock.delay_s(150_000_000) == pytest.approx(0.1, abs=0.02)
+
+
+def test_flow_window_without_limit_never_waits() -> None:
+    window = FlowWindow(0)
+    for stamp_ns in range(100):
+        assert window.wait_for_room(0.0)
+        window.sent(stamp_ns)
+    assert len(window) == 0

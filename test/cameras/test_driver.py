@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver: reconnects, refuses others, drops what is not a measurement, says how it is."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from test.support.unplugging import Sink, make_driver, unplug_and_replug
+from test.support.waiting import wait_for
+from thermal_pose.cameras.assessment import Level, assess, describe
+from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
+from thermal_pose.cameras.driver import CameraDriver, DriverOptions, DriverState
+from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
+from thermal_pose.errors import CameraDisconnectedError
+
+
+def test_unplug_and_replug_comes_back_and_leaks_nothing(tmp_path: Path) -> None:
+    outcome = unplug_and_replug(tmp_path, times=4, other_every=4)
+    assert max(outcome.recovery_s) < 3.0
+    assert outcome.threads_grown <= 0
+    assert outcome.descriptors_grown <= 0
+    assert outcome.refused_others >= 1
+    assert outcome.frames_of_others == 0
+
+
+def test_stall_is_reported_and_survived(tmp_path: Path) -> None:
+    sink = Sink()
+    with EmulatedSenxor(PtyLink(tmp_path / "senxor"), max_rate_hz=30.0) as device:
+        driver = CameraDriver(
+            make_driver(device.device, sink)._make_camera,
+            sink,
+            DriverOptions("thermal", stall_timeout_s=0.3, first_backoff_s=0.05),
+        )
+        driver.start()
+        wait_for(lambda: len(sink.frames) > 3)
+        device.stalled = True
+        wait_for(lambda: "no frame for" in driver.status().last_error)
+        device.stalled = False
+        count = driver.status().published
+        wait_for(lambda: driver.status().published > count + 3)
+        assert driver.status().reconnects >= 1
+        assert driver.stop()
+    assert driver.status().state is DriverState.STOPPED
+
+
+def test_frozen_content_is_never_published_as_new(tmp_path: Path) -> None:
+    sink = Sink()
+    with EmulatedSenxor(PtyLink(tmp_path / "senxor"), max_rate_hz=30.0) as device:
+        driver = make_driver(device.device, sink)
+        driver.start()
+        wait_for(lambda: len(sink.frames) > 3)
+        device.frozen = True
+        wait_for(lambda: driver.status().health.repeated > 5)
+        published = driver.status().published
+        wait_for(lambda: driver.status().health.repeated > 15)
+        assert driver.status().published == published
+        device.frozen = False
+        wait_for(lambda: driver.status().published > published)
+        assert driver.status().health.shutter_freezes == 1
+        driver.stop()
+
+
+class ScriptedCamera:
+    """Gives the frames of a list, then ends or vanishes."""
+
+    def __init__(self, frames: list[CapturedFrame], vanish: bool = False) -> None:
+        self._frames = list(frames)
+        self._vanish = vanish
+        self.closed = 0
+
+    @property
+    def ended(self) -> bool:
+        return not self._frames and not self._vanish
+
+    def open(self) -> CameraIdentity:
+        return CameraIdentity("scripted", "test", "1", (8, 6), 8.0)
+
+    def read(self, timeout_s: float) -> CapturedFrame | None:
+        if not self._frames:
+            raise CameraDisconnectedError("gone")
+        return self._frames.pop(0)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def captured(number: int, sequence: int | None = None, value: int = 0) -> CapturedFrame:
+    rng = np.random.default_rng(number)
+    image = rng.integers(29000, 30000, (6, 8)).astype(np.uint16)
+    if value:
+        image[2:4] = value
+    return CapturedFrame(image, arrived_ns=number * 125_000_000, sequence=sequence)
+
+
+def run_to_end(frames: list[CapturedFrame], **options: object) -> tuple[Sink, CameraDriver]:
+    sink, ended = Sink(), threading.Event()
+    driver = CameraDriver(
+        lambda: ScriptedCamera(frames),
+        sink,
+        DriverOptions("thermal", **options),
+        on_end=ended.set,
+    )
+    driver.start()
+    assert ended.wait(5)
+    driver.stop()
+    return sink, driver
+
+
+def test_duplicates_reordered_and_corrupt_frames_are_dropped_and_counted() -> None:
+    frames = [
+        captured(0, 10),
+        captured(1, 11),
+        captured(2, 11),
+        captured(3, 9),
+        captured(4, 12, value=65535),
+        captured(5, 15),
+    ]
+    sink, driver = run_to_end(frames)
+    health = driver.status().health
+    assert len(sink.frames) == 3
+    assert (health.duplicates, health.corrupt, health.gaps, health.frames_lost) == (2, 1, 1, 2)
+
+
+def test_stamps_rise_and_are_never_in_the_future() -> None:
+    sink, _ = run_to_end([captured(n, n) for n in range(20)])
+    stamps = [frame.stamp_ns for frame in sink.frames]
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] <= time.time_ns()
+
+
+def test_frame_divider_publishes_every_nth() -> None:
+    sink, _ = run_to_end([captured(n, n) for n in range(10)], frame_divider=3)
+    assert len(sink.frames) == 4
+
+
+def test_assessment_of_a_camera_that_never_was() -> None:
+    def absent() -> ScriptedCamera:
+        raise CameraDisconnectedError("no camera on the bus")
+
+    class Absent(ScriptedCamera):
+        def open(self) -> CameraIdentity:
+            raise CameraDisconnectedError("no camera on the bus")
+
+    driver = CameraDriver(lambda: Absent([], vanish=True), Sink(), DriverOptions("thermal"))
+    driver.start()
+    wait_for(lambda: bool(driver.status().last_error))
+    level, sentence = assess(driver.status(), 8.0)
+    assert level is Level.ERROR
+    assert "no camera on the bus" in sentence
+    assert describe(driver.status())["state"] == "connecting"
+    assert driver.stop(), "a driver in its backoff must stop at once"
+
+
+def test_options_are_validated() -> None:
+    with pytest.raises(ValueError, match="first_backoff_s <= max_backoff_s"):
+        DriverOptions("thermal", first_backoff_s=11.0)
