@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trial's keypoints and truth in one small `.npz`, so that poses are estimated only once.
+
+The evaluation renders and estimates poses where there are many cores, and analyses the
+keypoints again and again elsewhere. A file is written under another name and then renamed: what
+is there is whole.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thermal_pose.errors import StorageError
+from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import (
+    TIMED_PHASES,
+    FrameKeypoints,
+    PersonBox,
+    PersonKeypoints,
+    Phase,
+    PhaseInterval,
+    TrialReason,
+    TugTiming,
+)
+
+
+@dataclass(frozen=True)
+class KeypointTrial:
+    """One recorded trial as keypoints.
+
+    Attributes
+    ----------
+    name : of the trial, unique in a cohort.
+    subject : whose trial it is.
+    frames : by rising stamp.
+    truth : exact timing or the reason why the trial is invalid.
+    conditions : of the recording, such as distance and view, for the evaluation's curves.
+    """
+
+    name: str
+    subject: str
+    frames: tuple[FrameKeypoints, ...]
+    truth: TugTiming
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+
+def write_trial(trial: KeypointTrial, path: Path) -> None:
+    """Write one trial; an existing file is replaced at once or not at all."""
+    persons = [(row, person) for row, f in enumerate(trial.frames) for person in f.persons]
+    first = trial.frames[0] if trial.frames else None
+    meta = {
+        "name": trial.name,
+        "subject": trial.subject,
+        "frame_id": first.frame_id if first else "",
+        "model_id": first.model_id if first else "",
+        "image_wh": list(first.image_wh) if first else [0, 0],
+        "conditions": trial.conditions,
+        "truth": {
+            "origin_ns": trial.truth.origin_ns,
+            "phases": [[int(p.phase), p.start_s, p.end_s] for p in trial.truth.phases],
+            "reason": str(trial.truth.reason),
+            "sentence": trial.truth.sentence,
+        },
+    }
+    arrays = {
+        "stamps_ns": np.array([f.stamp_ns for f in trial.frames], dtype=np.int64),
+        "rows": np.array([row for row, _ in persons], dtype=np.int32),
+        "track_ids": np.array([p.track_id for _, p in persons], dtype=np.int64),
+        "boxes": _stack([[*p.box.xyxy, p.box.score] for _, p in persons], (5,)),
+        "xy": _stack([p.xy for _, p in persons], (N_JOINTS, 2)),
+        "scores": _stack([p.scores for _, p in persons], (N_JOINTS,)),
+        "person_scores": np.array([p.person_score for _, p in persons], dtype=np.float64),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}-{os.getpid()}.npz")
+    np.savez_compressed(partial, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+    partial.replace(path)
+
+
+def _stack(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    return np.array(rows, dtype=np.float32).reshape(-1, *shape)
+
+
+def read_trial(path: Path) -> KeypointTrial:
+    """Read one trial.
+
+    Raises
+    ------
+    StorageError
+        If the file is missing or not one of these.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files if key != "meta"}
+            meta = json.loads(str(archive["meta"]))
+        return _trial(arrays, meta)
+    except (OSError, KeyError, ValueError) as error:
+        raise StorageError(f"{path}: not a file of keypoints: {error}") from error
+
+
+def _trial(arrays: dict[str, Any], meta: dict[str, Any]) -> KeypointTrial:
+    people: list[list[PersonKeypoints]] = [[] for _ in arrays["stamps_ns"]]
+    for k, row in enumerate(arrays["rows"]):
+        left, top, right, bottom, score = (float(v) for v in arrays["boxes"][k])
+        track_id = int(arrays["track_ids"][k])
+        box = PersonBox((left, top, right, bottom), score, track_id)
+        people[row].append(
+            PersonKeypoints(
+                track_id,
+                box,
+                arrays["xy"][k],
+                arrays["scores"][k],
+                float(arrays["person_scores"][k]),
+            )
+        )
+    width, height = meta["image_wh"]
+    frames = tuple(
+        FrameKeypoints(
+            int(stamp_ns), meta["frame_id"], meta["model_id"], (width, height), tuple(persons)
+        )
+        for stamp_ns, persons in zip(arrays["stamps_ns"], people, strict=True)
+    )
+    truth = meta["truth"]
+    phases = tuple(PhaseInterval(Phase(p), start, end) for p, start, end in truth["phases"])
+    if truth["reason"] == TrialReason.VALID and tuple(p.phase for p in phases) != TIMED_PHASES:
+        raise ValueError(f"truth: expected the six timed phases, got {truth['phases']}")
+    timing = TugTiming(truth["origin_ns"], phases, TrialReason(truth["reason"]), truth["sentence"])
+    return KeypointTrial(meta["name"], meta["subject"], frames, timing, meta["conditions"])
