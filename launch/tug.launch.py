@@ -3,7 +3,7 @@
 
 examples:
   ros2 launch thermal_pose tug.launch.py
-  ros2 launch thermal_pose tug.launch.py backend:=bag bag:=/data/trial_01 rate:=2.0
+  ros2 launch thermal_pose tug.launch.py bag:=/data/trial_01 rate:=2.0
   ros2 launch thermal_pose tug.launch.py namespace:=ward3 nodes:=visualizer,recorder
 """
 
@@ -24,7 +24,7 @@ ARGUMENTS = {
     "nodes": ("", "nodes to start besides the default ones, comma-separated"),
     "without": ("", "default nodes not to start, comma-separated"),
     "backend": ("", "thermal camera backend: senxor, v4l2, bag or simulated; empty: as configured"),
-    "bag": ("", "recording to replay with backend:=bag"),
+    "bag": ("", "recording to replay; implies backend:=bag"),
     "rate": ("1.0", "replay at this multiple of real time"),
     "config_dir": ("", "folder of <node>.yaml; empty: the installed one"),
     "use_sim_time": ("false", "take the time from /clock"),
@@ -38,8 +38,9 @@ def launch_node(entry: ProcessEntry, values: dict[str, str]) -> Node:
         str(Path(folder) / f"{entry.name}.yaml"),
         {"use_sim_time": values["use_sim_time"] == "true"},
     ]
-    if entry.name == "thermal_camera" and values["backend"]:
-        parameters.append({"backend": values["backend"]})
+    backend = values["backend"] or ("bag" if values["bag"] else "")
+    if entry.name == "thermal_camera" and backend:
+        parameters.append({"backend": backend})
     if entry.name == "thermal_camera" and values["bag"]:
         parameters.append({"bag_path": values["bag"], "bag_rate": float(values["rate"])})
     return Node(
