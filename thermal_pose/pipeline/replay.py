@@ -4,9 +4,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.trial import analyze_frames
+from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.tug.params import TugParams
 from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import FrameKeypoints, ThermalFrame
@@ -36,5 +38,7 @@ def replay_keypoints(path: str | Path, perception: Perception) -> Iterator[Frame
 def replay_trial(
     path: str | Path, perception: Perception, params: TugParams | None = None
 ) -> TrialResult:
-    """Time the Timed Up and Go of one recording."""
-    return analyze_frames(replay_keypoints(path, perception), params)
+    """Time the Timed Up and Go of one recording; its truth, if any, is put beside the result."""
+    with BagReader(path) as bag:
+        truth = bag.true_timing() if schema.TRUTH_TUG in bag.topics else None
+    return with_truth(analyze_frames(replay_keypoints(path, perception), params), truth)
