@@ -22,6 +22,7 @@ from thermal_pose.params import TugAnalyzerParameters
 from thermal_pose.pipeline.film import TrialFilm
 from thermal_pose.pipeline.trial import PhaseUpdate, TrialAnalyzer
 from thermal_pose.pipeline.truth import with_truth
+from thermal_pose.report.write import write_report
 from thermal_pose.tug.params import TugParams
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TugTiming
 
@@ -121,8 +122,6 @@ class TugAnalyzerNode(PipelineNode):
         self._reported += 1
         if self.parameters.report_dir:
             last_ns = result.timing.origin_ns + round(result.signals.stamps_s[-1] * NS_PER_S)
-            from thermal_pose.report import write_report
-
             frames, keypoints = self._film.between(result.timing.origin_ns, last_ns)
             write_report(result, frames, keypoints, Path(self.parameters.report_dir))
 
