@@ -34,7 +34,7 @@ class Axis:
         share = (value - self.low) / (self.high - self.low)
         return round(100.0 * min(1.0, max(0.0, share)), 3)
 
-    def ticks(self, most: int = 10) -> list[float]:
+    def ticks(self, most: int = 7) -> list[float]:
         """Return round values on the axis, at most about `most`."""
         span = self.high - self.low
         steps = [step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if span / step <= most]

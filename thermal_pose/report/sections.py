@@ -229,25 +229,26 @@ def _traces(result: TrialResult) -> tuple[Trace, ...]:
     data = result.signals
     return (
         Trace("Hip height", "", "1 is the person's own standing height", data.hip_height,
-              *_limits(data.hip_height, 0.4, 1.2)),
+              *_limits(data.hip_height, 0.4, 1.2, 0.2)),
         Trace("Trunk lean", "°", "against the image's vertical", data.trunk_lean_deg,
-              *_limits(data.trunk_lean_deg, 0.0, 30.0), 0.0),
+              *_limits(data.trunk_lean_deg, 0.0, 30.0, 10.0), 0.0),
         Trace("Facing", "", "+1 faces the camera, −1 turns the back to it",
               data.facing, -1.1, 1.1, 0.0),
         Trace("Distance", "", "from the camera; 1 is at the chair", data.distance,
-              *_limits(data.distance, 0.4, 1.2)),
+              *_limits(data.distance, 0.4, 1.2, 0.2)),
         Trace("Confidence", "", "mean joint score; 0 where the person was not found",
               data.confidence, 0.0, 1.0),
     )  # fmt: skip
 
 
-def _limits(values: Array, low: float, high: float) -> tuple[float, float]:
-    """Widen the usual limits to robust limits of the data, at two digits."""
+def _limits(values: Array, low: float, high: float, step: float) -> tuple[float, float]:
+    """Widen the usual limits to multiples of `step` that hold all but wild values."""
     seen = values[np.isfinite(values)]
     if not seen.size:
         return low, high
     bottom, top = np.percentile(seen, [0.5, 99.5])
-    return float(np.floor(min(low, bottom) * 10) / 10), float(np.ceil(max(high, top) * 10) / 10)
+    down, up = np.floor(min(low, bottom) / step), np.ceil(max(high, top) / step)
+    return round(float(down * step), 3) + 0.0, round(float(up * step), 3) + 0.0
 
 
 def measures(result: TrialResult) -> str:
@@ -259,8 +260,8 @@ def measures(result: TrialResult) -> str:
     table = (
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of measures"><table>'
         '<thead><tr><th scope="col">Measure</th><th scope="col">Value</th>'
-        '<th scope="col">± SD</th><th scope="col">Unit</th>'
-        f'<th scope="col">Evidence</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        '<th scope="col">± SD</th><th scope="col">Evidence</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
     note = (
         '<p class="fine">Validated: agreement with the truth was shown on simulated trials '
@@ -277,10 +278,11 @@ def _measure_row(measure: Measure) -> str:
         assert measure.value is not None
         value = number(measure.value, measure.uncertainty)
         spread = number(measure.uncertainty, measure.uncertainty) if measure.uncertainty else ""
+    unit = f" {html(measure.unit)}" if measure.unit else ""
     sign = "✓" if measure.status is MeasureStatus.VALIDATED else "○"
     return (
-        f'<tr><th scope="row">{html(measure.label)}</th><td><b>{value}</b></td><td>{spread}</td>'
-        f'<td class="unit">{html(measure.unit)}</td><td class="status {html(measure.status)}">'
+        f'<tr><th scope="row">{html(measure.label)}</th><td><b>{value}</b>{unit}</td>'
+        f'<td>{spread}</td><td class="status {html(measure.status)}">'
         f'<span aria-hidden="true">{sign}</span> {html(measure.status)}</td></tr>'
     )
 
