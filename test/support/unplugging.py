@@ -2,7 +2,6 @@
 """Unplugs and replugs an emulated camera under a running driver and watches for leaks."""
 
 import gc
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ def make_driver(device: str, sink: Sink) -> CameraDriver:
 
 
 def _descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def unplug_and_replug(folder: Path, times: int, other_every: int = 10) -> UnplugOutcome:

@@ -14,6 +14,10 @@ from thermal_pose.errors import ThermalPoseError
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
     "demo": "replay the shipped recording through the live graph and report on it",
+    "info": "describe a recording: topics, counts, rates, gaps",
+    "play": "play a recording onto its topics, with /clock",
+    "record": "record the running graph",
+    "repair": "complete or save a recording whose recorder was killed",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
 }
 

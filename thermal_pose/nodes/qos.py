@@ -75,3 +75,8 @@ def recording_qos(topic: str) -> QoSProfile:
             else DurabilityPolicy.VOLATILE
         ),
     )
+
+
+def playback_qos(topic: str) -> QoSProfile:
+    """Offer of a played recording: as the recorded topic was offered, only deeper."""
+    return recording_qos(topic)

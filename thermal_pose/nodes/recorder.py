@@ -4,7 +4,6 @@
 One recording from activation to deactivation. Messages are written as the bytes they came in.
 """
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,11 @@ from thermal_pose.bags.recording import (
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.errors import StorageError
 from thermal_pose.nodes.base import PipelineNode
+from thermal_pose.nodes.message_types import message_class
 from thermal_pose.nodes.qos import recording_qos
 from thermal_pose.params import RecorderParameters
 
 _SPACE_CHECK_PERIOD_S = 2.0
-
-
-def _message_class(type_name: str) -> Any:
-    """The class of 'pkg/msg/Name' (rosidl_runtime_py has this, but is no wheel)."""
-    package, kind, name = type_name.split("/")
-    return getattr(importlib.import_module(f"{package}.{kind}"), name)
 
 
 class RecorderNode(PipelineNode):
@@ -95,7 +89,7 @@ class RecorderNode(PipelineNode):
         self._writer.add_topic(topic, type_name)
         name = topic if topic == "/diagnostics" else topic.lstrip("/")
         subscription = self.create_subscription(
-            _message_class(type_name),
+            message_class(type_name),
             name,
             self.guarded(lambda cdr: self._write(topic, cdr)),
             recording_qos(topic),

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record the running graph until Ctrl-C: thermal images, keypoints, phases, report.
+
+Colour images, in which people can be recognised, are recorded with --rgb only.
+
+examples:
+  thermal-pose record --subject S01
+  thermal-pose record --output /data/tug --subject S01 --rgb
+  thermal-pose record --topics thermal/image_raw thermal/camera_info
+"""
+
+import argparse
+import os
+import signal
+import threading
+from pathlib import Path
+
+from thermal_pose.bags.recording import check_pseudonym
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument(
+        "--output", type=Path, default=Path("recordings"), help="folder for recordings"
+    )
+    parser.add_argument("--subject", default="", help="pseudonym: letters, digits, - and _")
+    parser.add_argument("--rgb", action="store_true", help="also record colour images")
+    parser.add_argument("--topics", nargs="+", default=[], help="topics (default: the usual)")
+    parser.add_argument("--min-free-mb", type=int, default=500, help="stop with less disk free")
+    parser.add_argument("--namespace", default="", help="namespace of the recorded graph")
+    parser.add_argument("--duration", type=float, default=0.0, help="seconds; 0: until Ctrl-C")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    from thermal_pose.nodes.run_node import main as run_node
+
+    if args.duration > 0:
+        # As Ctrl-C does, so that there is one way to end.
+        ender = threading.Timer(args.duration, os.kill, (os.getpid(), signal.SIGINT))
+        ender.daemon = True
+        ender.start()
+    return run_node("recorder", ["recorder", "--ros-args", *_ros_arguments(args)])
+
+
+def _ros_arguments(args: argparse.Namespace) -> list[str]:
+    # The pseudonym is checked here already: as a ROS argument it could be taken for YAML.
+    subject_id = check_pseudonym(args.subject)
+    settings = {
+        "output_dir": f"'{args.output}'",
+        "subject_id": f"'{subject_id}'",
+        "record_rgb": str(args.rgb).lower(),
+        "topics": f"'{','.join(args.topics)}'",
+        "min_free_mb": str(args.min_free_mb),
+    }
+    pairs = [text for name, value in settings.items() for text in ("-p", f"{name}:={value}")]
+    return [*pairs, *(["-r", f"__ns:=/{args.namespace.strip('/')}"] if args.namespace else [])]
