@@ -17,7 +17,7 @@ MARK_M = 3.0
 TURN_ROUNDING = 0.3
 #: Of a rise's time, until the pelvis is at 95 % of its height; of sitting down, while below it.
 RISE_SHARE = 0.78
-SIT_SHARE = 0.74
+SIT_SHARE = 0.49
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _turn(subject: Subject, rng: Rng, speed_mps: float) -> tuple[Array, Array]:
     duration_s = subject.turn_s / (1 - 2 * _turn_margin_share())
     times_s = np.arange(round(duration_s / STEP_S)) * STEP_S
     yaw = subject.turn_side * np.pi * ramp(times_s, 0.0, duration_s, TURN_ROUNDING)
-    slow = rng.uniform(0.55, 0.85)
+    slow = rng.uniform(0.45, 0.75)
     dip = ease(times_s, 0.0, 0.4 * duration_s) - ease(times_s, 0.6 * duration_s, duration_s)
     return speed_mps * (1 - slow * dip), yaw
 
@@ -152,7 +152,7 @@ def plan_tug(
     rock_s = rng.uniform(0.9, 1.3)
     rocks_s = tuple(rests.before_s + rock_s * k for k in range(subject.n_rocks))
     rise_start_s = rests.before_s + rock_s * subject.n_rocks
-    walk_start_s = rise_start_s + rise_s * rng.uniform(0.8, 0.9) + subject.hesitation_s
+    walk_start_s = rise_start_s + rise_s * rng.uniform(0.7, 0.84) + subject.hesitation_s
     speed, yaw, marks, pause = _walk_samples(subject, rng, stand_m, mark_m, pause_s)
     x, y = _excursion(speed, yaw)
     x += stand_m
@@ -193,7 +193,7 @@ def _walk_samples(
     cruise = subject.speed_mps
     turn_speed, turn_yaw = _turn(subject, rng, cruise * rng.uniform(0.7, 0.85))
     reach_x, _ = _excursion(turn_speed, turn_yaw)
-    furthest_m = mark_m + rng.normal(0.06, 0.08)
+    furthest_m = mark_m + rng.normal(-0.04, 0.08)
     turn_x_m = furthest_m - float(reach_x.max())
     out_m = turn_x_m - stand_m
     gain_s, loss_s = 1.1 * step_s, 0.8 * step_s
@@ -223,7 +223,7 @@ def _walk_samples(
 
 def _final_duration_s(subject: Subject) -> float:
     share = 1 - _turn_margin_share()
-    lead_s = 0.16 * subject.sit_s / SIT_SHARE
+    lead_s = 0.24 * subject.sit_s / SIT_SHARE
     return max(0.9, (subject.final_turn_s - lead_s) / share)
 
 

@@ -239,7 +239,7 @@ def draw_subject(
     durations_s = _durations_s(population, rng)
     shuffling = float(rng.uniform(0.6, 1.0) if rng.random() < population.shuffling_share else 0.0)
     # 2.45 m of walking plus half a second lost in gaining and losing speed.
-    speed_mps = float(np.clip(2.45 / max(0.6, durations_s["walk_s"] - 0.25), 0.16, 1.6))
+    speed_mps = float(np.clip(2.45 / max(0.6, durations_s["walk_s"] - 0.42), 0.16, 1.55))
     walk_ratio = rng.uniform(*population.walk_ratio) * (1.0 - 0.5 * shuffling)
     aid = _aid(population, rng)
     slowness = float(np.clip((1.1 - speed_mps) / 0.8, 0.0, 1.0))
