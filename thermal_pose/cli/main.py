@@ -13,11 +13,14 @@ from thermal_pose.errors import ThermalPoseError
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
+    "delete": "delete results of a person, or by age, for good",
     "demo": "replay the shipped recording through the live graph and report on it",
+    "history": "show one person's tests over time",
     "info": "describe a recording: topics, counts, rates, gaps",
     "play": "play a recording onto its topics, with /clock",
     "record": "record the running graph",
     "repair": "complete or save a recording whose recorder was killed",
+    "report": "write the report of one recorded trial",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
 }
 

@@ -61,16 +61,16 @@ def write_report(
     paths = ReportPaths.below(out_dir)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        _replace(paths.json, result.to_json(run).encode())
-        _replace(paths.csv, trial_csv(result).encode())
-        _replace(paths.html, trial_page(result, film, earlier, run).encode())
-        _replace(paths.png, summary_png(result, film, earlier))
+        write_whole(paths.json, result.to_json(run).encode())
+        write_whole(paths.csv, trial_csv(result).encode())
+        write_whole(paths.html, trial_page(result, film, earlier, run).encode())
+        write_whole(paths.png, summary_png(result, film, earlier))
     except OSError as error:
         raise StorageError(f"cannot write the report to {out_dir}: {error}") from error
     return paths
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: a reader never meets half a report."""
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_bytes(content)

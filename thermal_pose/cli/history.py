@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show one person's tests over time from a results store, or list the persons in it.
+
+examples:
+  thermal-pose history results.sqlite
+  thermal-pose history results.sqlite P-4F7K2Q
+  thermal-pose history results.sqlite P-4F7K2Q --html out/history.html
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from thermal_pose.tug.history import EarlierTest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("store", type=Path, help="results store")
+    parser.add_argument("subject", nargs="?", help="pseudonym; left out: list all persons")
+    parser.add_argument("--html", type=Path, help="write the person's history page here")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Print the persons or one person's tests; write the page where asked."""
+    from thermal_pose.errors import ConfigError
+    from thermal_pose.report.history import write_history
+    from thermal_pose.store.results import ResultsStore
+
+    if args.html is not None and not args.subject:
+        raise ConfigError("--html needs a subject: a history page shows one person")
+    with ResultsStore(args.store, read_only=True) as store:
+        if not args.subject:
+            subjects = store.subjects()
+            _print_subjects(subjects, args.json)
+            return 0
+        documents = store.documents(args.subject)
+    tests = [EarlierTest.from_document(document) for document in documents]
+    if args.json:
+        print(json.dumps(documents, indent=2))
+    else:
+        for test in tests:
+            print(_line(test))
+        print(f"{args.subject}: {len(tests)} tests, {sum(test.valid for test in tests)} valid")
+    if args.html is not None:
+        path = write_history(args.html, args.subject, tests)
+        if not args.json:
+            print(f"history: {path}")
+    return 0
+
+
+def _print_subjects(subjects: dict[str, int], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(subjects, indent=2))
+        return
+    for subject_id, count in subjects.items():
+        print(f"{subject_id}  {count}")
+    print(f"{len(subjects)} persons, {sum(subjects.values())} tests")
+
+
+def _line(test: EarlierTest) -> str:
+    from thermal_pose.report.text import recorded
+
+    outcome = f"{test.total_s:.2f} s" if test.total_s is not None else f"refused ({test.reason})"
+    return "  ".join(filter(None, (recorded(test.origin_ns), test.trial_id, outcome)))

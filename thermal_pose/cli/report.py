@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the report of one recorded trial: HTML, JSON, CSV and PNG.
+
+With --store, the result is kept under the person's pseudonym and compared with earlier tests.
+
+examples:
+  thermal-pose report recordings/visit-3 --out out/visit-3
+  thermal-pose report recordings/visit-3 --subject P-4F7K2Q --age 74 --height 1.68 \\
+      --store results.sqlite
+"""
+
+import argparse
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tqdm import tqdm
+
+from thermal_pose.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("bag", type=Path, help="recording with thermal images")
+    parser.add_argument("--out", type=Path, default=Path("out/report"), help="folder of the report")
+    parser.add_argument("--subject", type=pseudonym, default="", help="pseudonym of the person")
+    parser.add_argument("--trial", default="", help="name of the trial (default: the recording's)")
+    parser.add_argument("--age", type=float, default=0.0, help="years, for the age norm")
+    parser.add_argument("--height", type=float, default=0.0, help="m, for speeds and lengths")
+    parser.add_argument("--store", type=Path, help="results store to add to and compare with")
+    parser.add_argument("--json", action="store_true", help="print the report's JSON")
+
+
+def pseudonym(text: str) -> str:
+    """Parse a subject id."""
+    from thermal_pose.store.results import check_subject_id
+
+    try:
+        return check_subject_id(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def start(args: argparse.Namespace) -> int:
+    """Analyse the recording, write its report, print one line."""
+    from thermal_pose.bags import schema
+    from thermal_pose.bags.reader import BagReader
+    from thermal_pose.pipeline.perception_params import build_perception
+    from thermal_pose.pipeline.recorded_trial import analyze_recording
+    from thermal_pose.report.write import write_report
+    from thermal_pose.store.results import ResultsStore
+    from thermal_pose.tug.params import TugParams
+    from thermal_pose.tug.result import RunInfo
+
+    if args.store is not None and not args.subject:
+        raise ConfigError("--store needs --subject: results are kept by pseudonym")
+    try:
+        params = TugParams(
+            subject_id=args.subject,
+            trial_id=args.trial or args.bag.resolve().name,
+            age_years=args.age,
+            height_m=args.height,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    with BagReader(args.bag) as bag:
+        total = bag.require(schema.THERMAL_IMAGE).count
+    with tqdm(total=total, unit="frame", disable=None) as bar:
+        trial = analyze_recording(args.bag, build_perception(), params, bar.update)
+    run = RunInfo(created=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", source=args.bag.name)
+    history = []
+    if args.store is not None:
+        with ResultsStore(args.store) as store:
+            history = store.history(args.subject)
+            store.add(trial.result.to_json_dict(run))
+    paths = write_report(trial.result, trial.frames, trial.keypoints, args.out, history, run)
+    if args.json:
+        print(json.dumps(trial.result.to_json_dict(run), indent=2))
+        return 0
+    timing = trial.result.timing
+    outcome = f"total {timing.total_s:.2f} s" if timing.total_s else f"refused: {timing.sentence}"
+    print(f"{outcome}; report: {paths.html}")
+    return 0
