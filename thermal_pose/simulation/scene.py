@@ -51,6 +51,7 @@ class Room:
     ----------
     x_min_m, x_max_m, y_min_m, y_max_m, height_m : inner walls and ceiling, m.
     air_degc : temperature of the air, which walls and floor are near to.
+    floor_gloss : share of the long-wave radiation that the floor mirrors at grazing angles.
     gradient_k : how much warmer the walls are under the ceiling than at the floor, K.
     light : brightness of the RGB scene, 1 a well lit ward.
     light_xyz : direction towards the main light.
@@ -64,6 +65,7 @@ class Room:
     height_m: float = 2.6
     air_degc: float = 22.0
     gradient_k: float = 1.2
+    floor_gloss: float = 0.06
     light: float = 1.0
     light_xyz: Triple = (0.3, 0.2, 0.93)
     texture_seed: int = 0
@@ -157,6 +159,7 @@ class ThermalSensor:
     offset_k : constant radiometric error.
     time_constant_s : of the pixel and of the camera's own filter.
     psf_sigma_px : optics' blur.
+    quantum_k : step of the radiometric output; 0.01 K (Lepton) or 0.1 K (SenXor).
     dead_pixels : share of stuck pixels (replaced by a neighbour by the camera, not always).
     shutter : whether the camera closes a shutter to recalibrate, freezing the image.
     shutter_period_s, shutter_freeze_s : how often, and how long the image stays frozen.
@@ -173,6 +176,7 @@ class ThermalSensor:
     offset_k: float = 0.0
     time_constant_s: float = 0.012
     psf_sigma_px: float = 0.55
+    quantum_k: float = 0.01
     dead_pixels: float = 0.0
     shutter: bool = True
     shutter_period_s: float = 180.0
