@@ -20,6 +20,8 @@ from thermal_pose.tug.result import N_BOUNDARIES
 Array = npt.NDArray[np.float64]
 
 IMAGE_WH = (80, 60)
+#: Stands for a boundary of which the truth says nothing; NaN stands for one that is not there.
+UNKNOWN = np.inf
 
 # Share of the common error that each joint has; the order of `skeleton.Joint`. Hips, hands and
 # feet are the least certain at 80x60, the head the most.
@@ -36,7 +38,7 @@ class MotionTrial:
     ----------
     times_s : (T,) even, 30 Hz or more.
     joints_m : (T, 17, 3) in the room frame.
-    boundaries_s : (7,) NaN where the trial has none such.
+    boundaries_s : (7,) NaN where the trial has none such, `UNKNOWN` where it may have.
     """
 
     times_s: Array
@@ -53,7 +55,7 @@ class MotionTrial:
 
 
 @dataclass(frozen=True)
-class KeypointTrial:
+class ObservedTrial:
     """Keypoints as the analysis gets them, with the truth.
 
     Attributes
@@ -168,7 +170,7 @@ def _swap(placed: Array, facing: Array, rng: np.random.Generator) -> None:
             placed[row] = placed[row][MIRROR]
 
 
-def observe(trial: MotionTrial, rng: np.random.Generator) -> KeypointTrial:
+def observe(trial: MotionTrial, rng: np.random.Generator) -> ObservedTrial:
     """Let a random camera and a random pose network look at a trial, cut at random."""
     start_s, end_s = _random_cut(trial, rng)
     times_s = random_stamps(rng, start_s, end_s)
@@ -185,11 +187,12 @@ def observe(trial: MotionTrial, rng: np.random.Generator) -> KeypointTrial:
     facing = (to_left @ camera[1][0]) / np.maximum(np.linalg.norm(to_left, axis=1), 1e-6)
     xy, scores = disturb(xy, px_per_m, facing, times_s, rng)
     boundaries_s = trial.boundaries_s.copy()
-    boundaries_s[(boundaries_s < times_s[0]) | (boundaries_s > times_s[-1])] = np.nan
+    cut = (boundaries_s < times_s[0]) | (boundaries_s > times_s[-1])
+    boundaries_s[cut & np.isfinite(boundaries_s)] = np.nan
     if rng.random() < 0.5:
         xy = xy[:, MIRROR] * np.array([-1.0, 1.0]) + np.array([IMAGE_WH[0] - 1.0, 0.0])
         scores = scores[:, MIRROR]
-    return KeypointTrial(times_s - times_s[0], xy, scores, boundaries_s - times_s[0])
+    return ObservedTrial(times_s - times_s[0], xy, scores, boundaries_s - times_s[0])
 
 
 def _random_cut(trial: MotionTrial, rng: np.random.Generator) -> tuple[float, float]:
@@ -209,9 +212,10 @@ def _random_cut(trial: MotionTrial, rng: np.random.Generator) -> tuple[float, fl
 
 
 def network_sample(
-    trial: KeypointTrial, rng: np.random.Generator
+    trial: ObservedTrial, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], Array]:
-    """Return features (T, F) and the boundaries (7,) in sub-cells (float; NaN where absent)."""
+    """Return features (T, F) and the boundaries (7,) in sub-cells (float; NaN where absent,
+    infinite where unknown)."""
     grid: CellGrid = cell_grid(
         trial.times_s, trial.xy, trial.scores, IMAGE_WH, shift=float(rng.random())
     )

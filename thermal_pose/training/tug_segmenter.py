@@ -112,19 +112,21 @@ def boundary_loss(log_p: Tensor, position: Tensor) -> Tensor:
     Parameters
     ----------
     log_p : (N, B, M + 1) log probabilities; the last column is 'absent'.
-    position : (N, B) boundary in sub-cells; NaN where absent.
+    position : (N, B) boundary in sub-cells; NaN where absent, infinite where not known.
     """
     n_bins = log_p.shape[2] - 1
     present = torch.isfinite(position)
     # A bin's centre is at index + 0.5: linear weights to the two nearest centres.
-    centre = torch.nan_to_num(position) - 0.5
+    centre = torch.where(present, position, 0.0) - 0.5
     low = centre.floor().clamp(0, n_bins - 1)
     share = (centre - low).clamp(0, 1)
     high = (low + 1).clamp(max=n_bins - 1)
     at_low = log_p.gather(2, low.long()[..., None])[..., 0].clamp(min=-30)
     at_high = log_p.gather(2, high.long()[..., None])[..., 0].clamp(min=-30)
     inside = (1 - share) * at_low + share * at_high
-    return -torch.where(present, inside, log_p[..., -1].clamp(min=-30)).mean()
+    each = torch.where(present, inside, log_p[..., -1].clamp(min=-30))
+    known = ~torch.isinf(position)
+    return -(each * known).sum() / known.sum().clamp(min=1)
 
 
 def train_segmenter(

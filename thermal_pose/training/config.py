@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All settings of training, as frozen dataclasses that check themselves; YAML fills them.
+
+These dataclasses are the only place for defaults, which are the seed paper's wherever the
+paper states them.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from thermal_pose.errors import ConfigError
+from thermal_pose.inference.card import Normalization
+
+Schedule = Literal["plateau", "cosine"]
+Labels = Literal["teacher", "truth"]
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ValueError(sentence)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Thermal augmentations, each with a physical reason; 0 switches one off.
+
+    Attributes
+    ----------
+    shift, scale : box jitter: centre by a share of the crop, size by a factor up to 1 + scale.
+    rotate_deg : camera roll, up to this, deg.
+    flip : share of crops mirrored.
+    gain : relative error of the sensor's slope, standard deviation.
+    offset_k : error of its offset (drift of the die), standard deviation, K.
+    noise_k : temporal noise (NETD), up to this, K.
+    column_k : column noise, up to this, K.
+    pattern_k : slow gradients over the frame (housing, lens), up to this, K a half frame.
+    blur : share of a pixel's signal that leaks to each neighbour (focus), up to this.
+    occlude : share of crops with an upright bar or box of another temperature in front.
+    """
+
+    shift: float = 0.0
+    scale: float = 0.0
+    rotate_deg: float = 0.0
+    flip: float = 0.0
+    gain: float = 0.05
+    offset_k: float = 0.5
+    noise_k: float = 0.1
+    column_k: float = 0.05
+    pattern_k: float = 0.3
+    blur: float = 0.1
+    occlude: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            _require(value >= 0, f"{name}: expected >= 0, got {value}")
+        for name in ("flip", "occlude", "shift", "scale"):
+            _require(getattr(self, name) <= 1, f"{name}: expected <= 1, got {getattr(self, name)}")
+        _require(self.blur <= 0.25, f"blur: expected <= 0.25, got {self.blur}")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """One optimisation, in the paper's words where it has any.
+
+    Attributes
+    ----------
+    epochs, batch, lr, weight_decay : up to 500, 50, 0.01, 0 in the paper (Adam).
+    schedule : 'plateau' (the paper's ReduceLROnPlateau) or 'cosine' over epochs or minutes.
+    plateau_factor, plateau_patience : of ReduceLROnPlateau, in validations.
+    early_stop : validations without improvement after which training ends.
+    validate_every : epochs between validations.
+    max_minutes : wall clock after which the best so far is taken; 0: none.
+    bf16 : automatic mixed precision where the device has it.
+    cuda_graph : replay the whole step as one CUDA graph (same arithmetic, no launch gaps).
+    """
+
+    epochs: int = 500
+    batch: int = 50
+    lr: float = 0.01
+    weight_decay: float = 0.0
+    schedule: Schedule = "plateau"
+    plateau_factor: float = 0.3
+    plateau_patience: int = 4
+    early_stop: int = 15
+    validate_every: int = 2
+    max_minutes: float = 0.0
+    bf16: bool = True
+    cuda_graph: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "plateau_patience", "early_stop", "validate_every"):
+            _require(getattr(self, name) >= 1, f"{name}: expected >= 1, got {getattr(self, name)}")
+        _require(self.batch >= 2, f"batch: expected >= 2 (batch norms), got {self.batch}")
+        _require(self.lr > 0, f"lr: expected > 0, got {self.lr}")
+        _require(0 < self.plateau_factor < 1, f"plateau_factor: got {self.plateau_factor}")
+        _require(self.max_minutes >= 0, f"max_minutes: expected >= 0, got {self.max_minutes}")
+        _require(self.schedule in ("plateau", "cosine"), f"schedule: got {self.schedule!r}")
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """What a student learns from.
+
+    Attributes
+    ----------
+    beta : weight of the latent's L1; 1 - beta is that of the heatmap's Adaptive Wing loss.
+    variants : crops of each sample whose teacher output is cached (box jitter, flip).
+    variant_shift, variant_scale, variant_flip : of those crops but the first, as in
+        `AugmentConfig`.
+    labels : where supervised baselines have their keypoints from ('teacher': the paper's way).
+    sigma_px : of drawn heatmaps, heatmap px.
+    """
+
+    beta: float = 0.4
+    variants: int = 4
+    variant_shift: float = 0.06
+    variant_scale: float = 0.2
+    variant_flip: float = 0.5
+    labels: Labels = "teacher"
+    sigma_px: float = 2.0
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.beta <= 1, f"beta: expected 0..1, got {self.beta}")
+        _require(self.variants >= 1, f"variants: expected >= 1, got {self.variants}")
+        _require(self.labels in ("teacher", "truth"), f"labels: got {self.labels!r}")
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """How a teacher is trained on rendered RGB.
+
+    Attributes
+    ----------
+    encoder : 'vit', or 'resnet50_layer3' where there is no GPU.
+    depth : blocks of the ViT.
+    """
+
+    encoder: str = "vit"
+    depth: int = 8
+    sigma_px: float = 2.0
+    fit: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            epochs=60, batch=128, lr=6e-4, weight_decay=0.05, schedule="cosine", max_minutes=3.5
+        )
+    )
+    augment: AugmentConfig = field(
+        default_factory=lambda: AugmentConfig(
+            shift=0.08, scale=0.25, rotate_deg=15, flip=0.5, occlude=0.2
+        )
+    )
+
+    def __post_init__(self) -> None:
+        _require(self.encoder in ("vit", "resnet50_layer3"), f"encoder: got {self.encoder!r}")
+        _require(self.depth >= 1, f"depth: expected >= 1, got {self.depth}")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything of one training run; see `config/training.yaml`.
+
+    Attributes
+    ----------
+    validation_stride : every so many samples of the validation trials are used.
+    train_stride : likewise of the training trials (neighbours at 8 Hz are nearly the same).
+    """
+
+    seed: int = 1
+    normalization: Normalization = field(default_factory=Normalization)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    train_stride: int = 1
+    validation_stride: int = 4
+
+
+T = TypeVar("T")
+
+
+def from_mapping(kind: type[T], values: Any, where: str = "") -> T:
+    """Fill a (nested) dataclass from a mapping.
+
+    Raises
+    ------
+    ConfigError
+        Unknown key, wrong type or value out of range; names the key.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where or kind.__name__}: expected a mapping, got {values!r}")
+    hints = typing.get_type_hints(kind)
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(
+            f"{where or kind.__name__}: unknown key '{unknown[0]}', known: {sorted(known)}"
+        )
+    filled = {key: _value(hints[key], value, f"{where}{key}") for key, value in values.items()}
+    try:
+        return kind(**filled)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{where or kind.__name__}: {error}") from error
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_mapping(hint, value, f"{where}.")
+    if typing.get_origin(hint) in (Literal, types.UnionType):
+        return value
+    wrong = isinstance(value, bool) != (hint is bool)
+    if hint is float and isinstance(value, int) and not wrong:
+        return float(value)
+    if wrong or not isinstance(value, hint):
+        raise ConfigError(f"{where}: expected {hint.__name__}, got {value!r}")
+    return value
+
+
+def load_config(path: Path | None, overrides: list[str] | None = None) -> TrainingConfig:
+    """Read a YAML file (None: defaults) and apply overrides such as 'fit.epochs=3'.
+
+    Raises
+    ------
+    ConfigError
+        File unreadable, unknown key, wrong type or range.
+    """
+    values: Any = {}
+    if path is not None:
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path}: cannot be read: {error}") from error
+    for override in overrides or []:
+        key, _, text = override.partition("=")
+        if not text:
+            raise ConfigError(f"--set {override}: expected KEY=VALUE")
+        *parents, last = key.split(".")
+        target = values
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[last] = yaml.safe_load(text)
+    return from_mapping(TrainingConfig, values)

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data set that training reads: one row a person in a frame, in shards on disk.
+
+A shard is one `.npz` (one recording, or one piece of a stream), written whole or not at all,
+so that building resumes where it was interrupted and needs one recording's memory at a time.
+"""
+
+import dataclasses
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.errors import StorageError, TrainingError
+from thermal_pose.skeleton import N_JOINTS
+
+FloatArray = npt.NDArray[np.float32]
+
+#: RGB patches are cut 1.2 times larger than the crop, so that boxes can be jittered within.
+PATCH_WH: Final = (240, 320)
+PATCH_MARGIN: Final = 1.25
+
+_PER_FRAME: Final = ("frames", "frame_rows")
+_NAMES: Final = ("subjects", "trials")
+
+
+@dataclass(frozen=True)
+class PoseData:
+    """People in thermal frames. Legend: F frames, N rows (a person in a frame).
+
+    Attributes
+    ----------
+    frames : (F, H, W) uint16 centikelvin; shorter frames are padded below.
+    frame_rows : (F,) real rows of each frame.
+    frame_of : (N,) index of each row's frame.
+    boxes : (N, 4) xyxy px, the box that the crop is cut around.
+    xy, visibility, area_px : (N, 17, 2) px, (N, 17) COCO 0..2, (N,) px^2: the exact truth.
+    person : (N,) bool; False: a crop that holds nobody.
+    subject, trial : (N,) index into `subjects`, `trials`.
+    stamp_ns, phase, distance_m, heading_deg : (N,) what results are broken down by; heading
+        is the pelvis' direction against the line of sight, 0 facing the camera; NaN unknown.
+    asynchronous : (N,) bool; the pictures of the pair are not of one moment.
+    patches : N JPEG-coded RGB patches, or empty.
+    patch_affine : (N, 2, 3) frame pixels to patch pixels.
+    """
+
+    frames: npt.NDArray[np.uint16]
+    frame_rows: npt.NDArray[np.int16]
+    frame_of: npt.NDArray[np.int32]
+    boxes: FloatArray
+    xy: FloatArray
+    visibility: npt.NDArray[np.uint8]
+    area_px: FloatArray
+    person: npt.NDArray[np.bool_]
+    subject: npt.NDArray[np.int32]
+    trial: npt.NDArray[np.int32]
+    stamp_ns: npt.NDArray[np.int64]
+    phase: npt.NDArray[np.uint8]
+    distance_m: FloatArray
+    heading_deg: FloatArray
+    asynchronous: npt.NDArray[np.bool_]
+    patch_affine: FloatArray
+    patches: tuple[bytes, ...] = ()
+    subjects: tuple[str, ...] = ("",)
+    trials: tuple[str, ...] = ("",)
+
+    def __post_init__(self) -> None:
+        n = len(self.frame_of)
+        for name in _row_arrays():
+            if len(getattr(self, name)) != n:
+                raise ValueError(f"{name}: expected {n} rows, got {len(getattr(self, name))}")
+        if self.xy.shape[1:] != (N_JOINTS, 2):
+            raise ValueError(f"xy: expected (N, {N_JOINTS}, 2), got {self.xy.shape}")
+        if self.patches and len(self.patches) != n:
+            raise ValueError(f"patches: expected {n} or none, got {len(self.patches)}")
+
+    def __len__(self) -> int:
+        return len(self.frame_of)
+
+    def select(self, rows: npt.NDArray[Any]) -> "PoseData":
+        """Return the chosen rows (indices or mask) with only the frames that they need."""
+        index = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        used, frame_of = np.unique(self.frame_of[index], return_inverse=True)
+        chosen = {name: getattr(self, name)[index] for name in _row_arrays()}
+        chosen["frame_of"] = frame_of.astype(np.int32)
+        return dataclasses.replace(
+            self,
+            frames=self.frames[used],
+            frame_rows=self.frame_rows[used],
+            patches=tuple(self.patches[i] for i in index) if self.patches else (),
+            **chosen,
+        )
+
+    def rgb(self) -> npt.NDArray[np.uint8]:
+        """Decode all patches: (N, 320, 240, 3) uint8 RGB.
+
+        Raises
+        ------
+        TrainingError
+            The data set was built without RGB, or a patch is damaged.
+        """
+        if not self.patches:
+            raise TrainingError("the data set has no RGB pictures: rebuild it from bags with RGB")
+        out = np.empty((len(self), PATCH_WH[1], PATCH_WH[0], 3), dtype=np.uint8)
+        for row, coded in enumerate(self.patches):
+            picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR)
+            if picture is None or picture.shape != out.shape[1:]:
+                raise TrainingError(f"RGB patch {row} of the data set is damaged")
+            out[row] = picture[..., ::-1]
+        return out
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that change with any frame, label or name."""
+        digest = hashlib.sha256()
+        for name in (*_PER_FRAME, *_row_arrays()):
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        digest.update(repr((self.subjects, self.trials)).encode())
+        for coded in self.patches:
+            digest.update(coded)
+        return digest.hexdigest()[:16]
+
+
+def _row_arrays() -> tuple[str, ...]:
+    skipped = (*_PER_FRAME, *_NAMES, "patches")
+    return tuple(f.name for f in dataclasses.fields(PoseData) if f.name not in skipped)
+
+
+def save_shard(data: PoseData, path: Path) -> None:
+    """Write one shard atomically.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or read-only; no half-written shard is left behind.
+    """
+    arrays = {name: getattr(data, name) for name in (*_PER_FRAME, *_row_arrays())}
+    lengths = np.array([len(coded) for coded in data.patches], dtype=np.int64)
+    temporary = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            np.savez(
+                stream,
+                **arrays,
+                subjects=np.array(data.subjects),
+                trials=np.array(data.trials),
+                patch_bytes=np.frombuffer(b"".join(data.patches), dtype=np.uint8),
+                patch_lengths=lengths,
+            )
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot be written: {error}") from error
+
+
+def load_shard(path: Path) -> PoseData:
+    """Read one shard.
+
+    Raises
+    ------
+    TrainingError
+        Not a shard of this package, or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            arrays: dict[str, Any] = {name: content[name] for name in (*_PER_FRAME, *_row_arrays())}
+            ends = np.cumsum(content["patch_lengths"])
+            coded = content["patch_bytes"].tobytes()
+            arrays |= {name: tuple(str(text) for text in content[name]) for name in _NAMES}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{path}: not a data set shard: {error}") from error
+    starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    patches = tuple(coded[a:b] for a, b in zip(starts, ends, strict=True))
+    return PoseData(**arrays, patches=patches)
+
+
+def load_folder(folder: Path) -> PoseData:
+    """Read all shards of a folder, in the order of their names.
+
+    Raises
+    ------
+    TrainingError
+        No shard there, or one is damaged.
+    """
+    paths = sorted(folder.glob("*.npz"))
+    if not paths:
+        raise TrainingError(f"{folder}: holds no data set (no .npz shard)")
+    return concatenate([load_shard(path) for path in paths])
+
+
+def concatenate(parts: Sequence[PoseData]) -> PoseData:
+    """Join data sets; subjects and trials of equal name become one."""
+    if not parts:
+        raise ValueError("parts: expected at least one data set, got none")
+    rows = max(part.frames.shape[1] for part in parts)
+    frames = np.concatenate([_padded(part.frames, rows) for part in parts])
+    subjects = _names(part.subjects for part in parts)
+    trials = _names(part.trials for part in parts)
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _row_arrays()
+    }
+    offsets = np.cumsum([0, *(len(part.frames) for part in parts)])
+    joined["frame_of"] = np.concatenate(
+        [part.frame_of + offset for part, offset in zip(parts, offsets, strict=False)]
+    ).astype(np.int32)
+    joined["subject"] = np.concatenate([_recode(p.subject, p.subjects, subjects) for p in parts])
+    joined["trial"] = np.concatenate([_recode(p.trial, p.trials, trials) for p in parts])
+    with_rgb = all(part.patches for part in parts)
+    return PoseData(
+        frames=frames,
+        frame_rows=np.concatenate([part.frame_rows for part in parts]),
+        patches=tuple(coded for part in parts for coded in part.patches) if with_rgb else (),
+        subjects=subjects,
+        trials=trials,
+        **joined,
+    )
+
+
+def _padded(frames: npt.NDArray[np.uint16], rows: int) -> npt.NDArray[np.uint16]:
+    missing = rows - frames.shape[1]
+    return np.pad(frames, ((0, 0), (0, missing), (0, 0)), mode="edge") if missing else frames
+
+
+def _names(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for group in groups for name in group))
+
+
+def _recode(
+    codes: npt.NDArray[np.int32], old: tuple[str, ...], new: tuple[str, ...]
+) -> npt.NDArray[np.int32]:
+    table = np.array([new.index(name) for name in old], dtype=np.int32)
+    return np.asarray(table[codes], dtype=np.int32)
+
+
+def encode_patch(rgb: npt.NDArray[np.uint8], quality: int = 92) -> bytes:
+    """Code one (320, 240, 3) RGB patch as JPEG."""
+    if rgb.shape != (PATCH_WH[1], PATCH_WH[0], 3):
+        raise ValueError(f"rgb: expected {(PATCH_WH[1], PATCH_WH[0], 3)}, got {rgb.shape}")
+    done, coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise TrainingError("an RGB patch could not be coded as JPEG")
+    return coded.tobytes()

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a teacher on rendered RGB where no ViTPose weights can be had.
+
+Latent (768 x 16 x 12) and classic decoder are ViTPose's; the encoder is a ViT with a
+convolutional stem on a GPU, ResNet-50 to layer3 on a CPU, and is named in every result. The
+subjects it learns from must be disjoint from every cohort evaluated.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from thermal_pose.errors import TrainingError
+from thermal_pose.evaluation.oks import average_precision, oks
+from thermal_pose.inference.card import DecodeRule
+from thermal_pose.models.pose import PoseNetwork
+from thermal_pose.models.teacher import TeacherInfo, build_teacher, save_teacher
+from thermal_pose.models.vit import VitConfig
+from thermal_pose.training.assess import estimated_poses, true_boxes, true_poses
+from thermal_pose.training.config import TeacherConfig
+from thermal_pose.training.learner import Learner, fit_together
+from thermal_pose.training.pose_data import PoseData
+from thermal_pose.training.predict import device_name, predict
+from thermal_pose.training.tasks import KeypointTask, RgbCrops
+
+VALIDATION_SHARE = 0.1
+
+
+def split_subjects(data: PoseData, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Return rows to train on and rows of held-out subjects to validate on.
+
+    Raises
+    ------
+    TrainingError
+        There are fewer than two subjects.
+    """
+    if len(data.subjects) < 2:
+        raise TrainingError(f"teacher: expected at least 2 subjects, got {len(data.subjects)}")
+    order = np.random.default_rng(seed).permutation(len(data.subjects))
+    held_out = order[: max(1, round(VALIDATION_SHARE * len(order)))]
+    usable = data.person & ~data.asynchronous
+    is_held_out = np.isin(data.subject, held_out)
+    return np.flatnonzero(usable & ~is_held_out), np.flatnonzero(usable & is_held_out)
+
+
+def check_disjoint(teacher_subjects: tuple[str, ...], evaluated: tuple[str, ...]) -> None:
+    """Refuse a teacher that has seen an evaluated subject.
+
+    Raises
+    ------
+    TrainingError
+        Names the subjects in both.
+    """
+    both = sorted(set(teacher_subjects) & set(evaluated))
+    if both:
+        raise TrainingError(
+            f"teacher: was trained on {len(both)} of the subjects evaluated, such as '{both[0]}'"
+        )
+
+
+def train_teacher(
+    data: PoseData,
+    config: TeacherConfig,
+    seed: int,
+    device: torch.device,
+    folder: Path,
+    log: Callable[[str, int, dict[str, float]], None] | None = None,
+    tick: Callable[[int, int], None] | None = None,
+) -> TeacherInfo:
+    """Train, measure on held-out subjects, and write the teacher to `folder`.
+
+    Raises
+    ------
+    TrainingError
+        No RGB, too few subjects, or a loss that is not finite.
+    """
+    torch.manual_seed(seed)
+    vit = VitConfig(depth=config.depth, conv_stem=True) if config.encoder == "vit" else None
+    network = build_teacher(config.encoder, vit)
+    source = RgbCrops(data, config.augment, device)
+    task = KeypointTask(
+        source,
+        torch.from_numpy(data.xy).to(device),
+        torch.from_numpy(data.visibility > 0).to(device),
+        config.augment,
+        config.sigma_px,
+    )
+    train, validation = split_subjects(data, seed)
+    learner = Learner(
+        "teacher",
+        network,
+        task,
+        torch.from_numpy(train),
+        torch.from_numpy(validation[:: max(1, len(validation) // 1024)]),
+        config.fit,
+        seed,
+        device,
+        folder / "progress.pt",
+        log,
+    )
+    fit_together([learner], config.fit.max_minutes, tick)
+    network = learner.take_best().float()
+    info = TeacherInfo(
+        name=f"rendered-rgb-{config.encoder}",
+        encoder=config.encoder,
+        trained_on=",".join(data.subjects),
+        figures={
+            **measure_teacher(network, source, data, validation),
+            "validation_subjects": len(np.unique(data.subject[validation])),
+            "training_rows": len(train),
+            "epochs": learner.epoch,
+            "device": device_name(device),
+        },
+    )
+    save_teacher(network, info, folder, vit)
+    return info
+
+
+def measure_teacher(
+    network: PoseNetwork,
+    source: RgbCrops,
+    data: PoseData,
+    rows: np.ndarray,  # type: ignore[type-arg]
+) -> dict[str, Any]:
+    """Return mean OKS and AP of a teacher on RGB crops around the data set's boxes."""
+    predictions = predict(network, source, rows, DecodeRule())
+    truths = true_poses(data, rows)
+    seen = data.area_px[rows] >= 1
+    similarity = oks(
+        predictions.xy[seen],
+        data.xy[rows][seen],
+        data.visibility[rows][seen],
+        data.area_px[rows][seen],
+    )
+    precision = average_precision(truths, estimated_poses(true_boxes(data, rows), predictions))
+    return {
+        "mean_oks_rgb": float(np.nanmean(similarity)),
+        "ap_rgb": precision.ap,
+        "ap50_rgb": precision.ap50,
+        "ap75_rgb": precision.ap75,
+    }
