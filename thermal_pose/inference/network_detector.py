@@ -9,6 +9,7 @@ from thermal_pose.errors import ModelArtifactError
 from thermal_pose.imaging.radiometry import relative_k
 from thermal_pose.inference.base import Engine, RuntimeInfo
 from thermal_pose.inference.detector_card import DetectorCard
+from thermal_pose.tracking.boxes import iou_matrix
 from thermal_pose.types import FloatArray, PersonBox, UInt16Array
 
 IndexArray = npt.NDArray[np.intp]
@@ -127,15 +128,9 @@ class NetworkDetector:
 
 def _suppress(boxes: FloatArray, order: IndexArray, iou: float) -> IndexArray:
     """Return the indices, best first, of boxes that overlap no better one by more than `iou`."""
+    overlaps = iou_matrix(boxes, boxes)
     kept: list[int] = []
     for index in order:
-        if all(_iou(boxes[index], boxes[other]) <= iou for other in kept):
+        if all(overlaps[index, other] <= iou for other in kept):
             kept.append(int(index))
     return np.array(kept, dtype=np.intp)
-
-
-def _iou(one: FloatArray, other: FloatArray) -> float:
-    shared = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    overlap = float(np.prod(np.maximum(shared, 0)))
-    areas = float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]))
-    return overlap / (areas - overlap)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How good a person detector is: AP50, recall, and false alarms an hour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.types import FloatArray
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class FrameDetections:
+    """Truth and answer of one frame.
+
+    Attributes
+    ----------
+    truth_xyxy : (T, 4) boxes of the visible silhouettes, px.
+    found_xyxy : (D, 4) boxes found, px.
+    scores : (D,) their scores.
+    """
+
+    truth_xyxy: FloatArray
+    found_xyxy: FloatArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("truth_xyxy", "found_xyxy"):
+            shape = getattr(self, name).shape
+            if len(shape) != 2 or shape[1] != 4:
+                raise ValueError(f"{name}: expected (N, 4), got {shape}")
+        if self.scores.shape != (len(self.found_xyxy),):
+            raise ValueError(f"scores: expected ({len(self.found_xyxy)},), got {self.scores.shape}")
+
+
+@dataclass(frozen=True)
+class DetectionFigures:
+    """Figures over a set of frames; None where the set cannot tell (no truth, say).
+
+    Attributes
+    ----------
+    ap50 : average precision at IoU 0.5, all scores.
+    recall, precision : at the score threshold.
+    false_alarms_per_h : boxes on nobody at the threshold, at `rate_hz` frames a second.
+    frames, persons : how many there were.
+    """
+
+    ap50: float | None
+    recall: float | None
+    precision: float | None
+    false_alarms_per_h: float
+    frames: int
+    persons: int
+
+
+def evaluate_detections(
+    frames: Sequence[FrameDetections],
+    score_threshold: float,
+    iou: float = 0.5,
+    rate_hz: float = 8.0,
+) -> DetectionFigures:
+    """Match boxes to people and count.
+
+    Raises
+    ------
+    ValueError
+        There is no frame.
+
+    Notes
+    -----
+    COCO's matching: by falling score each box takes the free truth of highest IoU, if that
+    reaches `iou`. AP is the mean of the interpolated precision at 101 recalls, as COCO's.
+    """
+    if not frames:
+        raise ValueError("frames: expected at least one, got none")
+    hits = [_match(frame, iou) for frame in frames]
+    hit = np.concatenate(hits)
+    scores = np.concatenate([np.sort(frame.scores)[::-1] for frame in frames])
+    persons = sum(len(frame.truth_xyxy) for frame in frames)
+    sure = scores >= score_threshold
+    alarms = int((sure & ~hit).sum())
+    return DetectionFigures(
+        ap50=_average_precision(hit, scores, persons) if persons else None,
+        recall=float((sure & hit).sum() / persons) if persons else None,
+        precision=float((sure & hit).sum() / sure.sum()) if sure.any() else None,
+        false_alarms_per_h=alarms / len(frames) * rate_hz * SECONDS_PER_HOUR,
+        frames=len(frames),
+        persons=persons,
+    )
+
+
+def _match(frame: FrameDetections, iou: float) -> npt.NDArray[np.bool_]:
+    """Return for each box, best score first, whether it found somebody."""
+    order = np.argsort(-frame.scores, kind="stable")
+    ious = _ious(frame.found_xyxy[order], frame.truth_xyxy)
+    free = np.ones(len(frame.truth_xyxy), dtype=bool)
+    hit = np.zeros(len(order), dtype=bool)
+    for row in range(len(order)):
+        candidates = np.where(free, ious[row], -1.0)
+        if candidates.size and candidates.max() >= iou:
+            free[candidates.argmax()] = False
+            hit[row] = True
+    return hit
+
+
+def _ious(ones: FloatArray, others: FloatArray) -> npt.NDArray[np.float64]:
+    a, b = ones[:, None].astype(np.float64), others[None].astype(np.float64)
+    shared = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    overlap = np.prod(np.maximum(shared, 0.0), axis=-1)
+    areas = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1)
+    union = areas - overlap
+    return np.asarray(np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0))
+
+
+def _average_precision(hit: npt.NDArray[np.bool_], scores: FloatArray, persons: int) -> float:
+    order = np.argsort(-scores, kind="stable")
+    true = np.cumsum(hit[order])
+    precision = true / np.arange(1, len(order) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    recall = true / persons
+    at = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
+    return float(np.append(precision, 0.0)[np.minimum(at, len(precision))].mean())
