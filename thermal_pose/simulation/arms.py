@@ -87,7 +87,11 @@ def plan_arms(
     targets, shares = _seat_holds(
         subject, limbs, path.times_s, hips, pelvis, ankles, chair, schedule, rng
     )
-    kind, foot, top, yaw = _aid_curves(subject, limbs, path, steps)
+    outward = np.array([-0.85, 0.0, -0.3]) + np.array([[0.0, 0.5, 0.0], [0.0, -0.5, 0.0]])
+    held = shares[..., None]
+    aside = apply(rotation_z(path.yaw_rad)[:, None], unit(outward))
+    poles = unit((1 - held) * poles + held * aside)
+    kind, foot, top, yaw = _aid_curves(subject, limbs, path, hips, steps)
     if kind == "stick":
         column = 0 if subject.aid_side > 0 else 1
         targets[:, column] = top + np.array([0.0, 0.0, GRIP_M])
@@ -181,7 +185,7 @@ def _seat_holds(
         if use is ArmUse.ARMRESTS:
             aside_m = side * (chair.seat_width_m / 2 + 0.02)
             above_m = chair.seat_height_m + ARM_REST_ABOVE_M + GRIP_M
-            targets[:, column] = np.array([0.14, aside_m, above_m])
+            targets[:, column] = np.array([0.21, aside_m, above_m])
         else:
             targets[:, column] = on_thigh
         shares[:, column] = _hold_share(times_s, schedule, use, rng)
@@ -200,7 +204,7 @@ def _hold_share(times_s: Array, schedule: Schedule, use: ArmUse, rng: Rng) -> Ar
 
 
 def _aid_curves(
-    subject: Subject, limbs: Limbs, path: WalkPath, steps: tuple[Footstep, ...]
+    subject: Subject, limbs: Limbs, path: WalkPath, hips: Array, steps: tuple[Footstep, ...]
 ) -> tuple[AidKind | None, Array, Array, Array]:
     """Kind, floor point, top and heading of the aid over time."""
     empty = np.zeros((0, 3))
@@ -214,9 +218,9 @@ def _aid_curves(
         return "frame", foot, top, yaw
     foot = _stick_tip(subject, path, steps)
     side = subject.aid_side
-    length_m = 0.98 * limbs.hip_height_m
-    wanted = apply(rotation_z(path.yaw_rad), np.array([0.16, side * 0.27, 0.0]))
-    wanted[:, :2] += path.xy_m
+    length_m = 0.92 * limbs.hip_height_m
+    wanted = apply(rotation_z(path.yaw_rad), np.array([0.18, side * 0.27, 0.0]))
+    wanted[:, :2] += hips[:, :2]
     wanted[:, 2] = length_m
     top = foot + length_m * unit(wanted - foot)
     return "stick", foot, top, path.yaw_rad
