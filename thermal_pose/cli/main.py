@@ -13,6 +13,7 @@ from thermal_pose.errors import ThermalPoseError
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
+    "analyze": "time the Timed Up and Go in recordings or folders of them",
     "delete": "delete results of a person, or by age, for good",
     "demo": "replay the shipped recording through the live graph and report on it",
     "history": "show one person's tests over time",

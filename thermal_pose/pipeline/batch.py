@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many recorded trials, one after the other or on several processors, in bounded memory.
+
+A trial's result is written as soon as it is there; what stays in memory is one row a trial.
+"""
+
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from thermal_pose.errors import BagNotFoundError, MissingExtraError, ThermalPoseError
+from thermal_pose.pipeline.perception import Perception
+from thermal_pose.pipeline.perception_params import build_perception
+from thermal_pose.pipeline.recorded_trial import analyze_recording
+from thermal_pose.tug.params import TugParams
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """What is said of one recording.
+
+    Attributes
+    ----------
+    outcome : 'valid', the reason of the refusal, or 'error' for a recording that cannot be read.
+    total_s : None unless valid.
+    sentence : why there is no total; '' when valid.
+    """
+
+    bag: str
+    outcome: str
+    total_s: float | None
+    sentence: str
+
+
+def find_recordings(paths: Sequence[Path]) -> list[Path]:
+    """All recordings at or below the paths, sorted within each: bag folders and MCAP files.
+
+    Raises
+    ------
+    BagNotFoundError
+        If there is nothing at a path, or no recording below it.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise BagNotFoundError(f"there is no recording at {path}")
+        if path.is_file() or (path / "metadata.yaml").exists():
+            found.append(path)
+            continue
+        folders = {meta.parent for meta in path.rglob("metadata.yaml")}
+        files = {file for file in path.rglob("*.mcap") if file.parent not in folders}
+        if not folders | files:
+            raise BagNotFoundError(f"there is no recording below {path}")
+        found.extend(sorted(folders | files))
+    return found
+
+
+def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> BatchRow:
+    """Analyze one recording; write its JSON to `out_dir`. An unreadable one is a row, too."""
+    try:
+        trial_id = params.trial_id or bag.stem
+        trial = analyze_recording(bag, _perception(), replace(params, trial_id=trial_id))
+    except ThermalPoseError as error:
+        return BatchRow(str(bag), "error", None, str(error))
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        partial = out_dir / f".{bag.stem}.json.part"
+        partial.write_text(trial.result.to_json())
+        partial.replace(out_dir / f"{bag.stem}.json")
+    timing = trial.result.timing
+    return BatchRow(str(bag), str(timing.reason), timing.total_s, timing.sentence)
+
+
+@lru_cache(maxsize=1)
+def _perception() -> Perception:
+    """The models, loaded once a process."""
+    return build_perception()
+
+
+def analyze_many(
+    bags: Sequence[Path],
+    params: TugParams,
+    out_dir: Path | None = None,
+    jobs: int = 1,
+    use_ray: bool = False,
+) -> Iterator[BatchRow]:
+    """Yield a row for each recording as it is done (in order only with one job).
+
+    Parameters
+    ----------
+    jobs : processes; 1 works in this one.
+    use_ray : on a Ray cluster instead (extra 'train'); `out_dir` must be reachable from it.
+
+    Raises
+    ------
+    ValueError
+        If two recordings would write the same file.
+    MissingExtraError
+        If Ray is asked for and not installed.
+    """
+    names = [bag.stem for bag in bags]
+    doubles = {name for name in names if names.count(name) > 1}
+    if out_dir is not None and doubles:
+        raise ValueError(f"bags: expected different names, got {sorted(doubles)} more than once")
+    if use_ray:
+        return _on_ray(bags, params, out_dir)
+    if jobs <= 1:
+        return (analyze_one(bag, params, out_dir) for bag in bags)
+    return _on_processes(bags, params, out_dir, jobs)
+
+
+def _on_processes(
+    bags: Iterable[Path], params: TugParams, out_dir: Path | None, jobs: int
+) -> Iterator[BatchRow]:
+    # Spawned, as the inference engine's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        waiting = set()
+        for bag in bags:
+            waiting.add(pool.submit(analyze_one, bag, params, out_dir))
+            if len(waiting) >= 2 * jobs:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in waiting)
+
+
+def _on_ray(bags: Iterable[Path], params: TugParams, out_dir: Path | None) -> Iterator[BatchRow]:
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("analyzing on Ray", "ray", "train") from error
+    ray.init(ignore_reinit_error=True, log_to_driver=False)
+    task = ray.remote(analyze_one)
+    limit = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+    waiting: list[object] = []
+    for bag in bags:
+        waiting.append(task.remote(bag, params, out_dir))
+        if len(waiting) >= limit:
+            done, waiting = ray.wait(waiting)
+            yield from ray.get(done)
+    yield from ray.get(waiting)
