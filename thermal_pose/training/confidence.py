@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Teaches a trained student what its heatmaps are worth, on people it has not learnt from.
+
+The head is fitted to the very event that the score promises: the joint lies within 0.5 s k_i
+of the truth (s = sqrt of the silhouette's area, k_i = 2 sigma_i); joints that the camera
+cannot see (v = 0) and crops without a person never count as hits.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from thermal_pose.errors import TrainingError
+from thermal_pose.evaluation.calibration import expected_calibration_error, refused_at_recall
+from thermal_pose.evaluation.oks import joint_similarity
+from thermal_pose.inference.card import DecodeRule
+from thermal_pose.models.confidence import ConfidenceHead
+from thermal_pose.models.pose import PoseNetwork
+from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.training import crops
+from thermal_pose.training.assess import WITHIN_HALF_SK
+from thermal_pose.training.config import AugmentConfig
+from thermal_pose.training.pose_data import PoseData
+from thermal_pose.training.predict import autocast, decode
+from thermal_pose.training.tasks import KeypointTask, ThermalCrops
+
+IntArray = npt.NDArray[np.integer]
+_BATCH: Final = 128
+_STEPS: Final = 1500
+_MINI_BATCH: Final = 512
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the head sees and what turned out true, of M crops.
+
+    Attributes
+    ----------
+    summary : (M, F) pooled features and peaks.
+    hits : (M, 18) 1.0 where the joint was right, and whether there is a person.
+    counted : (M, 18) whether the row says anything about that event (joints of a crop
+        without person do not enter the joints' calibration).
+    """
+
+    summary: torch.Tensor
+    hits: torch.Tensor
+    counted: torch.Tensor
+
+
+@torch.no_grad()
+def collect(
+    network: PoseNetwork,
+    head: ConfidenceHead,
+    source: ThermalCrops,
+    data: PoseData,
+    rows: IntArray,
+    geometry: AugmentConfig | None,
+    seed: int = 0,
+) -> Evidence:
+    """Run the network over rows, with jittered boxes where `geometry` says how."""
+    device = source.device
+    task = KeypointTask(
+        source,
+        torch.from_numpy(data.xy).to(device),
+        torch.from_numpy(data.visibility > 0).to(device),
+        geometry or AugmentConfig(),
+    )
+    generator = None if geometry is None else torch.Generator(device).manual_seed(seed)
+    network.eval()
+    parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+    for chunk in torch.split(torch.as_tensor(rows, dtype=torch.int64, device=device), _BATCH):
+        inputs = task.draw(chunk, generator)
+        with autocast(device):
+            out = network(source.images(inputs))
+        summary = head.summary(out.features.float(), out.heatmaps.float())
+        crop_xy, _ = decode(out.heatmaps.float().cpu().numpy(), DecodeRule())
+        xy = crops.apply_affine(inputs["affine"], torch.from_numpy(crop_xy).to(device))
+        xy = crops.mirror_joints(xy, crops.is_mirrored(inputs["affine"]))
+        index = chunk.cpu().numpy()
+        hits, counted = _events(data, index, xy.cpu().numpy())
+        mirrored = crops.is_mirrored(inputs["affine"])
+        joint_hits = crops.mirror_joints(torch.from_numpy(hits[:, :N_JOINTS]).to(device), mirrored)
+        hits_there = torch.cat([joint_hits, torch.from_numpy(hits[:, N_JOINTS:]).to(device)], dim=1)
+        parts.append((summary, hits_there, torch.from_numpy(counted).to(device)))
+    return Evidence(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _events(
+    data: PoseData, rows: IntArray, xy: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    area = np.maximum(data.area_px[rows], 1.0)
+    near = joint_similarity(xy, data.xy[rows], area) >= WITHIN_HALF_SK
+    person = data.person[rows]
+    right = near & (data.visibility[rows] > 0) & person[:, None]
+    hits = np.concatenate([right, person[:, None]], axis=1).astype(np.float32)
+    counted = np.ones_like(hits)
+    counted[:, :N_JOINTS] = person[:, None]
+    return hits, counted
+
+
+def fit_head(head: ConfidenceHead, evidence: Evidence, seed: int = 0) -> float:
+    """Fit the head by binary cross-entropy; return the final loss.
+
+    Raises
+    ------
+    TrainingError
+        There are no people, or no crops without people, to learn from.
+    """
+    person = evidence.hits[:, N_JOINTS]
+    if person.min() == person.max():
+        raise TrainingError("confidence: needs crops with and without people")
+    device = evidence.summary.device
+    head.to(device).train()
+    with torch.no_grad():
+        head.norm.momentum = None  # cumulative: the whole set's statistics
+        head.norm.reset_running_stats()
+        head.norm(evidence.summary)
+    head.norm.eval()
+    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
+    generator = torch.Generator().manual_seed(seed)
+    loss = torch.zeros(())
+    for _ in range(_STEPS):
+        rows = torch.randint(len(person), (_MINI_BATCH,), generator=generator).to(device)
+        loss = _cross_entropy(head.logits(evidence.summary[rows]), evidence, rows)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    head.eval()
+    return float(loss.detach())
+
+
+def _cross_entropy(
+    logits: torch.Tensor, evidence: Evidence, rows: torch.Tensor | slice
+) -> torch.Tensor:
+    weight = evidence.counted[rows]
+    loss = functional.binary_cross_entropy_with_logits(
+        logits, evidence.hits[rows], weight, reduction="sum"
+    )
+    return loss / weight.sum().clamp(min=1)
+
+
+def calibrate(head: ConfidenceHead, evidence: Evidence) -> None:
+    """Fit one slope and offset a logit (Platt 1999) on data that the head has not seen."""
+    head.eval()
+    device = evidence.summary.device
+    with torch.no_grad():
+        head.scale.fill_(1)
+        head.offset.zero_()
+        logits = head.logits(evidence.summary)
+    log_scale = torch.zeros(N_JOINTS + 1, device=device, requires_grad=True)
+    offset = torch.zeros(N_JOINTS + 1, device=device, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_scale, offset], max_iter=100)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = _cross_entropy(logits * log_scale.exp() + offset, evidence, slice(None))
+        # A weak pull towards the identity keeps joints that are nearly always right in bounds.
+        loss = loss + 1e-4 * (log_scale.square().mean() + offset.square().mean())
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[arg-type, no-untyped-call]
+    with torch.no_grad():
+        head.scale.copy_(log_scale.exp())
+        head.offset.copy_(offset)
+
+
+@torch.no_grad()
+def measure_confidence(head: ConfidenceHead, evidence: Evidence) -> dict[str, Any]:
+    """Return calibration errors and refusal on held-out evidence."""
+    scores = torch.sigmoid(head.eval().logits(evidence.summary)).cpu().numpy()
+    hits = evidence.hits.cpu().numpy() > 0.5
+    counted = evidence.counted.cpu().numpy() > 0.5
+    joint = counted[:, :N_JOINTS]
+    is_person = hits[:, N_JOINTS]
+    figures: dict[str, Any] = {
+        "joint_ece": expected_calibration_error(
+            scores[:, :N_JOINTS][joint], hits[:, :N_JOINTS][joint]
+        ),
+        "person_ece": expected_calibration_error(scores[:, N_JOINTS], is_person),
+        "joints_right": float(hits[:, :N_JOINTS][joint].mean()),
+        "people": int(is_person.sum()),
+        "crops_without_people": int((~is_person).sum()),
+    }
+    if is_person.any() and not is_person.all():
+        refused, threshold = refused_at_recall(
+            scores[is_person, N_JOINTS], scores[~is_person, N_JOINTS]
+        )
+        figures |= {"refused_at_99_recall": refused, "person_threshold": threshold}
+    return figures
