@@ -13,6 +13,8 @@ from thermal_pose.errors import ThermalPoseError
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
+    "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
+    "train-detector": "train the tiny person detector and export it",
     "analyze": "time the Timed Up and Go in recordings or folders of them",
     "delete": "delete results of a person, or by age, for good",
     "demo": "replay the shipped recording through the live graph and report on it",
