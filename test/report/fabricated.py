@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A made-up trial for tests of the report only: its figures measure nobody."""
 
+from functools import cache
+
 import numpy as np
 
 from thermal_pose.tug.history import EarlierTest
@@ -72,7 +74,13 @@ def pose(time_s: float) -> tuple[np.ndarray, float]:
     return centre + trunk * xy, float(trunk)
 
 
-def frames(n_frames: int = 128, wh: tuple[int, int] = (80, 60)) -> list[ThermalFrame]:
+def frames(n_frames: int = 128) -> list[ThermalFrame]:
+    return list(_frames(n_frames))
+
+
+@cache
+def _frames(n_frames: int) -> list[ThermalFrame]:
+    wh = (80, 60)
     rng = np.random.default_rng(7)
     yy, xx = np.mgrid[: wh[1], : wh[0]].astype(np.float32)
     made = []

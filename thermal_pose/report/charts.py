@@ -20,6 +20,8 @@ Array = npt.NDArray[np.float64]
 
 #: A segment narrower than this share of the bar carries no label inside (the table does).
 _LABEL_SHARE = 0.085
+#: Points of one plotted signal; a page of one signal is hardly wider in pixels.
+_MAX_POINTS = 2000
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Axis:
     def ticks(self, most: int = 7) -> list[float]:
         """Return round values on the axis, at most about `most`."""
         span = self.high - self.low
-        steps = [step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if span / step <= most]
-        step = steps[0] if steps else span / most
+        power = 10.0 ** np.floor(np.log10(span / most))
+        step = next(m * power for m in (1, 2, 5, 10) if span / (m * power) <= most)
         first = np.ceil(self.low / step - 1e-9) * step + 0.0
-        return [float(v) + 0.0 for v in np.arange(first, self.high + step * 1e-6, step)]
+        return [round(float(v), 9) + 0.0 for v in np.arange(first, self.high + step * 1e-6, step)]
 
 
 def time_axis(stamps_s: Array, phases: Sequence[PhaseInterval], margin_s: float = 2.0) -> Axis:
@@ -190,7 +192,8 @@ def _signal_words(trace: Trace) -> str:
 def _path(stamps_s: Array, values: Array, axis: Axis, vertical: Axis) -> str:
     """Return an SVG path over 1000 x 100 units, broken where a value is missing."""
     steps, pen_down = [], False
-    for time_s, value in zip(stamps_s.tolist(), values.tolist(), strict=True):
+    for index in _kept(values):
+        time_s, value = float(stamps_s[index]), float(values[index])
         if not np.isfinite(value) or not axis.low <= time_s <= axis.high:
             pen_down = False
             continue
@@ -199,6 +202,21 @@ def _path(stamps_s: Array, values: Array, axis: Axis, vertical: Axis) -> str:
         pen_down = True
     # A lone point is a line of no length, which round caps make visible.
     return "".join(steps) + ("h0" if steps else "")
+
+
+def _kept(values: Array) -> list[int]:
+    """Return which points to draw: all of a trial, of an hour the extremes of each stretch."""
+    n = len(values)
+    if n <= _MAX_POINTS:
+        return list(range(n))
+    kept: set[int] = set()
+    for stretch in np.array_split(np.arange(n), _MAX_POINTS // 4):
+        part = values[stretch]
+        # The first missing value of a stretch keeps the gap.
+        missing = np.flatnonzero(~np.isfinite(part))[:1]
+        ends = [] if len(missing) == len(part) else [np.nanargmin(part), np.nanargmax(part)]
+        kept.update(int(stretch[i]) for i in (*missing, *ends) if i < len(stretch))
+    return sorted(kept)
 
 
 def history_plot(tests: Sequence[EarlierTest], band: AgeBand | None, current: int | None) -> str:

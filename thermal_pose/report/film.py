@@ -179,7 +179,7 @@ def coloured(image: UInt8Array) -> UInt8Array:
 
 def png_data_uri(image: UInt8Array) -> str:
     """Return a PNG of the image as a `data:` address."""
-    done, encoded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    done, encoded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise ValueError(f"image: expected one that PNG can hold, got {image.shape} {image.dtype}")
     return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")

@@ -130,7 +130,7 @@ def summary_png(
         _draw_key_frames(page, result, film)
     _draw_signals(page, result, intervals)
     page.text(NOT_A_DEVICE, (_MARGIN, PICTURE_WH[1] - 26), 14, _SOFT)
-    done, encoded = cv2.imencode(".png", page.finished(), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    done, encoded = cv2.imencode(".png", page.finished(), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise StorageError("the summary picture could not be encoded as PNG")
     return encoded.tobytes()
