@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "repair": "complete or save a recording whose recorder was killed",
     "report": "write the report of one recorded trial",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
+    "simulate": "make a cohort of simulated recordings with exact truth",
 }
 
 EXIT_INTERRUPTED = 130

@@ -6,6 +6,7 @@ computed, in some fifty milliseconds and without rendering.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from thermal_pose.simulation.motion import (
 from thermal_pose.simulation.motion_limbs import Limbs, measure_limbs
 from thermal_pose.simulation.motion_path import MARK_M, Rests, Schedule, TugPlan, plan_tug
 from thermal_pose.simulation.scene import Chair
+from thermal_pose.simulation.scene_draw import draw_chair
 from thermal_pose.simulation.skinning import pose_keypoints
 from thermal_pose.simulation.subject import Rng, Subject
 from thermal_pose.simulation.visits import visit_path
@@ -110,16 +112,12 @@ def true_timing(performer: Performer) -> TugTiming:
     return TugTiming(origin_ns=0, phases=phase_intervals(kinematics))
 
 
-def draw_chair(rng: Rng, limbs: Limbs) -> Chair:
-    """A chair of usual height, lower for short legs, so that the thighs do not sink into it."""
+def fit_chair(chair: Chair, limbs: Limbs) -> Chair:
+    """The chair, lowered where the legs are too short to sit on it without sinking in."""
     popliteal_m = limbs.shank_m + limbs.ankle_height_m
-    height_m = float(np.clip(rng.normal(0.455, 0.012), 0.43, 0.48))
-    return Chair(
-        seat_height_m=round(min(height_m, popliteal_m + 0.015), 3),
-        seat_width_m=round(float(rng.uniform(0.44, 0.5)), 3),
-        back_height_m=round(float(rng.uniform(0.8, 0.95)), 3),
-        arm_rests=bool(rng.random() < 0.6),
-    )
+    height_m = max(0.36, min(chair.seat_height_m, popliteal_m + 0.015))
+    back_m = chair.back_height_m - (chair.seat_height_m - height_m)
+    return replace(chair, seat_height_m=round(height_m, 3), back_height_m=round(back_m, 3))
 
 
 def plan_trial(
@@ -131,6 +129,8 @@ def plan_trial(
     carer: Subject | None = None,
     second: Subject | None = None,
     rests: Rests | None = None,
+    chair: Chair | None = None,
+    bodies: Path | None = None,
 ) -> Trial:
     """Plan one trial of a subject, valid or of the given reason to refuse it.
 
@@ -142,16 +142,18 @@ def plan_trial(
     carer : somebody who is in view during the test without doing it; None for nobody.
     second : who else does the test; needed for SECOND_PERSON.
     rests : sitting still before and after; drawn (1.2 to 3.5 s) if None.
+    chair : lowered to fit the legs; drawn if None.
+    bodies : folder of baked bodies; the user's cache if None.
 
     Raises
     ------
     SimulationError
         If the body cannot walk as asked, or `second` is missing.
     """
-    body = bake_body(subject.shape) if body is None else body
+    body = bake_body(subject.shape, bodies) if body is None else body
     varied = subject.trial_variant(rng)
     limbs = measure_limbs(body)
-    chair = draw_chair(rng, limbs)
+    chair = fit_chair(draw_chair(rng) if chair is None else chair, limbs)
     rests = rests or Rests(*(float(value) for value in rng.uniform(1.2, 3.5, 2)))
     plan = plan_tug(
         varied,
@@ -170,11 +172,11 @@ def plan_trial(
     if kind is TrialReason.SECOND_PERSON:
         if second is None:
             raise SimulationError("second: expected a subject for a trial of two people, got None")
-        other, other_chair = _second_performer(second, chair, rests, rng, duration_s)
+        other, other_chair = _second_performer(second, chair, rests, rng, bodies)
         performers.append(other)
         chairs.append(other_chair)
     if carer is not None:
-        performers.append(_carer_performer(carer, plan, rng))
+        performers.append(_carer_performer(carer, plan, rng, bodies))
     return Trial(
         performers=tuple(performers),
         chairs=tuple(chairs),
@@ -278,10 +280,10 @@ def _stopped_plan(plan: TugPlan, rng: Rng) -> tuple[TugPlan, float]:
 
 
 def _second_performer(
-    second: Subject, chair: Chair, rests: Rests, rng: Rng, duration_s: float
+    second: Subject, chair: Chair, rests: Rests, rng: Rng, bodies: Path | None
 ) -> tuple[Performer, Chair]:
     """Somebody on a chair beside who does the test too, starting a little earlier or later."""
-    body = bake_body(second.shape)
+    body = bake_body(second.shape, bodies)
     varied = second.trial_variant(rng)
     later = Rests(max(1.0, rests.before_s + float(rng.uniform(-1.0, 2.0))), rests.after_s)
     plan = plan_tug(varied, measure_limbs(body), later, rng)
@@ -291,9 +293,9 @@ def _second_performer(
     return Performer("bystander", varied, body, motion.moved((0.0, aside_m))), other_chair
 
 
-def _carer_performer(carer: Subject, plan: TugPlan, rng: Rng) -> Performer:
+def _carer_performer(carer: Subject, plan: TugPlan, rng: Rng, bodies: Path | None) -> Performer:
     """Somebody who stands by, walks along or passes, without doing the test."""
-    body = bake_body(carer.shape)
+    body = bake_body(carer.shape, bodies)
     path = visit_path(plan, rng)
     moves = standing_moves(carer, path.times_s)
     motion = plan_motion(carer, body, path, moves, rng, Chair(), 0.0)

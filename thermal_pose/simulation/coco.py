@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""COCO keypoint annotations of a cohort, written and joined line by line in bounded memory.
+
+The format is https://cocodataset.org/#format-data (keypoint detection). The images stay in the
+recordings: `file_name` is `<trial>/<frame, six digits>`, and `stamp_ns` finds the message.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thermal_pose.errors import StorageError
+from thermal_pose.skeleton import JOINT_NAMES, LIMBS
+from thermal_pose.types import TrueFrame, TruePerson
+
+#: The one category, as COCO has it (limbs count joints from 1).
+PERSON_CATEGORY = {
+    "id": 1,
+    "name": "person",
+    "supercategory": "person",
+    "keypoints": list(JOINT_NAMES),
+    "skeleton": [[int(a) + 1, int(b) + 1] for a, b in LIMBS],
+}
+
+
+def _annotation(person: TruePerson) -> dict[str, Any]:
+    assert person.box_xyxy is not None
+    left, top, right, bottom = person.box_xyxy
+    keypoints: list[float] = []
+    for (x, y), seen in zip(person.xy, person.visibility, strict=True):
+        # COCO: a joint that is not labelled is 0, 0, 0.
+        keypoints += [round(float(x), 3), round(float(y), 3), int(seen)] if seen else [0, 0, 0]
+    return {
+        "category_id": 1,
+        "person_id": person.person_id,
+        "role": person.role,
+        "bbox": [round(float(value), 3) for value in (left, top, right - left, bottom - top)],
+        "area": round(float(person.area_px), 3),
+        "iscrowd": 0,
+        "num_keypoints": int(np.count_nonzero(person.visibility)),
+        "keypoints": keypoints,
+    }
+
+
+def frame_line(truth: TrueFrame, trial_id: str, index: int) -> str:
+    """One line of JSON: the frame and the annotations of everybody who is in view."""
+    persons = [_annotation(person) for person in truth.persons if person.box_xyxy is not None]
+    frame = {
+        "file_name": f"{trial_id}/{index:06d}",
+        "stamp_ns": truth.stamp_ns,
+        "asynchronous": truth.asynchronous,
+    }
+    return json.dumps({"image": frame, "annotations": persons}) + "\n"
+
+
+def write_coco(
+    path: Path, trials: Iterable[tuple[Path, tuple[int, int]]], info: dict[str, Any]
+) -> tuple[int, int]:
+    """Join the lines of many trials to one COCO file, holding one line at a time.
+
+    Parameters
+    ----------
+    path : file to write (as a whole, or not at all).
+    trials : lines file and image (width, height) px of each trial, in order.
+    info : the file's `info`.
+
+    Returns
+    -------
+    images, annotations : how many there are.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be read or written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    spill = path.with_name(path.name + ".annotations")
+    try:
+        with (
+            partial.open("w", encoding="utf-8") as out,
+            spill.open("w+", encoding="utf-8") as notes,
+        ):
+            out.write(f'{{"info": {json.dumps(info, sort_keys=True)},\n')
+            out.write(f'"categories": [{json.dumps(PERSON_CATEGORY)}],\n"images": [')
+            counts = _copy_lines(out, notes, trials)
+            out.write('\n],\n"annotations": [')
+            notes.seek(0)
+            for line in notes:
+                out.write(line)
+            out.write("\n]}\n")
+        spill.unlink()
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    return counts
+
+
+def _copy_lines(
+    out: Any, notes: Any, trials: Iterable[tuple[Path, tuple[int, int]]]
+) -> tuple[int, int]:
+    image_id = annotation_id = 0
+    for lines_path, (width, height) in trials:
+        with lines_path.open(encoding="utf-8") as lines:
+            for line in lines:
+                frame = json.loads(line)
+                image_id += 1
+                image = {"id": image_id, "width": width, "height": height, **frame["image"]}
+                out.write((",\n" if image_id > 1 else "\n") + json.dumps(image))
+                for person in frame["annotations"]:
+                    annotation_id += 1
+                    entry = {"id": annotation_id, "image_id": image_id, **person}
+                    notes.write((",\n" if annotation_id > 1 else "\n") + json.dumps(entry))
+    return image_id, annotation_id

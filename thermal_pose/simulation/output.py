@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One trial as a rosbag2 recording, with its truth, its manifest entry and its COCO lines.
+
+A trial is written into a folder of its own under `.partial` and moved to its place when all of
+it is there, so a folder that has its name is complete.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from thermal_pose.bags import schema
+from thermal_pose.bags.messages import (
+    CameraInfo,
+    camera_info_message,
+    rgb_message,
+    thermal_message,
+    timing_message,
+    truth_message,
+)
+from thermal_pose.bags.writer import BagWriter
+from thermal_pose.errors import StorageError
+from thermal_pose.imaging.camera_model import CameraIntrinsics
+from thermal_pose.simulation.coco import frame_line
+from thermal_pose.simulation.scene import Clock
+from thermal_pose.simulation.scene_renderer import (
+    RGB_FRAME_ID,
+    THERMAL_FRAME_ID,
+    RenderedFrame,
+    SceneRenderer,
+)
+from thermal_pose.simulation.staging import StagedTrial
+from thermal_pose.types import NS_PER_S, PhaseInterval, RgbFrame, TrialReason, TugTiming
+
+PARTIAL: Final = ".partial"
+TRIAL_JSON: Final = "trial.json"
+COCO_LINES: Final = "keypoints.jsonl"
+#: What a covered lens shows, centikelvin: a hand's warmth, all over the frame.
+COVERED_CENTIKELVIN: Final = 30_500
+
+
+def trial_frames(
+    staged: StagedTrial, start_ns: int, with_rgb: bool
+) -> Iterator[tuple[int, RenderedFrame]]:
+    """Number and content of each frame that the recording holds, its faults applied."""
+    renderer = SceneRenderer(staged.scene, staged.actors, start_ns, with_rgb)
+    rate_hz = staged.scene.thermal.rate_hz
+    fault_s = staged.trial.fault_s
+    reason = staged.trial.truth.reason
+    for number in range(int(staged.trial.duration_s * rate_hz) + 1):
+        at_fault = fault_s is not None and fault_s[0] <= number / rate_hz < fault_s[1]
+        if at_fault and reason is TrialReason.STAMP_GAP:
+            continue
+        frame = renderer.frame(number)
+        yield number, _covered(frame, number) if at_fault else frame
+
+
+def _covered(frame: RenderedFrame, number: int) -> RenderedFrame:
+    """The frame with a hand before both lenses: nobody is in view."""
+    rng = np.random.default_rng([frame.thermal.stamp_ns % 2**32, number])
+    noise = rng.normal(0.0, 8.0, frame.thermal.centikelvin.shape)
+    image = np.round(COVERED_CENTIKELVIN + noise).astype(np.uint16)
+    persons = tuple(
+        replace(person, box_xyxy=None, area_px=0.0, visibility=np.zeros_like(person.visibility))
+        for person in frame.truth.persons
+    )
+    rgb = frame.rgb
+    if rgb is not None:
+        rgb = RgbFrame(rgb.stamp_ns, rgb.frame_id, np.full_like(rgb.bgr, 6))
+    thermal = replace(frame.thermal, centikelvin=image)
+    return RenderedFrame(thermal, rgb, replace(frame.truth, persons=persons))
+
+
+def stamped_timing(timing: TugTiming, clock: Clock, start_ns: int, origin_ns: int) -> TugTiming:
+    """A timing in true seconds since the recording's start, on the thermal camera's stamps.
+
+    Parameters
+    ----------
+    timing : phases in true seconds since `start_ns`.
+    clock : what the thermal camera makes of true time, jitter aside.
+    start_ns : true time of the recording's start.
+    origin_ns : stamp of the first frame, from which the result counts.
+    """
+    offset_s = clock.offset_s + (start_ns - origin_ns) / NS_PER_S
+
+    def stamped(time_s: float) -> float:
+        return time_s * (1.0 + 1e-6 * clock.drift_ppm) + offset_s
+
+    phases = tuple(
+        PhaseInterval(phase.phase, stamped(phase.start_s), stamped(phase.end_s)) for phase in timing
+    )
+    return replace(timing, origin_ns=origin_ns, phases=phases)
+
+
+def write_trial(
+    staged: StagedTrial,
+    folder: Path,
+    trial_id: str,
+    start_ns: int,
+    entry: Mapping[str, Any],
+    with_rgb: bool = True,
+) -> dict[str, Any]:
+    """Render a trial and write it to `folder / trial_id`; returns its manifest entry.
+
+    Parameters
+    ----------
+    staged : the trial.
+    folder : the cohort's folder.
+    trial_id : name of the trial and its folder.
+    start_ns : true time of the recording's start.
+    entry : subject, seeds and parameters for the manifest; figures of the recording are added.
+    with_rgb : whether the colour camera is rendered and recorded.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or the folder cannot be written.
+    """
+    partial = folder / PARTIAL / trial_id
+    if partial.exists():
+        shutil.rmtree(partial)
+    custom = {"subject_id": staged.trial.subject.subject_id, "trial_id": trial_id}
+    with BagWriter(partial, custom_data=custom) as bag:
+        full_entry = _write_messages(bag, staged, trial_id, start_ns, entry, with_rgb)
+    _write_text(partial / TRIAL_JSON, json.dumps(full_entry, indent=1, sort_keys=True) + "\n")
+    try:
+        partial.replace(folder / trial_id)
+    except OSError as error:
+        raise StorageError(f"cannot move {partial} into {folder}: {error.strerror}") from error
+    return full_entry
+
+
+def _write_messages(
+    bag: BagWriter,
+    staged: StagedTrial,
+    trial_id: str,
+    start_ns: int,
+    entry: Mapping[str, Any],
+    with_rgb: bool,
+) -> dict[str, Any]:
+    scene = staged.scene
+    infos = {
+        schema.THERMAL_INFO: (_info(scene.thermal.intrinsics), THERMAL_FRAME_ID),
+        schema.RGB_INFO: (_info(scene.rgb.intrinsics), RGB_FRAME_ID),
+    }
+    stamps: list[int] = []
+    asynchronous = 0
+    with (bag.path / COCO_LINES).open("w", encoding="utf-8") as lines:
+        for _, frame in trial_frames(staged, start_ns, with_rgb):
+            stamp_ns = frame.thermal.stamp_ns
+            bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(frame.thermal))
+            info, frame_id = infos[schema.THERMAL_INFO]
+            bag.write(schema.THERMAL_INFO, stamp_ns, camera_info_message(info, stamp_ns, frame_id))
+            bag.write(schema.TRUTH_FRAME, stamp_ns, truth_message(frame.truth, THERMAL_FRAME_ID))
+            if frame.rgb is not None:
+                rgb_ns = frame.rgb.stamp_ns
+                info, frame_id = infos[schema.RGB_INFO]
+                bag.write(schema.RGB_COMPRESSED, rgb_ns, rgb_message(frame.rgb))
+                bag.write(schema.RGB_INFO, rgb_ns, camera_info_message(info, rgb_ns, frame_id))
+            lines.write(frame_line(frame.truth, trial_id, len(stamps)))
+            stamps.append(stamp_ns)
+            asynchronous += frame.truth.asynchronous
+    timing = stamped_timing(staged.trial.truth, scene.thermal_clock, start_ns, stamps[0])
+    message = timing_message(
+        timing,
+        stamp_ns=stamps[-1],
+        frame_id=THERMAL_FRAME_ID,
+        subject_id=staged.trial.subject.subject_id,
+        trial_id=trial_id,
+    )
+    bag.write(schema.TRUTH_TUG, stamps[-1], message)
+    return {
+        **entry,
+        "trial_id": trial_id,
+        "valid": timing.valid,
+        "reason": timing.reason.value,
+        "sentence": timing.sentence,
+        "total_s": timing.total_s,
+        "phases_s": {phase.phase.name.lower(): phase.duration_s for phase in timing},
+        "duration_s": staged.trial.duration_s,
+        "n_frames": len(stamps),
+        "n_asynchronous": asynchronous,
+        "image_wh": list(scene.thermal.intrinsics.size_wh),
+        "rgb": with_rgb,
+    }
+
+
+def _info(intrinsics: CameraIntrinsics) -> CameraInfo:
+    return CameraInfo(
+        intrinsics.size_wh, intrinsics.matrix, np.array(intrinsics.distortion, dtype=np.float64)
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
