@@ -2,7 +2,6 @@
 """Calibration files: standard camera_info YAML, and the extrinsics between the two cameras."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +11,44 @@ import yaml
 
 from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.errors import CalibrationError, StorageError
+from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, intrinsics_of_view
 
 #: Horizontal fields of view of the cameras the defaults are for, degrees.
 THERMAL_HFOV_DEG = 51.0
 RGB_HFOV_DEG = 69.0
 
 
-@dataclass(frozen=True)
-class Extrinsics:
-    """Where the thermal camera is, seen from the RGB camera.
+def camera_info_of(intrinsics: CameraIntrinsics) -> CameraInfo:
+    """A lens as `sensor_msgs/CameraInfo` has it."""
+    return CameraInfo(intrinsics.size_wh, intrinsics.matrix, np.array(intrinsics.distortion))
 
-    A point x of the RGB camera's optical frame is `rotation @ x + translation_m` in the thermal
-    camera's optical frame (x right, y down, z forward).
 
-    Attributes
-    ----------
-    rotation : (3, 3) proper rotation.
-    translation_m : (3,) m.
+def intrinsics_of(info: CameraInfo) -> CameraIntrinsics:
+    """The lens in a CameraInfo.
+
+    Raises
+    ------
+    CalibrationError
+        It is uncalibrated (zero matrix), or not of the plumb_bob model.
     """
-
-    rotation: npt.NDArray[np.float64]
-    translation_m: npt.NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        if self.rotation.shape != (3, 3) or self.translation_m.shape != (3,):
-            raise ValueError(
-                "rotation, translation_m: expected (3, 3) and (3,), got "
-                f"{self.rotation.shape} and {self.translation_m.shape}"
-            )
-        error = np.abs(self.rotation @ self.rotation.T - np.eye(3)).max()
-        if error > 1e-6 or np.linalg.det(self.rotation) < 0:
-            raise ValueError(f"rotation: expected a proper rotation, is off by {error:.2g}")
+    if info.distortion_model not in ("plumb_bob", ""):
+        raise CalibrationError(f"distortion model '{info.distortion_model}': expected plumb_bob")
+    if info.k[0, 0] <= 0 or info.k[1, 1] <= 0:
+        raise CalibrationError("the camera_info is uncalibrated: its focal lengths are zero")
+    k1, k2, p1, p2, k3 = (*map(float, info.distortion[:5]), *(5 - len(info.distortion)) * (0.0,))
+    return CameraIntrinsics(
+        size_wh=info.image_wh,
+        fx_px=float(info.k[0, 0]),
+        fy_px=float(info.k[1, 1]),
+        cx_px=float(info.k[0, 2]),
+        cy_px=float(info.k[1, 2]),
+        distortion=(k1, k2, p1, p2, k3),
+    )
 
 
 def default_camera_info(image_wh: tuple[int, int], hfov_deg: float) -> CameraInfo:
     """An uncalibrated pinhole camera with square pixels, centred, without distortion."""
-    if not 0 < hfov_deg < 180:
-        raise ValueError(f"hfov_deg: expected 0 to 180, got {hfov_deg}")
-    width, height = image_wh
-    focal_px = width / 2 / math.tan(math.radians(hfov_deg) / 2)
-    k = np.array(
-        [[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]], dtype=float
-    )
-    return CameraInfo(image_wh, k, np.zeros(5))
+    return camera_info_of(intrinsics_of_view(image_wh, math.radians(hfov_deg)))
 
 
 def save_camera_info(path: Path, info: CameraInfo, camera_name: str) -> None:
@@ -96,7 +90,7 @@ def load_camera_info(path: Path) -> CameraInfo:
     return info
 
 
-def save_extrinsics(path: Path, extrinsics: Extrinsics) -> None:
+def save_extrinsics(path: Path, extrinsics: CameraPose) -> None:
     """Write the pose of the thermal camera relative to the RGB camera."""
     content = {
         "convention": "x_thermal = rotation @ x_rgb + translation_m (optical frames)",
@@ -106,11 +100,11 @@ def save_extrinsics(path: Path, extrinsics: Extrinsics) -> None:
     _write_yaml(path, content)
 
 
-def load_extrinsics(path: Path) -> Extrinsics:
+def load_extrinsics(path: Path) -> CameraPose:
     """Read an extrinsics YAML; CalibrationError as in `load_camera_info`."""
     content = _read_yaml(path)
     try:
-        return Extrinsics(
+        return CameraPose(
             rotation=_array(content["rotation"]),
             translation_m=np.array(content["translation_m"], dtype=np.float64),
         )

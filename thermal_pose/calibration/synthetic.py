@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Views of a spot target as two cameras with known geometry see it: the truth of calibration.
+
+Each pixel is a mean over sub-pixel rays through the distorted lens, met with the target's plane;
+then optics, noise and quantisation. No mesh, no renderer.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.calibration.target import SpotTarget
+from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, Float64Array
+from thermal_pose.types import UInt8Array, UInt16Array
+
+
+@dataclass(frozen=True)
+class TargetLook:
+    """What the target is made of.
+
+    Attributes
+    ----------
+    border_m : of the sheet beyond the outer spots.
+    spot_degc, sheet_degc, room_degc : temperatures.
+    """
+
+    border_m: float = 0.07
+    spot_degc: float = 36.0
+    sheet_degc: float = 24.0
+    room_degc: float = 21.0
+
+
+def coverage(
+    lens: CameraIntrinsics, pose: CameraPose, target: SpotTarget, look: TargetLook, fine: int
+) -> tuple[Float64Array, Float64Array]:
+    """Shares (H, W) of each pixel that show a spot, and that show the sheet (spots included)."""
+    rays = _fine_rays(lens, fine)
+    # Camera axes: the plane through the target's origin with the target's z as normal.
+    normal, origin = pose.rotation[:, 2], pose.translation_m
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = (origin @ normal) / (rays @ normal)
+        on_plane = (rays * distance[..., None] - origin) @ pose.rotation
+    columns, rows = target.grid_wh
+    place = on_plane[..., :2] / target.spacing_m
+    nearest = np.clip(np.rint(place), 0, (columns - 1, rows - 1))
+    spot = np.linalg.norm(place - nearest, axis=-1) * target.spacing_m < target.radius_m
+    reach = look.border_m / target.spacing_m
+    sheet = ((place > -reach) & (place < np.array([columns - 1, rows - 1]) + reach)).all(axis=-1)
+    in_front = distance > 0
+    return _shrink(spot & in_front, lens.size_wh), _shrink(sheet & in_front, lens.size_wh)
+
+
+@lru_cache(maxsize=4)
+def _fine_rays(lens: CameraIntrinsics, fine: int) -> npt.NDArray[np.float32]:
+    """(H * fine, W * fine, 3) rays through sub-pixels; undoing the distortion takes longest."""
+    width, height = lens.size_wh
+    x = (np.arange(width * fine) + 0.5) / fine - 0.5
+    y = (np.arange(height * fine) + 0.5) / fine - 0.5
+    return lens.to_rays(np.stack(np.meshgrid(x, y), axis=-1)).astype(np.float32)
+
+
+def _shrink(mask: npt.NDArray[np.bool_], size_wh: tuple[int, int]) -> Float64Array:
+    small = cv2.resize(mask.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.float64)
+
+
+def thermal_view(
+    lens: CameraIntrinsics,
+    pose: CameraPose,
+    target: SpotTarget,
+    rng: np.random.Generator,
+    look: TargetLook | None = None,
+    netd_k: float = 0.06,
+    psf_sigma_px: float = 0.55,
+) -> UInt16Array:
+    """(H, W) centikelvin: warm spots on a cooler sheet; `pose` is target to camera."""
+    look = look or TargetLook()
+    spot, sheet = coverage(lens, pose, target, look, fine=8)
+    degc = (
+        look.room_degc
+        + (look.sheet_degc - look.room_degc) * sheet
+        + (look.spot_degc - look.sheet_degc) * spot
+    )
+    degc = np.asarray(cv2.GaussianBlur(degc, (0, 0), psf_sigma_px), dtype=np.float64)
+    degc += rng.normal(0.0, netd_k, degc.shape)
+    return np.rint((degc + 273.15) * 100).astype(np.uint16)
+
+
+def rgb_view(
+    lens: CameraIntrinsics,
+    pose: CameraPose,
+    target: SpotTarget,
+    rng: np.random.Generator,
+    look: TargetLook | None = None,
+    noise: float = 3.0,
+) -> UInt8Array:
+    """(H, W, 3) uint8: dark spots on a white sheet before a grey wall."""
+    spot, sheet = coverage(lens, pose, target, look or TargetLook(), fine=1)
+    grey = cv2.GaussianBlur(110.0 + 120.0 * sheet - 190.0 * spot, (0, 0), 0.7)
+    grey = grey + rng.normal(0.0, noise, grey.shape)
+    return np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def random_pose(
+    target: SpotTarget, rng: np.random.Generator, distance_m: tuple[float, float] = (0.75, 1.1)
+) -> CameraPose:
+    """A pose of the target before a camera, tilted, somewhere in its view (target to camera)."""
+    tilt = rng.uniform(-0.6, 0.6, 2)
+    turn = np.array([tilt[0], tilt[1], rng.uniform(-0.15, 0.15)])
+    rotation = np.asarray(cv2.Rodrigues(turn)[0], dtype=np.float64)
+    columns, rows = target.grid_wh
+    middle = np.array([columns - 1, rows - 1, 0]) / 2 * target.spacing_m
+    depth_m = rng.uniform(*distance_m)
+    place = np.array([*(rng.uniform(-0.14, 0.14, 2) * depth_m), depth_m])
+    return CameraPose(rotation, place - rotation @ middle)
