@@ -9,10 +9,13 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from tqdm import tqdm
@@ -236,13 +239,29 @@ def _run(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
     try:
-        futures = [pool.submit(make_trial, spec, folder, *indices, bodies) for indices in todo]
+        with _without_main():
+            futures = [pool.submit(make_trial, spec, folder, *indices, bodies) for indices in todo]
         for future in as_completed(futures):
             yield future.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the program's script from processes started meanwhile.
+
+    They would import it, and run it all again where it lacks the `__main__` guard; what they
+    need is in this module.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _start_worker() -> None:
