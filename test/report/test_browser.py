@@ -216,7 +216,8 @@ while (walker.nextNode()) {
   if (!walker.currentNode.data.trim() || ['SCRIPT', 'STYLE', 'OPTION', 'NOSCRIPT'].includes(e.tagName)) continue;
   if (!e.checkVisibility()) continue;
   // A label that hangs beside its mark lies on what the mark lies on.
-  const under = getComputedStyle(e).position === 'absolute' ? e.offsetParent.parentElement : e;
+  const hangs = getComputedStyle(e).position === 'absolute' && e.offsetParent !== document.body;
+  const under = hangs ? e.offsetParent.parentElement : e;
   const a = light(parse(getComputedStyle(e).color)), b = light(ground(under));
   const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
   if (ratio < 4.5) bad.push([ratio.toFixed(2), e.className, walker.currentNode.data.slice(0, 40)]);

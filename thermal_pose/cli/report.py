@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("bag", type=Path, help="recording with thermal images")
     parser.add_argument("--out", type=Path, default=Path("out/report"), help="folder of the report")
-    parser.add_argument("--subject", type=pseudonym, default="", help="pseudonym of the person")
+    parser.add_argument("--subject", type=pseudonym, help="pseudonym of the person")
     parser.add_argument("--trial", default="", help="name of the trial (default: the recording's)")
     parser.add_argument("--age", type=float, default=0.0, help="years, for the age norm")
     parser.add_argument("--height", type=float, default=0.0, help="m, for speeds and lengths")
@@ -56,7 +56,7 @@ def start(args: argparse.Namespace) -> int:
         raise ConfigError("--store needs --subject: results are kept by pseudonym")
     try:
         params = TugParams(
-            subject_id=args.subject,
+            subject_id=args.subject or "",
             trial_id=args.trial or args.bag.resolve().name,
             age_years=args.age,
             height_m=args.height,
@@ -64,7 +64,7 @@ def start(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     with BagReader(args.bag) as bag:
-        total = bag.require(schema.THERMAL_IMAGE).count
+        total = bag.require(schema.THERMAL_IMAGE, "sensor_msgs/msg/Image").count
     with tqdm(total=total, unit="frame", disable=None) as bar:
         trial = analyze_recording(args.bag, build_perception(), params, bar.update)
     run = RunInfo(created=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", source=args.bag.name)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from test.pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
+from test.report import fabricated
+from thermal_pose.cli import main as cli
+from thermal_pose.errors import ConfigError, StorageError
+from thermal_pose.pipeline import perception_params
+from thermal_pose.report.write import write_report
+from thermal_pose.store.results import ResultsStore
+from thermal_pose.tug.result import TrialResult
+from thermal_pose.types import NS_PER_S
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with two tests of one person and one of another, and their reports."""
+    path = tmp_path / "results.sqlite"
+    day_ns = 86_400 * NS_PER_S
+    now_ns = time.time_ns()
+    with ResultsStore(path) as opened:
+        for subject, trial, days in (("P-1", "old", 400), ("P-1", "new", 1), ("P-2", "old", 500)):
+            result = shifted(
+                fabricated.result(subject_id=subject, trial_id=trial), now_ns - days * day_ns
+            )
+            opened.add(result.to_json_dict())
+            write_report(result, [], [], tmp_path / "out" / subject / trial)
+    return path
+
+
+def shifted(result: TrialResult, origin_ns: int) -> TrialResult:
+    return replace(result, timing=replace(result.timing, origin_ns=origin_ns))
+
+
+def remaining(store: Path) -> tuple[dict[str, int], list[str]]:
+    reports = sorted(
+        str(path.parent.relative_to(store.parent / "out"))
+        for path in (store.parent / "out").rglob("report.html")
+    )
+    with ResultsStore(store) as opened:
+        return opened.subjects(), reports
+
+
+def test_without_yes_nothing_is_deleted(store: Path, capsys):
+    assert (
+        cli.main(["delete", str(store), "--subject", "P-1", "--reports", str(store.parent / "out")])
+        == 0
+    )
+    text = capsys.readouterr().out
+    assert "would delete P-1 old" in text and "nothing deleted" in text
+    assert remaining(store) == ({"P-1": 2, "P-2": 1}, ["P-1/new", "P-1/old", "P-2/old"])
+
+
+def test_deletes_a_person_with_the_reports(store: Path, capsys):
+    out = str(store.parent / "out")
+    assert cli.main(["delete", str(store), "--subject", "P-1", "--reports", out, "--yes"]) == 0
+    assert capsys.readouterr().out == "deleted: 2 tests, 2 reports\n"
+    assert remaining(store) == ({"P-2": 1}, ["P-2/old"])
+
+
+def test_deletes_one_trial(store: Path, capsys):
+    out = str(store.parent / "out")
+    words = ["delete", str(store), "--subject", "P-1", "--trial", "old", "--reports", out, "--yes"]
+    assert cli.main([*words, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["deleted"] is True
+    assert [(row["subject_id"], row["trial_id"]) for row in document["tests"]] == [("P-1", "old")]
+    assert remaining(store) == ({"P-1": 1, "P-2": 1}, ["P-1/new", "P-2/old"])
+
+
+def test_deletes_by_retention_period(store: Path):
+    out = str(store.parent / "out")
+    words = ["delete", str(store), "--older-than-days", "365", "--reports", out, "--yes"]
+    assert cli.main(words) == 0
+    assert remaining(store) == ({"P-1": 1}, ["P-1/new"])
+
+
+@pytest.mark.parametrize(
+    "words", [["--older-than-days", "0"], ["--older-than-days", "5", "--trial", "x"]]
+)
+def test_refuses_conditions_that_make_no_sense(store: Path, words: list[str]):
+    assert cli.main(["delete", str(store), *words, "--yes"]) == ConfigError.exit_code
+    assert remaining(store)[0] == {"P-1": 2, "P-2": 1}
+
+
+def test_a_missing_store_is_one_line(tmp_path: Path, capsys):
+    assert cli.main(["history", str(tmp_path / "none")]) == StorageError.exit_code
+    assert "cannot open the results store" in capsys.readouterr().err
+
+
+def test_lists_persons_and_one_persons_tests(store: Path, capsys, tmp_path: Path):
+    assert cli.main(["history", str(store)]) == 0
+    assert capsys.readouterr().out.endswith("2 persons, 3 tests\n")
+    page = tmp_path / "h" / "history.html"
+    assert cli.main(["history", str(store), "P-1", "--html", str(page)]) == 0
+    assert "P-1: 2 tests, 2 valid" in capsys.readouterr().out
+    assert "2 tests, 2 valid" in page.read_text()
+    assert cli.main(["history", str(store), "P-1", "--json"]) == 0
+    assert [row["trial_id"] for row in json.loads(capsys.readouterr().out)] == ["old", "new"]
+    assert cli.main(["history", str(store), "--html", str(page)]) == ConfigError.exit_code
+
+
+def test_reports_on_a_recording_and_stores_it(tmp_path: Path, monkeypatch, capsys):
+    bag = write_drawn_trial(tmp_path / "visit-1")
+    monkeypatch.setattr(perception_params, "build_perception", DrawnPerception)
+    store = tmp_path / "results.sqlite"
+    words = ["report", str(bag), "--out", str(tmp_path / "out"), "--subject", "P-9", "--age", "74"]
+    assert cli.main([*words, "--store", str(store)]) == 0
+    assert str(tmp_path / "out" / "report.html") in capsys.readouterr().out
+    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert document["trial_id"] == "visit-1" and document["age_years"] == 74
+    assert document["run"]["source"] == "visit-1"
+    with ResultsStore(store) as opened:
+        assert opened.subjects() == {"P-9": 1}
+
+
+def test_report_needs_a_pseudonym_to_store(tmp_path: Path, capsys):
+    words = ["report", "nowhere", "--store", str(tmp_path / "s")]
+    assert cli.main(words) == ConfigError.exit_code
+    assert "pseudonym" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words, "--subject", "Jane Doe"])
+    assert ended.value.code == 2
+    assert not (tmp_path / "s").exists()
+
+
+def test_report_refuses_an_impossible_age(tmp_path: Path, capsys):
+    assert cli.main(["report", "nowhere", "--age", "300"]) == ConfigError.exit_code
+    assert "age_years" in capsys.readouterr().err
