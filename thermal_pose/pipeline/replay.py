@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from thermal_pose.bags import schema
-from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.trial import analyze_frames
-from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.tug.params import TugParams
 from thermal_pose.tug.result import TrialResult
