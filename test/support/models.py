@@ -26,19 +26,28 @@ def _save(path: Path, nodes, inputs, outputs, weights) -> None:
     onnx.save(model, str(path))
 
 
-def write_warmest_spot_model(folder: Path, name: str = "warmest", joints: int = 17) -> Path:
+def write_warmest_spot_model(
+    folder: Path, name: str = "warmest", joints: int = 17, spread: bool = False
+) -> Path:
     """A pose model whose joints are all the crop's warmest spot; returns its card's path.
+
+    With `spread` joint k is the warmest spot near its own height of the crop, head to foot.
 
     Joint score: the spot's normalised height; person score: their mean.
     """
     path = folder / f"{name}.onnx"
+    mask = np.ones((1, joints, 1, 1))
+    if spread:
+        height = np.linspace(9, 54, joints)[None, :, None, None]
+        mask = np.exp(-((np.arange(64)[None, None, :, None] - height) ** 2) / (2 * 1.5**2))
     _save(
         path,
         [
             helper.make_node(
                 "AveragePool", ["thermal"], ["pooled"], kernel_shape=[4, 4], strides=[4, 4]
             ),
-            helper.make_node("Conv", ["pooled", "ones"], ["heatmaps"], kernel_shape=[1, 1]),
+            helper.make_node("Conv", ["pooled", "ones"], ["warmth"], kernel_shape=[1, 1]),
+            helper.make_node("Mul", ["warmth", "mask"], ["heatmaps"]),
             helper.make_node("GlobalMaxPool", ["heatmaps"], ["peaks"]),
             helper.make_node("Flatten", ["peaks"], ["raw"]),
             helper.make_node("Clip", ["raw", "low", "high"], ["joint_scores"]),
@@ -54,6 +63,7 @@ def write_warmest_spot_model(folder: Path, name: str = "warmest", joints: int = 
         },
         {
             "ones": np.ones((joints, 1, 1, 1), np.float32),
+            "mask": mask.astype(np.float32),
             "low": np.float32(0.0),
             "high": np.float32(1.0),
         },
