@@ -26,7 +26,7 @@ from thermal_pose.tug.result import (
 from thermal_pose.tug.segmentation import Segmentation, segment_by_hmm, segment_by_network
 from thermal_pose.tug.signals import BodySignals, body_signals
 from thermal_pose.tug.subject import SubjectFollower, SubjectTrack, TrackBuilder
-from thermal_pose.tug.validity import Verdict, judge
+from thermal_pose.tug.validity import TrialEvidence, Verdict, judge
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, TugTiming
 
 #: A stamp this much older than the newest is a new recording, not a late frame.
@@ -138,7 +138,7 @@ class TrialAnalyzer:
             track, signals.confidence, self._n_duplicated, self._n_out_of_order
         )
         segmentation = self._segment(frames, track, signals)
-        verdict = judge(track, signals, segmentation, coverage, self.params)
+        verdict = judge(TrialEvidence(frames, track, signals, segmentation, self.params))
         timing = _timing(origin_ns, segmentation, verdict)
         sds_s = segmentation.sds_s if verdict.valid else np.zeros(0)
         return TrialResult(

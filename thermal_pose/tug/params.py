@@ -18,6 +18,7 @@ class TugParams:
     calibration : hash of that calibration; '' when there is none.
     min_joint_score : joints scored below this are treated as missing.
     max_gap_s : a longer gap between stamps within the timed part refuses the trial.
+    max_unseen_s : a longer time without the subject within the timed part refuses it.
     max_lost_share : a larger share of frames without the subject refuses it.
     max_total_s : a longer total is no Timed Up and Go.
     seated_after_s : this long seated after the test ends a live trial by itself.
@@ -34,6 +35,7 @@ class TugParams:
     calibration: str = ""
     min_joint_score: float = 0.05
     max_gap_s: float = 1.0
+    max_unseen_s: float = 1.5
     max_lost_share: float = 0.4
     max_total_s: float = 120.0
     seated_after_s: float = 1.5
@@ -47,6 +49,7 @@ class TugParams:
             ("focal_px", 0.0, 2000.0),
             ("min_joint_score", 0.0, 1.0),
             ("max_gap_s", 0.2, 10.0),
+            ("max_unseen_s", 0.2, 10.0),
             ("max_lost_share", 0.0, 1.0),
             ("max_total_s", 10.0, 600.0),
             ("seated_after_s", 0.5, 10.0),

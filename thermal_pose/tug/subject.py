@@ -97,7 +97,7 @@ class _Candidate:
 
     seated_s: float = 0.0
     last_ns: int = 0
-    index: float = 1.0
+    index: float = 0.8
 
 
 @dataclass
@@ -108,12 +108,14 @@ class SubjectFollower:
     ----------
     min_joint_score : joints below are not used.
     seated_s : how long somebody must sit to become the subject.
-    reach : how far, in body sizes a second (plus one half), the subject may move between frames.
+    reach, reach_per_s : how far, in box heights, and in box heights for each second unseen, the
+        subject may be from the last place.
     """
 
     min_joint_score: float = 0.05
-    seated_s: float = 0.4
-    reach: float = 1.5
+    seated_s: float = 0.6
+    reach: float = 0.35
+    reach_per_s: float = 0.8
     track_id: int = 0
     _locked: bool = field(default=False, repr=False)
     _centre: Array | None = field(default=None, repr=False)
@@ -160,10 +162,9 @@ class SubjectFollower:
         if np.isfinite(index):
             candidate.index += 0.4 * (index - candidate.index)
         step_s = (stamp_ns - candidate.last_ns) / NS_PER_S if candidate.last_ns else 0.0
-        if candidate.index < 0.65:
-            candidate.seated_s += min(step_s, 0.5)
-        else:
-            candidate.seated_s = 0.0
+        # Evidence grows with how clearly somebody sits, and is lost as fast by standing.
+        clarity = float(np.clip((0.65 - candidate.index) / 0.2, -1.0, 1.0))
+        candidate.seated_s = max(0.0, candidate.seated_s + clarity * min(step_s, 0.5))
         candidate.last_ns = stamp_ns
 
     def _match(self, frame: FrameKeypoints) -> PersonKeypoints | None:
@@ -171,14 +172,14 @@ class SubjectFollower:
         if self._centre is None:
             return None
         step_s = max(0.0, (frame.stamp_ns - self._last_ns) / NS_PER_S)
-        limit = self._size_px * (0.5 + self.reach * min(step_s, 3.0))
+        limit = self._size_px * (self.reach + self.reach_per_s * min(step_s, 1.5))
         best: PersonKeypoints | None = None
         best_cost = limit
         for person in frame.persons:
             cost = float(np.linalg.norm(_centre(person) - self._centre))
             cost += 0.5 * abs(_height_px(person) - self._size_px)
             if person.track_id == self.track_id and person.track_id:
-                cost *= 0.4
+                cost *= 0.3
             if cost < best_cost:
                 best, best_cost = person, cost
         return best

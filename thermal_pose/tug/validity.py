@@ -1,19 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a trial can be timed; if not, why, as a code and as a sentence."""
+"""Whether a trial can be timed; if not, why, as a code and as a sentence.
 
+The checks go from what makes every further question idle (nobody there) to what concerns the
+timed part only. A trial is timed only if all of them pass.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.tug.coverage import longest_unseen_s
+from thermal_pose.tug.others import SEATED_INDEX, UPRIGHT_INDEX, somebody_else_did_the_test
 from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.result import Coverage
 from thermal_pose.tug.segmentation import Segmentation
 from thermal_pose.tug.signals import BodySignals, smooth
 from thermal_pose.tug.subject import SubjectTrack
-from thermal_pose.types import TrialReason
+from thermal_pose.types import FrameKeypoints, TrialReason
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+#: A person last seen this near the image's edge, as a share of its width, has left the view.
+EDGE_SHARE = 0.12
+#: Largest standard deviation of a total that is still worth printing, s.
+MAX_TOTAL_SD_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -29,90 +41,170 @@ class Verdict:
         return self.reason is TrialReason.VALID
 
 
-def judge(
-    track: SubjectTrack,
-    signals: BodySignals,
-    segmentation: Segmentation,
-    coverage: Coverage,
-    params: TugParams,
-) -> Verdict:
-    """Return the first reason, in order of gravity, for which a trial cannot be timed."""
-    for check in (_person, _sat_and_stood, _complete, _timed_part):
-        verdict = check(track, signals, segmentation, coverage, params)
+@dataclass(frozen=True)
+class TrialEvidence:
+    """All that the checks look at.
+
+    Attributes
+    ----------
+    frames : by rising stamp; track, signals : one row each.
+    """
+
+    frames: Sequence[FrameKeypoints]
+    track: SubjectTrack
+    signals: BodySignals
+    segmentation: Segmentation
+    params: TugParams
+
+    def posture(self) -> Array:
+        """(N,) standing index, smoothed; NaN where the legs were not seen."""
+        return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
+
+    def between(self, start_s: float, end_s: float) -> Mask:
+        """(N,) frames in `[start_s, end_s]`."""
+        return (self.signals.stamps_s >= start_s) & (self.signals.stamps_s <= end_s)
+
+
+def judge(evidence: TrialEvidence) -> Verdict:
+    """Return the first reason for which a trial cannot be timed; VALID if there is none."""
+    for check in (_person, _second_person, _whole, _continuous, _plausible):
+        verdict = check(evidence)
         if not verdict.valid:
             return verdict
     return Verdict()
 
 
-def _person(
-    track: SubjectTrack,
-    signals: BodySignals,
-    segmentation: Segmentation,
-    coverage: Coverage,
-    params: TugParams,
-) -> Verdict:
-    if coverage.n_frames < 2 or coverage.n_with_subject < 2:
+def _person(evidence: TrialEvidence) -> Verdict:
+    n_frames, n_seen = len(evidence.track.stamps_ns), int(evidence.track.seen.sum())
+    if n_frames < 2 or n_seen < 2:
         return Verdict(
-            TrialReason.NO_PERSON,
-            f"A person was seen in {coverage.n_with_subject} of {coverage.n_frames} frames.",
+            TrialReason.NO_PERSON, f"A person was seen in {n_seen} of {n_frames} frames."
+        )
+    if not np.isfinite(evidence.posture()).any():
+        return Verdict(
+            TrialReason.FRAMES_LOST, "The person's legs were never seen well enough to tell."
         )
     return Verdict()
 
 
-def _sat_and_stood(
-    track: SubjectTrack,
-    signals: BodySignals,
-    segmentation: Segmentation,
-    coverage: Coverage,
-    params: TugParams,
-) -> Verdict:
-    index = smooth(signals.standing_index, signals.stamps_s, 0.25)
-    known = index[np.isfinite(index)]
-    if not known.size:
-        return Verdict(TrialReason.FRAMES_LOST, "The legs were never seen well enough.")
-    if np.mean(known < 0.65) < 0.02:
-        return Verdict(TrialReason.NEVER_SAT, "Nobody was seen seated on the chair.")
-    if np.mean(known > 0.75) < 0.05:
-        return Verdict(TrialReason.NEVER_STOOD, "The seated person never stood up.")
+def _second_person(evidence: TrialEvidence) -> Verdict:
+    if somebody_else_did_the_test(evidence.frames, evidence.track, evidence.params.min_joint_score):
+        return Verdict(
+            TrialReason.SECOND_PERSON, "A second person sat, stood up and walked as well."
+        )
     return Verdict()
 
 
-def _complete(
-    track: SubjectTrack,
-    signals: BodySignals,
-    segmentation: Segmentation,
-    coverage: Coverage,
-    params: TugParams,
-) -> Verdict:
+def _whole(evidence: TrialEvidence) -> Verdict:
+    """All boundaries are there and in order; if not, what was missing."""
+    segmentation, params = evidence.segmentation, evidence.params
+    times_s, index = evidence.signals.stamps_s, evidence.posture()
+    known = np.isfinite(index)
+    upright = known & (index > UPRIGHT_INDEX)
+    upright_s = float(np.ptp(times_s[upright])) if upright.any() else 0.0
+    total_s = float(segmentation.boundaries_s[-1] - segmentation.boundaries_s[0])
+    if max(upright_s, np.nan_to_num(total_s)) > params.max_total_s:
+        return Verdict(
+            TrialReason.TOO_SLOW, f"The test took longer than {params.max_total_s:.0f} s."
+        )
     if segmentation.complete:
         return Verdict()
-    return Verdict(TrialReason.STOPPED_EARLY, "The test was not finished in the recording.")
+    gap = _gap(evidence, 0.0, float(times_s[-1]))
+    if not gap.valid:
+        return gap
+    return _missing(segmentation, times_s, index)
 
 
-def _timed_part(
-    track: SubjectTrack,
-    signals: BodySignals,
-    segmentation: Segmentation,
-    coverage: Coverage,
-    params: TugParams,
-) -> Verdict:
-    start_s, end_s = float(segmentation.boundaries_s[0]), float(segmentation.boundaries_s[-1])
-    inside = (signals.stamps_s >= start_s - 0.5) & (signals.stamps_s <= end_s + 0.5)
-    gap_s = float(np.diff(signals.stamps_s[inside]).max()) if inside.sum() > 1 else np.inf
+def _missing(segmentation: Segmentation, times_s: Array, index: Array) -> Verdict:
+    """Which part of the test is not in the recording."""
+    known = np.isfinite(index)
+    seated, upright = known & (index < SEATED_INDEX), known & (index > UPRIGHT_INDEX)
+    if segmentation.presence[0] >= 0.5 and upright.any():
+        return Verdict(TrialReason.STOPPED_EARLY, "The test was not finished in the recording.")
+    if np.mean(seated[known]) < 0.1:
+        return Verdict(TrialReason.NEVER_SAT, "Nobody was seen seated before the walk.")
+    if np.mean(upright[known]) < 0.1:
+        return Verdict(TrialReason.NEVER_STOOD, "The seated person never stood up.")
+    walked_first = times_s[upright][0] < times_s[seated][0] - 2.0
+    sentence = (
+        "The person walked first and sat down only afterwards."
+        if walked_first
+        else "The parts of the test did not come in their order."
+    )
+    return Verdict(TrialReason.WRONG_ORDER, sentence)
+
+
+def _gap(evidence: TrialEvidence, start_s: float, end_s: float) -> Verdict:
+    """Missing frames, and time without the person, between two times."""
+    params, times_s = evidence.params, evidence.signals.stamps_s
+    inside = evidence.between(start_s, end_s)
+    marks = times_s[inside]
+    gap_s = float(np.diff(marks).max()) if marks.size > 1 else float("inf")
     if gap_s > params.max_gap_s:
         return Verdict(
             TrialReason.STAMP_GAP,
             f"The recording has a gap of {gap_s:.1f} s within the test; "
             f"at most {params.max_gap_s:.1f} s can be bridged.",
         )
-    lost = 1.0 - float(track.seen[inside].mean())
+    seen = evidence.track.seen[inside]
+    unseen_s = longest_unseen_s(marks, seen)
+    if unseen_s > params.max_unseen_s:
+        return _unseen(evidence, np.flatnonzero(inside), seen, unseen_s)
+    lost = 1.0 - float(seen.mean())
     if lost > params.max_lost_share:
         return Verdict(
             TrialReason.FRAMES_LOST,
             f"The person was not found in {100 * lost:.0f} % of the frames of the test.",
         )
-    if end_s - start_s > params.max_total_s:
-        return Verdict(
-            TrialReason.TOO_SLOW, f"The test took longer than {params.max_total_s:.0f} s."
-        )
     return Verdict()
+
+
+def _unseen(
+    evidence: TrialEvidence, rows: npt.NDArray[np.int64], seen: Mask, unseen_s: float
+) -> Verdict:
+    """Whether the person went out of the view or vanished within it."""
+    times_s = evidence.signals.stamps_s[rows]
+    sightings = np.flatnonzero(seen)
+    if sightings.size:
+        waits_s = np.diff(np.append(times_s[sightings], times_s[-1]))
+        last = rows[sightings[int(np.argmax(waits_s))]]
+        left, top, right, bottom = evidence.track.boxes[last]
+        width, height = evidence.frames[last].image_wh
+        margin = EDGE_SHARE * width
+        if left < margin or right > width - 1 - margin or bottom - top > 0.85 * height:
+            return Verdict(
+                TrialReason.LEFT_VIEW, f"The person was out of the view for {unseen_s:.1f} s."
+            )
+    return Verdict(TrialReason.FRAMES_LOST, f"The person could not be found for {unseen_s:.1f} s.")
+
+
+def _continuous(evidence: TrialEvidence) -> Verdict:
+    edges = evidence.segmentation.boundaries_s
+    return _gap(evidence, float(edges[0]) - 0.3, float(edges[-1]) + 0.3)
+
+
+def _plausible(evidence: TrialEvidence) -> Verdict:
+    """What was seen agrees with the phases: seated before and after, upright in between."""
+    edges, index = evidence.segmentation.boundaries_s, evidence.posture()
+    spread_s = float(np.hypot(evidence.segmentation.sds_s[0], evidence.segmentation.sds_s[-1]))
+    if spread_s > MAX_TOTAL_SD_S:
+        return Verdict(
+            TrialReason.FRAMES_LOST,
+            f"The person was seen too poorly: the total would be uncertain by {spread_s:.1f} s.",
+        )
+    before = _median(index, evidence.between(edges[0] - 1.5, edges[0] + 0.1))
+    walking = _median(index, evidence.between(edges[1], edges[5]))
+    after = _median(index, evidence.between(edges[6] - 0.1, edges[6] + 2.0))
+    if walking < UPRIGHT_INDEX - 0.1:
+        return Verdict(TrialReason.NEVER_STOOD, "The person was never seen upright.")
+    if before > walking - 0.15:
+        return Verdict(TrialReason.NEVER_SAT, "Nobody was seen seated before the walk.")
+    if after > walking - 0.1:
+        return Verdict(TrialReason.STOPPED_EARLY, "The person was not seen seated in the end.")
+    return Verdict()
+
+
+def _median(values: Array, inside: Mask) -> float:
+    """Median of the known values; NaN (which fails no check) where there is none."""
+    known = values[inside & np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
