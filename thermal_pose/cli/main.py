@@ -14,6 +14,11 @@ from thermal_pose.errors import ThermalPoseError
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
     "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
+    "dataset": "build a training data set from recordings or COCO json",
+    "loso": "leave one subject out: the paper's table and beta sweep",
+    "model-info": "print parameters and multiply-adds, true and as the paper counts",
+    "train": "train, calibrate and export the students to ship",
+    "train-teacher": "train a teacher on rendered RGB",
     "train-detector": "train the tiny person detector and export it",
     "analyze": "time the Timed Up and Go in recordings or folders of them",
     "delete": "delete results of a person, or by age, for good",

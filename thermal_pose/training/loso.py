@@ -118,6 +118,8 @@ class Cohort:
     Attributes
     ----------
     detected : a detector's boxes on all frames; None: AP with detected boxes stays null.
+    detector_name : which detector they are of.
+    source_arguments : how another process can load the same cohort (`loso_run`).
     """
 
     data: PoseData
@@ -127,6 +129,8 @@ class Cohort:
     cache: TeacherCache
     device: torch.device
     detected: Boxes | None = None
+    detector_name: str = ""
+    source_arguments: Any = None
     source: ThermalCrops = field(init=False)
     folds: list[Fold] = field(init=False)
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
 from thermal_pose.evaluation.oks import EstimatedPose, average_precision
 from thermal_pose.inference.card import NEVER_ON_PATIENTS, DecodeRule, load_card
 from thermal_pose.inference.factory import make_detector, make_estimator
@@ -22,6 +22,7 @@ from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.counting import measure
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
+from thermal_pose.models.teacher import UNREADABLE
 from thermal_pose.training import crops
 from thermal_pose.training.assess import breakdown, true_poses
 from thermal_pose.training.confidence import calibrate, collect, fit_head, measure_confidence
@@ -228,6 +229,42 @@ def evaluate_files(
     precision = average_precision(true_poses(data, rows), estimates)
     kind = "true_boxes" if finder is None else "detected_boxes"
     return {f"ap_{kind}": precision.ap, f"ap75_{kind}": precision.ap75, "frames": len(frames)}
+
+
+def save_student(path: Path, network: PoseNetwork, head: ConfidenceHead) -> None:
+    """Write trained weights in fp16 (half the size, far below what int8 loses)."""
+    state = {
+        "network": {k: _half(v) for k, v in network.state_dict().items()},
+        "head": dict(head.state_dict()),
+        "width": network.decoder.width,
+    }
+    try:
+        torch.save(state, path)
+    except (OSError, RuntimeError) as error:
+        raise StorageError(f"{path}: cannot be written: {error}") from error
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().half() if tensor.is_floating_point() else tensor.cpu()
+
+
+def load_student(path: Path) -> tuple[PoseNetwork, ConfidenceHead]:
+    """Read what `save_student` wrote.
+
+    Raises
+    ------
+    ModelArtifactError
+        Not such a file.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network = build_network("mobilenetv3", ClassicDecoder(width=state["width"]))
+        network.load_state_dict(state["network"])
+        head = ConfidenceHead(network.encoder.out_channels)
+        head.load_state_dict(state["head"])
+    except (*UNREADABLE, KeyError, TypeError) as error:
+        raise ModelArtifactError(f"{path}: not a trained student: {error}") from error
+    return network.eval(), head.eval()
 
 
 def calibration_crops(

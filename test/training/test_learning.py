@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic import stick_figures
+
+from thermal_pose.errors import StorageError, TrainingError
+from thermal_pose.inference.card import Normalization
+from thermal_pose.models.pose import build_network
+from thermal_pose.training.config import AugmentConfig, FitConfig, TeacherConfig
+from thermal_pose.training.learner import Learner, fit_together
+from thermal_pose.training.loso import empty_results, run_folds, run_sweep, split_folds, summarise
+from thermal_pose.training.loso_run import load_cohort, load_results, save_results
+from thermal_pose.training.pose_data import concatenate, load_folder, load_shard, save_shard
+from thermal_pose.training.tasks import KeypointTask, ThermalCrops
+from thermal_pose.training.teacher_training import check_disjoint, split_subjects, train_teacher
+
+CPU = torch.device("cpu")
+FIT = FitConfig(epochs=1, batch=4, validate_every=1, lr=0.003)
+
+
+def _learner(data, checkpoint=None, epochs=2, seed=1) -> Learner:
+    torch.manual_seed(seed)
+    source = ThermalCrops(data, Normalization(), AugmentConfig(), CPU)
+    present = torch.ones(len(data), 17, dtype=torch.bool)
+    task = KeypointTask(
+        source, torch.from_numpy(data.xy), present, AugmentConfig(shift=0.05, flip=0.5)
+    )
+    return Learner(
+        "test",
+        build_network("mobilenetv3"),
+        task,
+        torch.arange(8),
+        torch.arange(8, 12),
+        dataclasses.replace(FIT, epochs=epochs),
+        seed,
+        CPU,
+        checkpoint,
+    )
+
+
+def test_a_killed_and_resumed_run_ends_with_the_same_weights(figures, tmp_path) -> None:
+    whole = _learner(figures, epochs=2)
+    fit_together([whole])
+    first = _learner(figures, tmp_path / "c.pt", epochs=1)
+    fit_together([first])
+    second = _learner(figures, tmp_path / "c.pt", epochs=2, seed=1)
+    assert second.epoch == 1
+    fit_together([second])
+    for key, value in whole.network.state_dict().items():
+        torch.testing.assert_close(second.network.state_dict()[key], value, rtol=0, atol=0)
+
+
+def test_nan_loss_stops_with_the_checkpoint_kept(figures, tmp_path) -> None:
+    learner = _learner(figures, tmp_path / "c.pt", epochs=1)
+    fit_together([learner])
+    again = _learner(figures, tmp_path / "c.pt", epochs=3)
+    with torch.no_grad():
+        again.network.decoder.conv.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"loss is nan in epoch 1.*c\.pt is kept"):
+        fit_together([again])
+    assert _learner(figures, tmp_path / "c.pt").epoch == 1
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(figures, tmp_path, monkeypatch) -> None:
+    learner = _learner(figures, tmp_path / "c.pt", epochs=1)
+    fit_together([learner])
+    before = (tmp_path / "c.pt").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(StorageError, match="No space left"):
+        learner.save()
+    assert (tmp_path / "c.pt").read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_damaged_checkpoint_says_what_to_do(figures, tmp_path) -> None:
+    (tmp_path / "c.pt").write_bytes(b"junk")
+    with pytest.raises(TrainingError, match="delete it"):
+        _learner(figures, tmp_path / "c.pt")
+
+
+def test_too_few_rows_for_a_batch_is_an_error(figures) -> None:
+    with pytest.raises(TrainingError, match="fewer than one batch"):
+        learner = _learner(figures)
+        Learner("x", learner.network, learner.task, torch.arange(2), torch.arange(2), FIT, 1, CPU)
+
+
+def test_a_learner_learns(figures) -> None:
+    learner = _learner(figures, epochs=6)
+    fit_together([learner])
+    assert learner.history[-1]["validation_loss"] < 0.5 * learner.history[0]["validation_loss"]
+
+
+def test_no_subject_is_in_two_folds(figures) -> None:
+    folds = split_folds(figures)
+    assert [fold.subject for fold in folds] == ["s0", "s1", "s2"]
+    for index, fold in enumerate(folds):
+        learned = np.concatenate([fold.train, fold.validation])
+        assert index not in figures.subject[learned]
+        assert set(figures.subject[fold.test]) == {index}
+        assert not set(fold.train) & set(fold.validation)
+        assert not set(figures.trial[fold.train]) & set(figures.trial[fold.validation])
+
+
+def test_asynchronous_pairs_are_not_learnt_from(figures) -> None:
+    marked = dataclasses.replace(figures, asynchronous=np.arange(len(figures)) % 5 == 0)
+    for fold in split_folds(marked):
+        assert not marked.asynchronous[np.concatenate([fold.train, fold.validation])].any()
+
+
+def test_a_subject_without_frames_is_named(figures) -> None:
+    short = figures.select(figures.subject != 1)
+    with pytest.raises(TrainingError, match="'s1' has no frames"):
+        split_folds(short)
+
+
+def test_teacher_and_evaluation_share_nobody(figures) -> None:
+    train, validation = split_subjects(figures, 0)
+    assert not set(figures.subject[train]) & set(figures.subject[validation])
+    with pytest.raises(TrainingError, match="such as 's1'"):
+        check_disjoint(("t0", "s1"), figures.subjects)
+
+
+def test_shards_round_trip_and_join(figures, tmp_path) -> None:
+    save_shard(figures, tmp_path / "a.npz")
+    back = load_shard(tmp_path / "a.npz")
+    assert back.fingerprint() == figures.fingerprint()
+    other = stick_figures(6, subjects=2, seed=5)
+    other = dataclasses.replace(
+        other,
+        frames=np.pad(other.frames, ((0, 0), (0, 2), (0, 0)), mode="edge"),
+        frame_rows=np.full(6, 62, np.int16),
+        subjects=("s0", "new"),
+    )
+    joined = concatenate([figures, other])
+    assert len(joined) == len(figures) + 6
+    assert joined.subjects == ("s0", "s1", "s2", "new")
+    assert joined.frames.shape[1] == 62
+    np.testing.assert_array_equal(joined.rgb()[-1], other.rgb()[-1])
+    tail = joined.select(np.arange(len(joined) - 6, len(joined)))
+    np.testing.assert_array_equal(tail.frames, other.frames)
+
+
+def test_damaged_and_missing_shards_are_named(tmp_path) -> None:
+    with pytest.raises(TrainingError, match="no data set"):
+        load_folder(tmp_path)
+    (tmp_path / "x.npz").write_bytes(b"junk")
+    with pytest.raises(TrainingError, match=r"x\.npz"):
+        load_folder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory, figures):
+    """A whole run in miniature: data set, teacher, cache."""
+    folder = tmp_path_factory.mktemp("loso")
+    save_shard(figures, folder / "data" / "a.npz")
+    teacher_data = dataclasses.replace(figures, subjects=("t0", "t1", "t2"))
+    config = TeacherConfig(depth=1, fit=dataclasses.replace(FIT, batch=8))
+    train_teacher(teacher_data, config, 1, CPU, folder / "teacher")
+    overrides = ["fit.epochs=1", "fit.batch=4", "distill.variants=2", "train_stride=2"]
+    return load_cohort(
+        folder / "data",
+        str(folder / "teacher"),
+        None,
+        overrides,
+        "cpu",
+        folder / "work",
+        "warm_blob",
+    )
+
+
+def test_teacher_names_its_subjects_and_its_accuracy(cohort) -> None:
+    assert cohort.info.trained_on == "t0,t1,t2"
+    assert cohort.info.encoder == "vit"
+    assert 0 <= cohort.info.figures["mean_oks_rgb"] <= 1
+
+
+def test_cache_is_read_back_and_keyed_by_teacher_and_data(cohort, tmp_path) -> None:
+    args = cohort.source_arguments
+    again = load_cohort(
+        Path(args.data),
+        args.teacher,
+        None,
+        args.overrides,
+        "cpu",
+        Path(args.work),
+    )
+    torch.testing.assert_close(again.cache.latents, cohort.cache.latents)
+    assert len(list((Path(args.work) / "cache").iterdir())) == 1
+    assert cohort.cache.latents.shape == (2, len(cohort.data), 768, 16, 12)
+
+
+def test_rows_folds_and_sweep_end_in_the_promised_schema(cohort, tmp_path) -> None:
+    found = run_folds(cohort, "student_mobilenetv3", [0, 2])
+    entry = summarise(cohort, "student_mobilenetv3", found)
+    for key in ("ap", "ap50", "ap75"):
+        assert set(entry[key]) == {"mean", "sd"}
+    assert entry["params"] == 4_398_049
+    assert entry["folds_run"] == 2
+    assert entry["subjects"] == ["s0", "s2"]
+    path = tmp_path / "pose_loso.json"
+    results = load_results(path, cohort)
+    results["models"]["student_mobilenetv3"] = entry
+    save_results(path, results, cohort)
+    back = json.loads(path.read_text())
+    assert set(back["models"]) >= set(empty_results()["models"])
+    assert back["models"]["student_vit_b"]["ap"] == {"mean": None, "sd": None}
+    assert back["teacher"]["encoder"] == "vit"
+
+
+def test_sweep_reports_every_beta(cohort) -> None:
+    swept = run_sweep(cohort, [0.0, 1.0], [1])
+    assert set(swept) == {"0.0", "1.0"}
+    assert swept["1.0"]["folds_run"] == 1
+
+
+@pytest.mark.parametrize("row", ["supervised_no_transfer", "teacher_on_thermal"])
+def test_baselines_run(cohort, row) -> None:
+    found = run_folds(cohort, row, [1])
+    assert found[0].true_boxes.ap is not None
+    assert found[0].detected is not None
+
+
+def test_results_of_other_data_are_refused(cohort, tmp_path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({"data": {"hash": "other"}}))
+    with pytest.raises(TrainingError, match="other data"):
+        load_results(path, cohort)

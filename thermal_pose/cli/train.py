@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the students to ship on a broad stream of simulated people, calibrate, export.
+
+Poses, confidence, its calibration and the evaluation each have people of their own; a subject
+in two sets is an error. All named students train at the same time.
+
+examples:
+  thermal-pose train --train out/stream --confidence out/stream-head \\
+      --calibration out/stream-calibration --evaluation clinic=out/stream-clinic --out out/models
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from tqdm import tqdm
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("--train", type=Path, required=True, help="shards to learn poses from")
+    parser.add_argument("--confidence", type=Path, required=True, help="shards for the scores")
+    parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
+    parser.add_argument(
+        "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
+    )
+    parser.add_argument("--names", default="student,student-lite", help="what to train")
+    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
+    parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
+    parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of training")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Train, calibrate, measure and export."""
+    from thermal_pose.errors import ConfigError
+    from thermal_pose.training.config import load_config
+    from thermal_pose.training.pose_data import load_folder
+    from thermal_pose.training.predict import choose_device
+    from thermal_pose.training.run_log import command_line, tensorboard_log, write_run
+    from thermal_pose.training.ship import (
+        SHIPPED,
+        ShipData,
+        add_confidence,
+        export_shipped,
+        save_student,
+        train_students,
+    )
+
+    names = args.names.split(",")
+    unknown = [name for name in names if name not in SHIPPED]
+    if unknown:
+        raise ConfigError(f"--names: expected some of {sorted(SHIPPED)}, got '{unknown[0]}'")
+    config = load_config(args.config, args.overrides)
+    device = choose_device(args.device)
+    parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
+    data = ShipData(
+        load_folder(args.train),
+        load_folder(args.confidence),
+        load_folder(args.calibration),
+        {name: load_folder(Path(folder)) for name, folder in parts.items()},
+    )
+    write_run(args.out, config, data.train.fingerprint(), config.seed)
+    with tqdm(total=config.fit.epochs, unit="epoch", disable=None) as bar:
+        networks = train_students(
+            names,
+            data,
+            config,
+            device,
+            args.out,
+            args.max_minutes,
+            tensorboard_log(args.out),
+            lambda epoch, active: bar.update(epoch - bar.n) and None,
+        )
+    for name, network in networks.items():
+        head = add_confidence(network, data, config, device)
+        save_student(args.out / f"{name}.pt", network, head)
+        cards = export_shipped(
+            name,
+            network,
+            head,
+            data,
+            config,
+            device,
+            args.out,
+            command_line(),
+            args.detector or None,
+        )
+        for precision, path in cards.items():
+            figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+            shown = {part: figures[part].get("runtime") for part in parts}
+            print(f"{name} {precision}: {json.dumps(shown)}")
+    return 0

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads what leave-one-subject-out needs, runs rows here or on Ray, keeps the results file."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thermal_pose.errors import MissingExtraError, StorageError, TrainingError
+from thermal_pose.inference.factory import make_detector
+from thermal_pose.models.teacher import load_teacher
+from thermal_pose.training.assess import Boxes
+from thermal_pose.training.config import AugmentConfig, load_config
+from thermal_pose.training.loso import Cohort, FoldResult, empty_results, run_folds
+from thermal_pose.training.pose_data import PoseData, load_folder
+from thermal_pose.training.predict import choose_device, device_name
+from thermal_pose.training.run_log import command_line, git_hash, tensorboard_log, write_run
+from thermal_pose.training.tasks import RgbCrops
+from thermal_pose.training.teacher_cache import build_cache
+from thermal_pose.training.teacher_training import check_disjoint
+
+
+@dataclass(frozen=True)
+class CohortSource:
+    """The arguments of `load_cohort`, small enough to send to another machine."""
+
+    data: str
+    teacher: str
+    config: str | None
+    overrides: tuple[str, ...]
+    device: str
+    work: str | None
+    detector: str
+
+
+def load_cohort(
+    data: Path,
+    teacher: str,
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    work: Path | None = None,
+    detector: str = "",
+) -> Cohort:
+    """Load data and teacher, build or read the teacher's cache, detect boxes.
+
+    Raises
+    ------
+    TrainingError
+        The teacher has seen an evaluated subject, or the data has no RGB.
+    """
+    settings = load_config(config, list(overrides))
+    place = choose_device(device)
+    rows = load_folder(data)
+    network, info = load_teacher(teacher)
+    check_disjoint(tuple(info.trained_on.split(",")), rows.subjects)
+    source = RgbCrops(rows, AugmentConfig(occlude=0), place)
+    cache = build_cache(
+        network, info, rows, source, settings.distill, settings.seed, work and work / "cache"
+    )
+    found = detect_all(rows, detector) if detector else None
+    if work is not None:
+        write_run(work, settings, rows.fingerprint(), settings.seed)
+    cohort = Cohort(rows, settings, network.to(place), info, cache, place, found)
+    cohort.source_arguments = CohortSource(
+        str(data),
+        teacher,
+        None if config is None else str(config),
+        tuple(overrides),
+        device,
+        None if work is None else str(work),
+        detector,
+    )
+    cohort.detector_name = detector
+    return cohort
+
+
+def detect_all(data: PoseData, detector: str) -> Boxes:
+    """Run a detector over every frame of a data set."""
+    finder = make_detector(detector)
+    frames: list[int] = []
+    boxes: list[tuple[float, float, float, float]] = []
+    scores: list[float] = []
+    for index, (frame, rows) in enumerate(zip(data.frames, data.frame_rows, strict=True)):
+        for box in finder.detect(np.ascontiguousarray(frame[:rows])):
+            frames.append(index)
+            boxes.append(box.xyxy)
+            scores.append(box.score)
+    return Boxes(
+        np.array(frames, np.int32),
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(scores, np.float32),
+    )
+
+
+def run_row_anywhere(
+    cohort: Cohort,
+    name: str,
+    folds: Sequence[int],
+    work: Path | None,
+    max_minutes: float,
+    ray_address: str = "",
+    tick: Callable[[int, int], None] | None = None,
+) -> list[FoldResult]:
+    """Run a row's folds together in this process, or one Ray task a fold."""
+    if not ray_address:
+        log = None if work is None else tensorboard_log(work)
+        checkpoints = None if work is None else work / "checkpoints"
+        return run_folds(cohort, name, folds, None, checkpoints, max_minutes, log, tick)
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError("training on Ray", "ray", "train") from error
+    ray.init(address=None if ray_address == "local" else ray_address, ignore_reinit_error=True)
+    gpus = 1 if cohort.device.type == "cuda" else 0
+    task = ray.remote(num_gpus=gpus)(_remote_fold)
+    source = cohort.source_arguments
+    return list(ray.get([task.remote(source, name, fold, max_minutes) for fold in folds]))
+
+
+def _remote_fold(source: CohortSource, name: str, fold: int, max_minutes: float) -> FoldResult:
+    """Run one fold from scratch on whatever machine Ray chose."""
+    work = None if source.work is None else Path(source.work)
+    cohort = load_cohort(
+        Path(source.data),
+        source.teacher,
+        None if source.config is None else Path(source.config),
+        source.overrides,
+        source.device,
+        work,
+        source.detector,
+    )
+    checkpoints = None if work is None else work / "checkpoints"
+    return run_folds(cohort, name, [fold], None, checkpoints, max_minutes)[0]
+
+
+def load_results(path: Path, cohort: Cohort) -> dict[str, Any]:
+    """Read a results file, or an empty one; another cohort's results are refused.
+
+    Raises
+    ------
+    TrainingError
+        The file holds results of other data.
+    """
+    results = empty_results()
+    if path.is_file():
+        results.update(json.loads(path.read_text(encoding="utf-8")))
+    data = results["data"]
+    if data is not None and data["hash"] != cohort.data.fingerprint():
+        raise TrainingError(f"{path}: holds results of other data ({data['hash']}); move it away")
+    return results
+
+
+def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
+    """Write the results file with data, command, device and teacher named."""
+    data = cohort.data
+    results["data"] = {
+        "hash": data.fingerprint(),
+        "rows": len(data),
+        "subjects": len(data.subjects),
+        "trials": len(data.trials),
+        "simulated": True,
+        "oks": "thermal frame, silhouette area, joints with v > 0",
+        "detector": cohort.detector_name,
+    }
+    commands = results["command"] or []
+    results["command"] = [*commands, command_line()]
+    results["device"] = device_name(cohort.device)
+    results["teacher"] = {
+        "name": cohort.info.name,
+        "encoder": cohort.info.encoder,
+        **cohort.info.figures,
+    }
+    results["git"] = git_hash()
+    results["written"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error}") from error
