@@ -3,7 +3,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ def states_at(
 
 
 def train_live(
-    draw: Callable[[np.random.Generator], LiveSample],
+    samples: Sequence[LiveSample],
     n_hidden: int = 48,
     steps: int = 2000,
     batch: int = 16,
@@ -70,7 +70,7 @@ def train_live(
     seed: int = 0,
     report: Callable[[int, float, float], None] = lambda step, loss, seconds: None,
 ) -> TorchLiveNetwork:
-    """Train with AdamW on samples drawn one by one, cosine schedule.
+    """Train with AdamW on samples drawn at random, cosine schedule.
 
     Parameters
     ----------
@@ -81,13 +81,16 @@ def train_live(
     network = TorchLiveNetwork(n_hidden)
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    ordered = sorted(samples, key=lambda sample: len(sample[1]))
     started, losses = time.monotonic(), list[float]()
     for step in range(steps):
-        samples = [draw(rng) for _ in range(batch)]
-        longest = max(len(labels) for _, labels in samples)
-        features = np.zeros((batch, longest, N_LIVE_FEATURES), dtype=np.float32)
-        labels = np.full((batch, longest), IGNORED, dtype=np.int64)
-        for row, (values, states) in enumerate(samples):
+        # Neighbours in length, so that little of a batch is padding.
+        first = int(rng.integers(0, max(1, len(ordered) - batch + 1)))
+        chosen = ordered[first : first + batch]
+        longest = max(len(labels) for _, labels in chosen)
+        features = np.zeros((len(chosen), longest, N_LIVE_FEATURES), dtype=np.float32)
+        labels = np.full((len(chosen), longest), IGNORED, dtype=np.int64)
+        for row, (values, states) in enumerate(chosen):
             features[row, : len(values)], labels[row, : len(values)] = values, states
         logits = network(torch.from_numpy(features))
         loss = nn.functional.cross_entropy(

@@ -8,7 +8,7 @@ spreads read from them need no later correction.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -106,6 +106,17 @@ def collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
+def batches_by_length(
+    draw: Callable[[np.random.Generator], Sample], size: int, rng: np.random.Generator
+) -> Iterator[list[Sample]]:
+    """Batches of samples of about the same length, so that little of them is padding."""
+    while True:
+        pool = sorted((draw(rng) for _ in range(8 * size)), key=lambda sample: len(sample[0]))
+        chunks = [pool[k : k + size] for k in range(0, len(pool), size)]
+        for index in rng.permutation(len(chunks)):
+            yield chunks[index]
+
+
 def boundary_loss(log_p: Tensor, position: Tensor) -> Tensor:
     """Cross-entropy against the sub-cell that holds each boundary, shared with its neighbour.
 
@@ -157,6 +168,7 @@ def train_segmenter(
     )
     started, losses = time.monotonic(), list[float]()
     network.train()
+    batches = batches_by_length(draw, config.batch, rng)
     for step in range(config.steps):
         spent = max(step / config.steps, (time.monotonic() - started) / limit_s)
         if spent >= 1.0:
@@ -164,7 +176,7 @@ def train_segmenter(
         rate = config.learning_rate * min(1.0, (step + 1) / 100) * (1 + np.cos(np.pi * spent)) / 2
         for group in optimizer.param_groups:
             group["lr"] = rate
-        features, lengths, position = collate([draw(rng) for _ in range(config.batch)])
+        features, lengths, position = collate(next(batches))
         loss = boundary_loss(network(features, lengths), position)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
