@@ -13,6 +13,9 @@ from thermal_pose.errors import ThermalPoseError
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
+    "bake-bodies": "fill a cache with bodies, for machines without the body model",
+    "bench-simulation": "measure the simulated clinic: frames a second, memory, floor",
+    "simulate-stream": "render thermal training frames with exact truth into shards",
     "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
     "dataset": "build a training data set from recordings or COCO json",
     "loso": "leave one subject out: the paper's table and beta sweep",
