@@ -17,7 +17,7 @@ TEST_SETUP = $(PYTHON) scripts/bootstrap.py test --torch-index "$(TORCH_INDEX)"
 EXEC       = bash scripts/with_venv.sh
 endif
 
-.PHONY: help demo test lint setup setup-test faults soak bench bench-simulation clean
+.PHONY: help demo test lint setup setup-test faults soak bench bench-simulation demo-recording clean
 .PHONY: openvino view torchvision
 
 help:  ## list the targets
@@ -58,3 +58,8 @@ openvino view torchvision: setup  ## install an optional extra
 
 clean:  ## remove everything that was built or installed
 	rm -rf .venv build install log out
+
+demo-recording: setup-test  ## make the shipped recording anew (simulated, seed 9950)
+	@$(EXEC) thermal-pose simulate --preset paper --subjects 1 --trials 1 --seed 9950 --no-rgb --out build/demo
+	@mkdir -p thermal_pose/assets/demo
+	@cp build/demo/paper-9950-000-t00/metadata.yaml build/demo/paper-9950-000-t00/*.mcap thermal_pose/assets/demo/
