@@ -185,16 +185,17 @@ def png_data_uri(image: UInt8Array) -> str:
     return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
 
 
-def replay_data(film: Film) -> dict[str, Any]:
+def replay_data(film: Film, zero_s: float = 0.0) -> dict[str, Any]:
     """Return what the page's script replays, as plain JSON types.
 
+    Times count from `zero_s`, in the seconds of the film's frames.
     Joint positions are in tenths of a pixel, flat x0, y0, x1, ...; null where not drawn.
     """
     return {
         "width": film.image_wh[0],
         "height": film.image_wh[1],
         "columns": SHEET_COLUMNS,
-        "times": [round(frame.time_s, 3) for frame in film.frames],
+        "times": [round(frame.time_s - zero_s, 3) + 0.0 for frame in film.frames],
         "phases": [int(frame.phase) for frame in film.frames],
         "joints": [_joints(frame.person) for frame in film.frames],
         "limbs": [[int(a), int(b)] for a, b in LIMBS],

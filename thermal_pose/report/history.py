@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from thermal_pose.errors import StorageError
-from thermal_pose.report import charts, sections
+from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.page import render_page
 from thermal_pose.report.text import html, recorded_date, seconds, signed_seconds, subject_name
 from thermal_pose.report.write import write_whole
@@ -41,7 +41,7 @@ def history_page(subject_id: str, tests: Sequence[EarlierTest]) -> str:
         badge="",
         person="".join(f"<div><dt>{html(k)}</dt><dd>{html(v)}</dd></div>" for k, v in person),
         main=sections.section("history", "Total time over time", body)
-        + sections.notes(bool(ordered)),
+        + evidence.notes(bool(ordered)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thermal_pose.report import charts, sections
+from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.film import (
     Film,
     coloured,
@@ -72,10 +72,10 @@ def trial_page(
             sections.measures(result),
             sections.signals(result),
             sections.earlier_tests(result, earlier),
-            sections.quality(result),
-            sections.truth(result),
-            sections.provenance(result, run),
-            sections.notes(valid),
+            evidence.quality(result),
+            evidence.truth(result),
+            evidence.provenance(result, run),
+            evidence.notes(valid),
         )
     )
     state = "Valid" if valid else f"Refused: {REASON_NAMES[result.timing.reason].lower()}"
@@ -119,22 +119,17 @@ def replay(result: TrialResult, film: Film | None) -> str:
     if film is None:
         return ""
     width, height = film.image_wh
-    data = replay_data(film) | {
+    zero = sections.zero_s(result)
+    intervals = sections.shown_intervals(result)
+    axis = charts.time_axis(result.signals.stamps_s - zero, intervals)
+    data = replay_data(film, zero) | {
         "names": [PHASE_NAMES[phase] for phase in PHASE_NAMES],
         "sheet": png_data_uri(film.sheet),
-        "axis": _axis_limits(result),
+        "axis": [round(axis.low, 4), round(axis.high, 4)],
     }
-    intervals = result.timing.phases if result.timing.valid else ()
     jumps = "".join(
         f'<button type="button" class="jump" data-time="{i.start_s:.3f}">'
         f'<i class="swatch p{int(i.phase)}"></i>{html(PHASE_NAMES[i.phase])}</button>'
-        for i in intervals
-    )
-    span = charts.Axis(
-        film.frames[0].time_s, max(film.frames[-1].time_s, film.frames[0].time_s + 1e-3)
-    )
-    strip = "".join(
-        f'<i class="seg p{int(i.phase)}" style="{charts.box(span, i.start_s, i.end_s)}"></i>'
         for i in intervals
     )
     thinned = f" Every {film.every}th frame is shown." if film.every > 1 else ""
@@ -142,7 +137,7 @@ def replay(result: TrialResult, film: Film | None) -> str:
         width=width,
         height=height,
         last=len(film.frames) - 1,
-        strip=strip,
+        strip=_strip(result, film),
         jumps=f'<div class="jumps" role="group" aria-label="Go to phase">{jumps}</div>'
         if jumps
         else "",
@@ -154,10 +149,13 @@ def replay(result: TrialResult, film: Film | None) -> str:
     return sections.section("replay", "Replay", body, classes="screen-only")
 
 
-def _axis_limits(result: TrialResult) -> list[float]:
-    intervals = result.timing.phases if result.timing.valid else ()
-    axis = charts.time_axis(result.signals.stamps_s, intervals)
-    return [round(axis.low, 4), round(axis.high, 4)]
+def _strip(result: TrialResult, film: Film) -> str:
+    first_s, last_s = film.frames[0].time_s, film.frames[-1].time_s
+    span = charts.Axis(first_s, max(last_s, first_s + 1e-3))
+    return "".join(
+        f'<i class="seg p{int(i.phase)}" style="{charts.box(span, i.start_s, i.end_s)}"></i>'
+        for i in result.timing.phases
+    )
 
 
 def key_frames(result: TrialResult, film: Film | None) -> str:
@@ -178,7 +176,8 @@ def key_frames(result: TrialResult, film: Film | None) -> str:
         indices = sorted({round(float(share) * last) for share in shares})
         chosen = [(i, f"{film.frames[i].time_s:.1f} s into the recording", "") for i in indices]
         lead = "Frames spread evenly over the recording."
-    window = subject_window(film)
+    # A refused trial shows whole images: what lies around the person may be the reason.
+    window = subject_window(film) if result.timing.valid else (0, 0, *film.image_wh)
     items = "".join(_key_frame(film, window, *entry) for entry in chosen)
     body = f'<ol class="frames n{len(chosen)}">{items}</ol>'
     return sections.section("key-frames", "Key frames", body, html(lead))

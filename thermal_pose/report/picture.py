@@ -228,7 +228,7 @@ def _draw_key_frames(page: Canvas, result: TrialResult, film: Film) -> None:
         picture = _with_skeleton(film, index, window, width * _FINE)
         page.paste(picture, x, top)
         below = top + picture.shape[0] / _FINE + 20
-        page.text(f"{film.frames[index].time_s - zero:+.2f} s", (x, below), 15, _SOFT)
+        page.text(f"{time_s - zero:.2f} s", (x, below), 15, _SOFT)
 
 
 def _landscape(

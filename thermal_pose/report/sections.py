@@ -22,8 +22,11 @@ from thermal_pose.report.text import (
 )
 from thermal_pose.tug import norms
 from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import Measure, MeasureStatus, RunInfo, TrialResult
-from thermal_pose.types import Phase, PhaseInterval
+from thermal_pose.tug.result import Measure, MeasureStatus, TrialResult
+from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval
+
+#: Measures that the outcome and the table of phases show already.
+_IN_PHASE_TABLE = {"total_s", *(f"{phase.name.lower()}_s" for phase in TIMED_PHASES)}
 
 
 def section(anchor: str, title: str, body: str, lead: str = "", classes: str = "") -> str:
@@ -79,11 +82,25 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
         '<section id="outcome" class="card hero" aria-labelledby="outcome-title">'
         '<div class="figure"><h2 id="outcome-title">Total time</h2>'
         f'<p class="total">{total_s:.2f}<small> s</small> {spread}</p>'
-        '<p class="fine">First movement to seat contact</p></div><div class="compare">'
+        f'<p class="fine">First movement to seat contact{_evidence_of(result)}</p></div>'
+        '<div class="compare">'
         + charts.total_scale(total_s, result.total_sd_s, band, _valid(earlier)[-5:])
         + _scale_key(band is not None, bool(_valid(earlier)))
         + f'<ul class="facts">{listed}</ul></div></section>'
     )
+
+
+def _evidence_of(result: TrialResult) -> str:
+    """Return the mark of the total's evidence, where the result states one."""
+    for measure in result.measures:
+        if measure.name == "total_s":
+            return f'<br><span class="status {html(measure.status)}">{_mark(measure)}</span>'
+    return ""
+
+
+def _mark(measure: Measure) -> str:
+    sign = "✓" if measure.status is MeasureStatus.VALIDATED else "○"
+    return f'<span aria-hidden="true">{sign}</span> {html(measure.status)}'
 
 
 def _scale_key(has_band: bool, has_past: bool) -> str:
@@ -141,14 +158,23 @@ def phases(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
         return section(
             "phases", "Recognised phases", charts.phase_bar(intervals, axis, False), lead
         )
-    bar = charts.phase_bar(from_first_movement(intervals), Axis(0.0, result.total_s or 1.0))
+    bar = charts.phase_bar(shown_intervals(result), Axis(0.0, result.total_s or 1.0))
     return section("phases", "Phases", bar + _phase_table(result, _valid(earlier)))
 
 
-def from_first_movement(intervals: Sequence[PhaseInterval]) -> tuple[PhaseInterval, ...]:
-    """Return the intervals in seconds since the first of them starts."""
-    zero = intervals[0].start_s
-    return tuple(PhaseInterval(i.phase, i.start_s - zero, i.end_s - zero) for i in intervals)
+def zero_s(result: TrialResult) -> float:
+    """Return the page's zero of time: the first movement, or the first frame when refused."""
+    return result.timing.phases[0].start_s if result.timing.valid else 0.0
+
+
+def shown_intervals(result: TrialResult) -> tuple[PhaseInterval, ...]:
+    """Return the phases on the page's clock; none when refused."""
+    if not result.timing.valid:
+        return ()
+    zero = zero_s(result)
+    return tuple(
+        PhaseInterval(i.phase, i.start_s - zero, i.end_s - zero) for i in result.timing.phases
+    )
 
 
 def _phase_table(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
@@ -207,20 +233,20 @@ def _phase_row(
 
 def signals(result: TrialResult) -> str:
     """Return the plots of what the phases were read from."""
-    data = result.signals
-    if len(data.stamps_s) < 2:
+    times_s = result.signals.stamps_s - zero_s(result)
+    if len(times_s) < 2:
         return ""
-    intervals = result.timing.phases if result.timing.valid else ()
-    axis = charts.time_axis(data.stamps_s, intervals)
+    intervals = shown_intervals(result)
+    axis = charts.time_axis(times_s, intervals)
     plots = "".join(
-        charts.signal_plot(trace, data.stamps_s, intervals, axis) for trace in _traces(result)
+        charts.signal_plot(trace, times_s, intervals, axis) for trace in _traces(result)
     )
     lead = (
-        "One value per thermal frame; vertical lines are the phase boundaries, which lie between "
-        "frames."
+        "One value per thermal frame, over seconds since the first movement; vertical lines are "
+        "the phase boundaries, which lie between frames."
     )
     if not intervals:
-        lead = "One value per thermal frame of the whole recording."
+        lead = "One value per thermal frame, over seconds since the first one."
     body = f'<div class="signals">{plots}</div>{charts.scale(axis)}'
     return section("signals", "Signals", body, lead)
 
@@ -255,7 +281,7 @@ def measures(result: TrialResult) -> str:
     """Return the table of measures and the list of those left out, with reasons."""
     if not result.timing.valid or not result.measures:
         return ""
-    given = [measure for measure in result.measures if not measure.omitted]
+    given = [m for m in result.measures if not m.omitted and m.name not in _IN_PHASE_TABLE]
     rows = "".join(_measure_row(measure) for measure in given)
     table = (
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of measures"><table>'
@@ -279,11 +305,9 @@ def _measure_row(measure: Measure) -> str:
         value = number(measure.value, measure.uncertainty)
         spread = number(measure.uncertainty, measure.uncertainty) if measure.uncertainty else ""
     unit = f" {html(measure.unit)}" if measure.unit else ""
-    sign = "✓" if measure.status is MeasureStatus.VALIDATED else "○"
     return (
         f'<tr><th scope="row">{html(measure.label)}</th><td><b>{value}</b>{unit}</td>'
-        f'<td>{spread}</td><td class="status {html(measure.status)}">'
-        f'<span aria-hidden="true">{sign}</span> {html(measure.status)}</td></tr>'
+        f'<td>{spread}</td><td class="status {html(measure.status)}">{_mark(measure)}</td></tr>'
     )
 
 
@@ -299,33 +323,6 @@ def _omitted(given: Sequence[Measure]) -> str:
         for reason, labels in by_reason.items()
     )
     return f'<h3>Left out</h3><ul class="omitted">{items}</ul>'
-
-
-def quality(result: TrialResult) -> str:
-    """Return how complete the data were."""
-    c = result.coverage
-    rate = f"{1 / c.median_interval_s:.1f} per second" if c.median_interval_s else "—"
-    pairs = [
-        ("Frames", f"{c.n_frames}, {rate}"),
-        (
-            "Person found",
-            f"{c.n_with_subject} of {c.n_frames} ({100 * c.share_with_subject:.0f} %)",
-        ),
-        ("Longest time unseen", seconds(c.max_unseen_s)),
-        ("Gaps between frames", f"{c.n_gaps}; longest interval {seconds(c.max_gap_s)}"),
-        ("Duplicated, out of order", f"{c.n_duplicated}, {c.n_out_of_order}"),
-        ("Mean joint confidence", f"{c.mean_confidence:.2f}"),
-    ]
-    verdict = (
-        "Valid: the person sat, stood, walked out, turned, walked back and sat, in this order."
-        if result.timing.valid
-        else f"Refused: {result.timing.sentence}"
-    )
-    return section(
-        "quality",
-        "Validity and data",
-        f'<p class="verdict">{html(verdict)}</p>' + pairs_list(pairs),
-    )
 
 
 def pairs_list(pairs: Sequence[tuple[str, str]]) -> str:
@@ -371,86 +368,3 @@ def history_table(tests: Sequence[EarlierTest]) -> str:
         f'<thead><tr><th scope="col">Test</th><th scope="col">Total, s</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-
-
-def truth(result: TrialResult) -> str:
-    """Return the comparison with a simulated trial's exact times."""
-    exact = result.truth
-    if exact is None:
-        return ""
-    if not (exact.valid and result.timing.valid):
-        words = (
-            f"By construction this simulated trial is: {REASON_NAMES[exact.reason].lower()}. "
-            f"The analysis says: {REASON_NAMES[result.timing.reason].lower()}."
-        )
-        return section("truth", "Simulated trial", f"<p>{html(words)}</p>")
-    measured = {interval.phase: interval for interval in result.timing.phases}
-    rows = [("Total", exact.total_s or 0.0, result.total_s or 0.0)]
-    rows += [
-        (PHASE_NAMES[i.phase], i.duration_s, measured[i.phase].duration_s)
-        for i in exact.phases
-        if i.phase in measured
-    ]
-    body = "".join(
-        f'<tr><th scope="row">{html(name)}</th><td>{true:.2f}</td><td>{found:.2f}</td>'
-        f"<td>{signed_seconds(found - true)[:-2]}</td></tr>"
-        for name, true, found in rows
-    )
-    table = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Table of exact and measured '
-        'times"><table><thead><tr><th scope="col">Seconds</th><th scope="col">Exact</th>'
-        '<th scope="col">Measured</th><th scope="col">Error</th></tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-    lead = (
-        "This recording comes from the simulated clinic, whose exact times are known. No person "
-        "was tested."
-    )
-    return section("truth", "Simulated trial", table, lead)
-
-
-def provenance(result: TrialResult, run: RunInfo | None) -> str:
-    """Return what produced the report."""
-    source = result.provenance
-    width, height = source.image_wh
-    pairs = [("Keypoint model", source.model_id or "not recorded")]
-    pairs += [(name, version) for name, version in sorted(source.versions.items())]
-    pairs += [
-        ("Calibration", source.calibration or "none used"),
-        ("Thermal image", f"{width} × {height} px"),
-        ("Followed person", f"track {result.track_id}" if result.track_id else "nobody"),
-        ("First frame's stamp", f"{result.timing.origin_ns} ns"),
-    ]
-    pairs += [
-        (name, str(value)) for name, value in sorted(source.parameters.items()) if value != ""
-    ]
-    if run is not None:
-        pairs += [("Report created", run.created), ("Source", run.source)]
-    return section(
-        "provenance", "Provenance", pairs_list([(k, v) for k, v in pairs if v]), classes="small"
-    )
-
-
-def notes(valid: bool) -> str:
-    """Return how to read the figures, and the sources of all references."""
-    landmarks = "".join(
-        f"<li>{html(mark.label)}: {html(mark.meaning)} ({html(mark.source.short)}).</li>"
-        for mark in norms.LANDMARKS
-    )
-    sources = "".join(
-        f"<li>{html(s.full)} <span class='url'>{html(s.url)}</span></li>" for s in norms.SOURCES
-    )
-    reading = (
-        "<h3>How to read the total</h3><ul><li>" + html(norms.TOTALS_START_NOTE) + "</li>"
-        "<li>± is one standard deviation of the measurement.</li>"
-        f"{landmarks}<li>References are bands to read a figure beside, not a verdict on a "
-        "person.</li></ul>"
-        f'<details><summary>Sources</summary><ol class="sources">{sources}</ol></details>'
-        if valid
-        else ""
-    )
-    privacy = (
-        "<h3>Privacy</h3><p>The person is named by a pseudonym. Thermal film of low resolution can "
-        "still identify a person by gait: keep this file as you keep other health records.</p>"
-    )
-    return section("notes", "Notes", reading + privacy, classes="small")

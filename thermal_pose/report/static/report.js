@@ -57,7 +57,7 @@
     drawSkeleton();
     const name = data.names[data.phases[index]], time = times[index];
     phaseText.textContent = name;
-    timeText.textContent = `${time.toFixed(2)} s \u00b7 frame ${index + 1} of ${last + 1}`;
+    timeText.textContent = `${time.toFixed(2).replace("-", "\u2212")} s \u00b7 frame ${index + 1} of ${last + 1}`;
     slider.value = index;
     slider.setAttribute("aria-valuetext", `${time.toFixed(2)} seconds, ${name}`);
     head.style.left = `${(100 * (time - times[0])) / Math.max(times[last] - times[0], 1e-3)}%`;
