@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "analyze": "time the Timed Up and Go in recordings or folders of them",
     "delete": "delete results of a person, or by age, for good",
     "demo": "replay the shipped recording through the live graph and report on it",
+    "evaluate-tug": "compare timed trials of the simulated clinic with their truth",
     "history": "show one person's tests over time",
     "info": "describe a recording: topics, counts, rates, gaps",
     "play": "play a recording onto its topics, with /clock",

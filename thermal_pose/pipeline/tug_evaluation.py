@@ -28,6 +28,7 @@ from thermal_pose.types import FrameKeypoints
 DROPOUT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
 KEPT_OF_FRAMES = (1, 2, 3)
 NOISE_PX = (0.0, 0.5, 1.0, 1.5, 2.0)
+N_CURVE_POINTS = len(DROPOUT_SHARES) + len(KEPT_OF_FRAMES) + len(NOISE_PX)
 DISTANCE_BINS_M = (5.5, 6.0, 6.5, 7.1)
 VIEW_BINS_DEG = (0.0, 10.0, 20.0, 30.0, 46.0)
 
