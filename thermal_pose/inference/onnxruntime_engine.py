@@ -81,7 +81,6 @@ def _session_options(threads: int) -> ort.SessionOptions:
     options.log_severity_level = _LOG_ERRORS_ONLY
     # Idle workers that spin would burn a core between frames at 8 Hz.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
 
 
