@@ -5,12 +5,13 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.conversions import stamp_to_ns
 from thermal_pose.nodes.qos import report_qos, result_qos
-from thermal_pose.pipeline.statistics import StreamStatistics
+from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics
 from thermal_pose.types import Phase
 
 #: What `thermal_camera` says in /diagnostics once a recording is over.
@@ -38,7 +39,9 @@ class StatusNode(Node):
         self._phase = Phase.UNKNOWN
         self._elapsed_s = 0.0
         self._statistics = StreamStatistics(window=16)
+        self._arrivals = ArrivalTimes()
         self._stop: Any = self.create_client(Trigger, "tug_analyzer/stop")
+        self.create_subscription(CameraInfo, "thermal/camera_info", self._on_info, 10)
         self.create_subscription(Keypoints, "keypoints", self._on_keypoints, result_qos())
         self.create_subscription(TugPhase, "tug/phase", self._on_phase, result_qos())
         self.create_subscription(TugReport, "tug/report", self.reports.append, report_qos())
@@ -65,7 +68,13 @@ class StatusNode(Node):
 
     def _on_keypoints(self, message: Keypoints) -> None:
         self.last_keypoints_ns = stamp_to_ns(message.header.stamp)
-        self._statistics.frame(self.last_keypoints_ns, self.get_clock().now().nanoseconds)
+        now_ns = self.get_clock().now().nanoseconds
+        taken_ns = self._arrivals.taken_ns(self.last_keypoints_ns, now_ns)
+        self._statistics.frame(taken_ns, now_ns)
+
+    def _on_info(self, message: CameraInfo) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        self._arrivals.note(stamp_to_ns(message.header.stamp), now_ns)
 
     def _on_phase(self, message: TugPhase) -> None:
         self.last_phase_ns = stamp_to_ns(message.header.stamp)

@@ -61,3 +61,31 @@ class StreamStatistics:
             return None
         span_ns = self._arrivals_ns[-1] - self._arrivals_ns[0]
         return (len(self._arrivals_ns) - 1) * NS_PER_S / span_ns if span_ns > 0 else None
+
+
+class ArrivalTimes:
+    """When images of a stream came by, for streams whose stamps are of another day.
+
+    Parameters
+    ----------
+    size : images remembered.
+    """
+
+    #: A stamp further from the clock than this is a recording's.
+    LIVE_S = 60.0
+
+    def __init__(self, size: int = 64) -> None:
+        self._size = size
+        self._arrived_ns: dict[int, int] = {}
+
+    def note(self, stamp_ns: int, now_ns: int) -> None:
+        """An image of this stamp came by."""
+        self._arrived_ns[stamp_ns] = now_ns
+        while len(self._arrived_ns) > self._size:
+            del self._arrived_ns[next(iter(self._arrived_ns))]
+
+    def taken_ns(self, stamp_ns: int, now_ns: int) -> int:
+        """When the image was taken: its stamp if live, else when it came by (`now` if unseen)."""
+        if abs(now_ns - stamp_ns) <= self.LIVE_S * NS_PER_S:
+            return stamp_ns
+        return self._arrived_ns.get(stamp_ns, now_ns)
