@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real node processes: how they start, end, die and come back."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import rclpy
+from lifecycle_msgs.srv import GetState
+from rclpy.executors import SingleThreadedExecutor
+
+from test.support.waiting import spin_for, wait_for
+from thermal_pose.errors import GraphError
+from thermal_pose.nodes.graph import GraphPlan
+from thermal_pose.nodes.process_table import process_entry
+from thermal_pose.nodes.processes import ProcessGraph
+from thermal_pose.nodes.run_node import PARENT_VARIABLE
+
+pytestmark = pytest.mark.graph
+NAMES = ("tug_analyzer", "pose", "detector")
+
+
+def plan(*names):
+    return GraphPlan(entries=tuple(process_entry(name) for name in names))
+
+
+@pytest.fixture
+def watcher(ros):
+    """Says which nodes are active, by asking their life-cycle services."""
+    node = rclpy.create_node("watcher")
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    clients = {}
+
+    def is_active(name):
+        client = clients.setdefault(name, node.create_client(GetState, f"{name}/get_state"))
+        if not client.service_is_ready():
+            executor.spin_once(timeout_sec=0.02)
+            return False
+        future = client.call_async(GetState.Request())
+        deadline_s = time.monotonic() + 1.0
+        while not future.done() and time.monotonic() < deadline_s:
+            executor.spin_once(timeout_sec=0.02)
+        return future.done() and future.result().current_state.label == "active"
+
+    yield is_active
+    node.destroy_node()
+    executor.shutdown()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_every_node_ends_cleanly_within_three_seconds(watcher, number):
+    with ProcessGraph(plan(*NAMES)) as graph:
+        wait_for(lambda: all(map(watcher, NAMES)), 20.0, "all nodes active")
+        begun_s = time.monotonic()
+        for process in graph.processes.values():
+            process.send_signal(number)
+        codes = {name: process.wait(5.0) for name, process in graph.processes.items()}
+        assert time.monotonic() - begun_s < 3.0
+    assert codes == dict.fromkeys(NAMES, 0)
+
+
+def test_nodes_end_when_their_launching_parent_is_killed(ros_domain, tmp_path):
+    script = (
+        "import subprocess, sys, os, time\n"
+        f"os.environ['{PARENT_VARIABLE}'] = str(os.getpid())\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'thermal_pose.nodes.run_node',"
+        " 'tug_analyzer'], start_new_session=True)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child_pid = int(parent.stdout.readline())
+
+    def gone():
+        try:
+            os.kill(child_pid, 0)
+        except ProcessLookupError:
+            return True
+        with open(f"/proc/{child_pid}/stat") as stat:
+            return stat.read().split()[2] == "Z"
+
+    wait_for(lambda: "libfastrtps" in open(f"/proc/{child_pid}/maps").read(), 20.0, "child in ROS")
+    parent.kill()
+    parent.wait()
+    wait_for(gone, 3.5, "the orphaned node has ended")
+
+
+def test_killed_node_is_back_and_active_while_the_others_survive(watcher):
+    with ProcessGraph(plan(*NAMES), supervise=True) as graph:
+        wait_for(lambda: all(map(watcher, NAMES)), 20.0, "all nodes active")
+        for victim in NAMES:
+            before = {name: process.pid for name, process in graph.processes.items()}
+            graph.processes[victim].kill()
+            graph.processes[victim].wait()
+            graph.look()
+            after = {name: process.pid for name, process in graph.processes.items()}
+            assert {name for name in NAMES if after[name] != before[name]} == {victim}
+            wait_for(lambda name=victim: watcher(name), 10.0, f"{victim} active again")
+            assert all(process.poll() is None for process in graph.processes.values())
+
+
+def test_without_supervision_a_dead_node_is_named(ros_domain):
+    with ProcessGraph(plan("tug_analyzer")) as graph:
+        graph.processes["tug_analyzer"].kill()
+        graph.processes["tug_analyzer"].wait()
+        with pytest.raises(GraphError, match="node 'tug_analyzer' ended with exit code -9"):
+            graph.look()
+
+
+def test_a_node_that_keeps_dying_is_given_up(ros_domain, monkeypatch):
+    monkeypatch.setattr("thermal_pose.nodes.processes.MAX_RESTARTS", 2)
+    with ProcessGraph(plan("tug_analyzer"), supervise=True) as graph:
+        for _ in range(2):
+            graph.processes["tug_analyzer"].kill()
+            graph.processes["tug_analyzer"].wait()
+            graph.look()
+        graph.processes["tug_analyzer"].kill()
+        graph.processes["tug_analyzer"].wait()
+        with pytest.raises(GraphError, match="ended with exit code"):
+            graph.look()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["-p", "diagnostics_period_s:=99.0"], 10, "diagnostics_period_s = 99.0: expected 0.1 to"),
+        (["-p", "no_such:=1"], 10, "no_such: no such parameter"),
+    ],
+)
+def test_bad_parameter_is_one_line_and_a_code(ros_domain, args, code, message):
+    command = [sys.executable, "-m", "thermal_pose.nodes.run_node", "tug_analyzer"]
+    done = subprocess.run(
+        [*command, "--ros-args", *args], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == code
+    lines = [line for line in done.stderr.splitlines() if line.startswith("tug_analyzer: error:")]
+    assert len(lines) == 1 and message in lines[0]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics
+from thermal_pose.types import NS_PER_S
+
+FRAME_NS = NS_PER_S // 8
+
+
+def test_nothing_seen_is_said_as_none():
+    summary = StreamStatistics().summary()
+    assert (summary.frames, summary.rate_hz, summary.age_p99_s, summary.last_age_s) == (
+        0,
+        None,
+        None,
+        None,
+    )
+
+
+def test_one_frame_has_an_age_but_no_rate():
+    statistics = StreamStatistics()
+    statistics.frame(stamp_ns=NS_PER_S, now_ns=NS_PER_S + 20_000_000)
+    summary = statistics.summary()
+    assert summary.rate_hz is None
+    assert summary.last_age_s == pytest.approx(0.02)
+
+
+def test_rate_is_that_of_the_window():
+    statistics = StreamStatistics(window=16)
+    for index in range(100):
+        statistics.frame(index * FRAME_NS, index * FRAME_NS)
+    assert statistics.summary().rate_hz == pytest.approx(8.0)
+    assert statistics.summary().frames == 100
+
+
+def test_p99_sees_one_late_frame_in_fifty():
+    statistics = StreamStatistics(window=50)
+    for index in range(50):
+        age_ns = NS_PER_S if index == 25 else 1_000_000
+        statistics.frame(index * FRAME_NS, index * FRAME_NS + age_ns)
+    assert statistics.summary().age_p99_s > 0.4
+
+
+def test_equal_arrivals_have_no_rate():
+    statistics = StreamStatistics()
+    statistics.frame(0, 5)
+    statistics.frame(1, 5)
+    assert statistics.summary().rate_hz is None
+
+
+def test_events_are_counted_by_name():
+    statistics = StreamStatistics()
+    statistics.count("dropped", 3)
+    statistics.count("dropped")
+    statistics.count("malformed")
+    assert statistics.summary().counts == {"dropped": 4, "malformed": 1}
+
+
+def test_window_below_two_is_refused():
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        StreamStatistics(window=1)
+
+
+def test_live_stamp_is_when_the_image_was_taken():
+    assert ArrivalTimes().taken_ns(10 * NS_PER_S, 11 * NS_PER_S) == 10 * NS_PER_S
+
+
+def test_recorded_stamp_counts_from_its_arrival():
+    arrivals = ArrivalTimes(size=2)
+    now_ns = 10**18
+    for stamp_ns in (1, 2, 3):
+        arrivals.note(stamp_ns, now_ns + stamp_ns)
+    assert arrivals.taken_ns(3, now_ns + 9) == now_ns + 3
+    assert arrivals.taken_ns(1, now_ns + 9) == now_ns + 9, "forgotten: only two are kept"
