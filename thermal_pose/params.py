@@ -234,7 +234,7 @@ class ThermalCameraParameters(CameraParameters):
         "0: do not wait for keypoints.",
         bounds=(0, 64),
     )
-    simulated_preset: str = parameter("young", "Preset of the simulated clinic's subject.")
+    simulated_preset: str = parameter("paper", "Preset of the simulated clinic, see docs.")
     simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
 
 
@@ -253,7 +253,7 @@ class RgbCameraParameters(CameraParameters):
     jpeg_quality: int = parameter(
         90, "Quality of image_raw/compressed, 1 to 100.", bounds=(1, 100), dynamic=True
     )
-    simulated_preset: str = parameter("young", "Preset of the simulated clinic's subject.")
+    simulated_preset: str = parameter("paper", "Preset of the simulated clinic, see docs.")
     simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
 
 

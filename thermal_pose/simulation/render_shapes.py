@@ -181,7 +181,7 @@ def distractor_shape(thing: Distractor) -> Shape:
     """A warm or cold thing of a ward, standing at its position."""
     build = {
         "lamp": _lamp,
-        "cup": _cup,
+        "cup": _cup_on_stand,
         "radiator": _radiator,
         "window": _window,
         "monitor": _monitor,
@@ -255,6 +255,17 @@ def _cup(warm_k: float) -> Shape:
         [
             tube((0, 0, 0), (0, 0, 0.1), 0.042, 0.8 * warm_k, (0.7, 0.7, 0.7), 12),
             tube((0, 0, 0.095), (0, 0, 0.101), 0.038, 1.2 * warm_k, (0.02, 0.05, 0.1), 12),
+        ]
+    )
+
+
+def _cup_on_stand(warm_k: float) -> Shape:
+    wood: Triple = (0.2, 0.3, 0.4)
+    return joined(
+        [
+            placed(_cup(warm_k), (0.0, 0.0, 0.62)),
+            tube((0, 0, 0.6), (0, 0, 0.62), 0.2, 0.1, wood, 14),
+            tube((0, 0, 0), (0, 0, 0.6), 0.025, 0.0, wood),
         ]
     )
 

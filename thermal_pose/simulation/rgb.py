@@ -118,10 +118,11 @@ class RgbScene:
                                                   (-0.3, -0.3, -0.1), (0.3, -0.3, 0.0),
                                                   (-0.3, 0.3, 0.0))]
             )  # fmt: skip
-            floor = points.copy()
+            light = self._light[:3]
+            floor = points - np.maximum(points[:, 2:], 0.0) / light[2] * light
             floor[:, 2] = 0.0
             aid = actor.motion.aid(time_s)
-            reach = [points, floor]
+            reach = [points, floor, floor + np.array(0.1), floor - np.array(0.1)]
             if aid is not None:
                 reach.append(aid_shape(aid).vertices)
             screen = self._view.to_screen(np.concatenate(reach).astype(np.float32))

@@ -24,14 +24,14 @@ Camera = Literal["lepton", "senxor"]
 CAMERAS: Final[tuple[Camera, ...]] = ("lepton", "senxor")
 #: Kind -> mean and standard deviation of its warmth above the air, K.
 _WARMTH: Final[dict[DistractorKind, tuple[float, float]]] = {
-    "lamp": (28.0, 9.0),
-    "cup": (28.0, 9.0),
-    "radiator": (14.0, 7.0),
+    "lamp": (17.0, 8.0),
+    "cup": (20.0, 9.0),
+    "radiator": (12.0, 6.0),
     "window": (-3.0, 3.0),
     "monitor": (8.0, 3.0),
     "pet": (9.0, 2.0),
     "bed": (3.0, 2.0),
-    "table": (25.0, 10.0),
+    "table": (20.0, 9.0),
 }
 _ON_WALL: Final = ("radiator", "window")
 

@@ -3,6 +3,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from thermal_pose.simulation.body import FloatArray
 from thermal_pose.simulation.clock import FrameTimes, frame_times
 from thermal_pose.simulation.render import Canvas
+from thermal_pose.simulation.rgb import RgbScene
 from thermal_pose.simulation.scene import Actor, Scene
 from thermal_pose.simulation.scene_truth import true_persons
 from thermal_pose.simulation.sensor import ThermalChain
@@ -65,25 +67,25 @@ class SceneRenderer:
             raise ValueError(f"actors: expected distinct person_id, got {ids}")
         self.scene, self.actors = scene, actors
         self._start_ns = start_ns
-        self._thermal = ThermalScene(scene)
+        self._with_rgb = with_rgb
         self._chain = ThermalChain(scene.thermal)
         chair = scene.chairs[0] if scene.chairs else None
         self._heat = HeatHistory(actors, chair, scene.seat_warm_k)
         self._instants: OrderedDict[float, _Instant] = OrderedDict()
-        self._rgb = None
-        if with_rgb:
-            from thermal_pose.simulation.rgb import RgbScene
 
-            self._rgb = RgbScene(scene)
+    @cached_property
+    def _thermal(self) -> ThermalScene:
+        return ThermalScene(self.scene)
+
+    @cached_property
+    def _rgb(self) -> RgbScene:
+        return RgbScene(self.scene)
 
     def frame(self, number: int) -> RenderedFrame:
         """Frame `number` (0 on) of the recording."""
         times = frame_times(self.scene, number, self._start_ns)
         thermal, persons, exposed_s = self._thermal_frame(number, times)
-        rgb = None
-        if self._rgb is not None:
-            bgr = self._rgb.frame(self.actors, times.rgb_s, number)
-            rgb = RgbFrame(times.rgb_stamp_ns, RGB_FRAME_ID, bgr)
+        rgb = self.rgb_frame(number) if self._with_rgb else None
         truth = TrueFrame(
             stamp_ns=times.thermal_stamp_ns,
             thermal_acquired_ns=self._start_ns + round(exposed_s * NS_PER_S),
@@ -92,6 +94,16 @@ class SceneRenderer:
             persons=persons,
         )
         return RenderedFrame(thermal, rgb, truth)
+
+    def rgb_frame(self, number: int) -> RgbFrame:
+        """The colour frame of pair `number` alone."""
+        times = frame_times(self.scene, number, self._start_ns)
+        bgr = self._rgb.frame(self.actors, times.rgb_s, number)
+        return RgbFrame(times.rgb_stamp_ns, RGB_FRAME_ID, bgr)
+
+    def thermal_frame(self, number: int) -> ThermalFrame:
+        """The thermal frame of pair `number` alone."""
+        return self._thermal_frame(number, frame_times(self.scene, number, self._start_ns))[0]
 
     def _thermal_frame(
         self, number: int, times: FrameTimes
