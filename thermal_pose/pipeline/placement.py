@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where in the room a person seen by one camera roughly is, for display and not for measures.
+
+The camera frame is ROS' optical frame: x to the right, y down, z along the view.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.imaging.camera_model import CameraIntrinsics
+from thermal_pose.skeleton import Joint
+from thermal_pose.types import PersonKeypoints
+
+Float64Array = npt.NDArray[np.float64]
+
+_ANKLES = [Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE]
+#: Rays that fall less than this (m per m ahead) meet the floor too far away to tell.
+_SMALLEST_FALL = 0.03
+
+
+@dataclass(frozen=True)
+class Mounting:
+    """How the camera stands, as far as a display must know.
+
+    Attributes
+    ----------
+    height_m : above the floor.
+    pitch_deg : downward tilt.
+    person_height_m : tells the distance of people whose feet are out of view.
+    """
+
+    height_m: float = 1.2
+    pitch_deg: float = 0.0
+    person_height_m: float = 1.7
+
+    def __post_init__(self) -> None:
+        if not self.height_m > 0 or not self.person_height_m > 0:
+            raise ValueError(
+                "expected positive height_m and person_height_m, got "
+                f"{self.height_m} and {self.person_height_m}"
+            )
+
+    def down(self) -> Float64Array:
+        """Return the unit vector towards the floor in the camera frame."""
+        pitch = np.radians(self.pitch_deg)
+        return np.array([0.0, np.cos(pitch), np.sin(pitch)])
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A person in the camera frame.
+
+    Attributes
+    ----------
+    joints_m : (17, 3), all at the person's distance; NaN where the estimator says nothing.
+    floor_m : (3,) the point of the floor below the person.
+    """
+
+    joints_m: Float64Array
+    floor_m: Float64Array
+
+
+def place_person(
+    person: PersonKeypoints,
+    intrinsics: CameraIntrinsics,
+    mounting: Mounting,
+    min_joint_score: float = 0.2,
+) -> Placement:
+    """Put a person onto the floor.
+
+    Notes
+    -----
+    Where an ankle is seen, the ray through the ankles' middle meets the floor at the person's
+    distance; else the box's height against `person_height_m` tells it, which takes a seated
+    person for one farther away. All joints are put at that one distance: a flat figure.
+    """
+    distance_m = _distance_by_feet(person, intrinsics, mounting, min_joint_score)
+    if distance_m is None:
+        height_px = person.box.xyxy[3] - person.box.xyxy[1]
+        distance_m = intrinsics.fy_px * mounting.person_height_m / height_px
+    rays = intrinsics.to_rays(person.xy)
+    joints_m = rays * distance_m
+    shown = person.scores >= min_joint_score
+    middle = joints_m[shown & np.isfinite(joints_m).all(axis=1)]
+    body = middle.mean(axis=0) if len(middle) else np.array([0.0, 0.0, distance_m])
+    down = mounting.down()
+    floor_m = body + (mounting.height_m - body @ down) * down
+    return Placement(np.where(shown[:, None], joints_m, np.nan), floor_m)
+
+
+def _distance_by_feet(
+    person: PersonKeypoints,
+    intrinsics: CameraIntrinsics,
+    mounting: Mounting,
+    min_joint_score: float,
+) -> float | None:
+    """Return the depth at which the ankles stand on the floor, m; None where they cannot."""
+    seen = [joint for joint in _ANKLES if person.scores[joint] >= min_joint_score]
+    if not seen:
+        return None
+    ray = intrinsics.to_rays(person.xy[seen].mean(axis=0)[None])[0]
+    fall = float(ray @ mounting.down())
+    return mounting.height_m / fall if fall > _SMALLEST_FALL else None
