@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
+
 import pytest
 
 from thermal_pose.pipeline.truth import overlaps, rebase
@@ -8,7 +10,7 @@ ORIGIN_NS = 1_000 * NS_PER_S
 
 
 def timing(*edges_s):
-    pairs = zip(edges_s[:-1], edges_s[1:], strict=True)
+    pairs = itertools.pairwise(edges_s)
     return TugTiming(
         ORIGIN_NS, tuple(PhaseInterval(Phase.TURN, start, end) for start, end in pairs)
     )
