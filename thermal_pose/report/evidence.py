@@ -88,7 +88,7 @@ def provenance(result: TrialResult, run: RunInfo | None) -> str:
     pairs += [
         (name, str(value))
         for name, value in sorted(source.parameters.items())
-        if name not in _SHOWN_ABOVE and value != ""
+        if name not in {*_SHOWN_ABOVE, *source.versions} and value != ""
     ]
     if run is not None:
         pairs += [("Report created", run.created), ("Source", run.source)]

@@ -39,6 +39,10 @@ PICTURE_WH: Final = (1400, 990)
 _FINE: Final = 2
 _MARGIN: Final = 48
 
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+#: Size of a letter drawn at OpenCV's font scale 1, px, in the sense of a font's size.
+_FONT_PX: Final = 27.0
+
 # Colours are BGR; the phases' are those of the page.
 _INK: Final = (43, 33, 22)
 _SOFT: Final = (109, 96, 82)
@@ -76,14 +80,10 @@ class Canvas:
         weight: int = 1,
     ) -> float:  # fmt: skip
         """Write with the baseline's left end at `at`; return the x where it ends."""
-        plain = words.replace("−", "-").replace("±", "+-")
-        plain = plain.encode("ascii", "replace").decode("ascii")
-        scale, thick = size / 27.0 * _FINE, weight * _FINE
+        plain, scale, thick = _plain(words), size / _FONT_PX * _FINE, weight * _FINE
         origin = (round(at[0] * _FINE), round(at[1] * _FINE))
-        font = cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(self.image, plain, origin, font, scale, colour, thick, cv2.LINE_AA)
-        (width, _), _ = cv2.getTextSize(plain, font, scale, thick)
-        return at[0] + width / _FINE
+        cv2.putText(self.image, plain, origin, _FONT, scale, colour, thick, cv2.LINE_AA)
+        return at[0] + text_width(words, size, weight)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
         """Fill a rectangle."""
@@ -108,6 +108,19 @@ class Canvas:
         return np.asarray(
             cv2.resize(self.image, PICTURE_WH, interpolation=cv2.INTER_AREA), dtype=np.uint8
         )
+
+
+def _plain(words: str) -> str:
+    """Return the words in the letters that OpenCV can draw."""
+    plain = words.replace("−", "-").replace("±", "+-").replace("—", "-")
+    return plain.encode("ascii", "replace").decode("ascii")
+
+
+def text_width(words: str, size: float, weight: int = 1) -> float:
+    """Return how wide `Canvas.text` writes the words, in picture px."""
+    scale = size / _FONT_PX * _FINE
+    (width, _), _ = cv2.getTextSize(_plain(words), _FONT, scale, weight * _FINE)
+    return float(width) / _FINE
 
 
 def _point(x: float, y: float) -> tuple[int, int]:
@@ -206,8 +219,15 @@ def _draw_bar(page: Canvas, intervals: Sequence[PhaseInterval]) -> None:
         x1 = left + (right - left) * axis.percent(interval.end_s) / 100
         page.box(x0, top, x1 - 2, top + 54, _PHASE_COLOURS[interval.phase])
         letters = (255, 255, 255) if interval.phase in _DARK else _INK
-        page.text(f"{interval.duration_s:.2f} s", (x0 + 8, top + 34), 18, letters)
-        page.text(PHASE_NAMES[interval.phase], (x0, top + 76), 15, _SOFT)
+        for words in (f"{interval.duration_s:.2f} s", f"{interval.duration_s:.2f}"):
+            if text_width(words, 18) + 12 <= x1 - x0:
+                page.text(words, (x0 + 8, top + 34), 18, letters)
+                break
+        # A narrow phase's name takes two lines, so that it does not run into the next.
+        name = PHASE_NAMES[interval.phase]
+        wide = text_width(name, 15) + 6 <= x1 - x0
+        for row, words in enumerate([name] if wide else _wrapped(name, 7)):
+            page.text(words, (x0, top + 76 + 18 * row), 15, _SOFT)
 
 
 def _key_times(result: TrialResult, film: Film) -> list[float]:
