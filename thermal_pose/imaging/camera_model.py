@@ -18,6 +18,7 @@ Float64Array = npt.NDArray[np.float64]
 NO_DISTORTION: Final = (0.0, 0.0, 0.0, 0.0, 0.0)
 #: Fixed-point steps that undo the distortion; enough for 1e-6 px with |k1| <= 0.4.
 _UNDISTORT_STEPS: Final = 40
+_UNDISTORT_ENOUGH: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,10 @@ class CameraIntrinsics:
         xy = wanted.copy()
         if any(self.distortion):
             for _ in range(_UNDISTORT_STEPS):
-                xy = xy + (wanted - self.distort(xy))
+                missing = wanted - self.distort(xy)
+                xy = xy + missing
+                if np.abs(missing).max(initial=0.0) < _UNDISTORT_ENOUGH:
+                    break
         return xy
 
     def to_pixels(self, points_camera_m: npt.ArrayLike) -> Float64Array:
