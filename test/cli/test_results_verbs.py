@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import math
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from test.pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
 from test.report import fabricated
+from thermal_pose.calibration.files import default_camera_info, save_camera_info
 from thermal_pose.cli import main as cli
 from thermal_pose.errors import ConfigError, StorageError
 from thermal_pose.pipeline import perception_params
@@ -117,6 +120,18 @@ def test_reports_on_a_recording_and_stores_it(tmp_path: Path, monkeypatch, capsy
     assert document["run"]["source"] == "visit-1"
     with ResultsStore(store) as opened:
         assert opened.subjects() == {"P-9": 1}
+
+
+def test_report_takes_its_scale_from_a_calibration(tmp_path: Path, monkeypatch, capsys):
+    bag = write_drawn_trial(tmp_path / "visit-1")
+    monkeypatch.setattr(perception_params, "build_perception", DrawnPerception)
+    calibration = tmp_path / "thermal.yaml"
+    save_camera_info(calibration, default_camera_info((80, 60), 51.0), "thermal")
+    words = ["report", str(bag), "--out", str(tmp_path / "out"), "--height", "1.7", "--json"]
+    assert cli.main([*words, "--calibration", str(calibration)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["parameters"]["focal_px"] == pytest.approx(40 / math.tan(math.radians(25.5)))
+    assert re.fullmatch("[0-9a-f]{12}", document["calibration"])
 
 
 def test_report_needs_a_pseudonym_to_store(tmp_path: Path, capsys):

@@ -75,7 +75,7 @@ def test_the_schema_refuses_a_figure_in_a_refused_trial():
     assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["valid", "refused", "empty"])
 def test_the_same_input_gives_the_same_bytes(name: str, tmp_path: Path):
     written = [
         write_report(

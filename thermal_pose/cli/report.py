@@ -10,6 +10,7 @@ examples:
 """
 
 import argparse
+import hashlib
 import json
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from thermal_pose.errors import ConfigError
+from thermal_pose.tug.params import TugParams
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trial", default="", help="name of the trial (default: the recording's)")
     parser.add_argument("--age", type=float, default=0.0, help="years, for the age norm")
     parser.add_argument("--height", type=float, default=0.0, help="m, for speeds and lengths")
+    parser.add_argument(
+        "--calibration", type=Path, help="camera_info YAML, for speeds and lengths with --height"
+    )
     parser.add_argument("--store", type=Path, help="results store to add to and compare with")
     parser.add_argument("--json", action="store_true", help="print the report's JSON")
 
@@ -41,6 +46,27 @@ def pseudonym(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _params(args: argparse.Namespace) -> TugParams:
+    """Return the analysis parameters that the options state."""
+    focal_px, calibration = 0.0, ""
+    if args.calibration is not None:
+        from thermal_pose.calibration.files import load_camera_info
+
+        focal_px = float(load_camera_info(args.calibration).k[1, 1])
+        calibration = hashlib.sha256(args.calibration.read_bytes()).hexdigest()[:12]
+    try:
+        return TugParams(
+            subject_id=args.subject or "",
+            trial_id=args.trial or args.bag.resolve().name,
+            age_years=args.age,
+            height_m=args.height,
+            focal_px=focal_px,
+            calibration=calibration,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def start(args: argparse.Namespace) -> int:
     """Analyse the recording, write its report, print one line."""
     from thermal_pose.bags import schema
@@ -49,20 +75,11 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.pipeline.recorded_trial import analyze_recording
     from thermal_pose.report.write import write_report
     from thermal_pose.store.results import ResultsStore
-    from thermal_pose.tug.params import TugParams
     from thermal_pose.tug.result import RunInfo
 
     if args.store is not None and not args.subject:
         raise ConfigError("--store needs --subject: results are kept by pseudonym")
-    try:
-        params = TugParams(
-            subject_id=args.subject or "",
-            trial_id=args.trial or args.bag.resolve().name,
-            age_years=args.age,
-            height_m=args.height,
-        )
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    params = _params(args)
     with BagReader(args.bag) as bag:
         total = bag.require(schema.THERMAL_IMAGE, "sensor_msgs/msg/Image").count
     with tqdm(total=total, unit="frame", disable=None) as bar:
