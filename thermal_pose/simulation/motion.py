@@ -270,7 +270,7 @@ def _hips_m(
         joint = xy + side * limbs.hip_width_m / 2 * left
         aside = np.sum((joint - ankles[:, column, :2]) ** 2, axis=-1)
         legs_m.append(ankles[:, column, 2] + np.sqrt(np.maximum(reach_m**2 - aside, 0.04)))
-    height = below(np.minimum(*legs_m), 0.06)
+    height = below(np.minimum(*legs_m), 0.1)
     seated_m = chair.seat_height_m + limbs.seat_drop_m
     z = seated_m + moves.up * (height - seated_m)
     return np.concatenate([xy, z[:, None]], axis=-1)

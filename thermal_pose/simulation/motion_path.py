@@ -8,7 +8,7 @@ import numpy as np
 from thermal_pose.errors import SimulationError
 from thermal_pose.simulation.gait import ANKLE_BEHIND_M, WalkPath
 from thermal_pose.simulation.motion_limbs import Limbs
-from thermal_pose.simulation.motion_profile import STEP_S, Array, ease, ramp, time_grid
+from thermal_pose.simulation.motion_profile import STEP_S, Array, ease, ramp, smooth, time_grid
 from thermal_pose.simulation.subject import Rng, Subject
 
 #: The line at which the test turns, m from the chair.
@@ -268,4 +268,6 @@ def _padded_path(
     if pause is not None:
         stop_s, go_s = (schedule.walk_start_s + index * STEP_S for index in pause)
         walking_s = ((schedule.walk_start_s, stop_s), (go_s, schedule.walk_end_s))
-    return WalkPath(times_s, np.stack(columns, axis=-1), headings, walking_s)
+    # The turn before the chair joins the walk in speed alone; nobody brakes from one moment on.
+    xy_m = smooth(np.stack(columns, axis=-1), 0.1)
+    return WalkPath(times_s, xy_m, smooth(headings, 0.05), walking_s)

@@ -55,6 +55,8 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 #: Longest step of a drawn subject as a share of stature.
 LONGEST_STEP = 0.41
+#: Longest step that anybody may be given.
+POSSIBLE_STEP = 0.52
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,12 @@ class Subject:
                     f"subject {self.subject_id!r}: {name} must lie in "
                     f"[{least}, {greatest}], got {value}"
                 )
+        step_m = 60 * self.speed_mps / self.cadence_spm
+        if step_m > POSSIBLE_STEP * self.shape.height_m:
+            raise SimulationError(
+                f"subject {self.subject_id!r}: step length (60 speed_mps / cadence_spm) must be "
+                f"at most {POSSIBLE_STEP * self.shape.height_m:.2f} m, got {step_m:.2f} m"
+            )
         for side in ("aid_side", "turn_side"):
             if getattr(self, side) not in (-1, 1):
                 raise SimulationError(f"{side}: expected +1 or -1, got {getattr(self, side)}")
@@ -247,7 +255,10 @@ def draw_subject(
         subject_id=f"{namespace}-{seed}-{index:03d}",
         shape=shape,
         speed_mps=speed_mps,
-        cadence_spm=float(np.clip(np.sqrt(60 * speed_mps / walk_ratio), 62, 150)),
+        cadence_spm=max(
+            float(np.clip(np.sqrt(60 * speed_mps / walk_ratio), 62, 150)),
+            60 * speed_mps / (LONGEST_STEP * shape.height_m),
+        ),
         step_width_m=float(np.clip(rng.normal(0.12 + 0.06 * slowness, 0.025), 0.07, 0.28)),
         double_support_share=float(
             np.clip(0.22 + 0.22 * slowness + rng.normal(0, 0.02), 0.16, 0.55)
