@@ -157,6 +157,8 @@ class PipelineNode(LifecycleNode):
             self.trigger_deactivate()
         self._guard_release()
         self.destroy_node()
+        # rclpy's life-cycle state machine keeps the node in the graph beyond destroy_node.
+        self._state_machine.destroy_when_not_in_use()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Build the core object; FAILURE, with the reason logged, where that is impossible."""
