@@ -11,7 +11,7 @@ from test.report import fabricated
 from thermal_pose.report.charts import Axis, Trace, history_plot, signal_plot
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
-from thermal_pose.report.page import earlier_than, trial_page
+from thermal_pose.report.page import css_string, earlier_than, trial_page
 from thermal_pose.report.text import ADVICE, PHASE_NAMES, REASON_NAMES
 from thermal_pose.tug.history import EarlierTest
 from thermal_pose.tug.result import Measure, RunInfo, TrialSignals
@@ -139,6 +139,11 @@ def test_all_text_of_others_is_escaped():
     page = trial_page(refused, film(), earlier, run)
     assert "<script>alert" not in page
     checked(page)
+
+
+def test_a_css_string_holds_any_text():
+    assert css_string("P-7, visit 3") == '"P-7, visit 3"'
+    assert css_string('</style>"\\é') == '"\\3c \\2f style\\3e \\22 \\5c \\e9 "'
 
 
 def test_the_same_input_gives_the_same_page():

@@ -97,10 +97,25 @@ def render_page(title: str, badge: str, person: str, main: str, script: str = ""
         badge=badge,
         person=person,
         main=main,
-        style=static_text("report.css"),
+        style=static_text("report.css") + _page_foot(title),
         script=f"<script>{script}</script>" if script else "",
         not_a_device=html(NOT_A_DEVICE),
     )
+
+
+def _page_foot(title: str) -> str:
+    """Return the style that names the person and numbers the pages when printed."""
+    return (
+        f"@page {{ @bottom-left {{ content: {css_string(title)}; }} "
+        '@bottom-right { content: counter(page) " / " counter(pages); } }\n'
+    )
+
+
+def css_string(text: str) -> str:
+    """Return a CSS string that can hold any text, also inside a style element."""
+    plain = set(" -_.,:")
+    escaped = (c if c in plain or (c.isascii() and c.isalnum()) else f"\\{ord(c):x} " for c in text)
+    return f'"{"".join(escaped)}"'
 
 
 def earlier_than(result: TrialResult, history: Sequence[EarlierTest]) -> list[EarlierTest]:

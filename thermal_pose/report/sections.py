@@ -74,7 +74,12 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
         return refusal(result)
     band = norms.age_band(result.age_years)
     spread = f"<span>± {result.total_sd_s:.2f} s</span>" if result.total_sd_s else ""
-    facts = [_band_sentence(total_s, result.age_years), _earlier_sentence(total_s, earlier)]
+    facts = [
+        _band_sentence(total_s, result.age_years),
+        f"Of the classic bands (under 10, 10 to 20, 20 to 30, 30 s or more; "
+        f"{html(norms.PODSIADLO_1991.short)}): {norms.classic_band(total_s)}.",
+        _earlier_sentence(total_s, earlier),
+    ]
     if result.total_from_go_s is not None:
         facts.insert(0, f"From the signalled ‘go’: <b>{seconds(result.total_from_go_s)}</b>.")
     listed = "".join(f"<li>{fact}</li>" for fact in facts if fact)
