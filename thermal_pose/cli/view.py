@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show the live topics, or a recording, in the browser (extra `view`).
+
+Page and data are served from this machine only; Ctrl-C ends it.
+
+examples:
+  thermal-pose view
+  thermal-pose view --namespace ward3 --no-browser
+  thermal-pose view --bag recordings/S01_20260101T120000Z
+  thermal-pose view --bag recordings/S01_20260101T120000Z --save trial.rrd
+"""
+
+import argparse
+import threading
+from pathlib import Path
+
+from tqdm import tqdm
+
+from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--bag", type=Path, help="show this recording instead of the live topics")
+    parser.add_argument("--namespace", default="", help="namespace of the live graph")
+    parser.add_argument("--model", default="student", help="pose model, for bags without keypoints")
+    parser.add_argument("--detector", default="detector", help="detector, likewise")
+    parser.add_argument("--port", type=int, default=9090, help="port of the page")
+    parser.add_argument("--data-port", type=int, default=9876, help="port of the page's data")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument("--save", type=Path, help="write a Rerun file instead of serving")
+    parser.add_argument("--duration", type=float, default=0.0, help="end after so many seconds")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Serve, or write the file."""
+    view = RerunView()
+    if args.save is not None:
+        view.save(args.save)
+    else:
+        options = ServeOptions(args.port, args.data_port, not args.no_browser)
+        print(f"open {view.serve(options)}", flush=True)
+    if args.bag is None:
+        frames = _live(view, args)
+        print(f"showed {frames} images of the live topics")
+        return 0
+    frames = _recording(view, args)
+    print(f"{args.save or 'showing'}: {frames} images of {args.bag}", flush=True)
+    if args.save is None:
+        threading.Event().wait(args.duration or None)
+    return 0
+
+
+def _recording(view: RerunView, args: argparse.Namespace) -> int:
+    from thermal_pose.params import DetectorParameters, PoseParameters
+    from thermal_pose.viewer.recording import show_recording
+
+    detector, pose = DetectorParameters(model=args.detector), PoseParameters(model=args.model)
+    with tqdm(unit="image", desc="loading", disable=None) as bar:
+        return show_recording(args.bag, view, detector, pose, bar.update)
+
+
+def _live(view: RerunView, args: argparse.Namespace) -> int:
+    import time
+
+    import rclpy
+
+    from thermal_pose.viewer.live import show_live
+
+    rclpy.init(args=[])
+    deadline_s = time.monotonic() + (args.duration or float("inf"))
+    try:
+        return show_live(view, args.namespace, lambda: rclpy.ok() and time.monotonic() < deadline_s)
+    finally:
+        rclpy.try_shutdown()
