@@ -18,8 +18,8 @@ from thermal_pose.types import PhaseInterval
 
 Array = npt.NDArray[np.float64]
 
-#: A segment narrower than this share of the bar carries no label inside (the table does).
-_LABEL_SHARE = 0.085
+#: Narrower segments of the bar carry no name or no number inside (the table has both).
+_NAME_PERCENT, _NUMBER_PERCENT = 8.5, 4.5
 #: Points of one plotted signal; a page of one signal is hardly wider in pixels.
 _MAX_POINTS = 2000
 
@@ -67,9 +67,9 @@ def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = Tru
     for interval in phases:
         name = PHASE_NAMES[interval.phase]
         text = f"{name}, {seconds(interval.duration_s)}" if durations else name
-        wide = axis.percent(interval.end_s) - axis.percent(interval.start_s) > 100 * _LABEL_SHARE
-        inner = f"<b>{html(name)}</b>" if wide else ""
-        if wide and durations:
+        width = axis.percent(interval.end_s) - axis.percent(interval.start_s)
+        inner = f"<b>{html(name)}</b>" if width > _NAME_PERCENT else ""
+        if width > _NUMBER_PERCENT and durations:
             inner += f"<span>{interval.duration_s:.2f}</span>"
         place = box(axis, interval.start_s, interval.end_s)
         segments.append(

@@ -107,6 +107,7 @@ def _page_foot(title: str) -> str:
     """Return the style that names the person and numbers the pages when printed."""
     return (
         f"@page {{ @bottom-left {{ content: {css_string(title)}; }} "
+        '@bottom-center { content: "Not a medical device"; } '
         '@bottom-right { content: counter(page) " / " counter(pages); } }\n'
     )
 
