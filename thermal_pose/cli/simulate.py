@@ -13,7 +13,9 @@ examples:
 """
 
 import argparse
+import contextlib
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -59,12 +61,16 @@ def start(args: argparse.Namespace) -> int:
         with_rgb=not args.no_rgb,
     )
     started_s = time.monotonic()
+    # The body model greets on the standard output, which is the summary's alone.
+    with contextlib.redirect_stdout(sys.stderr):
+        if args.bake_only:
+            count = bake_cohort(spec, args.bodies, quiet=args.json)
+        else:
+            summary = make_cohort(spec, args.out, args.jobs, args.bodies, quiet=args.json)
     if args.bake_only:
-        count = bake_cohort(spec, args.bodies, quiet=args.json)
         result: dict[str, object] = {"bodies": count}
         text = f"{count} bodies are baked"
     else:
-        summary = make_cohort(spec, args.out, args.jobs, args.bodies, quiet=args.json)
         result = asdict(summary)
         text = (
             f"{summary.trials} trials ({summary.valid} valid, {summary.resumed} there already), "

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -237,6 +238,7 @@ def _run(
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
     try:
         with _without_main():
@@ -244,6 +246,9 @@ def _run(
         for future in as_completed(futures):
             yield future.result()
     except BaseException:
+        # What a worker is at is made again next time: its folder is still a partial one.
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
@@ -267,6 +272,8 @@ def _without_main() -> Iterator[None]:
 def _start_worker() -> None:
     import cv2
 
+    # Ctrl-C reaches every process of the terminal; only the first has something to say.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     cv2.setNumThreads(1)
 
 
