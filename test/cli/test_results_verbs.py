@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from test.pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
@@ -118,6 +119,8 @@ def test_reports_on_a_recording_and_stores_it(tmp_path: Path, monkeypatch, capsy
     document = json.loads((tmp_path / "out" / "report.json").read_text())
     assert document["trial_id"] == "visit-1" and document["age_years"] == 74
     assert document["run"]["source"] == "visit-1"
+    schema = Path(__file__).parents[2] / "docs" / "report.schema.json"
+    jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(document)
     with ResultsStore(store) as opened:
         assert opened.subjects() == {"P-9": 1}
 

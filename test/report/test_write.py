@@ -16,7 +16,13 @@ from thermal_pose.report.picture import PICTURE_WH
 from thermal_pose.report.table import COLUMNS, trial_csv
 from thermal_pose.report.write import write_report
 from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import RunInfo, TrialResult, TrialSignals
+from thermal_pose.tug.result import (
+    POSTERIOR_PHASES,
+    MeasureStatus,
+    RunInfo,
+    TrialResult,
+    TrialSignals,
+)
 from thermal_pose.types import TrialReason
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
@@ -68,6 +74,14 @@ def test_json_with_run_fits_the_schema_and_is_the_results_own(tmp_path: Path):
 def test_the_schema_refuses_contradictions(damage: dict):
     document = fabricated.result().to_json_dict() | damage
     assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
+
+
+def test_the_schema_knows_every_reason_phase_and_status():
+    definitions = SCHEMA["$defs"]
+    assert set(definitions["reason"]["enum"]) == set(TrialReason)
+    assert definitions["phase"]["enum"] == [phase.name for phase in POSTERIOR_PHASES]
+    measure = definitions["measure"]["properties"]
+    assert set(measure["status"]["enum"]) == set(MeasureStatus)
 
 
 def test_the_schema_refuses_a_figure_in_a_refused_trial():
