@@ -42,6 +42,7 @@ def start(args: argparse.Namespace) -> int:
         detect_all,
         export_detector,
         figures_of,
+        save_weights,
     )
 
     settings = DetectorTraining(
@@ -59,6 +60,7 @@ def start(args: argparse.Namespace) -> int:
             bar.set_postfix(step=step, **{name: f"{value:.3f}" for name, value in parts.items()})
 
         network = train_detector(data, settings, report)
+    save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
         "data": {"shards": str(args.shards), "frames": len(data), "simulated": True},
         "command": shlex.join(["thermal-pose", *sys.argv[1:]]),
