@@ -24,7 +24,8 @@ STORE_VERSION: Final = 1
 APPLICATION_ID: Final = 0x54507374
 _BUSY_TIMEOUT_S: Final = 5.0
 
-_PSEUDONYM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: As for recordings (`bags.recording`).
+_PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 _SCHEMA: Final = """
 CREATE TABLE trial (
@@ -52,7 +53,7 @@ def check_subject_id(subject_id: str) -> str:
     """
     if not _PSEUDONYM.fullmatch(subject_id):
         raise ValueError(
-            "subject_id: expected a pseudonym of 1 to 64 letters, digits, '.', '_' or '-', "
+            "subject_id: expected a pseudonym of 1 to 40 letters, digits, '_' or '-', "
             f"got {subject_id!r}"
         )
     return subject_id
