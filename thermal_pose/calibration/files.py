@@ -12,6 +12,7 @@ import yaml
 from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.errors import CalibrationError, StorageError
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, intrinsics_of_view
+from thermal_pose.imaging.registration import PlaneRegistration
 
 #: Horizontal fields of view of the cameras the defaults are for, degrees.
 THERMAL_HFOV_DEG = 51.0
@@ -110,6 +111,28 @@ def load_extrinsics(path: Path) -> CameraPose:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CalibrationError(f"{path} is no extrinsics YAML: {error}") from error
+
+
+def save_homography(path: Path, plane: PlaneRegistration) -> None:
+    """Write a fixed map from RGB to thermal pixels."""
+    content = {
+        "convention": "homogeneous thermal px = homography @ homogeneous rgb px",
+        "homography": _matrix(plane.matrix),
+        "depth_m": plane.depth_m,
+    }
+    _write_yaml(path, content)
+
+
+def load_homography(path: Path) -> PlaneRegistration:
+    """Read a homography YAML; CalibrationError as in `load_camera_info`."""
+    content = _read_yaml(path)
+    try:
+        depth_m = content["depth_m"]
+        return PlaneRegistration(
+            _array(content["homography"]), None if depth_m is None else float(depth_m)
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CalibrationError(f"{path} is no homography YAML: {error}") from error
 
 
 def _matrix(values: npt.NDArray[np.float64]) -> dict[str, Any]:

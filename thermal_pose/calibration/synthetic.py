@@ -7,14 +7,18 @@ then optics, noise and quantisation. No mesh, no renderer.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.bags import schema
+from thermal_pose.bags.messages import rgb_message, thermal_message
+from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, Float64Array
-from thermal_pose.types import UInt8Array, UInt16Array
+from thermal_pose.types import RgbFrame, ThermalFrame, UInt8Array, UInt16Array
 
 
 @dataclass(frozen=True)
@@ -116,3 +120,65 @@ def random_pose(
     depth_m = rng.uniform(*distance_m)
     place = np.array([*(rng.uniform(-0.14, 0.14, 2) * depth_m), depth_m])
     return CameraPose(rotation, place - rotation @ middle)
+
+
+_EXAMPLE_THERMAL = CameraIntrinsics((80, 60), 83.2, 83.9, 38.6, 30.1, (-0.21, 0.06, 0.0, 0.0, 0.0))
+_EXAMPLE_RGB = CameraIntrinsics(
+    (1024, 576), 748.0, 749.5, 515.0, 284.0, (0.04, -0.08, 0.0, 0.0, 0.0)
+)
+
+
+@dataclass(frozen=True)
+class SyntheticRig:
+    """Two cameras with known geometry, as a clinic would mount them."""
+
+    thermal: CameraIntrinsics = _EXAMPLE_THERMAL
+    rgb: CameraIntrinsics = _EXAMPLE_RGB
+    baseline_m: tuple[float, float, float] = (0.05, 0.004, 0.01)
+    turn_rad: tuple[float, float, float] = (0.01, -0.02, 0.006)
+
+    @property
+    def rgb_to_thermal(self) -> CameraPose:
+        """The true pose between the cameras."""
+        rotation = np.asarray(cv2.Rodrigues(np.array(self.turn_rad))[0], dtype=np.float64)
+        return CameraPose(rotation, np.array(self.baseline_m))
+
+    def thermal_pose_of(self, rgb_pose: CameraPose) -> CameraPose:
+        """Target to thermal camera, from target to RGB camera."""
+        between = self.rgb_to_thermal
+        return CameraPose(
+            between.rotation @ rgb_pose.rotation,
+            between.rotation @ rgb_pose.translation_m + between.translation_m,
+        )
+
+
+def write_example(
+    path: Path,
+    rig: SyntheticRig | None = None,
+    target: SpotTarget | None = None,
+    n_poses: int = 18,
+    seed: int = 0,
+) -> None:
+    """Write a recording of a target held still in `n_poses` places for three frames each.
+
+    Raises
+    ------
+    StorageError
+        The recording cannot be written.
+    """
+    rig, target = rig or SyntheticRig(), target or SpotTarget()
+    rng = np.random.default_rng(seed)
+    period_ns, start_ns = 125_000_000, 1_700_000_000_000_000_000
+    with BagWriter(path, custom_data={"simulated": "calibration target"}) as bag:
+        for number in range(n_poses):
+            pose = random_pose(target, rng)
+            thermal_pose = rig.thermal_pose_of(pose)
+            # The colour image of a target held still does not change but for its noise.
+            bgr = rgb_view(rig.rgb, pose, target, rng)
+            for repeat in range(3):
+                stamp_ns = start_ns + (3 * number + repeat) * period_ns
+                image = thermal_view(rig.thermal, thermal_pose, target, rng)
+                thermal = ThermalFrame(stamp_ns, "thermal_camera", image)
+                rgb = RgbFrame(stamp_ns + 7_000_000, "rgb_camera", bgr)
+                bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(thermal))
+                bag.write(schema.RGB_COMPRESSED, stamp_ns, rgb_message(rgb, jpeg_quality=95))

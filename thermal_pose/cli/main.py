@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "train": "train, calibrate and export the students to ship",
     "train-teacher": "train a teacher on rendered RGB",
     "train-detector": "train the tiny person detector and export it",
+    "train-tug": "train the networks that time the Timed Up and Go",
     "analyze": "time the Timed Up and Go in recordings or folders of them",
     "delete": "delete results of a person, or by age, for good",
     "demo": "replay the shipped recording through the live graph and report on it",
@@ -36,6 +37,8 @@ VERBS: dict[str, str] = {
     "report": "write the report of one recorded trial",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
     "simulate": "make a cohort of simulated recordings with exact truth",
+    "calibrate": "calibrate both cameras from a recording of a target",
+    "sync": "match both cameras' frames; find asynchronous pairs",
 }
 
 EXIT_INTERRUPTED = 130

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fixed map from RGB to thermal pixels where no target is at hand, from people who move.
+
+Whoever walks changes both images at the same places. The two maps of change, a few frames apart,
+are laid over each other: scale, turn, shift and aspect that correlate best over many moments.
+The result is right at the depth where people moved on average; what it costs at other depths is
+what `imaging.registration.plane_error_by_depth` tells.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.errors import CalibrationError
+from thermal_pose.imaging.registration import PlaneRegistration
+from thermal_pose.types import UInt8Array, UInt16Array
+
+Float32Stack = npt.NDArray[np.float32]
+
+#: Colour images are searched at this width; finer detail is below the thermal pixel anyway.
+_SEARCH_WIDTH = 256
+#: Frames between the images whose difference is a map of change.
+_LAG = 3
+_MAX_MOMENTS = 40
+_MIN_MOMENTS = 10
+#: Change of less than this is noise: K, and grey levels.
+_THERMAL_NOISE_K, _RGB_NOISE = 0.25, 10.0
+_THERMAL_LIMIT_K, _RGB_LIMIT = 4.0, 60.0
+#: Below this mean correlation the maps do not show the same thing.
+MIN_CORRELATION = 0.5
+
+
+@dataclass(frozen=True)
+class PeopleRegistration:
+    """The map and how well it explains the recording.
+
+    Attributes
+    ----------
+    plane : RGB to thermal pixels; its depth is unknown.
+    correlation : mean over the moments used, 0..1.
+    moments : how many.
+    """
+
+    plane: PlaneRegistration
+    correlation: float
+    moments: int
+
+
+def shrink_rgb(bgr: UInt8Array) -> npt.NDArray[np.float32]:
+    """A colour image (H, W, 3) at the size in which changes are looked for, float32."""
+    height, width = bgr.shape[:2]
+    size = (_SEARCH_WIDTH, round(height * _SEARCH_WIDTH / width))
+    return cv2.resize(bgr, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def register_from_people(
+    thermal: Sequence[UInt16Array],
+    rgb_small: Sequence[npt.NDArray[np.float32]],
+    rgb_wh: tuple[int, int],
+    scale: float,
+) -> PeopleRegistration:
+    """Find the map.
+
+    Parameters
+    ----------
+    thermal : (h, w) centikelvin images of pairs that follow each other.
+    rgb_small : `shrink_rgb` of the colour images of the same pairs.
+    rgb_wh : size of the full colour images.
+    scale : thermal px per RGB px to begin with: the ratio of the focal lengths.
+
+    Raises
+    ------
+    CalibrationError
+        Too little moves, or the two cameras do not see the same movement.
+    ValueError
+        The streams differ in length.
+    """
+    if len(thermal) != len(rgb_small):
+        raise ValueError(f"expected one length, got {len(thermal)} and {len(rgb_small)}")
+    warm, colour = _changes(thermal, rgb_small)
+    shrink = rgb_small[0].shape[1] / rgb_wh[0]
+    search = _Search(warm, colour, scale / shrink)
+    parameters, correlation = search.climb()
+    if correlation < MIN_CORRELATION:
+        raise CalibrationError(
+            f"the cameras do not see the same movement (correlation {correlation:.2f}, at least "
+            f"{MIN_CORRELATION} is needed): are both on the walkway and paired?"
+        )
+    # Pixel centres: u_small + 0.5 = shrink * (u + 0.5).
+    offset = (shrink - 1) / 2
+    to_small = np.array([[shrink, 0, offset], [0, shrink, offset], [0, 0, 1]])
+    matrix = np.vstack([search.matrix(parameters), [0, 0, 1]]) @ to_small
+    return PeopleRegistration(PlaneRegistration(matrix), correlation, len(warm))
+
+
+def _changes(
+    thermal: Sequence[UInt16Array], rgb_small: Sequence[npt.NDArray[np.float32]]
+) -> tuple[Float32Stack, Float32Stack]:
+    """Maps of change of both streams at the moments of most movement."""
+    if len(thermal) < _LAG + _MIN_MOMENTS:
+        raise CalibrationError(
+            f"{len(thermal)} pairs, at least {_LAG + _MIN_MOMENTS} are needed to see people move"
+        )
+    degc = np.stack(thermal).astype(np.float32) / 100.0
+    warm = np.abs(degc[_LAG:] - degc[:-_LAG])
+    warm = np.clip(warm - _THERMAL_NOISE_K, 0.0, _THERMAL_LIMIT_K)
+    amount = warm.mean(axis=(1, 2))
+    # Where 1 % of the pixels changes by a degree somebody moves.
+    moving = np.flatnonzero(amount > 0.01)
+    if len(moving) < _MIN_MOMENTS:
+        raise CalibrationError(f"somebody moves at {len(moving)} moments only")
+    chosen = moving[np.argsort(-amount[moving])][:_MAX_MOMENTS]
+    colour = np.stack([np.abs(rgb_small[i + _LAG] - rgb_small[i]).max(axis=-1) for i in chosen])
+    return warm[chosen], np.clip(colour - _RGB_NOISE, 0.0, _RGB_LIMIT)
+
+
+class _Search:
+    """Coordinate descent over scale, turn (rad), shift (px) and aspect."""
+
+    def __init__(self, warm: Float32Stack, colour: Float32Stack, scale: float) -> None:
+        self._warm = _normalised(warm)
+        self._shape = warm.shape[1:]
+        blur = 0.5 / scale
+        self._colour = [cv2.GaussianBlur(change, (0, 0), blur) for change in colour]
+        self._start = np.array([scale, 0.0, 0.0, 0.0, 1.0])
+        self._step = np.array([0.08 * scale, 0.04, 4.0, 4.0, 0.05])
+
+    def matrix(self, parameters: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """(2, 3) from small RGB pixels to thermal pixels; turns about the image centres."""
+        scale, turn, dx, dy, aspect = parameters
+        cos, sin = scale * np.cos(turn), scale * np.sin(turn)
+        linear = np.array([[cos, -sin * aspect], [sin, cos * aspect]])
+        centre = (np.array(self._colour[0].shape[::-1]) - 1) / 2
+        target = (np.array(self._shape[::-1]) - 1) / 2 + [dx, dy]
+        return np.hstack([linear, (target - linear @ centre)[:, None]])
+
+    def climb(self) -> tuple[npt.NDArray[np.float64], float]:
+        """Best parameters and their mean correlation."""
+        best, step = self._start, self._step.copy()
+        value = self._correlation(best)
+        while step[2] > 0.05:
+            moved = False
+            for trial in _neighbours(best, step):
+                candidate = self._correlation(trial)
+                if candidate > value:
+                    best, value, moved = trial, candidate, True
+                    break
+            if not moved:
+                step /= 2
+        return best, value
+
+    def _correlation(self, parameters: npt.NDArray[np.float64]) -> float:
+        matrix, size = self.matrix(parameters), self._shape[::-1]
+        warped = np.stack([cv2.warpAffine(change, matrix, size) for change in self._colour])
+        return float((_normalised(warped) * self._warm).sum(axis=1).mean())
+
+
+def _neighbours(
+    centre: npt.NDArray[np.float64], step: npt.NDArray[np.float64]
+) -> list[npt.NDArray[np.float64]]:
+    return [centre + sign * step * axis for axis in np.eye(len(centre)) for sign in (1.0, -1.0)]
+
+
+def _normalised(maps: npt.NDArray[Any]) -> Float32Stack:
+    """Rows of zero mean and unit length: their products are correlations."""
+    rows = maps.reshape(len(maps), -1)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, 1e-6), dtype=np.float32)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a calibration leaves behind: YAML files that the nodes load, a picture, figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from thermal_pose.calibration.files import camera_info_of, save_camera_info, save_extrinsics
+from thermal_pose.calibration.picture import edges_over_rgb
+from thermal_pose.calibration.session import CalibrationViews
+from thermal_pose.calibration.stereo import PairCalibration, target_pose
+from thermal_pose.calibration.target import SpotTarget
+from thermal_pose.errors import StorageError
+from thermal_pose.imaging.registration import plane_error_by_depth, plane_registration
+
+#: Depths for which the fixed homography's error is told, m: the walkway from 3 to 7 m.
+DEPTHS_M = (2.5, 3.0, 4.0, 5.0, 6.0, 7.0)
+HOMOGRAPHY_DEPTH_M = 4.5
+
+
+def figures(calibration: PairCalibration, views: CalibrationViews) -> dict[str, Any]:
+    """The calibration in numbers, for JSON."""
+    registration = calibration.registration
+    width, height = calibration.thermal.intrinsics.size_wh
+    middle = [(x, y) for x in (0.3 * width, 0.7 * width) for y in (0.3 * height, 0.7 * height)]
+    plane = plane_registration(registration, HOMOGRAPHY_DEPTH_M)
+    errors = plane_error_by_depth(plane, registration, DEPTHS_M, middle)
+    lenses = {"thermal": calibration.thermal, "rgb": calibration.rgb}
+    return {
+        "views": calibration.common_views,
+        "left_out": {"moving": views.moving, "alike": views.alike},
+        "stamp_offset_s": round(views.streams.offset_s, 6),
+        "unmatched": {
+            "thermal": views.streams.unmatched_thermal,
+            "rgb": views.streams.unmatched_rgb,
+        },
+        "cross_rms_thermal_px": round(calibration.cross_rms_px, 4),
+        **{
+            name: {
+                "rms_px": round(lens.rms_px, 4),
+                "worst_view_rms_px": round(float(lens.view_rms_px.max()), 4),
+                "focal_px": [round(lens.intrinsics.fx_px, 3), round(lens.intrinsics.fy_px, 3)],
+                "focal_sd_px": round(lens.focal_sd_px, 3),
+            }
+            for name, lens in lenses.items()
+        },
+        "fixed_homography_error_px": {
+            "depth_m": HOMOGRAPHY_DEPTH_M,
+            "by_depth": dict(zip(map(str, DEPTHS_M), errors.round(3).tolist(), strict=True)),
+        },
+    }
+
+
+def write_results(
+    folder: Path, calibration: PairCalibration, views: CalibrationViews, target: SpotTarget
+) -> dict[str, Any]:
+    """Write thermal.yaml, rgb.yaml, extrinsics.yaml, proof.png and calibration.json.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written.
+    """
+    numbers = figures(calibration, views)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(numbers, indent=2) + "\n"
+        (folder / "calibration.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror}") from error
+    thermal, rgb = calibration.thermal.intrinsics, calibration.rgb.intrinsics
+    save_camera_info(folder / "thermal.yaml", camera_info_of(thermal), "thermal_camera")
+    save_camera_info(folder / "rgb.yaml", camera_info_of(rgb), "rgb_camera")
+    save_extrinsics(folder / "extrinsics.yaml", calibration.rgb_to_thermal)
+    _write_proof(folder / "proof.png", calibration, views, target)
+    return numbers
+
+
+def _write_proof(
+    path: Path, calibration: PairCalibration, views: CalibrationViews, target: SpotTarget
+) -> None:
+    pair = views.pairs[len(views.pairs) // 2]
+    assert pair.view.thermal is not None
+    pose = target_pose(pair.view.thermal, calibration.thermal.intrinsics, target)
+    depth_m = float(pose.to_camera(target.points_m)[:, 2].mean())
+    picture = edges_over_rgb(
+        pair.thermal.centikelvin, pair.rgb.bgr, calibration.registration, depth_m
+    )
+    if not cv2.imwrite(str(path), picture):
+        raise StorageError(f"cannot write {path}")

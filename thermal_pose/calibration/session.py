@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a recording of both cameras to calibration views: pairing, finding, choosing, hinting."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.calibration.lens import MIN_VIEWS, coverage_share
+from thermal_pose.calibration.pairing import PairedStreams, pair_streams
+from thermal_pose.calibration.stereo import TargetView
+from thermal_pose.calibration.target import Float64Array, SpotTarget, find_in_rgb, find_in_thermal
+from thermal_pose.errors import CalibrationError
+from thermal_pose.types import RgbFrame, ThermalFrame
+
+#: A target that moves more than this from one thermal frame to the next is not held still.
+MAX_MOTION_PX = 0.5
+#: Views nearer to each other than this, in thermal px, tell the same.
+MIN_DISTANCE_PX = 2.0
+MAX_VIEWS = 40
+#: Rows, columns of the map that hints look at.
+_EDGE_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class SeenPair:
+    """One pair of images in which both cameras found the target."""
+
+    thermal: ThermalFrame
+    rgb: RgbFrame
+    view: TargetView
+
+
+@dataclass(frozen=True)
+class CalibrationViews:
+    """What a recording gave.
+
+    Attributes
+    ----------
+    pairs : chosen pairs.
+    thermal_wh, rgb_wh : image sizes, px.
+    streams : how the two streams matched.
+    looked_at, found, moving, alike : pairs examined; with the target in both images; left out
+        because the target moved; left out because a chosen view is the same.
+    """
+
+    pairs: tuple[SeenPair, ...]
+    thermal_wh: tuple[int, int]
+    rgb_wh: tuple[int, int]
+    streams: PairedStreams
+    looked_at: int
+    found: int
+    moving: int
+    alike: int
+
+    @property
+    def views(self) -> tuple[TargetView, ...]:
+        """The spots of the chosen pairs."""
+        return tuple(pair.view for pair in self.pairs)
+
+
+def collect_views(
+    path: Path, target: SpotTarget, progress: Callable[[int, int], None] | None = None
+) -> CalibrationViews:
+    """Find the target in a recording and choose views that differ and stand still.
+
+    Parameters
+    ----------
+    path : recording with both image topics.
+    target : what to look for.
+    progress : called with pairs done and pairs in all.
+
+    Raises
+    ------
+    BagError
+        The recording is damaged or lacks a topic.
+    CalibrationError
+        No pairs match.
+    """
+    with BagReader(path) as bag:
+        thermal = list(bag.thermal_frames())
+        stamps = [frame.stamp_ns for frame in bag.rgb_frames()]
+        streams = pair_streams([frame.stamp_ns for frame in thermal], stamps)
+        if len(streams) == 0:
+            raise CalibrationError(f"{path}: no thermal frame has an RGB frame at its time")
+        partner = dict(zip(streams.rgb_index.tolist(), streams.thermal_index.tolist(), strict=True))
+        chooser = _Chooser(target)
+        done = 0
+        # Colour images are read one at a time: a minute of them does not fit into memory.
+        for index, rgb in enumerate(bag.rgb_frames()):
+            if index in partner:
+                chooser.look(thermal[partner[index]], rgb)
+                done += 1
+                if progress is not None:
+                    progress(done, len(streams))
+    height, width = thermal[0].centikelvin.shape
+    return CalibrationViews(
+        pairs=tuple(chooser.chosen),
+        thermal_wh=(width, height),
+        rgb_wh=chooser.rgb_wh,
+        streams=streams,
+        looked_at=done,
+        found=chooser.found,
+        moving=chooser.moving,
+        alike=chooser.alike,
+    )
+
+
+class _Chooser:
+    """Keeps pairs whose target stands still and that differ from those kept before."""
+
+    def __init__(self, target: SpotTarget) -> None:
+        self._target = target
+        self._before: Float64Array | None = None
+        self.chosen: list[SeenPair] = []
+        self.rgb_wh = (0, 0)
+        self.found = self.moving = self.alike = 0
+
+    def look(self, thermal: ThermalFrame, rgb: RgbFrame) -> None:
+        """Examine the next pair."""
+        self.rgb_wh = (rgb.bgr.shape[1], rgb.bgr.shape[0])
+        spots = find_in_thermal(thermal.centikelvin, self._target)
+        before, self._before = self._before, spots
+        if spots is None or len(self.chosen) >= MAX_VIEWS:
+            return
+        if before is None or np.abs(spots - before).max() > MAX_MOTION_PX:
+            self.moving += 1
+            return
+        if any(self._same(spots, pair) for pair in self.chosen):
+            self.alike += 1
+            return
+        in_rgb = find_in_rgb(rgb.bgr, self._target)
+        if in_rgb is not None:
+            self.found += 1
+            self.chosen.append(SeenPair(thermal, rgb, TargetView(spots, in_rgb)))
+
+    @staticmethod
+    def _same(spots: Float64Array, pair: SeenPair) -> bool:
+        other = pair.view.thermal
+        assert other is not None
+        return float(np.linalg.norm(spots - other, axis=1).max()) < MIN_DISTANCE_PX
+
+
+def coverage_hints(views: Sequence[Float64Array], size_wh: tuple[int, int]) -> list[str]:
+    """What is still missing, for people: where to move the target next.
+
+    Parameters
+    ----------
+    views : spot centres (N, 2) px of the views so far, of one camera.
+    size_wh : of its images.
+    """
+    if not views:
+        return ["hold the target still where both cameras see all of it"]
+    hints = []
+    if len(views) < MIN_VIEWS:
+        hints.append(f"{MIN_VIEWS - len(views)} more views")
+    points = np.concatenate(list(views)) / np.array(size_wh)
+    sides = {
+        "left": points[:, 0].min() > _EDGE_SHARE,
+        "right": points[:, 0].max() < 1 - _EDGE_SHARE,
+        "top": points[:, 1].min() > _EDGE_SHARE,
+        "bottom": points[:, 1].max() < 1 - _EDGE_SHARE,
+    }
+    hints += [f"move it to the {side}" for side, missing in sides.items() if missing]
+    sizes = [np.linalg.norm(view - view.mean(axis=0)) for view in views]
+    if max(sizes) < 1.2 * min(sizes):
+        hints.append("also hold it nearer and further away")
+    if min(coverage_share(views, size_wh)) < 0.3:
+        hints.append("use more of the image")
+    return hints

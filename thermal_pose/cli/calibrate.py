@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibrate the thermal and the RGB camera from a recording of a spot target seen by both.
+
+Record with `thermal-pose record --rgb`, hold the target (a grid of round spots, warm for the
+thermal and dark for the RGB camera) still for half a second at each of 15 places: near the
+edges, near and far, tilted to all sides. Writes camera_info YAML files that the nodes load
+(parameter camera_info_path), the pose between the cameras, and a picture that proves it.
+
+Without a target, --people finds a fixed map from somebody walking; it is right at one depth.
+
+examples:
+  thermal-pose calibrate recordings/target --out calibration
+  thermal-pose calibrate recordings/target --grid 7x5 --spacing 0.08 --radius 0.025
+  thermal-pose calibrate recordings/S01 --people --out calibration
+  thermal-pose calibrate --make-example /tmp/target
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from thermal_pose.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("recording", type=Path, nargs="?", help="recording with both cameras")
+    parser.add_argument("--out", type=Path, default=Path("calibration"), help="folder to write")
+    parser.add_argument("--grid", default="5x4", help="spots in a row x in a column")
+    parser.add_argument("--spacing", type=float, default=0.10, help="of neighbouring centres, m")
+    parser.add_argument("--radius", type=float, default=0.032, help="of the spots, m")
+    parser.add_argument("--people", action="store_true", help="no target: from moving people")
+    parser.add_argument(
+        "--make-example", type=Path, metavar="PATH", help="write a simulated recording and stop"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    if args.make_example is not None:
+        from thermal_pose.calibration.synthetic import write_example
+
+        write_example(args.make_example)
+        print(f"simulated recording of a target: {args.make_example}")
+        return 0
+    if args.recording is None:
+        raise ConfigError("calibrate: expected a recording (or --make-example)")
+    numbers = _from_people(args) if args.people else _from_target(args)
+    print(json.dumps(numbers) if args.json else _summary(numbers, args.out))
+    return 0
+
+
+def _from_target(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.calibration.report import write_results
+    from thermal_pose.calibration.session import collect_views, coverage_hints
+    from thermal_pose.calibration.stereo import calibrate_pair
+    from thermal_pose.calibration.target import SpotTarget
+
+    columns, _, rows = args.grid.partition("x")
+    if not (columns.isdigit() and rows.isdigit()):
+        raise ConfigError(f"--grid '{args.grid}': expected COLUMNSxROWS, such as 5x4")
+    target = SpotTarget((int(columns), int(rows)), args.spacing, args.radius)
+    with tqdm(unit="pair", disable=args.json) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        views = collect_views(args.recording, target, progress)
+    spots = [view.thermal for view in views.views if view.thermal is not None]
+    for hint in coverage_hints(spots, views.thermal_wh) if not args.json else ():
+        print(f"hint: {hint}")
+    calibration = calibrate_pair(views.views, target, views.thermal_wh, views.rgb_wh)
+    return write_results(args.out, calibration, views, target)
+
+
+def _from_people(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.calibration.people_session import register_recording
+
+    return register_recording(args.recording, args.out)
+
+
+def _summary(numbers: dict[str, Any], folder: Path) -> str:
+    if "thermal" not in numbers:
+        return (
+            f"fixed map from {numbers['moments']} moments of movement, correlation "
+            f"{numbers['correlation']}: {folder}"
+        )
+    thermal, rgb = numbers["thermal"], numbers["rgb"]
+    return (
+        f"calibrated from {numbers['views']} views: thermal {thermal['rms_px']} px, "
+        f"RGB {rgb['rms_px']} px, between the cameras {numbers['cross_rms_thermal_px']} thermal "
+        f"px: {folder}"
+    )
