@@ -8,21 +8,19 @@ person in a frame, in the layout that training reads (`training.pose_data`).
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from math import ceil
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
 
-from thermal_pose.errors import SimulationError
 from thermal_pose.simulation.body import Body
 from thermal_pose.simulation.body_bake import bake_bodies, default_cache_dir, library_shapes
 from thermal_pose.simulation.scene_draw import CAMERAS, Camera
 from thermal_pose.simulation.scene_renderer import RenderedFrame, SceneRenderer
+from thermal_pose.simulation.stream_pool import in_processes
 from thermal_pose.simulation.stream_rows import MAX_ROWS, ShardRows
 from thermal_pose.simulation.stream_scenes import (
     CLIP_FRAMES,
@@ -175,16 +173,7 @@ def _run(tasks: list[_Task], jobs: int) -> Iterator[int]:
         for task in tasks:
             yield _write_shard(*task)
         return
-    # Numba's compiled code and OpenCV's threads do not survive a fork: spawn.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        pending: set[Future[int]] = {pool.submit(_write_shard, *task) for task in tasks}
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                error = future.exception()
-                if error is not None and type(error).__name__ == "BrokenProcessPool":
-                    raise SimulationError(f"a worker process was killed: {error}") from error
-                yield future.result()
+    yield from in_processes(_write_shard, tasks, jobs)
 
 
 _streams: dict[tuple[Any, ...], TrainingStream] = {}
