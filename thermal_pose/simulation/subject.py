@@ -134,6 +134,8 @@ class Subject:
                 strict=False,
             )
         }
+        fastest_mps = 160 / 60 * LONGEST_STEP * self.shape.height_m
+        varied["speed_mps"] = min(varied["speed_mps"], fastest_mps)
         shortest_spm = 60 * varied["speed_mps"] / (LONGEST_STEP * self.shape.height_m)
         varied["cadence_spm"] = max(varied["cadence_spm"], shortest_spm)
         varied["hesitation_s"] = float(min(4.0, self.hesitation_s * rng.uniform(0.4, 1.6)))
