@@ -84,7 +84,9 @@ class RgbScene:
             self._floor_shadow(canvas, shape.vertices, shape.faces)
             canvas.draw(self._view.to_screen(shape.vertices), shape.faces, colours, 1)
         self._floor &= canvas.ids == 0
-        return canvas.image, canvas.inverse_depth
+        # The lens softens furniture as it does people; this also hides the raster's stairs.
+        soft = cv2.GaussianBlur(canvas.image, (0, 0), _EDGE_SIGMA_PX)
+        return np.asarray(soft, dtype=np.float32), canvas.inverse_depth
 
     def _floor_shadow(
         self, canvas: Canvas, vertices: FloatArray, faces: npt.NDArray[np.int32]

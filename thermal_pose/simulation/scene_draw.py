@@ -140,7 +140,7 @@ def draw_thermal_sensor(
     if camera not in CAMERAS:
         raise ValueError(f"camera: expected one of {CAMERAS}, got {camera!r}")
     lepton = camera == "lepton"
-    netd_k = rng.uniform(0.05, 0.12) if lepton else rng.uniform(0.1, 0.3)
+    netd_k = rng.uniform(0.05, 0.08) if lepton else rng.uniform(0.1, 0.3)
     return ThermalSensor(
         intrinsics=_disturbed(rng, LEPTON if lepton else SENXOR),
         rate_hz=rate_hz,

@@ -34,6 +34,7 @@ from thermal_pose.simulation.stream import StreamOptions, TrainingStream
 from thermal_pose.simulation.stream_pool import in_processes
 from thermal_pose.simulation.stream_postures import standing_pose
 from thermal_pose.simulation.thermal import SUPERSAMPLING
+from thermal_pose.simulation.thermal_statistics import thermal_statistics
 from thermal_pose.simulation.trial import plan_trial
 
 #: What the project promises on two cores.
@@ -95,6 +96,7 @@ def bench_simulation(
             "thermal_above_floor": round(stream.cpu_ms_per_frame / thermal_ms, 1),
             "pair_above_floor": round(pairs.cpu_ms_per_frame / pair_ms, 1),
         },
+        "thermal_statistics": thermal_statistics(cache_dir=cache_dir),
     }
 
 

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people wear, and how outfits are drawn at random."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+Colour = tuple[float, float, float]
+Hair = Literal["bald", "short", "bob", "long", "cap"]
+HAIRS: Final[tuple[Hair, ...]] = ("bald", "short", "bob", "long", "cap")
+#: Share of a cloth's way from air to skin temperature: thin and tight to thick and loose.
+_WARMTH_RANGE: Final = (0.2, 0.9)
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """How a person is dressed; lengths are shares of the limb, colours linear BGR 0..1.
+
+    Attributes
+    ----------
+    sleeve : 0 none, 0.5 to the elbow, 1 to the wrist.
+    leg : 0.25 shorts, 0.5 to the knee, 1 to the ankle.
+    skirt_m : length of a skirt or gown below the hip, 0 for none (then the legs show `leg`).
+    looseness_m : distance of the cloth from the skin, m.
+    hair : style; `hair_volume_m` its thickness.
+    top_colour, bottom_colour, shoe_colour, hair_colour, skin_colour : linear BGR.
+    pattern : 0 plain, 1 horizontal stripes, 2 vertical stripes, 3 checks, 4 print.
+    top_warmth, bottom_warmth : share of the way from air to skin temperature.
+    skin_degc : of covered skin; face and hands differ from it by the next two, K.
+    face_k, hand_k, hair_warmth, shoe_warmth : as named.
+    glasses, mask : cool glass before the eyes; a cloth before mouth and nose.
+    barefoot : no shoes.
+    texture_seed : folds and prints.
+    """
+
+    sleeve: float = 1.0
+    leg: float = 1.0
+    skirt_m: float = 0.0
+    looseness_m: float = 0.012
+    hair: Hair = "short"
+    hair_volume_m: float = 0.015
+    top_colour: Colour = (0.35, 0.25, 0.2)
+    bottom_colour: Colour = (0.15, 0.1, 0.08)
+    shoe_colour: Colour = (0.05, 0.05, 0.05)
+    hair_colour: Colour = (0.03, 0.04, 0.06)
+    skin_colour: Colour = (0.3, 0.42, 0.65)
+    pattern: int = 0
+    top_warmth: float = 0.6
+    bottom_warmth: float = 0.58
+    skin_degc: float = 32.0
+    face_k: float = 1.8
+    hand_k: float = -1.5
+    hair_warmth: float = 0.5
+    shoe_warmth: float = 0.35
+    glasses: bool = False
+    mask: bool = False
+    barefoot: bool = False
+    texture_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.hair not in HAIRS:
+            raise ValueError(f"hair: expected one of {HAIRS}, got {self.hair!r}")
+        low, high = _WARMTH_RANGE
+        for name in ("top_warmth", "bottom_warmth"):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name}: expected {low} to {high}, got {getattr(self, name)}")
+        if not (0.0 <= self.sleeve <= 1.0 and 0.0 <= self.leg <= 1.0):
+            raise ValueError(f"sleeve, leg: expected 0 to 1, got {self.sleeve}, {self.leg}")
+        if not 0.0 <= self.looseness_m <= 0.06:
+            raise ValueError(f"looseness_m: expected 0 to 0.06, got {self.looseness_m}")
+
+
+def draw_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
+    """A random outfit of a clinic's patient, carer or visitor.
+
+    Sleeves, legs, warmth and hair vary widely; skin tones span very light to very dark.
+    """
+    skirt_m = float(rng.uniform(0.25, 0.65)) if rng.random() < 0.12 else 0.0
+    lightness = rng.uniform(0.0, 1.0)
+    light, dark = np.array((0.42, 0.55, 0.80)), np.array((0.03, 0.05, 0.10))
+    skin = dark + (light - dark) * lightness**1.2
+    hair = _draw_hair(rng)
+    return Outfit(
+        sleeve=float(rng.choice((0.1, 0.25, 0.45, 0.75, 1.0), p=(0.06, 0.26, 0.13, 0.1, 0.45))),
+        leg=float(rng.choice((0.3, 0.5, 0.75, 1.0), p=(0.06, 0.1, 0.06, 0.78))),
+        skirt_m=skirt_m,
+        looseness_m=float(rng.uniform(0.004, 0.026)),
+        hair=hair,
+        hair_volume_m=float(rng.uniform(0.006, 0.03)),
+        top_colour=_draw_colour(rng),
+        bottom_colour=_draw_colour(rng, 0.6),
+        shoe_colour=_draw_colour(rng, 0.5),
+        hair_colour=_draw_hair_colour(rng),
+        skin_colour=(float(skin[0]), float(skin[1]), float(skin[2])),
+        pattern=int(rng.choice(5, p=(0.55, 0.15, 0.1, 0.1, 0.1))),
+        top_warmth=float(np.clip(rng.normal(0.58, 0.1), 0.32, 0.85)),
+        bottom_warmth=float(np.clip(rng.normal(0.56, 0.1), 0.3, 0.82)),
+        skin_degc=float(np.clip(rng.normal(32.0, 0.8) + 0.15 * (room_degc - 22.0), 29.5, 35.0)),
+        face_k=float(np.clip(rng.normal(1.8, 0.5), 0.3, 3.0)),
+        hand_k=float(np.clip(rng.normal(-1.5, 1.3), -5.0, 1.0)),
+        hair_warmth=float(rng.uniform(0.3, 0.7)),
+        shoe_warmth=float(rng.uniform(0.18, 0.55)),
+        glasses=bool(rng.random() < 0.35),
+        mask=bool(rng.random() < 0.08),
+        barefoot=bool(rng.random() < 0.05),
+        texture_seed=int(rng.integers(2**31)),
+    )
+
+
+def _draw_hair(rng: np.random.Generator) -> Hair:
+    return HAIRS[int(rng.choice(5, p=(0.12, 0.45, 0.2, 0.15, 0.08)))]
+
+
+def _draw_colour(rng: np.random.Generator, brightness: float = 1.0) -> Colour:
+    value = brightness * rng.uniform(0.03, 0.85) ** 1.3
+    tint = 1.0 + rng.uniform(0.0, 0.75) * rng.uniform(-1.0, 0.6, 3)
+    blue, green, red = np.clip(value * tint, 0.01, 0.9)
+    return float(blue), float(green), float(red)
+
+
+def _draw_hair_colour(rng: np.random.Generator) -> Colour:
+    grey = np.array((0.45, 0.45, 0.45)) * rng.uniform(0.5, 1.5)
+    brown = np.array((0.02, 0.04, 0.08)) * rng.uniform(0.5, 4.0)
+    blue, green, red = grey if rng.random() < 0.45 else brown
+    return float(blue), float(green), float(red)
