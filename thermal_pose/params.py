@@ -158,7 +158,9 @@ class CameraParameters(NodeParameters):
     serial: str = parameter(
         "", "The only serial number accepted; empty: the first device seen, and then only that."
     )
-    rate_hz: float = parameter(8.0, "Nominal frame rate, Hz.", bounds=(0.1, 240.0))
+    rate_hz: float = parameter(
+        8.0, "Nominal rate of the frames the device delivers, Hz.", bounds=(0.1, 240.0)
+    )
     frame_divider: int = parameter(
         1, "Publish every n-th frame (senxor: set on the device).", bounds=(1, 100), dynamic=True
     )

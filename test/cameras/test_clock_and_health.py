@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from test.support import faults
 from thermal_pose.cameras.clock import DeviceClock, HostTime, StampClock
 from thermal_pose.cameras.health import (
     FrameJudge,
@@ -63,19 +64,23 @@ def stamp_sequence(ros_offsets_s: list[float]) -> tuple[list[int | None], StampC
     return stamps, clock
 
 
+@pytest.mark.faults
 def test_a_clock_step_forward_is_followed() -> None:
     stamps, clock = stamp_sequence([0.0] * 5 + [1.0] * 5)
     steps_s = np.diff([stamp for stamp in stamps if stamp is not None]) / 1e9
     assert steps_s[4] == pytest.approx(1.125)
     assert (clock.held, clock.jumps) == (0, 0)
+    faults.record("clock stepped forward by 1 s", 1, "followed; stamps rise, none in the future")
 
 
+@pytest.mark.faults
 def test_a_clock_step_back_holds_frames_until_stamps_rise_again() -> None:
     stamps, clock = stamp_sequence([0.0] * 5 + [-1.0] * 15)
     given = [stamp for stamp in stamps if stamp is not None]
     assert given == sorted(set(given))
     assert clock.held == stamps.count(None) == 7
     assert clock.jumps == 0
+    faults.record("clock stepped back by 1 s", 1, "frames held and counted until stamps rise again")
 
 
 def test_a_long_step_back_is_followed_and_counted() -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from thermal_pose.calibration.files import camera_info_of, save_camera_info, save_extrinsics
 from thermal_pose.calibration.picture import edges_over_rgb
-from thermal_pose.calibration.session import CalibrationViews
+from thermal_pose.calibration.session import CalibrationViews, SeenPair
 from thermal_pose.calibration.stereo import PairCalibration, target_pose
-from thermal_pose.calibration.target import SpotTarget
+from thermal_pose.calibration.target import Float64Array, SpotTarget
 from thermal_pose.errors import StorageError
 from thermal_pose.imaging.registration import plane_error_by_depth, plane_registration
 
@@ -81,12 +82,19 @@ def write_results(
 def _write_proof(
     path: Path, calibration: PairCalibration, views: CalibrationViews, target: SpotTarget
 ) -> None:
-    pair = views.pairs[len(views.pairs) // 2]
-    assert pair.view.thermal is not None
-    pose = target_pose(pair.view.thermal, calibration.thermal.intrinsics, target)
-    depth_m = float(pose.to_camera(target.points_m)[:, 2].mean())
+    depths = [_depths_m(pair, calibration, target) for pair in views.pairs]
+    # One depth must do for the whole picture: the view that is tilted least.
+    flattest = int(np.argmin([np.ptp(depth) for depth in depths]))
+    pair, depth_m = views.pairs[flattest], float(depths[flattest].mean())
     picture = edges_over_rgb(
         pair.thermal.centikelvin, pair.rgb.bgr, calibration.registration, depth_m
     )
     if not cv2.imwrite(str(path), picture):
         raise StorageError(f"cannot write {path}")
+
+
+def _depths_m(pair: SeenPair, calibration: PairCalibration, target: SpotTarget) -> Float64Array:
+    """(N,) of the target's spots along the thermal camera's axis."""
+    assert pair.view.thermal is not None
+    pose = target_pose(pair.view.thermal, calibration.thermal.intrinsics, target)
+    return pose.to_camera(target.points_m)[:, 2]

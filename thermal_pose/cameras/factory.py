@@ -85,7 +85,7 @@ def apply_controls(params: CameraParameters, driver: CameraDriver) -> None:
 def expected_rate_hz(params: CameraParameters, status: DriverStatus) -> float:
     """The rate of published frames that is normal for this camera and frame divider."""
     rate_hz = status.identity.rate_hz if status.identity is not None else params.rate_hz
-    return rate_hz / params.frame_divider
+    return rate_hz if divides_on_device(params) else rate_hz / params.frame_divider
 
 
 def make_thermal_camera(params: ThermalCameraParameters, ready: Ready) -> Camera:
@@ -123,6 +123,7 @@ def _senxor(params: ThermalCameraParameters, ready: Ready) -> Camera:
         emissivity=params.emissivity or None,
         offset_k=params.offset_k,
         frame_divider=params.frame_divider,
+        rate_hz=params.rate_hz,
     )
 
 

@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "demo": "replay the shipped recording through the live graph and report on it",
     "evaluate-tug": "compare timed trials of the simulated clinic with their truth",
     "history": "show one person's tests over time",
+    "faults": "run the fault tests at full count (in a checkout)",
     "info": "describe a recording: topics, counts, rates, gaps",
     "play": "play a recording onto its topics, with /clock",
     "record": "record the running graph",

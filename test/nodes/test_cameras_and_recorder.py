@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Camera nodes, recorder and player over real DDS: emulated device, recordings, namespaces."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from test.support import faults
+from test.support.trials import START_NS, STEP_NS, thermal_frame, write_trial
+from test.support.waiting import spin_for
+from thermal_pose.bags import messages, schema
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.bags.repair import repair
+from thermal_pose.bags.writer import BagWriter
+from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
+from thermal_pose.errors import BagNotFoundError, ConfigError, StorageError
+from thermal_pose.types import RgbFrame
+
+pytestmark = pytest.mark.graph
+rclpy = pytest.importorskip("rclpy")
+
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from thermal_pose.nodes.player import BagPlayer, PlayOptions  # noqa: E402
+from thermal_pose.nodes.qos import image_publisher_qos, image_subscription_qos  # noqa: E402
+from thermal_pose.nodes.recorder import RecorderNode  # noqa: E402
+from thermal_pose.nodes.rgb_camera import RgbCameraNode  # noqa: E402
+from thermal_pose.nodes.thermal_camera import ThermalCameraNode  # noqa: E402
+
+
+def overrides(**values: Any) -> list[Parameter]:
+    return [Parameter(name, value=value) for name, value in values.items()]
+
+
+class Listener:
+    """A node that keeps what it hears."""
+
+    def __init__(self, executor: SingleThreadedExecutor) -> None:
+        self.node = rclpy.create_node("listener")
+        self.heard: dict[str, list[Any]] = {}
+        executor.add_node(self.node)
+
+    def to(self, kind: Any, topic: str) -> list[Any]:
+        heard = self.heard.setdefault(topic, [])
+        qos = image_subscription_qos("reliable", depth=50)
+        self.node.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+
+@pytest.fixture
+def executor(ros: int) -> Iterator[SingleThreadedExecutor]:
+    made = SingleThreadedExecutor()
+    yield made
+    for node in list(made.get_nodes()):
+        node.stop() if hasattr(node, "stop") else node.destroy_node()
+    made.shutdown()
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[EmulatedSenxor]:
+    with EmulatedSenxor(PtyLink(tmp_path / "senxor"), max_rate_hz=24.0) as emulated:
+        yield emulated
+
+
+def start_camera(
+    executor: SingleThreadedExecutor, kind: Any = ThermalCameraNode, namespace: str = "", **values
+) -> Any:
+    node = kind(parameter_overrides=overrides(**values), namespace=namespace)
+    executor.add_node(node)
+    node.start()
+    return node
+
+
+def last_status(heard: list[DiagnosticArray], name: str) -> Any:
+    for array in reversed(heard):
+        for status in array.status:
+            if status.name.endswith(name):
+                return status
+    return None
+
+
+def test_the_real_node_on_the_emulated_camera(
+    executor: SingleThreadedExecutor, device: EmulatedSenxor
+) -> None:
+    listener = Listener(executor)
+    images = listener.to(Image, "thermal/image_raw")
+    eyes = listener.to(Image, "thermal/image_mono8")
+    infos = listener.to(CameraInfo, "thermal/camera_info")
+    diagnostics = listener.to(DiagnosticArray, "/diagnostics")
+    node = start_camera(
+        executor,
+        backend="senxor",
+        device=device.device,
+        frame_divider=3,
+        rate_hz=8.0,
+        crop_rows=60,
+        diagnostics_period_s=0.2,
+        stall_timeout_s=0.5,
+    )
+    spin_for(executor, lambda: len(images) >= 12 and len(eyes) >= 5)
+    image = images[-1]
+    assert (image.encoding, image.width, image.height) == ("mono16", 80, 60)
+    assert (infos[-1].width, infos[-1].height) == (80, 60)
+    assert infos[-1].header == images[[i.header for i in images].index(infos[-1].header)].header
+    stamps = [messages.to_ns(i.header.stamp) for i in images]
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] <= node.now_ns()
+    assert np.median(np.diff(stamps)) / 1e9 == pytest.approx(0.125, abs=0.03)
+    spin_for(executor, lambda: last_status(diagnostics, "thermal_camera").message == "streaming")
+    rows = {row.key: row.value for row in last_status(diagnostics, "thermal_camera").values}
+    assert rows["die temperature"] == "30.00 degC"
+    device.stalled = True
+    spin_for(executor, lambda: last_status(diagnostics, "thermal_camera").level == b"\x02")
+    device.stalled = False
+    count = len(images)
+    spin_for(executor, lambda: len(images) > count + 2)
+
+
+def test_dynamic_controls_reset_and_bad_values(
+    executor: SingleThreadedExecutor, device: EmulatedSenxor
+) -> None:
+    images = Listener(executor).to(Image, "thermal/image_raw")
+    node = start_camera(executor, backend="senxor", device=device.device)
+    spin_for(executor, lambda: len(images) >= 2)
+    assert all(r.successful for r in node.set_parameters(overrides(emissivity=0.9, offset_k=2.0)))
+    spin_for(executor, lambda: (device.register(0xCA), device.register(0xCB)) == (90, 20))
+    (refused,) = node.set_parameters(overrides(emissivity=1.5))
+    assert not refused.successful
+    client = node.create_client(Trigger, "~/reset")
+    client.wait_for_service(5)
+    future = client.call_async(Trigger.Request())
+    spin_for(executor, future.done)
+    spin_for(executor, lambda: node._driver.status().reconnects == 1)
+    count = len(images)
+    spin_for(executor, lambda: len(images) > count)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "match"),
+    [
+        ({"backend": "bag", "bag_path": "/nowhere"}, BagNotFoundError, "/nowhere"),
+        ({"backend": "bag"}, ConfigError, "bag_path"),
+        ({"backend": "v4l2", "emissivity": 0.9}, ConfigError, "emissivity"),
+        ({"backend": "thermocouple"}, ConfigError, "expected one of"),
+        ({"crop_rows": -1}, ConfigError, "crop_rows"),
+    ],
+)
+def test_bad_parameters_are_named(ros: int, values: Any, error: type, match: str) -> None:
+    with pytest.raises(error, match=match):
+        node = ThermalCameraNode(parameter_overrides=overrides(**values))
+        try:
+            node.start()
+        finally:
+            node.stop()
+
+
+def write_both_cameras(path: Path, n_frames: int = 8) -> None:
+    bgr = np.full((36, 64, 3), 90, np.uint8)
+    with BagWriter(path) as bag:
+        for index in range(n_frames):
+            frame = thermal_frame(index)
+            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
+            rgb = RgbFrame(frame.stamp_ns, "rgb", bgr)
+            bag.write(schema.RGB_COMPRESSED, frame.stamp_ns, messages.rgb_message(rgb))
+
+
+def test_two_camera_pairs_in_two_namespaces(
+    executor: SingleThreadedExecutor, tmp_path: Path
+) -> None:
+    write_both_cameras(tmp_path / "pair")
+    listener = Listener(executor)
+    heard = {
+        side: (
+            listener.to(Image, f"/{side}/thermal/image_raw"),
+            listener.to(CompressedImage, f"/{side}/rgb/image_raw/compressed"),
+        )
+        for side in ("left", "right")
+    }
+    common = {"backend": "bag", "bag_path": str(tmp_path / "pair"), "bag_rate": 0.0}
+    for side in heard:
+        start_camera(executor, namespace=side, bag_window_frames=0, **common)
+        start_camera(executor, RgbCameraNode, namespace=side, **common)
+    spin_for(executor, lambda: all(len(t) == 8 == len(r) for t, r in heard.values()), 20.0)
+    for thermal, rgb in heard.values():
+        assert [messages.to_ns(i.header.stamp) for i in thermal] == [
+            START_NS + n * STEP_NS for n in range(8)
+        ]
+        assert rgb[0].format.startswith("bgr8; jpeg")
+
+
+def test_recorder_keeps_what_a_player_plays(
+    executor: SingleThreadedExecutor, tmp_path: Path
+) -> None:
+    write_trial(tmp_path / "trial")
+    recorder = RecorderNode(
+        parameter_overrides=overrides(
+            output_dir=str(tmp_path / "out"), subject_id="S07", min_free_mb=0
+        )
+    )
+    executor.add_node(recorder)
+    recorder.start()
+    player_node = rclpy.create_node("player")
+    executor.add_node(player_node)
+    options = PlayOptions(rate=8.0, min_subscribers=2)
+    player = BagPlayer(player_node, tmp_path / "trial", options, rclpy.ok)
+    thread = threading.Thread(target=player.play)
+    thread.start()
+    spin_for(
+        executor,
+        lambda: not thread.is_alive() and int(recorder.details()["messages"]) >= 48,
+        20.0,
+    )
+    recorder.stop()
+    (path,) = (tmp_path / "out").iterdir()
+    assert path.name.startswith("S07_")
+    with BagReader(path) as bag, BagReader(tmp_path / "trial") as original:
+        assert bag.custom_data["subject_id"] == "S07"
+        recorded = [raw.cdr for raw in bag.raw_messages([schema.THERMAL_IMAGE])]
+        assert recorded == [raw.cdr for raw in original.raw_messages([schema.THERMAL_IMAGE])]
+        assert bag.topics[schema.TRUTH_FRAME].count == 24
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "match"),
+    [
+        ({"subject_id": "Jane Doe"}, ConfigError, "Jane Doe"),
+        ({"topics": "rgb/image_raw"}, ConfigError, "record_rgb"),
+        ({"topics": "no/such"}, ConfigError, "no/such"),
+        ({"min_free_mb": 10_000_000}, StorageError, "MB free"),
+        ({"output_dir": "/proc/recordings"}, StorageError, "cannot create"),
+    ],
+)
+def test_recorder_refuses_before_it_records(
+    ros: int, tmp_path: Path, values: dict[str, Any], error: type, match: str
+) -> None:
+    given = {"output_dir": str(tmp_path), "min_free_mb": 0, **values}
+    node = RecorderNode(parameter_overrides=overrides(**given))
+    try:
+        with pytest.raises(error, match=match):
+            node.start()
+    finally:
+        node.stop()
+
+
+def _start_recorder(folder: Path) -> subprocess.Popen:
+    code = "import sys; from thermal_pose.nodes.run_node import main; sys.exit(main('recorder'))"
+    settings = {"output_dir": f"'{folder}'", "min_free_mb": "0", "topics": "thermal/image_raw"}
+    pairs = [text for k, v in settings.items() for text in ("-p", f"{k}:={v}")]
+    return subprocess.Popen([sys.executable, "-c", code, "--ros-args", *pairs], env=os.environ)
+
+
+def _kill_once(folder: Path, rate_hz: float = 40.0, record_s: float = 1.6) -> tuple[int, int]:
+    """(messages published when killed, messages the repaired recording has)."""
+    node = rclpy.create_node("source")
+    publisher = node.create_publisher(Image, "thermal/image_raw", image_publisher_qos())
+    recorder = _start_recorder(folder)
+    try:
+        deadline_s = time.monotonic() + 20
+        while publisher.get_subscription_count() == 0:
+            assert time.monotonic() < deadline_s, "the recorder did not come up"
+            time.sleep(0.02)
+        published = 0
+        started_s = time.monotonic()
+        while time.monotonic() - started_s < record_s:
+            message = messages.thermal_message(thermal_frame(published, (60, 80)))
+            cdr = schema.typestore().serialize_cdr(message, "sensor_msgs/msg/Image")
+            publisher.publish(bytes(cdr))
+            published += 1
+            time.sleep(1 / rate_hz)
+        recorder.send_signal(signal.SIGKILL)
+    finally:
+        recorder.kill()
+        recorder.wait(10)
+        node.destroy_node()
+    (path,) = folder.iterdir()
+    repair(path)
+    with BagReader(path) as bag:
+        stamps = [frame.stamp_ns for frame in bag.thermal_frames()]
+    assert stamps == [START_NS + n * STEP_NS for n in range(len(stamps))], "a hole in the middle"
+    return published, len(stamps)
+
+
+@pytest.mark.faults
+def test_a_killed_recorder_loses_at_most_its_last_second(ros: int, tmp_path: Path) -> None:
+    count = faults.times(few=1, full=50)
+    rate_hz, worst_s = 40.0, 0.0
+    for number in range(count):
+        published, kept = _kill_once(tmp_path / str(number), rate_hz)
+        worst_s = max(worst_s, (published - kept) / rate_hz)
+        assert worst_s <= 1.0
+    faults.record(
+        "recorder killed (kill -9) in mid-recording",
+        count,
+        f"every bag re-opens after repair; at most its last {worst_s:.2f} s are lost "
+        "(promised 1 s), no hole before, by counting messages",
+    )
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from thermal_pose.bags import messages, schema
+from thermal_pose.bags.writer import BagWriter
+from thermal_pose.errors import StorageError
+from thermal_pose.types import ThermalFrame
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+try:
+    with BagWriter(Path(sys.argv[1])) as bag:
+        for n in range(1000):
+            frame = ThermalFrame(n * 125_000_000, 'thermal', np.full((60, 80), n, np.uint16))
+            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
+except StorageError as error:
+    print(error)
+    sys.exit(9)
+"""
+
+
+@pytest.mark.faults
+def test_a_full_disk_is_one_clear_error_and_loses_nothing_written(tmp_path: Path) -> None:
+    path = tmp_path / "trial"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert result.returncode == 9, result.stderr
+    assert "cannot write to" in result.stdout
+    kept = repair(path).messages
+    assert kept >= 20
+    faults.record(
+        "disk full while recording (file size limit)",
+        1,
+        f"one clear error; repair keeps all {kept} whole messages written before",
+    )

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the fault tests as often as is promised and write the table of results.
+
+Runs the checkout's tests marked `faults` at their full counts; `make test` runs them a few times.
+
+examples:
+  thermal-pose faults --out docs/results/faults.json
+  thermal-pose faults --only "recorder or unplug"
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from thermal_pose.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--out", type=Path, default=Path("docs/results/faults.json"))
+    parser.add_argument("--only", default="", help="names of tests, as pytest -k takes them")
+    parser.add_argument("--few", action="store_true", help="a few times only")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    checkout = Path(__file__).resolve().parents[2]
+    if not (checkout / "test" / "support" / "faults.py").exists():
+        raise ConfigError("the fault tests are part of a checkout, not of an installation")
+    environment = {**os.environ, "THERMAL_POSE_FAULTS_OUT": str(args.out.resolve())}
+    if not args.few:
+        environment["THERMAL_POSE_FAULTS"] = "full"
+    command = [sys.executable, "-m", "pytest", "-m", "faults", "--timeout", "3600", "test"]
+    if args.only:
+        command += ["-k", args.only]
+    code = subprocess.run(command, cwd=checkout, env=environment, check=False).returncode
+    if args.out.exists():
+        for row in json.loads(args.out.read_text(encoding="utf-8")):
+            print(f"  {row['times']:>7} x {row['fault']}: {row['result']}")
+    print(f"fault tests {'passed' if code == 0 else 'FAILED'}: {args.out}")
+    return code
