@@ -13,6 +13,7 @@ import numpy as np
 from thermal_pose import __version__
 from thermal_pose.tug.coverage import measure_coverage
 from thermal_pose.tug.live import LivePhases
+from thermal_pose.tug.live_network import shipped_live_network
 from thermal_pose.tug.measures import trial_measures
 from thermal_pose.tug.network import shipped_network
 from thermal_pose.tug.params import TugParams
@@ -44,7 +45,8 @@ class PhaseUpdate:
     probability : of `phase`, 0..1.
     elapsed_s : since the first movement; 0 before it.
     track_id : the person followed; 0 for none.
-    finished : the person sits again after a whole test; frames from here on are not used.
+    finished : the person sits again after a whole test, or nothing that long is a test; frames
+        from here on are not used.
     """
 
     stamp_ns: int
@@ -79,7 +81,7 @@ class TrialAnalyzer:
         self._go_ns: int | None = None
         self._finished = False
         self._follower = SubjectFollower(self.params.min_joint_score)
-        self._live = LivePhases(self.params)
+        self._live: LivePhases | None = None
 
     @property
     def n_frames(self) -> int:
@@ -100,7 +102,7 @@ class TrialAnalyzer:
         """
         self._go_ns = go_stamp_ns
         self._finished = False
-        self._live = LivePhases(self.params)
+        self._live = None
         self._drop_before(go_stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
 
     def update(self, frame: FrameKeypoints) -> PhaseUpdate:
@@ -119,11 +121,12 @@ class TrialAnalyzer:
             else:
                 self._newest_ns = frame.stamp_ns
                 self._advance(frame)
+        live = self._live
         return PhaseUpdate(
             frame.stamp_ns,
-            self._live.phase,
-            self._live.probability,
-            self._live.elapsed_s,
+            live.phase if live else Phase.UNKNOWN,
+            live.probability if live else 0.0,
+            live.elapsed_s if live else 0.0,
             self._follower.track_id if self._follower.locked else 0,
             self._finished,
         )
@@ -180,9 +183,15 @@ class TrialAnalyzer:
 
     def _advance(self, frame: FrameKeypoints) -> None:
         """Move the live phase on; drop what lies long before the first movement."""
+        if self._live is None:
+            network = shipped_live_network(self.params.live_network)
+            self._live = LivePhases(network, frame.image_wh, self.params.seated_after_s)
         person = self._follower.update(frame)
         self._live.update(frame.stamp_ns, person)
-        self._finished = self._live.finished
+        oldest_ns = next(iter(self._frames))
+        longest_s = self.params.max_total_s + 2 * self.params.pre_roll_s
+        too_long = frame.stamp_ns - oldest_ns > longest_s * NS_PER_S
+        self._finished = self._live.finished or too_long
         if not self._live.moving:
             self._drop_before(frame.stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
 

@@ -170,16 +170,18 @@ def _swap(placed: Array, facing: Array, rng: np.random.Generator) -> None:
             placed[row] = placed[row][MIRROR]
 
 
-def observe(trial: MotionTrial, rng: np.random.Generator) -> ObservedTrial:
-    """Let a random camera and a random pose network look at a trial, cut at random."""
-    start_s, end_s = _random_cut(trial, rng)
+def observe(
+    trial: MotionTrial, rng: np.random.Generator, longest_rest_s: float = 8.0
+) -> ObservedTrial:
+    """Let a random camera and a random pose network look at a trial, cut at random.
+
+    Parameters
+    ----------
+    longest_rest_s : sitting before the test is drawn out to up to this long.
+    """
+    start_s, end_s = _random_cut(trial, rng, longest_rest_s)
     times_s = random_stamps(rng, start_s, end_s)
-    joints = np.empty((len(times_s), N_JOINTS, 3))
-    for joint in range(N_JOINTS):
-        for axis in range(3):
-            joints[:, joint, axis] = np.interp(
-                times_s, trial.times_s, trial.joints_m[:, joint, axis]
-            )
+    joints = _joints_at(trial, _shown_s(times_s, rng))
     camera = random_camera(rng)
     xy, px_per_m = project(joints, camera)
     to_left = joints[:, Joint.LEFT_SHOULDER] - joints[:, Joint.RIGHT_SHOULDER]
@@ -195,14 +197,41 @@ def observe(trial: MotionTrial, rng: np.random.Generator) -> ObservedTrial:
     return ObservedTrial(times_s - times_s[0], xy, scores, boundaries_s - times_s[0])
 
 
-def _random_cut(trial: MotionTrial, rng: np.random.Generator) -> tuple[float, float]:
-    """Where the recording starts and ends: some seated time on both sides, sometimes less."""
+def _shown_s(times_s: Array, rng: np.random.Generator) -> Array:
+    """What moment each frame shows: its own, or an older one (stale pairs, shutter freezes)."""
+    stale = rng.random(len(times_s)) < 0.006
+    shown_s = times_s - stale * rng.uniform(0.1, 0.26, len(times_s))
+    if rng.random() < 0.08:
+        freeze_s = rng.uniform(times_s[0], times_s[-1])
+        shown_s = np.where((times_s > freeze_s) & (times_s < freeze_s + 0.6), freeze_s, shown_s)
+    return np.asarray(shown_s)
+
+
+def _joints_at(trial: MotionTrial, shown_s: Array) -> Array:
+    """(N, 17, 3) joints, linearly interpolated."""
+    position = np.clip(
+        (shown_s - trial.times_s[0]) / (trial.times_s[1] - trial.times_s[0]),
+        0.0,
+        len(trial.times_s) - 1.001,
+    )
+    index = position.astype(np.int64)
+    share = (position - index)[:, None, None]
+    return np.asarray((1 - share) * trial.joints_m[index] + share * trial.joints_m[index + 1])
+
+
+def _random_cut(
+    trial: MotionTrial, rng: np.random.Generator, longest_rest_s: float
+) -> tuple[float, float]:
+    """Where the recording starts and ends: some seated time on both sides, sometimes less.
+
+    Beyond the motion's own ends its first and last posture are held.
+    """
     first_s, last_s = float(trial.times_s[0]), float(trial.times_s[-1])
     if not np.isfinite(trial.boundaries_s).all():
         return first_s, last_s
     onset_s, contact_s = float(trial.boundaries_s[0]), float(trial.boundaries_s[-1])
-    start_s = max(first_s, onset_s - rng.uniform(0.6, 8.0))
-    end_s = min(last_s, contact_s + rng.uniform(0.6, 5.0))
+    start_s = onset_s - 0.6 - longest_rest_s * rng.random() ** 2
+    end_s = contact_s + 0.6 + 4.0 * rng.random() ** 2
     kind = rng.random()
     if kind < 0.08:
         end_s = rng.uniform(min(start_s + 2.0, contact_s), contact_s)

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Simulated motion to train the segmentation network on, without rendering.
 
-The people are drawn from populations wider than those of the clinic's cohorts, under a namespace
-of their own, so that nobody who is evaluated was trained on.
+The people are drawn from the populations of the clinic's cohorts and from wider ones, under a
+namespace of their own, so that nobody who is evaluated was trained on.
 """
 
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from thermal_pose.errors import SimulationError
+from thermal_pose.simulation.body_bake import bake_body, library_shapes
+from thermal_pose.simulation.presets import IMPAIRED, NORMAL, OLD
 from thermal_pose.simulation.subject import Population, draw_subject, subject_rng
 from thermal_pose.simulation.trial import Trial, plan_trial
 from thermal_pose.training.tug_corpus import UNKNOWN, Array, MotionTrial
@@ -22,6 +27,9 @@ NAMESPACE = "tug-segmenter"
 MOTION_HZ = 50.0
 
 POPULATIONS: tuple[Population, ...] = (
+    NORMAL,
+    OLD,
+    IMPAIRED,
     Population(
         age_years=(30, 9),
         rise_s=(1.25, 0.3),
@@ -68,14 +76,14 @@ _KINDS = (
 )
 
 
-def simulate_motions(
-    n_trials: int, seed: int, populations: tuple[Population, ...] = POPULATIONS
-) -> Iterator[MotionTrial]:
-    """Yield motions of as many trials, each of another person; the same for the same seed.
+def simulate_motion(index: int, seed: int, n_bodies: int) -> MotionTrial | None:
+    """The motion of one trial; None where the drawn gait is impossible for the drawn legs.
 
     Parameters
     ----------
+    index : of the trial; each is of another person.
     seed : 0 to 999 (development); other seeds are kept for validation and evaluation.
+    n_bodies : bodies of the library that people share, as baking one for each is dear.
 
     Raises
     ------
@@ -84,16 +92,27 @@ def simulate_motions(
     """
     if not 0 <= seed < 1000:
         raise ValueError(f"seed: expected 0 to 999 (development), got {seed}")
-    for index in range(n_trials):
-        rng = subject_rng(NAMESPACE, seed, index, 1)
-        kind = _KINDS[int(rng.choice(len(_KINDS), p=[share for _, share in _KINDS]))][0]
-        population = populations[int(rng.integers(len(populations)))]
-        try:
-            subject = draw_subject(population, NAMESPACE, seed, index)
-            yield motion_of(plan_trial(subject, rng, kind=kind), kind)
-        except (SimulationError, ValueError):
-            # Some drawn gaits are impossible for the drawn legs: that person stays at home.
-            continue
+    rng = subject_rng(NAMESPACE, seed, index, 1)
+    kind = _KINDS[int(rng.choice(len(_KINDS), p=[share for _, share in _KINDS]))][0]
+    population = POPULATIONS[int(rng.integers(len(POPULATIONS)))]
+    body = bake_body(library_shapes(n_bodies)[int(rng.integers(n_bodies))])
+    try:
+        subject = draw_subject(population, NAMESPACE, seed, index)
+        return motion_of(plan_trial(subject, rng, kind=kind, body=body), kind)
+    except (SimulationError, ValueError):
+        return None
+
+
+def simulate_motions(
+    n_trials: int, seed: int, n_bodies: int = 60, jobs: int = 1
+) -> Iterator[MotionTrial]:
+    """Yield motions of at most as many trials, on `jobs` processes (see `simulate_motion`)."""
+    work = partial(simulate_motion, seed=seed, n_bodies=n_bodies)
+    if jobs <= 1:
+        yield from filter(None, map(work, range(n_trials)))
+        return
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from filter(None, pool.map(work, range(n_trials), chunksize=16))
 
 
 def motion_of(trial: Trial, kind: TrialReason) -> MotionTrial:

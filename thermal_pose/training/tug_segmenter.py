@@ -17,12 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from thermal_pose.tug.features import N_FEATURES
 from thermal_pose.tug.network import KERNEL, SUB_CELLS
 from thermal_pose.tug.result import N_BOUNDARIES
 
 Sample = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]
+Draw = Callable[[np.random.Generator], Sample]
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class SegmenterConfig:
     channels, dilations : of the blocks.
     steps, batch, learning_rate : of AdamW with a cosine schedule and a short warm-up.
     dropout : of whole feature columns, so that no single signal is relied on.
+    average : share of the running average of weights that a step keeps.
     """
 
     channels: int = 64
@@ -43,6 +47,7 @@ class SegmenterConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
     dropout: float = 0.1
+    average: float = 0.995
     seed: int = 0
 
 
@@ -93,7 +98,7 @@ class TorchSegmenter(nn.Module):
         return torch.log_softmax(torch.cat([flat, absent[..., None]], dim=2), dim=2)
 
 
-def collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
+def collate(samples: Sequence[Sample]) -> Batch:
     """Pad samples to one batch: features (N, T, F), lengths (N,), boundaries (N, 7) sub-cells."""
     longest = max(len(features) for features, _ in samples)
     padded = np.zeros((len(samples), longest, N_FEATURES), dtype=np.float32)
@@ -106,9 +111,7 @@ def collate(samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def batches_by_length(
-    draw: Callable[[np.random.Generator], Sample], size: int, rng: np.random.Generator
-) -> Iterator[list[Sample]]:
+def batches_by_length(draw: Draw, size: int, rng: np.random.Generator) -> Iterator[list[Sample]]:
     """Batches of samples of about the same length, so that little of them is padding."""
     while True:
         pool = sorted((draw(rng) for _ in range(8 * size)), key=lambda sample: len(sample[0]))
@@ -140,12 +143,30 @@ def boundary_loss(log_p: Tensor, position: Tensor) -> Tensor:
     return -(each * known).sum() / known.sum().clamp(min=1)
 
 
+class SampleStream(IterableDataset[Batch]):
+    """Batches for ever; each loading process draws its own.
+
+    Parameters
+    ----------
+    draw : makes one training sample from a generator; must be picklable.
+    """
+
+    def __init__(self, draw: Draw, size: int, seed: int) -> None:
+        self.draw, self.size, self.seed = draw, size, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
+        return map(collate, batches_by_length(self.draw, self.size, rng))
+
+
 def train_segmenter(
-    draw: Callable[[np.random.Generator], Sample],
+    draw: Draw,
     config: SegmenterConfig,
     report: Callable[[int, float, float], None] = lambda step, loss, seconds: None,
-    initial: TorchSegmenter | None = None,
     limit_s: float = float("inf"),
+    workers: int = 0,
+    device: str = "cpu",
 ) -> TorchSegmenter:
     """Train on samples drawn one by one; return the averaged network of the last steps.
 
@@ -153,40 +174,50 @@ def train_segmenter(
     ----------
     draw : makes one training sample from a generator.
     report : called every 50 steps with step, mean loss and seconds so far.
-    initial : weights to go on from.
     limit_s : the schedule is cut short, not broken off, to end in about this time.
+    workers : processes that draw samples; 0 draws them here.
+    device : 'cpu' or 'cuda'.
     """
     torch.manual_seed(config.seed)
-    rng = np.random.default_rng(config.seed)
-    network = initial or TorchSegmenter(config)
+    network = TorchSegmenter(config).to(device)
     average = torch.optim.swa_utils.AveragedModel(
         network,
-        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995),  # type: ignore[no-untyped-call]
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average),  # type: ignore[no-untyped-call]
     )
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    started, losses = time.monotonic(), list[float]()
+    stream = SampleStream(draw, config.batch, config.seed)
+    loader = DataLoader(stream, batch_size=None, num_workers=workers)
+    started, losses = time.monotonic(), list[Tensor]()
     network.train()
-    batches = batches_by_length(draw, config.batch, rng)
-    for step in range(config.steps):
+    for step, (features, lengths, position) in enumerate(loader):
         spent = max(step / config.steps, (time.monotonic() - started) / limit_s)
         if spent >= 1.0:
             break
-        rate = config.learning_rate * min(1.0, (step + 1) / 100) * (1 + np.cos(np.pi * spent)) / 2
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        features, lengths, position = collate(next(batches))
-        loss = boundary_loss(network(features, lengths), position)
+        _set_rate(optimizer, config.learning_rate * _schedule(step, spent))
+        log_p = network(features.to(device), lengths.to(device))
+        loss = boundary_loss(log_p, position.to(device))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         average.update_parameters(network)
-        losses.append(float(loss.detach()))
+        losses.append(loss.detach())
         if (step + 1) % 50 == 0:
-            report(step + 1, float(np.mean(losses[-50:])), time.monotonic() - started)
-    return cast(TorchSegmenter, average.module).eval()
+            mean = float(torch.stack(losses[-50:]).mean())
+            report(step + 1, mean, time.monotonic() - started)
+    return cast(TorchSegmenter, average.module).cpu().eval()
+
+
+def _schedule(step: int, spent: float) -> float:
+    """Share of the learning rate: a warm-up of 100 steps, then half a cosine."""
+    return float(min(1.0, (step + 1) / 100) * (1 + np.cos(np.pi * spent)) / 2)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def write_network(networks: Sequence[TorchSegmenter], config: SegmenterConfig, path: Path) -> None:

@@ -5,8 +5,6 @@ It needs no training, says what a phase looks like in numbers anyone can check, 
 yardstick that the segmentation network has to beat (`docs/validation.md`).
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
@@ -70,33 +68,6 @@ def _step_log(step_s: float) -> Array:
     leave = -np.expm1(-step_s / _DWELL_S)
     with np.errstate(divide="ignore"):
         return np.stack([np.log1p(-leave), np.log(leave)], axis=1)
-
-
-@dataclass
-class PhaseFilter:
-    """Causal phase probabilities, one observation at a time (the forward algorithm).
-
-    Attributes
-    ----------
-    log_belief : (8,) log P(state | all observations so far).
-    """
-
-    log_belief: Array = field(default_factory=lambda: np.log(np.eye(8)[0] + 1e-12))
-    _last_s: float | None = field(default=None, repr=False)
-
-    def update(self, time_s: float, observation: Array) -> Array:
-        """Take one observation (3,) at `time_s`; return (8,) probabilities of the states."""
-        emission = emission_log(observation[None])[0]
-        if self._last_s is not None:
-            step_s = max(0.0, time_s - self._last_s)
-            stay, go = _step_log(step_s).T
-            arrived = np.concatenate([[-np.inf], (self.log_belief + go)[:-1]])
-            self.log_belief = np.logaddexp(self.log_belief + stay, arrived)
-            emission = emission * min(1.0, _EVIDENCE_HZ * step_s)
-        self._last_s = time_s
-        self.log_belief = self.log_belief + emission
-        self.log_belief -= np.logaddexp.reduce(self.log_belief)
-        return np.asarray(np.exp(self.log_belief))
 
 
 def smooth_states(times_s: Array, observations: Array) -> Array:

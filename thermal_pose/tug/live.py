@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The phase of the newest frame, from the frames so far: a forward filter on causal signals."""
+"""The phase of the newest frame, from the frames so far."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.skeleton import Joint
-from thermal_pose.tug import hmm
-from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.subject import standing_index
+from thermal_pose.tug.hmm import STATES
+from thermal_pose.tug.live_network import LiveFeatures, LiveNetwork
 from thermal_pose.types import NS_PER_S, PersonKeypoints, Phase
 
 Array = npt.NDArray[np.float64]
 
-_SMOOTHING_S = 0.25
+#: A state is entered when it or a later one is this likely, and left for an earlier one when
+#: that has become this unlikely: a live display that flickers is of no use.
+ENTER, RETURN = 0.5, 0.1
 
 
 @dataclass
@@ -23,23 +23,30 @@ class LivePhases:
 
     Attributes
     ----------
+    network : gives each frame's state probabilities.
+    image_wh : of the frames, px.
+    seated_after_s : how long the person must sit after the test until it is finished.
     phase, probability : at the newest frame; UNKNOWN and 0 before anybody was seen.
     elapsed_s : since the first movement; 0 before it.
     """
 
-    params: TugParams
+    network: LiveNetwork
+    image_wh: tuple[int, int]
+    seated_after_s: float
     phase: Phase = Phase.UNKNOWN
     probability: float = 0.0
     elapsed_s: float = 0.0
-    _filter: hmm.PhaseFilter = field(default_factory=hmm.PhaseFilter)
-    _first_ns: int | None = None
+    _state: int = 0
+    _hidden: Array = field(init=False, repr=False)
+    _features: LiveFeatures = field(init=False, repr=False)
+    _last_ns: int | None = None
+    _now_s: float = 0.0
     _onset_s: float | None = None
     _seated_s: float | None = None
-    _last_s: float = 0.0
-    _index: float = float("nan")
-    _log_size: float = float("nan")
-    _growth: float = 0.0
-    _facing: float = float("nan")
+
+    def __post_init__(self) -> None:
+        self._hidden = np.zeros(self.network.n_hidden)
+        self._features = LiveFeatures(self.image_wh)
 
     @property
     def moving(self) -> bool:
@@ -49,63 +56,41 @@ class LivePhases:
     @property
     def finished(self) -> bool:
         """Whether the person has sat long enough after a whole test."""
-        return self._seated_s is not None and (
-            self._last_s - self._seated_s >= self.params.seated_after_s
-        )
+        return self._seated_s is not None and self._now_s - self._seated_s >= self.seated_after_s
 
     def update(self, stamp_ns: int, person: PersonKeypoints | None) -> None:
         """Take the subject of the newest frame; None where not seen."""
-        if self._first_ns is None:
-            if person is None:
-                return
-            self._first_ns = stamp_ns
-        now_s = (stamp_ns - self._first_ns) / NS_PER_S
-        step_s = max(1e-3, now_s - self._last_s)
-        self._last_s = now_s
-        observation = np.full(3, np.nan) if person is None else self._observe(person, step_s)
-        belief = self._filter.update(now_s, observation)
-        state = int(np.argmax(belief))
-        self.phase = hmm.STATES[state]
-        self.probability = float(belief[state])
-        self._note(state, now_s)
+        if self._last_ns is None and person is None:
+            return
+        step_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / NS_PER_S
+        self._last_ns = stamp_ns
+        self._now_s += step_s
+        xy = None if person is None else person.xy.astype(np.float64)
+        scores = None if person is None else person.scores.astype(np.float64)
+        shares, self._hidden = self.network.step(
+            self._features.step(xy, scores, step_s), self._hidden
+        )
+        self._move(shares)
+        self.phase = STATES[self._state]
+        self.probability = float(shares[self._state])
 
-    def _note(self, state: int, now_s: float) -> None:
-        if state == 0:
+    def _move(self, shares: Array) -> None:
+        """Change the state where the probabilities are clear; keep the clocks of the test."""
+        at_least = np.cumsum(shares[::-1])[::-1]
+        while self._state < len(STATES) - 1 and at_least[self._state + 1] > ENTER:
+            self._state += 1
+        while self._state > 0 and at_least[self._state] < RETURN:
+            self._state -= 1
+        if self._state == 0:
             self._onset_s = None
         elif self._onset_s is None:
-            self._onset_s = now_s
-        if state < len(hmm.STATES) - 1:
+            self._onset_s = self._now_s
+        if self._state < len(STATES) - 1:
             self._seated_s = None
         elif self._seated_s is None:
-            self._seated_s = now_s
+            self._seated_s = self._now_s
         if self._onset_s is None:
             self.elapsed_s = 0.0
         else:
-            self.elapsed_s = (now_s if self._seated_s is None else self._seated_s) - self._onset_s
-
-    def _observe(self, person: PersonKeypoints, step_s: float) -> Array:
-        xy, scores = person.xy.astype(np.float64), person.scores.astype(np.float64)
-        keep = float(np.exp(-step_s / _SMOOTHING_S))
-        index = standing_index(xy, scores, self.params.min_joint_score)
-        self._index = _blend(self._index, index, keep)
-        trunk = _trunk_px(xy)
-        width = xy[Joint.LEFT_SHOULDER, 0] - xy[Joint.RIGHT_SHOULDER, 0]
-        self._facing = _blend(self._facing, float(2.0 * width / trunk), keep)
-        before = self._log_size
-        self._log_size = _blend(before, float(np.log(trunk)), float(np.exp(-step_s / 0.6)))
-        rate = (self._log_size - before) / step_s
-        self._growth = _blend(self._growth, rate, keep)
-        return np.array([self._index, self._growth, self._facing])
-
-
-def _blend(old: float, new: float, keep: float) -> float:
-    """Exponential smoothing that starts at, and skips, what is not a number."""
-    if not np.isfinite(new):
-        return old
-    return new if not np.isfinite(old) else keep * old + (1.0 - keep) * new
-
-
-def _trunk_px(xy: Array) -> float:
-    shoulders = (xy[Joint.LEFT_SHOULDER] + xy[Joint.RIGHT_SHOULDER]) / 2
-    hips = (xy[Joint.LEFT_HIP] + xy[Joint.RIGHT_HIP]) / 2
-    return max(1.0, float(np.hypot(*(shoulders - hips)))) if np.isfinite(xy[5:13]).any() else np.nan
+            until_s = self._now_s if self._seated_s is None else self._seated_s
+            self.elapsed_s = until_s - self._onset_s

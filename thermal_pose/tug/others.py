@@ -22,7 +22,7 @@ SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
 #: How long somebody must be seen seated, and then upright, to have done the test.
 MIN_SEATED_S, MIN_UPRIGHT_S = 0.8, 2.0
 #: How far somebody must go, in box heights, to have walked.
-MIN_TRAVEL = 0.8
+MIN_TRAVEL = 0.6
 
 
 @dataclass

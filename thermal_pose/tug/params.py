@@ -25,6 +25,7 @@ class TugParams:
     pre_roll_s : how much of the time before the first movement is kept.
     segmenter : file name of the segmentation network in `assets/`, or 'hmm' for the hidden
         Markov model that it is compared with.
+    live_network : file name of the causal network in `assets/`.
     """
 
     subject_id: str = ""
@@ -40,7 +41,8 @@ class TugParams:
     max_total_s: float = 120.0
     seated_after_s: float = 1.5
     pre_roll_s: float = 8.0
-    segmenter: str = "hmm"
+    segmenter: str = "tug_segmenter.npz"
+    live_network: str = "tug_live.npz"
 
     def __post_init__(self) -> None:
         for name, low, high in (

@@ -2,8 +2,8 @@
 """Which of the persons in view is being tested: found seated, then followed frame by frame.
 
 Everything here is causal, so that the live node and the analysis of a recording follow the
-same person. Identities of the tracker are a hint: a place near the last one decides when an
-identity is lost, swapped or given anew.
+same person. The tracker's identity is followed; a place near the last one decides when it is
+lost and given anew.
 """
 
 from dataclasses import dataclass, field
@@ -121,6 +121,7 @@ class SubjectFollower:
     _centre: Array | None = field(default=None, repr=False)
     _size_px: float = field(default=0.0, repr=False)
     _last_ns: int = field(default=0, repr=False)
+    _others: set[int] = field(default_factory=set, repr=False)
     _candidates: dict[int, _Candidate] = field(default_factory=dict, repr=False)
 
     @property
@@ -139,6 +140,9 @@ class SubjectFollower:
         found = self._match(frame)
         if found is not None:
             self._remember(found, frame.stamp_ns)
+            for person in frame.persons:
+                if person is not found and person.track_id > 0:
+                    self._others.add(person.track_id)
         return found
 
     def _search(self, frame: FrameKeypoints) -> PersonKeypoints | None:
@@ -168,7 +172,10 @@ class SubjectFollower:
         candidate.last_ns = stamp_ns
 
     def _match(self, frame: FrameKeypoints) -> PersonKeypoints | None:
-        """The person nearest to the last place, the known identity preferred."""
+        """The known identity; if it is not there, an unknown one near the last place.
+
+        Identities that were in view together with the subject are other people.
+        """
         if self._centre is None:
             return None
         step_s = max(0.0, (frame.stamp_ns - self._last_ns) / NS_PER_S)
@@ -176,10 +183,13 @@ class SubjectFollower:
         best: PersonKeypoints | None = None
         best_cost = limit
         for person in frame.persons:
+            known = person.track_id == self.track_id and person.track_id > 0
+            if person.track_id in self._others and not known:
+                continue
             cost = float(np.linalg.norm(_centre(person) - self._centre))
             cost += 0.5 * abs(_height_px(person) - self._size_px)
-            if person.track_id == self.track_id and person.track_id:
-                cost *= 0.3
+            if known and cost < 2.0 * limit:
+                return person
             if cost < best_cost:
                 best, best_cost = person, cost
         return best

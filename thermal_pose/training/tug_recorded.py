@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training input of the segmentation network from keypoints that the shipped model found.
+
+No noise model is as good as the real errors. Trials of development seeds go through the whole
+pipeline (`thermal-pose evaluate-tug --keypoints-only --seed 100`); here they are followed as the
+analysis follows them, and varied: cut, thinned, mirrored, shaken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from thermal_pose.evaluation.tug_agreement import boundaries_s
+from thermal_pose.pipeline.keypoint_file import KeypointTrial, read_trial
+from thermal_pose.pipeline.trial import follow_subject
+from thermal_pose.skeleton import MIRROR
+from thermal_pose.training.tug_corpus import (
+    Array,
+    MotionTrial,
+    ObservedTrial,
+    network_sample,
+    observe,
+)
+from thermal_pose.training.tug_segmenter import Sample
+from thermal_pose.tug.params import TugParams
+from thermal_pose.tug.result import N_BOUNDARIES
+from thermal_pose.types import NS_PER_S, TrialReason
+
+#: Kinds of refused trials whose subject still does what can be learnt from: nothing of a test.
+_NO_TEST = (TrialReason.NEVER_STOOD, TrialReason.WRONG_ORDER)
+
+
+def recorded_trial(trial: KeypointTrial, params: TugParams) -> ObservedTrial | None:
+    """The subject's keypoints and boundaries; None for kinds of which the truth says too little."""
+    if not trial.truth.valid and trial.truth.reason not in _NO_TEST:
+        return None
+    track = follow_subject(list(trial.frames), params)
+    if track.seen.sum() < 8:
+        return None
+    shift_s = (trial.truth.origin_ns - int(track.stamps_ns[0])) / NS_PER_S
+    edges: Array = np.full(N_BOUNDARIES, np.nan, dtype=np.float64)
+    if trial.truth.valid:
+        edges = boundaries_s(trial.truth) + shift_s
+    width = float(trial.frames[0].image_wh[0])
+    return ObservedTrial(track.stamps_s, track.xy * (80.0 / width), track.scores, edges)
+
+
+def read_recorded(paths: Sequence[Path], params: TugParams | None = None) -> list[ObservedTrial]:
+    """All usable trials of keypoint files.
+
+    Raises
+    ------
+    ValueError
+        If a file is of an evaluation seed.
+    """
+    chosen = params or TugParams()
+    trials = []
+    for path in paths:
+        trial = read_trial(path)
+        seed = int(trial.conditions["case"]["seed"])
+        if not 0 <= seed < 1000:
+            raise ValueError(f"{path}: expected a development seed (0 to 999), got {seed}")
+        found = recorded_trial(trial, chosen)
+        if found is not None:
+            trials.append(found)
+    return trials
+
+
+def vary(trial: ObservedTrial, rng: np.random.Generator) -> ObservedTrial:
+    """Cut, thin, mirror and shake a trial at random."""
+    times_s, edges = trial.times_s, trial.boundaries_s.copy()
+    start_s, end_s = float(times_s[0]), float(times_s[-1])
+    if np.isfinite(edges).all():
+        start_s = max(start_s, edges[0] - 0.6 - 4.0 * rng.random())
+        end_s = min(end_s, edges[-1] + 0.6 + 4.0 * rng.random())
+        if rng.random() < 0.06:
+            end_s = rng.uniform(min(start_s + 2.0, edges[-1]), edges[-1])
+    lost = 0.3 * rng.random() ** 2 if rng.random() < 0.4 else 0.0
+    keep = (times_s >= start_s) & (times_s <= end_s) & (rng.random(len(times_s)) >= lost)
+    keep[np.flatnonzero((times_s >= start_s) & (times_s <= end_s))[:2]] = True
+    times_s, xy, scores = times_s[keep], trial.xy[keep], trial.scores[keep]
+    edges[(edges < times_s[0]) | (edges > times_s[-1])] = np.nan
+    if rng.random() < 0.5:
+        xy = xy[:, MIRROR] * np.array([-1.0, 1.0]) + np.array([79.0, 0.0])
+        scores = scores[:, MIRROR]
+    xy = xy * rng.uniform(0.93, 1.07) + rng.normal(0, 2.0, 2)
+    if rng.random() < 0.5:
+        xy = xy + rng.normal(0, rng.uniform(0, 0.6), xy.shape)
+    return replace(
+        trial,
+        times_s=times_s - times_s[0],
+        xy=xy,
+        scores=scores,
+        boundaries_s=edges - times_s[0],
+    )
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """Draws training samples from simulated motion and from recorded keypoints.
+
+    Attributes
+    ----------
+    motions, recorded : one of them may be empty.
+    recorded_share : of samples that come from recorded keypoints, if there are any.
+    """
+
+    motions: tuple[MotionTrial, ...]
+    recorded: tuple[ObservedTrial, ...] = ()
+    recorded_share: float = 0.6
+
+    def __post_init__(self) -> None:
+        if not self.motions and not self.recorded:
+            raise ValueError("motions, recorded: expected at least one trial, got none")
+
+    def __call__(self, rng: np.random.Generator) -> Sample:
+        """Draw one sample."""
+        return network_sample(self.observed(rng), rng)
+
+    def observed(self, rng: np.random.Generator, longest_rest_s: float = 8.0) -> ObservedTrial:
+        """Draw one trial as the analysis would get it."""
+        share = self.recorded_share if self.motions else 1.0
+        if self.recorded and rng.random() < share:
+            return vary(self.recorded[int(rng.integers(len(self.recorded)))], rng)
+        motion = self.motions[int(rng.integers(len(self.motions)))]
+        return observe(motion, rng, longest_rest_s)
