@@ -13,6 +13,7 @@ from thermal_pose.errors import ThermalPoseError
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
+    "bench": "measure speed, latency, load and memory",
     "view": "show the live topics, or a recording, in the browser",
     "bake-bodies": "fill a cache with bodies, for machines without the body model",
     "bench-simulation": "measure the simulated clinic: frames a second, memory, floor",

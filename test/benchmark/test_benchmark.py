@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+import time
+
+import numpy as np
+import pytest
+
+from test.support.models import write_warmest_spot_model
+from thermal_pose.benchmark import load
+from thermal_pose.benchmark.crops import compute_floor, ratios
+from thermal_pose.benchmark.suite import BenchOptions, judge
+from thermal_pose.benchmark.timing import interleaved
+from thermal_pose.types import ThermalFrame
+
+
+def test_interleaved_timing_orders_functions_by_their_cost():
+    timings = interleaved(
+        {"slow": lambda: time.sleep(0.004), "fast": lambda: time.sleep(0.0005)}, 4, 0.01
+    )
+    assert timings["slow"].median_ms > 3.9 > timings["fast"].median_ms > 0.4
+    assert timings["fast"].calls > timings["slow"].calls
+    assert timings["slow"].p10_ms <= timings["slow"].median_ms <= timings["slow"].p90_ms
+    with pytest.raises(ValueError, match="rounds"):
+        interleaved({}, 0)
+
+
+def test_ratios_are_of_one_thread_and_only_of_what_was_measured():
+    table = {
+        "default": {"t1": 5.0, "t2": 9.0},
+        "student_unfolded": {"t1": 20.0, "t2": 1.0},
+        "lite_fp32": {"t1": 4.0, "t2": 1.0},
+        "rtmpose_t": {"t1": 5.0, "t2": 1.0},
+    }
+    assert ratios(table) == {"default_vs_unfolded": 0.25, "lite_vs_rtmpose_t": 0.8}
+
+
+def found(**changes):
+    row = {"p99": 11.0, "sent": 480, "answered": 480}
+    good = {
+        "ratios": {
+            "default_vs_unfolded": 0.2,
+            "default_vs_vitpose_b": 0.02,
+            "lite_vs_rtmpose_t": 0.7,
+        },
+        "detector_ms": 0.3,
+        "latency_ms": {"one_process": row, "processes": row},
+        "cameras_at_8hz": 16,
+        "rss_mb": 180.0,
+    }
+    return {**good, **changes}
+
+
+@pytest.mark.parametrize(
+    ("change", "missed"),
+    [
+        ({}, None),
+        ({"detector_ms": None}, "detector_ms"),
+        ({"rss_mb": 251.0}, "rss_mb"),
+        ({"cameras_at_8hz": 15}, "cameras_at_8hz"),
+        (
+            {"latency_ms": {"one_process": {"p99": 5.0, "sent": 9, "answered": 8}}},
+            "latency_ms",
+        ),
+    ],
+)
+def test_targets_are_judged_one_by_one(change, missed):
+    verdict = judge(found(**change))
+    assert {name for name, row in verdict.items() if not row["met"]} == ({missed} - {None})
+
+
+def test_options_validate_themselves(tmp_path):
+    with pytest.raises(ValueError, match="rounds"):
+        BenchOptions(tmp_path, rounds=0)
+
+
+@pytest.mark.slow
+def test_peers_have_their_published_sizes():
+    from thermal_pose.benchmark.networks import student, vitpose
+    from thermal_pose.benchmark.rtmpose import RtmPose
+
+    def parameters(network):
+        return sum(parameter.numel() for parameter in network.parameters())
+
+    assert parameters(student()) == 4_398_049
+    # The ViT here has a learnt position a patch; ViTPose keeps one more, for the class token.
+    assert parameters(vitpose(768, 12)) == pytest.approx(89_994_513, rel=1e-3)
+    assert parameters(RtmPose()) == pytest.approx(3.34e6, rel=1e-2)
+
+
+@pytest.mark.slow
+def test_the_floor_counts_the_folded_students_operations():
+    floor = compute_floor(5.0, 12.0)
+    assert floor["student"]["macs"] == pytest.approx(887e6, rel=0.01)
+    assert floor["student"]["parameters"] == pytest.approx(1.41e6, rel=0.05)
+    for precision in ("int8", "fp32"):
+        row = floor[precision]
+        assert row["floor_ms"] == max(row["operations_ms"], row["bytes_ms"]) > 0
+
+
+@pytest.fixture
+def frames():
+    image = np.full((60, 80), 29515, np.uint16)
+    image[12:48, 30:42] += 600
+    return [ThermalFrame(n, "cam", image) for n in range(3)]
+
+
+@pytest.mark.graph
+@pytest.mark.slow
+def test_load_is_measured_on_real_processes(ros, frames, tmp_path):
+    models = {"detector": "warm_blob", "pose": str(write_warmest_spot_model(tmp_path))}
+    workers = [["-m", "thermal_pose.benchmark.worker", "room0", "room1"]]
+    with load.probed(workers, models, frames, ["room0", "room1"]) as (probe, processes):
+        figures = probe.run(8.0, 1.0, warm_up_s=0.5)
+        assert processes[0].memory_info().rss > 0
+    assert figures.sent == figures.answered == pytest.approx(16, abs=1)
+    assert 0 < figures.p50_ms <= figures.p99_ms <= figures.max_ms < 1000
+    assert figures.dropped_share == 0
+
+
+@pytest.mark.graph
+@pytest.mark.slow
+def test_a_process_that_dies_is_reported_with_its_last_words(ros, frames):
+    from thermal_pose.errors import GraphError
+
+    with (
+        pytest.raises(GraphError, match="No module named"),
+        load.running([["-m", "no_such_module"]], {}) as (process,),
+    ):
+        process.wait(10)
