@@ -87,7 +87,7 @@ def plan_arms(
     targets, shares = _seat_holds(
         subject, limbs, path.times_s, hips, pelvis, ankles, chair, schedule, rng
     )
-    outward = np.array([-0.55, 0.0, 0.1]) + np.array([[0.0, 0.6, 0.0], [0.0, -0.6, 0.0]])
+    outward = np.array([-0.85, 0.0, 0.15]) + np.array([[0.0, 0.38, 0.0], [0.0, -0.38, 0.0]])
     held = shares[..., None]
     aside = apply(rotation_z(path.yaw_rad)[:, None], unit(outward))
     poles = unit((1 - held) * poles + held * aside)
