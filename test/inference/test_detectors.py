@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from test.support.models import write_fixed_box_model
-from thermal_pose.errors import MissingExtraError, ModelArtifactError
+from thermal_pose.errors import ImageFormatError, MissingExtraError, ModelArtifactError
 from thermal_pose.inference.base import RuntimeInfo
 from thermal_pose.inference.detector_card import DetectorCard
 from thermal_pose.inference.factory import make_detector
@@ -147,7 +147,7 @@ def test_missing_outputs_and_wrong_shapes_are_refused_at_load():
 
 def test_a_frame_larger_than_the_network_is_refused():
     detector = network(FixedEngine(np.zeros((0, 4)), np.zeros(0)))
-    with pytest.raises(ValueError, match="at most 80 x 64"):
+    with pytest.raises(ImageFormatError, match="at most 80 x 64"):
         detector.detect(np.zeros((120, 160), np.uint16))
 
 

@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
+from test.support import faults
 from test.support.models import write_fixed_box_model, write_warmest_spot_model
 from test.support.mutations import mutated_images
 from test.support.waiting import spin_for
@@ -159,18 +160,37 @@ def test_every_image_gets_its_header_back_in_both_topics(bench):
     assert found.model_id.startswith("warmest-")
 
 
-def test_malformed_images_are_counted_and_the_nodes_live_on(bench):
-    good = thermal_to_msg(frame(0))
-    malformed = [message for message, sound in mutated_images(good, 60, seed=1) if not sound]
-    for message in malformed:
+@pytest.mark.faults
+def test_malformed_images_are_rejected_and_counted_and_the_nodes_live_on(benches, tmp_path):
+    count = faults.times(few=60, full=10_000)
+    boxes = [[6, 12, 18, 48], [-20, 5, 300, 90], [31, 12, 43, 48]]
+    model = write_fixed_box_model(tmp_path, boxes, [0.9, 0.8, 0.7])
+    bench = benches(detector={"model": str(model)})
+    rejected = 0
+
+    def handled(node):
+        summary = node.statistics.summary()
+        return summary.counts.get("ImageFormatError", 0), summary.frames
+
+    for message, sound in mutated_images(thermal_to_msg(frame(0)), count, seed=1):
+        before = [handled(node) for node in bench.nodes]
+        rejected += not sound
         bench.images.publish(message)
-        bench.executor.spin_once(timeout_sec=0.01)
-        bench.executor.spin_once(timeout_sec=0.01)
-    bench.show(frame(1))
+        # A sound image is handled by both, a malformed one is rejected by both.
+        spin_for(
+            bench.executor,
+            lambda before=before, which=int(sound): all(
+                handled(node)[which] == old[which] + 1
+                for node, old in zip(bench.nodes, before, strict=True)
+            ),
+        )
     for node in bench.nodes:
         counts = node.statistics.summary().counts
-        assert counts["ImageFormatError"] > 0 and "internal_error" not in counts
-    assert len(bench.keypoints) == 1
+        assert counts["ImageFormatError"] == rejected > count // 4
+        assert "internal_error" not in counts
+    bench.show(frame(1))
+    result = f"{rejected} rejected and counted by both nodes, the rest answered; nodes alive"
+    faults.record("mutated images (size, step, encoding, endianness, NaN)", count, result)
 
 
 def test_the_newest_image_wins_and_skipped_ones_are_counted(bench):

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import ModelArtifactError
+from thermal_pose.errors import ImageFormatError, ModelArtifactError
 from thermal_pose.imaging.radiometry import relative_k
 from thermal_pose.inference.base import Engine, RuntimeInfo
 from thermal_pose.inference.detector_card import DetectorCard
@@ -64,7 +64,7 @@ class NetworkDetector:
 
         Raises
         ------
-        ValueError
+        ImageFormatError
             The frame is larger than the network's input and the card says 'pad'.
         """
         boxes, scores = self._read(self._engine.run(self.prepare(centikelvin)))
@@ -95,7 +95,7 @@ class NetworkDetector:
             return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
         below, right = height - values.shape[0], width - values.shape[1]
         if below < 0 or right < 0:
-            raise ValueError(
+            raise ImageFormatError(
                 f"frame: expected at most {width} x {height} px for {self.card.name}, "
                 f"got {values.shape[1]} x {values.shape[0]}"
             )
