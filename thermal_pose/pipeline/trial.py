@@ -224,11 +224,25 @@ def analyze_frames(
 
 
 def follow_subject(frames: list[FrameKeypoints], params: TugParams) -> SubjectTrack:
-    """The subject's rows from frames by rising stamp."""
+    """The subject's rows from frames by rising stamp.
+
+    Frames from before somebody was known to be the subject are looked at again with that
+    knowledge: the same identity there is the subject, others are not.
+    """
     follower = SubjectFollower(params.min_joint_score)
+    followed = []
+    locked_row, locked_id = 0, 0
+    for row, frame in enumerate(frames):
+        followed.append(follower.update(frame))
+        if follower.locked and not locked_id:
+            locked_row, locked_id = row, follower.track_id
     builder = TrackBuilder()
-    for frame in frames:
-        builder.append(frame.stamp_ns, follower.update(frame), len(frame.persons))
+    for row, (frame, person) in enumerate(zip(frames, followed, strict=True)):
+        if row < locked_row and locked_id:
+            same = [p for p in frame.persons if p.track_id == locked_id]
+            builder.append(frame.stamp_ns, same[0] if same else None, len(frame.persons))
+        else:
+            builder.append(frame.stamp_ns, person, len(frame.persons))
     return builder.build()
 
 
