@@ -8,6 +8,7 @@ examples:
   thermal-pose simulate-stream --frames 20000 --seed 1 --jobs 2 --out shards/
   thermal-pose simulate-stream --frames 4000 --seed 5000 --first-body 120 --bodies 30 --out val/
   thermal-pose simulate-stream --frames 5000 --seed 2 --rgb --out teacher/
+  thermal-pose simulate-stream --frames 500 --seed 1 --out look/ --sheet look/sheet.png
 """
 
 import argparse
@@ -28,12 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bodies", type=int, default=150, help="bodies drawn from (default 150)")
     parser.add_argument("--first-body", type=int, default=0, help="first of them (default 0)")
     parser.add_argument("--rgb", action="store_true", help="cut an RGB patch for each person")
+    parser.add_argument("--sheet", type=Path, help="also write a contact sheet of the first shard")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 def start(args: argparse.Namespace) -> int:
     """Write the shards and print one summary line."""
     from thermal_pose.simulation.stream import StreamOptions, write_stream
+    from thermal_pose.simulation.stream_sheet import write_sheet
 
     options = StreamOptions(
         seed=args.seed, n_bodies=args.bodies, first_body=args.first_body, with_rgb=args.rgb
@@ -44,6 +47,8 @@ def start(args: argparse.Namespace) -> int:
             args.out, options, args.frames, args.jobs, args.cache, done=bar.update
         )
     seconds = time.perf_counter() - began
+    if args.sheet is not None:
+        write_sheet(args.out / f"stream-{args.seed}-00000.npz", args.sheet)
     summary = {"frames": frames, "seconds": round(seconds, 2), "per_s": round(frames / seconds, 1)}
     if args.json:
         print(json.dumps(summary))

@@ -64,13 +64,6 @@ class View:
         """Pixel coordinates of sub-pixel coordinates along either axis."""
         return (sub_pixels + 0.5) / self.scale - 0.5
 
-    def rays(self) -> npt.NDArray[np.float64]:
-        """Directions (H, W, 3) in room axes through each sub-pixel; depth along the axis 1."""
-        rows, columns = self.shape_hw
-        grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
-        rays = self.camera.intrinsics.to_rays(self.pixels(grid.astype(np.float64)))
-        return rays @ self.camera.pose.rotation
-
 
 @dataclass
 class Canvas:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.simulation.scene import Room
-from thermal_pose.simulation.scene_room import Plane, RoomView, slow_field
+from thermal_pose.simulation.scene_room import Plane, RoomView, distance_to_edge_m, slow_field
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -39,18 +39,8 @@ def _light(
 ) -> Float32Array:
     level = np.choose(view.plane, (0.8, 0.75, 0.72, 0.85, 1.0, 0.62)).astype(np.float32)
     level *= 1.0 + 0.08 * slow_field(along, across, rng)
-    x, y, z = np.moveaxis(view.points_m, -1, 0)
-    distances = np.sort(
-        np.stack(
-            [
-                np.minimum(x - room.x_min_m, room.x_max_m - x),
-                np.minimum(y - room.y_min_m, room.y_max_m - y),
-                np.minimum(z, room.height_m - z),
-            ]
-        ),
-        axis=0,
-    )[1]
-    return level * (1.0 - 0.35 * np.exp(-np.maximum(distances, 0.0) / np.float32(0.25)))
+    edge_m = distance_to_edge_m(room, view.points_m)
+    return level * (1.0 - np.float32(0.35) * np.exp(edge_m / np.float32(-0.25)))
 
 
 def _grain(

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.errors import MissingExtraError
 from thermal_pose.simulation.render import View
 from thermal_pose.simulation.scene import Room
 
+try:
+    from numba import njit
+except ModuleNotFoundError as error:
+    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
+
+Float64Array = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 
 
@@ -56,23 +63,79 @@ class RoomView:
 
 def view_room(room: Room, view: View) -> RoomView:
     """Intersect the rays of `view` with the room's planes (the camera is inside)."""
-    rays = view.rays()
-    origin = view.camera.pose.position_m
-    low = np.array((room.x_min_m, room.y_min_m, 0.0))
-    high = np.array((room.x_max_m, room.y_max_m, room.height_m))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        depth = np.where(rays > 0.0, (high - origin) / rays, (low - origin) / rays)
-    depth = np.where(np.abs(rays) < 1e-9, np.inf, depth)
-    axis = depth.argmin(axis=-1)
-    nearest = np.take_along_axis(depth, axis[..., None], -1)
-    along = np.take_along_axis(rays, axis[..., None], -1)[..., 0]
-    cosine = np.abs(along) / np.linalg.norm(rays, axis=-1)
-    return RoomView(
-        plane=(2 * axis + (along > 0.0)).astype(np.uint8),
-        points_m=(origin + nearest * rays).astype(np.float32),
-        inverse_depth=(1.0 / nearest[..., 0]).astype(np.float32),
-        cosine=cosine.astype(np.float32),
+    lens, pose = view.camera.intrinsics, view.camera.pose
+    rows, columns = view.shape_hw
+    plane = np.empty((rows, columns), np.uint8)
+    points_m = np.empty((rows, columns, 3), np.float32)
+    inverse_depth = np.empty((rows, columns), np.float32)
+    cosine = np.empty((rows, columns), np.float32)
+    _intersect(
+        np.array((lens.fx_px, lens.fy_px, lens.cx_px, lens.cy_px, *lens.distortion)),
+        float(view.scale),
+        pose.rotation,
+        pose.position_m,
+        np.array((room.x_min_m, room.y_min_m, 0.0)),
+        np.array((room.x_max_m, room.y_max_m, room.height_m)),
+        plane,
+        points_m,
+        inverse_depth,
+        cosine,
     )
+    return RoomView(plane, points_m, inverse_depth, cosine)
+
+
+@njit(cache=True, nogil=True)
+def _intersect(
+    lens: Float64Array,
+    scale: float,
+    rotation: Float64Array,
+    origin: Float64Array,
+    low: Float64Array,
+    high: Float64Array,
+    plane: npt.NDArray[np.uint8],
+    points_m: Float32Array,
+    inverse_depth: Float32Array,
+    cosine: Float32Array,
+) -> None:
+    rows, columns = plane.shape
+    ray = np.empty(3)
+    for row in range(rows):
+        v = ((row + 0.5) / scale - 0.5 - lens[3]) / lens[1]
+        for column in range(columns):
+            u = ((column + 0.5) / scale - 0.5 - lens[2]) / lens[0]
+            x, y = u, v
+            for _ in range(30):  # undo the lens' distortion, as CameraIntrinsics.undistort
+                r2 = x * x + y * y
+                radial = 1.0 + r2 * (lens[4] + r2 * (lens[5] + r2 * lens[8]))
+                dx = u - (x * radial + 2.0 * lens[6] * x * y + lens[7] * (r2 + 2.0 * x * x))
+                dy = v - (y * radial + lens[6] * (r2 + 2.0 * y * y) + 2.0 * lens[7] * x * y)
+                x += dx
+                y += dy
+                if abs(dx) + abs(dy) < 1e-7:
+                    break
+            nearest, axis = np.inf, 0
+            for n in range(3):
+                ray[n] = rotation[0, n] * x + rotation[1, n] * y + rotation[2, n]
+                if abs(ray[n]) > 1e-9:
+                    depth = ((high[n] if ray[n] > 0.0 else low[n]) - origin[n]) / ray[n]
+                    if depth < nearest:
+                        nearest, axis = depth, n
+            plane[row, column] = 2 * axis + (1 if ray[axis] > 0.0 else 0)
+            inverse_depth[row, column] = 1.0 / nearest
+            cosine[row, column] = abs(ray[axis]) / np.sqrt(1.0 + x * x + y * y)
+            for n in range(3):
+                points_m[row, column, n] = origin[n] + nearest * ray[n]
+
+
+def distance_to_edge_m(room: Room, points_m: Float32Array) -> Float32Array:
+    """Distance (H, W) of points on the room's planes from the nearest edge between two, m."""
+    low = np.array((room.x_min_m, room.y_min_m, 0.0), np.float32)
+    high = np.array((room.x_max_m, room.y_max_m, room.height_m), np.float32)
+    to_plane = np.minimum(points_m - low, high - points_m)
+    a, b, c = to_plane[..., 0], to_plane[..., 1], to_plane[..., 2]
+    # The smallest of the three is 0: the point's own plane. The second smallest is wanted.
+    second = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    return np.maximum(second, np.float32(0.0))
 
 
 def slow_field(

@@ -6,12 +6,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.simulation.body import FloatArray
+from thermal_pose.errors import MissingExtraError
+from thermal_pose.simulation.body import FloatArray, UInt8Array
 from thermal_pose.simulation.render import Canvas, View, silhouettes
 from thermal_pose.simulation.skinning import pose_keypoints
 from thermal_pose.simulation.thermal import PosedActor
-from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import TruePerson
+
+try:
+    from numba import njit
+except ModuleNotFoundError as error:
+    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
 
 #: How far below the visible surface a joint may lie and still count as visible, m: half the
 #: limb's thickness and some cloth. Nose and eyes lie on the surface itself.
@@ -78,24 +83,30 @@ def joint_visibility(
     the joint than the limb is thick; a joint that is off its own silhouette (loose cloth, the
     raster's grain) is looked for one sub-pixel around.
     """
-    rows, columns = canvas.ids.shape
-    camera = view.camera
-    pixels, depth_m = camera.project(joints_m)
-    screen = (pixels + 0.5) * view.scale - 0.5
-    visibility = np.zeros(N_JOINTS, np.uint8)
-    for joint in range(N_JOINTS):
-        if not np.isfinite(screen[joint]).all():
-            continue
-        column, row = np.round(screen[joint]).astype(int)
+    pixels, depth_m = view.camera.project(joints_m)
+    screen = np.where(np.isfinite(pixels), (pixels + 0.5) * view.scale - 0.5, -1e6)
+    return _visibility(
+        canvas.ids, canvas.inverse_depth, person_id, np.round(screen), depth_m - np.array(_DEPTH_M)
+    )
+
+
+@njit(cache=True, nogil=True)
+def _visibility(
+    ids: UInt8Array,
+    inverse_depth: FloatArray,
+    person_id: int,
+    screen: npt.NDArray[np.float64],
+    nearest_m: npt.NDArray[np.float64],
+) -> UInt8Array:
+    rows, columns = ids.shape
+    visibility = np.zeros(screen.shape[0], np.uint8)
+    for joint in range(screen.shape[0]):
+        column, row = int(screen[joint, 0]), int(screen[joint, 1])
         if not (0 <= column < columns and 0 <= row < rows):
             continue
-        window = (
-            slice(max(row - 1, 0), row + 2),
-            slice(max(column - 1, 0), column + 2),
-        )
-        own = canvas.ids[window] == person_id
-        with np.errstate(divide="ignore"):
-            surface_m = 1.0 / canvas.inverse_depth[window]
-        near = surface_m > depth_m[joint] - _DEPTH_M[joint]
-        visibility[joint] = 2 if bool((own & near).any()) else 1
+        visibility[joint] = 1
+        for i in range(max(row - 1, 0), min(row + 2, rows)):
+            for j in range(max(column - 1, 0), min(column + 2, columns)):
+                if ids[i, j] == person_id and inverse_depth[i, j] * nearest_m[joint] < 1.0:
+                    visibility[joint] = 2
     return visibility

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.errors import MissingExtraError
 from thermal_pose.simulation.body import BodyPose, FloatArray, Int32Array
 from thermal_pose.simulation.garments import DressedBody, dress
 from thermal_pose.simulation.optics import emissivity, emitted, radiance, sample, temperature
@@ -19,13 +20,27 @@ from thermal_pose.simulation.render_shapes import (
     joined,
 )
 from thermal_pose.simulation.scene import Actor, AidPose, Room, Scene
-from thermal_pose.simulation.scene_room import Plane, RoomView, slow_field, view_room
+from thermal_pose.simulation.scene_room import (
+    Plane,
+    RoomView,
+    distance_to_edge_m,
+    slow_field,
+    view_room,
+)
 from thermal_pose.simulation.skinning import pose_vertices
+
+try:
+    from numba import njit
+except ModuleNotFoundError as error:
+    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
 
 #: Sub-pixels per thermal pixel and axis.
 SUPERSAMPLING: Final = 4
 #: Channels of the static canvas: radiance, share of the seat's heat print.
 _RADIANCE, _PRINT = 0, 1
+#: A foot's print on the floor: half-width looked at, and twice the variance of its warmth.
+_PRINT_REACH_M: Final = 0.25
+_PRINT_AREA_M2: Final = 0.0128
 _FLOOR_K: Final = -0.7
 _CEILING_K: Final = 0.5
 
@@ -76,6 +91,9 @@ class ThermalScene:
         self._camera_m = scene.thermal_camera.pose.position_m.astype(np.float32)
         self._room = view_room(scene.room, self.view)
         self._static = self._render_static()
+        self._open_floor = self._room.on(Plane.FLOOR) & (
+            self._static.inverse_depth <= self._room.inverse_depth
+        )
         self._mirror = self._mirror_share()
         self._wardrobe: dict[int, tuple[Actor, DressedBody]] = {}
 
@@ -155,13 +173,10 @@ class ThermalScene:
 
     def _mirror_share(self) -> FloatArray | None:
         gloss = self._scene.room.floor_gloss
-        open_floor = self._room.on(Plane.FLOOR) & (
-            self._static.inverse_depth <= self._room.inverse_depth
-        )
-        if gloss <= 0.02 or not open_floor.any():
+        if gloss <= 0.02 or not self._open_floor.any():
             return None
         share = gloss * (1.0 + 2.0 * (1.0 - self._room.cosine) ** 3)
-        return np.where(open_floor, share, 0.0).astype(np.float32)
+        return np.where(self._open_floor, share, 0.0).astype(np.float32)
 
     def _reflect(self, canvas: Canvas, people: list[PosedActor]) -> None:
         """Add what a glossy floor mirrors of the people on it."""
@@ -181,25 +196,46 @@ class ThermalScene:
     ) -> None:
         if not prints:
             return
-        low = np.array([(p.x_m - 0.2, p.y_m - 0.2, 0.0) for p in prints], np.float32)
-        rows, columns = self.view.shape_hw
-        centre = self.view.to_screen(low + np.array((0.2, 0.2, 0.0), np.float32))
-        for (column, row, inverse), trace in zip(centre, prints, strict=True):
-            reach = 0.25 * inverse * self.view.scale * self._scene.thermal.intrinsics.fx_px
-            if inverse == 0.0 or reach < 0.5:
-                continue
-            left, right = max(int(column - reach), 0), min(int(column + reach) + 1, columns)
-            top, bottom = max(int(row - reach), 0), min(int(row + reach) + 1, rows)
-            if left >= right or top >= bottom:
-                continue
-            window = (slice(top, bottom), slice(left, right))
-            points = self._room.points_m[window]
-            distance2 = (points[..., 0] - trace.x_m) ** 2 + (points[..., 1] - trace.y_m) ** 2
-            warm = slope * np.float32(trace.warm_k) * np.exp(distance2 * np.float32(-1 / 0.0128))
-            on_floor = (self._room.plane[window] == Plane.FLOOR) & (
-                self._static.inverse_depth[window] <= self._room.inverse_depth[window]
-            )
-            canvas.image[..., 0][window] += np.where(on_floor, warm, np.float32(0.0))
+        traces = np.array([(p.x_m, p.y_m, slope * p.warm_k) for p in prints], np.float32)
+        on_floor = traces.copy()
+        on_floor[:, 2] = 0.0
+        reach_px = _PRINT_REACH_M * self.view.scale * self._scene.thermal.intrinsics.fx_px
+        _warm_floor(
+            canvas.image,
+            self._open_floor,
+            self._room.points_m,
+            self.view.to_screen(on_floor),
+            traces,
+            np.float32(reach_px),
+        )
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _warm_floor(
+    image: FloatArray,
+    open_floor: npt.NDArray[np.bool_],
+    points_m: FloatArray,
+    centres: FloatArray,
+    traces: FloatArray,
+    reach_px: np.float32,
+) -> None:
+    rows, columns = open_floor.shape
+    for n in range(traces.shape[0]):
+        reach = reach_px * centres[n, 2]
+        if reach < 0.5:
+            continue
+        left, right = (
+            max(int(centres[n, 0] - reach), 0),
+            min(int(centres[n, 0] + reach), columns - 1),
+        )
+        top, bottom = max(int(centres[n, 1] - reach), 0), min(int(centres[n, 1] + reach), rows - 1)
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                if open_floor[row, column]:
+                    dx = points_m[row, column, 0] - traces[n, 0]
+                    dy = points_m[row, column, 1] - traces[n, 1]
+                    spread = np.exp(-(dx * dx + dy * dy) / np.float32(_PRINT_AREA_M2))
+                    image[row, column, 0] += traces[n, 2] * spread
 
 
 def _room_radiance(room: Room, view: RoomView) -> FloatArray:
@@ -231,18 +267,7 @@ def _wall_features(
     rng: np.random.Generator,
 ) -> FloatArray:
     """Cold corners, a skirting, a door and hidden studs, K."""
-    x, y, z = np.moveaxis(view.points_m, -1, 0)
-    edges = np.sort(
-        np.stack(
-            [
-                np.minimum(x - room.x_min_m, room.x_max_m - x),
-                np.minimum(y - room.y_min_m, room.y_max_m - y),
-                np.minimum(z, room.height_m - z),
-            ]
-        ),
-        axis=0,
-    )[1]
-    extra = -0.5 * np.exp(-np.maximum(edges, 0.0) / np.float32(0.12))
+    extra = -0.5 * np.exp(distance_to_edge_m(room, view.points_m) / np.float32(-0.12))
     for plane in (Plane.BACK_WALL, Plane.RIGHT_WALL, Plane.LEFT_WALL):
         on = view.on(plane)
         middle, wide = rng.uniform(-2.0, 4.0), rng.uniform(0.4, 0.55)
