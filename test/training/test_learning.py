@@ -149,6 +149,15 @@ def test_shards_round_trip_and_join(figures, tmp_path) -> None:
     np.testing.assert_array_equal(tail.frames, other.frames)
 
 
+def test_shards_without_rgb_round_trip_and_say_so(tmp_path) -> None:
+    data = stick_figures(4, subjects=2, rgb=False)
+    save_shard(data, tmp_path / "a.npz")
+    back = load_shard(tmp_path / "a.npz")
+    assert back.patches == ()
+    with pytest.raises(TrainingError, match="no RGB"):
+        back.rgb()
+
+
 def test_damaged_and_missing_shards_are_named(tmp_path) -> None:
     with pytest.raises(TrainingError, match="no data set"):
         load_folder(tmp_path)

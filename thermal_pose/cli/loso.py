@@ -6,8 +6,8 @@ row train at the same time on one device.
 
 examples:
   thermal-pose loso out/paper-data --teacher out/teacher --rows student_mobilenetv3
-  thermal-pose loso out/paper-data --teacher out/teacher --rows student_vit_b --folds 0,5 \\
-      --max-minutes 1
+  thermal-pose loso out/paper-data --teacher out/teacher \\
+      --rows supervised_no_transfer,student_resnet50:0+5:1.5
   thermal-pose loso out/paper-data --teacher out/teacher --sweep 0,0.2,0.4,0.7,1 --folds 0,5
 """
 
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from thermal_pose.errors import ConfigError
+
 if TYPE_CHECKING:
     from thermal_pose.training.loso import Cohort
 
@@ -26,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("data", type=Path, help="the cohort's data set")
     parser.add_argument("--teacher", required=True, help="folder or hub name")
-    parser.add_argument("--rows", default="", help="comma-separated rows of the table")
+    parser.add_argument("--rows", default="", help="NAME[:FOLDS[:MINUTES]],...")
     parser.add_argument("--sweep", default="", help="comma-separated betas")
     parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
     parser.add_argument("--out", type=Path, default=Path("docs/results/pose_loso.json"))
@@ -47,6 +49,7 @@ def start(args: argparse.Namespace) -> int:
         load_cohort,
         load_results,
         run_row_anywhere,
+        save_predictions,
         save_results,
     )
 
@@ -61,19 +64,20 @@ def start(args: argparse.Namespace) -> int:
     )
     folds = _folds(args.folds, len(cohort.folds))
     results = load_results(args.out, cohort)
-    for name in filter(None, args.rows.split(",")):
+    for name, chosen, minutes in _plan(args.rows, folds, args.max_minutes, len(cohort.folds)):
         with _bar(name, cohort) as bar:
             found = run_row_anywhere(
                 cohort,
                 name,
-                folds,
+                chosen,
                 None if args.no_disk else args.work,
-                args.max_minutes,
+                minutes,
                 args.ray,
                 lambda epoch, active: bar.update(epoch - bar.n) and None,
             )
         results["models"][name] = summarise(cohort, name, found)
         save_results(args.out, results, cohort)
+        save_predictions(args.work / f"{name}.npz", cohort, found)
         _report(name, results["models"][name])
     if args.sweep:
         betas = [float(beta) for beta in args.sweep.split(",")]
@@ -97,11 +101,32 @@ def _bar(name: str, cohort: "Cohort") -> Any:
 
 
 def _folds(text: str, count: int) -> list[int]:
-    folds = list(range(count)) if text == "all" else [int(part) for part in text.split(",")]
+    try:
+        parts = text.replace("+", ",").split(",")
+        folds = list(range(count)) if text == "all" else [int(part) for part in parts]
+    except ValueError as error:
+        raise ConfigError(f"--folds: expected numbers or all, got '{text}'") from error
     wrong = [fold for fold in folds if not 0 <= fold < count]
     if wrong:
-        raise ValueError(f"--folds: expected 0..{count - 1}, got {wrong[0]}")
+        raise ConfigError(f"--folds: expected 0..{count - 1}, got {wrong[0]}")
     return folds
+
+
+def _plan(
+    rows: str, folds: list[int], minutes: float, count: int
+) -> list[tuple[str, list[int], float]]:
+    """Read NAME[:FOLDS[:MINUTES]],... with FOLDS as in '0+5' or 'all'."""
+    from thermal_pose.training.loso import ROWS
+
+    plan = []
+    for entry in filter(None, rows.split(",")):
+        name, _, rest = entry.partition(":")
+        own_folds, _, own_minutes = rest.partition(":")
+        if name not in ROWS:
+            raise ConfigError(f"--rows: expected some of {sorted(ROWS)}, got '{name}'")
+        chosen = _folds(own_folds, count) if own_folds else folds
+        plan.append((name, chosen, float(own_minutes) if own_minutes else minutes))
+    return plan
 
 
 def _report(name: str, entry: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ class ConfidenceHead(nn.Module):
     def __init__(self, feature_channels: int, hidden: int = 96) -> None:
         super().__init__()
         inputs = 2 * N_JOINTS + 2 * feature_channels
-        self.norm = nn.BatchNorm1d(inputs, affine=False)
+        self.norm = nn.BatchNorm1d(inputs, eps=1e-3, affine=False)
         self.hidden = nn.Linear(inputs, hidden)
         self.out = nn.Linear(hidden, N_JOINTS + 1)
         self.register_buffer("scale", torch.ones(N_JOINTS + 1))

@@ -97,7 +97,25 @@ def _extrinsics_for(path: Path, given: Path | None) -> CameraPose | None:
     for folder in (path, *list(path.parents)[:2]):
         if (folder / EXTRINSICS_NAME).is_file():
             return load_extrinsics(folder / EXTRINSICS_NAME)
-    return None
+    return _simulated_extrinsics(path / "trial.json")
+
+
+def _simulated_extrinsics(trial: Path) -> CameraPose | None:
+    """Return how the cameras of a simulated recording stand, from its manifest entry."""
+    if not trial.is_file():
+        return None
+    try:
+        scene = json.loads(trial.read_text(encoding="utf-8"))["scene"]
+        thermal, rgb = (
+            CameraPose.looking_at(
+                scene[name]["position_m"], scene[name]["target_m"], scene[name]["roll_rad"]
+            )
+            for name in ("thermal_placement", "rgb_placement")
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{trial}: no description of a simulated scene: {error}") from error
+    rotation = thermal.rotation @ rgb.rotation.T
+    return CameraPose(rotation, thermal.translation_m - rotation @ rgb.translation_m)
 
 
 @cache

@@ -29,8 +29,10 @@ from thermal_pose.models.pose import PoseNetwork, build_network
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Largest difference allowed between the folded graph and the trained network.
-FOLD_TOLERANCE: Final = 1e-5
+#: Largest difference allowed between the folded graph and the trained network, relative to
+#: the largest output: rounding stays far below it, a mistake does not. The card records the
+#: difference itself (1e-6 or so on trained networks).
+FOLD_TOLERANCE: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 def check_folded(
     path: Path, network: PoseNetwork, head: ConfidenceHead, inputs: FloatArray
 ) -> float:
-    """Return the largest difference between a folded file and its network, over all outputs.
+    """Return the largest difference between a folded file's heatmaps and its network's.
 
     Parameters
     ----------
@@ -69,16 +71,20 @@ def check_folded(
         The difference exceeds `FOLD_TOLERANCE`.
     """
     out = network.eval()(torch.from_numpy(inputs).expand(-1, 3, -1, -1))
-    expected = (out.heatmaps, *head.eval()(out.features, out.heatmaps))
     got = _session(path).run(None, {"thermal": inputs})
-    worst = max(
-        float(np.abs(mine - theirs.numpy()).max())
-        for mine, theirs in zip(got, expected, strict=True)
-    )
-    if not worst <= FOLD_TOLERANCE:
+    expected = out.heatmaps.numpy()
+    worst = float(np.abs(got[0] - expected).max())
+    allowed = FOLD_TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    # The head gets the folded heatmaps: its own algebra is judged, not what it makes of rounding.
+    scores = head.eval()(out.features, torch.from_numpy(got[0]))
+    for mine, theirs in zip(got[1:], scores, strict=True):
+        allowed_score = 10 * FOLD_TOLERANCE
+        if not float(np.abs(mine - theirs.numpy()).max()) <= allowed_score:
+            raise ModelArtifactError(f"{path}: the folded confidence head is not the trained one")
+    if not worst <= allowed:
         raise ModelArtifactError(
             f"{path}: the folded graph differs from the trained network by {worst:.2e}, "
-            f"allowed are {FOLD_TOLERANCE:.0e}"
+            f"allowed are {allowed:.0e}"
         )
     return worst
 

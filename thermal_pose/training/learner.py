@@ -28,6 +28,13 @@ _WARM_UP: Final = 0.04
 _VALIDATION_BATCH: Final = 128
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
 class _Step:
     """A training step, replayed as a CUDA graph where asked and possible."""
 
@@ -113,7 +120,7 @@ class Learner:
         on_gpu = device.type == "cuda"
         self.use_graph = on_gpu and config.cuda_graph
         self.stream: Any = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
-        if on_gpu:
+        if on_gpu or self.config.bf16:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss_sum = torch.zeros((), device=device)
         self.optimizer = self._optimizer(on_gpu)
@@ -123,6 +130,7 @@ class Learner:
         self.history: list[dict[str, float]] = []
         self.stopped = False
         self._steps_done = 0
+        self._order = torch.zeros(0, dtype=torch.int64)
         self._step = _Step(self)
         if checkpoint is not None and checkpoint.is_file():
             self._resume(checkpoint)
@@ -130,11 +138,11 @@ class Learner:
     def _optimizer(self, on_gpu: bool) -> torch.optim.Optimizer:
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         lr: Any = torch.tensor(self.config.lr, device=self.device) if on_gpu else self.config.lr
+        options: Any = {"capturable": on_gpu, "fused": on_gpu or None}
         if self.config.weight_decay > 0:
-            return torch.optim.AdamW(
-                parameters, lr, weight_decay=self.config.weight_decay, capturable=on_gpu
-            )
-        return torch.optim.Adam(parameters, lr, capturable=on_gpu)
+            decay = self.config.weight_decay
+            return torch.optim.AdamW(parameters, lr, weight_decay=decay, **options)
+        return torch.optim.Adam(parameters, lr, **options)
 
     @property
     def finished(self) -> bool:
@@ -143,7 +151,7 @@ class Learner:
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         """Return the autocast that steps and validation run under."""
-        wanted = self.config.bf16 and self.device.type == "cuda"
+        wanted = self.config.bf16 and has_bf16(self.device)
         return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted, cache_enabled=False)
 
     def on_stream(self) -> contextlib.AbstractContextManager[Any]:
@@ -159,7 +167,9 @@ class Learner:
         """
         self.network.train()
         generator = torch.Generator(self.device).manual_seed(self.seed * 100_003 + self.epoch)
-        order = torch.randperm(len(self.train_index), generator=generator, device=self.device)
+        # Kept as an attribute: side streams read it until the epoch's end.
+        self._order = torch.randperm(len(self.train_index), generator=generator, device=self.device)
+        order = self._order
         batch = self.config.batch
         count = len(order) // batch
         self.loss_sum.zero_()
@@ -319,6 +329,8 @@ def fit_together(
         running = [learner.steps(used) for learner in active]
         while running and used() < 1:
             running = [epoch for epoch in running if next(epoch, StopIteration) is None]
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # nobody's memory is reused while a stream still reads it
         for learner in active:
             learner.end_epoch(last=used() >= 1)
         if tick is not None:

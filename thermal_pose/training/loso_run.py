@@ -6,22 +6,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from thermal_pose.errors import MissingExtraError, StorageError, TrainingError
+from thermal_pose.evaluation.oks import average_precision, oks
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.models.teacher import load_teacher
-from thermal_pose.training.assess import Boxes
+from thermal_pose.training.assess import Boxes, estimated_poses, true_boxes, true_poses
 from thermal_pose.training.config import AugmentConfig, load_config
 from thermal_pose.training.loso import Cohort, FoldResult, empty_results, run_folds
 from thermal_pose.training.pose_data import PoseData, load_folder
-from thermal_pose.training.predict import choose_device, device_name
+from thermal_pose.training.predict import Predictions, choose_device, device_name
 from thermal_pose.training.run_log import command_line, git_hash, tensorboard_log, write_run
 from thermal_pose.training.tasks import RgbCrops
 from thermal_pose.training.teacher_cache import build_cache
 from thermal_pose.training.teacher_training import check_disjoint
+
+#: Frames kept for figures.
+_SHOWN: Final = 40
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
         "name": cohort.info.name,
         "encoder": cohort.info.encoder,
         **cohort.info.figures,
+        "on_cohort_rgb": _teacher_on_cohort(cohort),
     }
     results["git"] = git_hash()
     results["written"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -184,3 +189,42 @@ def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
         temporary.replace(path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error}") from error
+
+
+def _teacher_on_cohort(cohort: Cohort) -> dict[str, Any]:
+    """How good the labels are that the students learn from, against the exact truth."""
+    data = cohort.data
+    rows = np.flatnonzero(data.person & ~data.asynchronous & (data.area_px >= 1))
+    labels = Predictions(cohort.cache.labels.xy[rows], cohort.cache.labels.peaks[rows])
+    similarity = oks(labels.xy, data.xy[rows], data.visibility[rows], data.area_px[rows])
+    estimates = estimated_poses(true_boxes(data, rows), labels)
+    precision = average_precision(true_poses(data, rows), estimates)
+    return {
+        "mean_oks": float(np.nanmean(similarity)),
+        "ap": precision.ap,
+        "ap50": precision.ap50,
+        "ap75": precision.ap75,
+    }
+
+
+def save_predictions(path: Path, cohort: Cohort, results: Sequence[FoldResult]) -> None:
+    """Write all joints of a row's folds, and some frames with truth and labels for figures."""
+    rows = np.concatenate([result.rows for result in results])
+    xy = np.concatenate([result.predictions.xy for result in results])
+    shown = np.linspace(0, len(rows) - 1, min(_SHOWN, len(rows))).astype(int)
+    data, index = cohort.data, rows[shown]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path,
+        rows=rows,
+        xy=xy,
+        peaks=np.concatenate([result.predictions.peaks for result in results]),
+        shown=shown,
+        shown_frames=data.frames[data.frame_of[index]],
+        shown_boxes=data.boxes[index],
+        shown_truth=data.xy[index],
+        shown_visibility=data.visibility[index],
+        shown_teacher=cohort.cache.labels.xy[index],
+        shown_phase=data.phase[index],
+        shown_subject=np.array(data.subjects)[data.subject[index]],
+    )

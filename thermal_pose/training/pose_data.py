@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -178,8 +179,8 @@ def load_shard(path: Path) -> PoseData:
             arrays |= {name: tuple(str(text) for text in content[name]) for name in _NAMES}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(f"{path}: not a data set shard: {error}") from error
-    starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-    patches = tuple(coded[a:b] for a, b in zip(starts, ends, strict=True))
+    bounds = [0, *ends.tolist()]
+    patches = tuple(coded[a:b] for a, b in pairwise(bounds))
     return PoseData(**arrays, patches=patches)
 
 

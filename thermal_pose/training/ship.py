@@ -200,7 +200,7 @@ def evaluate_student(
 
 
 def evaluate_files(
-    card: Path, data: PoseData, detector: str | None = None, max_frames: int = 500
+    card: Path, data: PoseData, detector: str | None = None, max_frames: int = 300
 ) -> dict[str, Any]:
     """Return AP of an exported file through the pose runtime, as the live nodes run it.
 

@@ -71,7 +71,7 @@ class ThermalCrops:
     ) -> None:
         if len(data) == 0:
             raise TrainingError("the data set is empty")
-        counts = data.frames.astype(np.int32) - _ZERO_COUNTS
+        counts = _without_padding(data).astype(np.int32) - _ZERO_COUNTS
         self.frames = torch.from_numpy(np.clip(counts, -32768, 32767).astype(np.int16)).to(device)
         self.rows = torch.from_numpy(data.frame_rows.astype(np.int64)).to(device)
         medians = [
@@ -118,6 +118,15 @@ class ThermalCrops:
             cut = crops.occlude(cut, inputs, self.augment.occlude, fill[:, None])
         image = crops.normalise(cut[:, 0], medians, self.normalization)
         return image[:, None].expand(-1, 3, -1, -1)
+
+
+def _without_padding(data: PoseData) -> npt.NDArray[np.uint16]:
+    """Repeat each frame's last real row below it, whatever a shard holds there."""
+    frames = data.frames.copy()
+    for rows in np.unique(data.frame_rows):
+        short = data.frame_rows == rows
+        frames[short, rows:] = frames[short, rows - 1 : rows]
+    return frames
 
 
 class DistillationTask:

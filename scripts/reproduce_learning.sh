@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Everything that docs/results and the shipped models come from, as plain commands, in order.
+#
+#   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher detector
+#                                              loso sweep ship pack; 'all' is all of them
+#
+# Each stage skips what it finds done, so an interrupted run goes on. SCALE=smoke runs every
+# command on a handful of frames in minutes; OUT, JOBS and DEVICE override the defaults; *_MIN
+# are wall-clock limits in minutes for training on one data-centre GPU.
+set -euo pipefail
+
+SCALE="${SCALE:-full}"
+OUT_DIR="${OUT_DIR:-out/learning}"
+RESULTS="${RESULTS:-docs/results}"
+JOBS="${JOBS:-$(nproc)}"
+DEVICE="${DEVICE:-auto}"
+PYTHON="${PYTHON:-python3}"
+TEACHER_MIN="${TEACHER_MIN:-3}"
+DETECTOR_MIN="${DETECTOR_MIN:-1}"
+LOSO_MIN="${LOSO_MIN:-3}"
+SUPERVISED_MIN="${SUPERVISED_MIN:-2}"
+ROW_MIN="${ROW_MIN:-0.7}"
+SWEEP_MIN="${SWEEP_MIN:-2}"
+SHIP_MIN="${SHIP_MIN:-5}"
+export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
+export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
+
+if [ "$SCALE" = smoke ]; then
+    SUBJECTS=3 TRIALS=2 EVERY=16 TEACHER_FRAMES=72 TRAIN_FRAMES=72 SIDE_FRAMES=72 HELD_OUT=1
+    ROWS="student_mobilenetv3:0+1,supervised_no_transfer:0,teacher_on_thermal:0" SWEEP="0,1"
+    TINY=(--set fit.epochs=1 --set fit.batch=4 --set distill.variants=2)
+    TINY_TEACHER=(--set teacher.fit.epochs=1 --set teacher.fit.batch=8 --set teacher.depth=1)
+    TINY_SHIP=(--set fit.epochs=1 --set fit.batch=8)
+    DETECTOR_STEPS=3
+else
+    SUBJECTS=10 TRIALS=5 EVERY=1 TEACHER_FRAMES=16000 TRAIN_FRAMES=60000 SIDE_FRAMES=8000
+    HELD_OUT=10
+    ROWS="student_mobilenetv3:all:$LOSO_MIN,supervised_no_transfer:all:$SUPERVISED_MIN"
+    ROWS="$ROWS,teacher_on_thermal:all,student_resnet50:0+4:$ROW_MIN"
+    ROWS="$ROWS,student_vit_b:0:$ROW_MIN,vitpose_b_supervised:0:$ROW_MIN"
+    SWEEP="0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
+    TINY=() TINY_TEACHER=() TINY_SHIP=()
+    DETECTOR_STEPS=60000
+fi
+
+tp() { echo "+ thermal-pose $*" >&2; "$PYTHON" -m thermal_pose.cli.main "$@"; }
+once() { # once NAME COMMAND...: run unless NAME is done
+    local name=$1; shift
+    if [ -e "$OUT_DIR/.$name" ]; then echo "= $name is done"; return; fi
+    local began=$SECONDS
+    "$@"
+    touch "$OUT_DIR/.$name"
+    echo "= $name took $((SECONDS - began)) s"
+}
+stream() { # stream NAME SEED FIRST_BODY BODIES FRAMES [--rgb]
+    local name=$1 seed=$2 first=$3 bodies=$4 frames=$5; shift 5
+    tp simulate-stream --frames "$frames" --seed "$seed" --first-body "$first" \
+        --bodies "$bodies" --jobs "$JOBS" --out "$OUT_DIR/$name" "$@"
+}
+bodies() { # needs the body model; all later stages only read the cache
+    tp bake-bodies --count 320 --out "$THERMAL_POSE_BODIES"
+    tp simulate --preset paper --subjects "$SUBJECTS" --trials "$TRIALS" --seed 1 --bake-only
+    for preset in clinic stress; do
+        tp simulate --preset "$preset" --subjects "$HELD_OUT" --trials 1 --seed 9000 --bake-only
+    done
+}
+held_out() { # held_out PRESET: thermal recordings of evaluation seeds, as a data set
+    tp simulate --preset "$1" --subjects "$HELD_OUT" --trials 1 --seed 9000 --no-rgb \
+        --jobs "$JOBS" --out "$OUT_DIR/bags-$1"
+    tp dataset "$OUT_DIR/bags-$1" --no-rgb --every "$((EVERY * 2))" --jobs "$JOBS" \
+        --out "$OUT_DIR/$1"
+}
+cohort() {
+    tp simulate --preset paper --subjects "$SUBJECTS" --trials "$TRIALS" --seed 1 \
+        --jobs "$JOBS" --out "$OUT_DIR/bags-paper"
+    tp dataset "$OUT_DIR/bags-paper" --every "$EVERY" --jobs "$JOBS" --out "$OUT_DIR/paper"
+}
+loso() { # loso ARGUMENTS...: adds rows to the results
+    # shellcheck disable=SC2086
+    tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
+        --detector "$OUT_DIR/detector/detector.json" --work "$OUT_DIR/loso" --no-disk \
+        --config config/training.yaml --out "$RESULTS/pose_loso.json" "${TINY[@]}" "$@"
+}
+detector() {
+    tp train-detector --shards "$OUT_DIR/train" --validation "$OUT_DIR/calibration" \
+        --max-minutes "$DETECTOR_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
+        --out "$OUT_DIR/detector"
+}
+teacher() {
+    tp train-teacher "$OUT_DIR/teacher-data" --max-minutes "$TEACHER_MIN" --device "$DEVICE" \
+        --config config/training.yaml --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}"
+}
+ship() {
+    tp train --train "$OUT_DIR/train" --confidence "$OUT_DIR/confidence" \
+        --calibration "$OUT_DIR/calibration" --evaluation "clinic=$OUT_DIR/clinic" \
+        --evaluation "stress=$OUT_DIR/stress" --max-minutes "$SHIP_MIN" --device "$DEVICE" \
+        --detector "$OUT_DIR/detector/detector.json" --config config/training-shipped.yaml \
+        --out "$OUT_DIR/models" "${TINY_SHIP[@]}"
+}
+
+run_stage() {
+    case "$1" in
+    bodies) once bodies bodies ;;
+    cohort) once cohort cohort ;;
+    teacher-data)
+        once teacher-data stream teacher-data 500 220 100 "$TEACHER_FRAMES" --rgb ;;
+    stream)
+        once calibration stream calibration 5000 190 30 "$SIDE_FRAMES"
+        once train stream train 0 0 150 "$TRAIN_FRAMES"
+        once confidence stream confidence 300 150 40 "$SIDE_FRAMES"
+        once clinic held_out clinic
+        once stress held_out stress ;;
+    teacher) once teacher teacher ;;
+    teacher+stream) # the stream is made on the CPUs while the teacher trains on the GPU
+        "$0" stream > "$OUT_DIR/stream.log" 2>&1 &
+        local background=$!
+        run_stage teacher
+        wait "$background"
+        grep "^=" "$OUT_DIR/stream.log" ;;
+    detector) once detector detector ;;
+    loso) once loso loso --rows "$ROWS" ;;
+    sweep) once sweep loso --sweep "$SWEEP" --folds 0,1 --max-minutes "$SWEEP_MIN" ;;
+    ship) once ship ship ;;
+    pack)
+        tar -czf "$OUT_DIR/results.tgz" "$RESULTS" "$OUT_DIR"/detector/detector.* \
+            "$OUT_DIR"/teacher/teacher.json "$OUT_DIR"/loso/*.npz
+        tar -czf "$OUT_DIR/models.tgz" -C "$OUT_DIR/models" $(cd "$OUT_DIR/models" && ls ./*.onnx ./*.json)
+        ls -la "$OUT_DIR"/*.tgz ;;
+    *) echo "unknown stage '$1'" >&2; exit 2 ;;
+    esac
+}
+
+mkdir -p "$OUT_DIR"
+STAGES=("$@")
+if [ "${STAGES[*]}" = all ]; then
+    STAGES=(bodies cohort teacher-data stream teacher detector loso sweep ship pack)
+fi
+for stage in "${STAGES[@]}"; do run_stage "$stage"; done
