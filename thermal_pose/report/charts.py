@@ -119,7 +119,7 @@ def total_scale(
         parts.append(f'<i class="spread" style="{box(axis, low, high)}"></i>')
     position = axis.percent(total_s)
     side = " flip" if position > 80 else ""
-    parts.append(f'<i class="now{side}" style="left:{position}%"><b>{seconds(total_s, 1)}</b></i>')
+    parts.append(f'<i class="now{side}" style="left:{position}%"><b>{seconds(total_s)}</b></i>')
     return (
         f'<div class="norm" role="img" aria-label="{html(_scale_words(total_s, band, totals))}">'
         f"{''.join(parts)}</div>{scale(axis)}"

@@ -112,7 +112,12 @@ class Canvas:
 
 def _plain(words: str) -> str:
     """Return the words in the letters that OpenCV can draw."""
-    plain = words.replace("−", "-").replace("±", "+-").replace("—", "-")
+    plain = (
+        words.replace("−", "-")
+        .replace("±", "+-")
+        .replace("—", "-")
+        .replace("\N{NO-BREAK SPACE}", " ")
+    )
     return plain.encode("ascii", "replace").decode("ascii")
 
 

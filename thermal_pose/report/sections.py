@@ -76,8 +76,8 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     spread = f"<span>± {result.total_sd_s:.2f} s</span>" if result.total_sd_s else ""
     facts = [
         _band_sentence(total_s, result.age_years),
-        f"Of the classic bands (under 10, 10 to 20, 20 to 30, 30 s or more; "
-        f"{html(norms.PODSIADLO_1991.short)}): {norms.classic_band(total_s)}.",
+        "Of the classic bands (under 10, 10 to 20, 20 to 30, 30 s or more; "
+        f"{html(norms.PODSIADLO_1991.short)}): <b>{norms.classic_band(total_s)}</b>.",
         _earlier_sentence(total_s, earlier),
     ]
     if result.total_from_go_s is not None:

@@ -57,20 +57,23 @@ ADVICE: Final = {
     TrialReason.TOO_SLOW: "Time this test by hand, if it was one.",
 }
 
+#: Keeps a figure and its unit on one line.
+_SPACE: Final = "\N{NO-BREAK SPACE}"
+
 #: Stamps before this year come from a clock that was never set: no date is shown then.
 _FIRST_YEAR: Final = 2000
 
 
 def seconds(value: float | None, decimals: int = 2) -> str:
     """Return a duration such as '12.34 s'; an em dash for None."""
-    return "—" if value is None else f"{value:.{decimals}f} s"
+    return "—" if value is None else f"{value:.{decimals}f}{_SPACE}s"
 
 
 def signed_seconds(value: float, decimals: int = 2) -> str:
     """Return a change such as '+0.40 s', with a true minus sign."""
     rounded = round(value, decimals) + 0.0
     sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.{decimals}f} s"
+    return f"{sign}{abs(rounded):.{decimals}f}{_SPACE}s"
 
 
 def number(value: float, uncertainty: float | None = None) -> str:
