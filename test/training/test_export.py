@@ -45,7 +45,7 @@ def test_a_graph_of_other_weights_is_refused(cards) -> None:
     torch.manual_seed(1)
     path = cards["fp32"].parent / load_card(cards["fp32"]).file
     crops = np.random.default_rng(0).random((1, 1, 256, 192), np.float32)
-    with pytest.raises(ModelArtifactError, match="not the trained one|differs from the trained"):
+    with pytest.raises(ModelArtifactError, match=r"not the trained one|differs from the trained"):
         check_folded(path, build_network("mobilenetv3"), ConfidenceHead(48), crops)
 
 

@@ -26,6 +26,7 @@ from thermal_pose.training.tasks import Inputs, Task
 _EAGER_STEPS: Final = 4
 _WARM_UP: Final = 0.04
 _VALIDATION_BATCH: Final = 128
+_SAVE_EVERY_S: Final = 60.0
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -130,6 +131,7 @@ class Learner:
         self.history: list[dict[str, float]] = []
         self.stopped = False
         self._steps_done = 0
+        self._saved_s = time.monotonic()
         self._order = torch.zeros(0, dtype=torch.int64)
         self._step = _Step(self)
         if checkpoint is not None and checkpoint.is_file():
@@ -215,7 +217,8 @@ class Learner:
         self.epoch += 1
         if last or self.epoch % self.config.validate_every == 0 or self.finished:
             self._validated(train_loss)
-            self.save()
+            if last or self.finished or time.monotonic() - self._saved_s > _SAVE_EVERY_S:
+                self.save()
 
     def _validated(self, train_loss: float) -> None:
         loss = self.validation_loss()
@@ -265,6 +268,7 @@ class Learner:
         StorageError
             The disk is full or read-only; the previous checkpoint is kept.
         """
+        self._saved_s = time.monotonic()
         if self.checkpoint is None:
             return
         temporary = self.checkpoint.with_suffix(".part")
