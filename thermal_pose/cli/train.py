@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument(
+        "--teacher", default="", help="distil from this teacher (paired RGB needed)"
+    )
     parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of training")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
@@ -36,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def start(args: argparse.Namespace) -> int:
     """Train, calibrate, measure and export."""
     from thermal_pose.errors import ConfigError
+    from thermal_pose.models.teacher import load_teacher
     from thermal_pose.training.config import load_config
     from thermal_pose.training.pose_data import load_folder
     from thermal_pose.training.predict import choose_device
@@ -73,6 +77,7 @@ def start(args: argparse.Namespace) -> int:
             args.max_minutes,
             tensorboard_log(args.out),
             lambda epoch, active: bar.update(epoch - bar.n) and None,
+            load_teacher(args.teacher) if args.teacher else None,
         )
     for name, network in networks.items():
         head = add_confidence(network, data, config, device)

@@ -20,7 +20,7 @@ from torch import nn
 from thermal_pose.codecs.heatmap import Alignment
 from thermal_pose.errors import MissingExtraError, ModelArtifactError
 from thermal_pose.models.decoder import ClassicDecoder
-from thermal_pose.models.pose import PoseNetwork
+from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.resnet import ResNet50Encoder
 from thermal_pose.models.vit import VisionTransformerEncoder, VitConfig
 from thermal_pose.skeleton import N_JOINTS
@@ -71,7 +71,7 @@ class ResNetTeacherEncoder(nn.Module):
 
 
 def build_teacher(encoder: str, vit: VitConfig | None = None) -> PoseNetwork:
-    """Build an untrained teacher with the encoder 'vit' or 'resnet50_layer3'.
+    """Build an untrained teacher with the encoder 'vit', 'resnet50_layer3' or 'mobilenetv3'.
 
     Raises
     ------
@@ -85,7 +85,11 @@ def build_teacher(encoder: str, vit: VitConfig | None = None) -> PoseNetwork:
         )
     if encoder == "resnet50_layer3":
         return PoseNetwork(ResNetTeacherEncoder(), ClassicDecoder(), project=False)
-    raise ValueError(f"encoder: expected 'vit' or 'resnet50_layer3', got {encoder!r}")
+    if encoder == "mobilenetv3":
+        return build_network("mobilenetv3", ClassicDecoder())
+    raise ValueError(
+        f"encoder: expected 'vit', 'resnet50_layer3' or 'mobilenetv3', got {encoder!r}"
+    )
 
 
 def save_teacher(

@@ -137,7 +137,7 @@ class TeacherConfig:
 
     Attributes
     ----------
-    encoder : 'vit', or 'resnet50_layer3' where there is no GPU.
+    encoder : 'vit'; where there is no GPU 'resnet50_layer3', or 'mobilenetv3' for minutes.
     depth : blocks of the ViT.
     """
 
@@ -156,7 +156,8 @@ class TeacherConfig:
     )
 
     def __post_init__(self) -> None:
-        _require(self.encoder in ("vit", "resnet50_layer3"), f"encoder: got {self.encoder!r}")
+        known = ("vit", "resnet50_layer3", "mobilenetv3")
+        _require(self.encoder in known, f"encoder: expected {known}, got {self.encoder!r}")
         _require(self.depth >= 1, f"depth: expected >= 1, got {self.depth}")
 
 

@@ -5,6 +5,7 @@ Four disjoint sets of simulated people: one to learn poses from, one to learn co
 one to calibrate it on, and evaluation sets that nothing was tuned on.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
+from thermal_pose.errors import ConfigError, ModelArtifactError, StorageError, TrainingError
 from thermal_pose.evaluation.oks import EstimatedPose, average_precision
 from thermal_pose.inference.card import NEVER_ON_PATIENTS, DecodeRule, load_card
 from thermal_pose.inference.factory import make_detector, make_estimator
@@ -22,16 +23,24 @@ from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.counting import measure
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
-from thermal_pose.models.teacher import UNREADABLE
+from thermal_pose.models.teacher import UNREADABLE, TeacherInfo
 from thermal_pose.training import crops
 from thermal_pose.training.assess import breakdown, true_poses
 from thermal_pose.training.confidence import calibrate, collect, fit_head, measure_confidence
-from thermal_pose.training.config import TrainingConfig
+from thermal_pose.training.config import AugmentConfig, TrainingConfig
 from thermal_pose.training.export import Provenance, export_student
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.predict import device_name, predict
-from thermal_pose.training.tasks import KeypointTask, ThermalCrops
+from thermal_pose.training.tasks import (
+    DistillationTask,
+    KeypointTask,
+    RgbCrops,
+    Task,
+    ThermalCrops,
+)
+from thermal_pose.training.teacher_cache import build_cache
+from thermal_pose.training.teacher_training import check_disjoint
 from thermal_pose.types import PersonBox
 
 IntArray = npt.NDArray[np.integer]
@@ -93,6 +102,34 @@ def supervised_task(
     return source, task
 
 
+def distillation_task(
+    data: PoseData,
+    teacher: PoseNetwork,
+    info: TeacherInfo,
+    config: TrainingConfig,
+    device: torch.device,
+) -> DistillationTask:
+    """Return the paper's task: thermal crops against the teacher's answer to the paired RGB."""
+    source = ThermalCrops(data, config.normalization, config.augment, device)
+    rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
+    cache = build_cache(teacher, info, data, rgb, config.distill, config.seed)
+    return DistillationTask(
+        source, cache.affine, cache.latents, cache.heatmaps, config.distill.beta
+    )
+
+
+def _network(name: str, teacher: PoseNetwork | None) -> PoseNetwork:
+    if teacher is None:
+        return build_network("mobilenetv3", ClassicDecoder(width=SHIPPED[name]))
+    decoder = copy.deepcopy(teacher.decoder)
+    if SHIPPED[name] != decoder.width:
+        raise ConfigError(
+            f"--names: '{name}' has a decoder {SHIPPED[name]} wide, the teacher's is "
+            f"{decoder.width} wide and cannot be shared"
+        )
+    return build_network("mobilenetv3", decoder).freeze_decoder()
+
+
 def train_students(
     names: Sequence[str],
     data: ShipData,
@@ -102,21 +139,41 @@ def train_students(
     max_minutes: float = 0.0,
     log: Callable[[str, int, dict[str, float]], None] | None = None,
     tick: Callable[[int, int], None] | None = None,
+    teacher: tuple[PoseNetwork, TeacherInfo] | None = None,
 ) -> dict[str, PoseNetwork]:
-    """Train the named students at the same time on the same data."""
-    _, task = supervised_task(data.train, config, device)
+    """Train the named students at the same time on the same data.
+
+    Parameters
+    ----------
+    teacher : distil from it, with its decoder frozen; None: supervise with exact keypoints.
+
+    Raises
+    ------
+    ConfigError
+        A student's decoder has another width than the teacher's.
+    TrainingError
+        The teacher has seen people that the student is judged on, or there is no RGB.
+    """
+    task: Task
+    if teacher is None:
+        _, task = supervised_task(data.train, config, device)
+    else:
+        seen = tuple(teacher[1].trained_on.split(","))
+        for judged in (data.calibration, *data.evaluation.values()):
+            check_disjoint(seen, judged.subjects)
+        task = distillation_task(data.train, *teacher, config, device)
     _, validation = supervised_task(data.calibration, config, device)
     rows = np.arange(len(data.calibration))[:: config.validation_stride]
     learners = []
     for name in names:
         torch.manual_seed(config.seed)
-        network = build_network("mobilenetv3", ClassicDecoder(width=SHIPPED[name]))
+        network = _network(name, teacher[0] if teacher else None)
         learners.append(
             _ShippedLearner(
                 name,
                 network,
                 task,
-                torch.arange(len(data.train)),
+                torch.from_numpy(_training_rows(data.train, teacher is not None)),
                 torch.from_numpy(rows),
                 config.fit,
                 config.seed,
@@ -128,6 +185,13 @@ def train_students(
         )
     fit_together(learners, max_minutes, tick)
     return {learner.name: learner.take_best().float() for learner in learners}
+
+
+def _training_rows(data: PoseData, paired: bool) -> IntArray:
+    """All rows, or those whose two pictures are of the same person and moment."""
+    if not paired:
+        return np.arange(len(data))
+    return np.flatnonzero(data.person & ~data.asynchronous)
 
 
 class _ShippedLearner(Learner):
