@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument(
-        "--teacher", default="", help="distil from this teacher (paired RGB needed)"
+        "--teacher", default="", help="distil from it (needs paired RGB)"
     )
     parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of training")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
