@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The browser view: what is logged, from a recording and live; and a look at the page itself."""
+
+import contextlib
+import shutil
+import socket
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from test.support.models import write_warmest_spot_model
+from test.support.waiting import wait_for
+from thermal_pose.cli import main as command
+from thermal_pose.errors import MissingExtraError
+from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, Phase, ThermalFrame
+from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
+
+DEMO = Path(__file__).parents[2] / "thermal_pose" / "assets" / "demo"
+STEP_NS = 125_000_000
+
+
+class CountingStream:
+    """Stands in for Rerun's stream: remembers what was logged where."""
+
+    def __init__(self):
+        self.logged = []
+        self.time_ns = None
+
+    def set_time(self, timeline, timestamp):
+        self.time_ns = int(timestamp.astype(np.int64))
+
+    def log(self, path, value, static=False):
+        if not static:
+            self.logged.append((self.time_ns, path, value))
+
+    def paths(self):
+        return {path for _, path, _ in self.logged}
+
+
+@pytest.fixture
+def view():
+    pytest.importorskip("rerun", reason="extra `view`")
+    made = RerunView("test")
+    made._stream = CountingStream()
+    return made
+
+
+def person(track_id=3, score=0.9):
+    xy = np.stack([np.linspace(31, 41, 17), np.linspace(16, 48, 17)], 1).astype(np.float32)
+    box = PersonBox((29.5, 13.5, 41.5, 49.5), 0.9, track_id)
+    return PersonKeypoints(track_id, box, xy, np.full(17, score, np.float32), 0.8)
+
+
+def keypoints(*persons):
+    return FrameKeypoints(STEP_NS, "cam", "student-x", (80, 60), persons)
+
+
+def test_an_image_is_logged_at_its_stamp(view):
+    view.frame(ThermalFrame(7 * STEP_NS, "cam", np.full((62, 80), 29515, np.uint16)))
+    ((time_ns, path, _),) = view._stream.logged
+    assert (time_ns, path) == (7 * STEP_NS, "thermal/image")
+
+
+def test_people_are_logged_in_picture_coordinates(view):
+    view.keypoints(keypoints(person()))
+    logged = {path: value for _, path, value in view._stream.logged}
+    assert {"thermal/people/boxes", "thermal/people/limbs", "thermal/people/joints"} <= set(logged)
+    points = np.array(logged["thermal/people/joints"].positions.as_arrow_array().to_pylist())
+    np.testing.assert_allclose(points[0], [(31 + 0.5) * 4, (16 + 0.5) * 4], atol=1e-3)
+    assert len(points) == 17
+    assert "people/score/3" in logged
+
+
+def test_nobody_clears_the_people_of_the_image_before(view):
+    view.keypoints(keypoints(person()))
+    view._stream.logged.clear()
+    view.keypoints(keypoints())
+    logged = {path: value for _, path, value in view._stream.logged}
+    assert len(logged["thermal/people/joints"].positions) == 0
+    assert len(logged["thermal/people/boxes"].half_sizes) == 0
+
+
+def test_a_phase_is_a_line_of_text_only_when_it_changes(view):
+    for number, phase in enumerate((Phase.SEATED, Phase.SEATED, Phase.SIT_TO_STAND)):
+        view.phase(number * STEP_NS, phase, 0.9, 0.1 * number)
+    texts = [value for _, path, value in view._stream.logged if path == "log"]
+    assert len(texts) == 2
+
+
+def test_without_rerun_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    with pytest.raises(MissingExtraError, match=r"thermal-pose\[view\]"):
+        RerunView()
+
+
+def test_a_recording_becomes_a_file(tmp_path, capsys):
+    pytest.importorskip("rerun", reason="extra `view`")
+    model = write_warmest_spot_model(tmp_path, spread=True)
+    out = tmp_path / "trial.rrd"
+    words = ["view", "--bag", str(DEMO), "--model", str(model), "--detector", "warm_blob"]
+    assert command.main([*words, "--save", str(out)]) == 0
+    assert out.stat().st_size > 100_000
+    assert f"{out}:" in capsys.readouterr().out
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.graph
+def test_live_topics_reach_the_view(ros, view):
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from sensor_msgs.msg import Image
+
+    from test.support.waiting import spin_for
+    from thermal_pose.msg import Keypoints, TugPhase, TugReport
+    from thermal_pose.nodes.conversions import keypoints_to_msg, make_header, thermal_to_msg
+    from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos
+    from thermal_pose.viewer.live import ViewerNode
+
+    node, peer = ViewerNode(view, "ward3"), rclpy.create_node("peer", namespace="ward3")
+    executor = SingleThreadedExecutor()
+    for one in (node, peer):
+        executor.add_node(one)
+    frame = ThermalFrame(STEP_NS, "cam", np.full((60, 80), 29515, np.uint16))
+    header = make_header(STEP_NS, "cam")
+    wrong = thermal_to_msg(frame)
+    wrong.step = 1
+    messages = (
+        (Image, "thermal/image_raw", image_publisher_qos(), (wrong, thermal_to_msg(frame))),
+        (Keypoints, "keypoints", result_qos(), (keypoints_to_msg(keypoints(person())),)),
+        (TugPhase, "tug/phase", result_qos(), (TugPhase(header=header, phase=TugPhase.TURN),)),
+        (TugReport, "tug/report", report_qos(), (TugReport(header=header, valid=False),)),
+    )
+    publishers = []
+    for kind, topic, qos, values in messages:
+        publishers.append(peer.create_publisher(kind, topic, qos))
+        spin_for(executor, lambda: publishers[-1].get_subscription_count() == 1)
+        for value in values:
+            publishers[-1].publish(value)
+            executor.spin_once(timeout_sec=0.05)
+    wanted = {"thermal/image", "thermal/people/joints", "tug/phase", "log"}
+    spin_for(executor, lambda: wanted <= view._stream.paths())
+    assert node.frames == 1
+    for one in (node, peer):
+        one.destroy_node()
+    executor.shutdown()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The view of one person, served; yields the page's address."""
+    pytest.importorskip("rerun", reason="extra `view`")
+    shown = RerunView("test page")
+    options = ServeOptions(free_port(), free_port(), open_browser=False)
+    address = shown.serve(options)
+    image = np.full((60, 80), 29515, np.uint16)
+    image[14:50, 30:42] += 600
+    for number in range(3):
+        shown.frame(ThermalFrame(number * STEP_NS, "cam", image))
+        shown.keypoints(keypoints(person()))
+    shown.flush()
+    yield address  # while this waits, `shown` lives and serves
+
+
+def test_the_page_is_served_by_this_machine(served):
+    page = urllib.request.urlopen(served.partition("?")[0], timeout=10).read().decode()
+    assert "rerun" in page.lower()
+    assert "%2B" in served
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(not shutil.which("chromedriver"), reason="no Chromium here")
+def test_the_page_shows_a_warm_person_in_chromium(served, tmp_path):
+    import cv2
+    from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    # Rendering on the processor: there is no graphics card to rely on.
+    for flag in (
+        "--headless=new", "--no-sandbox", "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--window-size=800,500",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        driver.get(f"{served}&renderer=webgl")
+        picture = tmp_path / "page.png"
+
+        def person_is_shown() -> bool:
+            try:
+                driver.save_screenshot(str(picture))
+            except WebDriverException:
+                return False  # the page renders too slowly for a screenshot just now
+            pixels = cv2.imread(str(picture))
+            # The brightest colour of the thermal map, next to its darkest, in the left half.
+            left = pixels[:, : pixels.shape[1] // 2].astype(int)
+            warm = (left[..., 2] > 230) & (left[..., 1] > 200) & (left[..., 0] < 190)
+            return int(warm.sum()) > 500
+
+        wait_for(person_is_shown, timeout_s=150, what="a warm person on the page")
+    finally:
+        driver.quit()
