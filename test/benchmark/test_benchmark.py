@@ -126,3 +126,52 @@ def test_a_process_that_dies_is_reported_with_its_last_words(ros, frames):
         load.running([["-m", "no_such_module"]], {}) as (process,),
     ):
         process.wait(10)
+
+
+def bench_document():
+    row = {"p50": 9.0, "p99": 11.0, "max": 20.0, "sent": 480, "answered": 480}
+    document = found(
+        machine={
+            "processor": "Test CPU",
+            "usable_cores": 2,
+            "memory_gb": 24.0,
+            "onnxruntime": "1.31",
+            "python": "3.11",
+            "load_before": 0.1,
+        },
+        crop_ms={"default": {"t1": 5.0, "t2": 4.0}, "vitpose_b": {"t1": 180.0, "t2": 100.0}},
+        about={"default": "int8", "vitpose_b": "fp32"},
+        detectors_ms={"detector": 0.3, "faster_rcnn": None, "missing": {"faster_rcnn": "no extra"}},
+        floor={
+            **{
+                name: dict.fromkeys(
+                    ("operations_ms", "bytes_ms", "floor_ms", "measured_ms", "times_the_floor"), 1.0
+                )
+                for name in ("int8", "fp32")
+            },
+            "student": {"macs": 887e6, "parameters": 1.4e6, "activations": 2.1e6},
+            "ceilings": {"fp32_gmac_s": 100.0, "int8_gmac_s": 380.0, "copy_gb_s": 10.0},
+        },
+        latency_ms={"one_process": row, "processes": row},
+        max_rate_hz=96.0,
+        rate_steps={"64": 0.0, "96": 0.01, "112": 0.2},
+        camera_steps={"16": {"sent": 1280, "answered": 1280}},
+        cpu_share_of_one_core=0.1,
+    )
+    return {**document, "targets": judge(document)}
+
+
+def test_the_page_shows_the_figures_and_keeps_the_text_around_them(tmp_path):
+    from thermal_pose.benchmark.page import write_page
+
+    page = tmp_path / "performance.md"
+    written = write_page(bench_document(), page)
+    assert all(path.stat().st_size > 0 for path in written)
+    text = page.read_text()
+    for word in ("Test CPU", "| default | int8 | 5.00 | 4.00 |", "not measured", "96 Hz", "met"):
+        assert word in text
+    page.write_text("# Title\n\n" + text + "\n## Method\n")
+    before = [path.read_bytes() for path in written]
+    after = [path.read_bytes() for path in write_page(bench_document(), page)]
+    assert before == after
+    assert page.read_text().startswith("# Title") and page.read_text().endswith("## Method\n")

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page `docs/performance.md` and its plots, from the benchmark's JSON."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+_BEGIN: Final = "<!-- measured: written by `thermal-pose bench --page` -->"
+_END: Final = "<!-- end of measured -->"
+_OURS: Final = "#0072b2"
+_PEERS: Final = "#999999"
+_PLOT_NAMES: Final = ("performance-crops.svg", "performance-load.svg")
+_PEER_NAMES: Final = ("vitpose_b", "vitpose_s", "rtmpose_t", "openvino_vitpose_b")
+
+
+def write_page(found: Mapping[str, Any], path: Path) -> list[Path]:
+    """Replace the measured part of the page, or write one anew; plots go beside it.
+
+    Parameters
+    ----------
+    found : the document of `out/bench.json`.
+    path : the page; text outside the marked part is kept.
+    """
+    plots = [path.parent / name for name in _PLOT_NAMES]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _plot_crops(found, plots[0])
+    _plot_load(found, plots[1])
+    measured = "\n".join([_BEGIN, *_measured(found), _END])
+    text = path.read_text(encoding="utf-8") if path.exists() else f"{_BEGIN}\n{_END}\n"
+    head, _, rest = text.partition(_BEGIN)
+    tail = rest.partition(_END)[2]
+    path.write_text(f"{head}{measured}{tail}", encoding="utf-8")
+    return [path, *plots]
+
+
+def _measured(found: Mapping[str, Any]) -> list[str]:
+    machine = found["machine"]
+    return [
+        "",
+        f"Machine: {machine['processor']}, {machine['usable_cores']} cores, "
+        f"{machine['memory_gb']} GB; onnxruntime {machine['onnxruntime']}, "
+        f"Python {machine['python']}; load average at the start {machine['load_before']}.",
+        "",
+        *_targets(found),
+        "### One person crop, milliseconds (medians of one interleaved run)",
+        "",
+        "![Milliseconds a crop](performance-crops.svg)",
+        "",
+        *_table(
+            ("network", "how it runs", "1 thread", "2 threads"),
+            [
+                (name, found["about"][name], f"{row['t1']:.2f}", f"{row['t2']:.2f}")
+                for name, row in found["crop_ms"].items()
+            ],
+        ),
+        "Ratios of one-thread medians: "
+        + ", ".join(f"{name} {value:.3f}" for name, value in found["ratios"].items())
+        + ".",
+        "",
+        *_floor(found["floor"]),
+        *_detectors(found["detectors_ms"]),
+        *_load(found),
+    ]
+
+
+def _targets(found: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (name, row["target"], "met" if row["met"] else "**missed**")
+        for name, row in found["targets"].items()
+    ]
+    return _table(("target on two cores", "wanted", "this run"), rows)
+
+
+def _floor(floor: Mapping[str, Any]) -> list[str]:
+    sizes, ceilings = floor["student"], floor["ceilings"]
+    rows = [
+        (
+            precision,
+            f"{floor[precision]['operations_ms']:.2f}",
+            f"{floor[precision]['bytes_ms']:.2f}",
+            f"{floor[precision]['measured_ms']:.2f}",
+            f"{floor[precision]['times_the_floor']:.2f}",
+        )
+        for precision in ("int8", "fp32")
+    ]
+    return [
+        "### The floor",
+        "",
+        f"The folded student needs {sizes['macs'] / 1e6:.0f} M multiply-adds, "
+        f"{sizes['parameters'] / 1e6:.2f} M weights and {sizes['activations'] / 1e6:.2f} M "
+        f"activations a crop. One thread here does {ceilings['fp32_gmac_s']:.0f} G multiply-adds "
+        f"a second in fp32 and {ceilings['int8_gmac_s']:.0f} G in int8 (a 1024 x 1024 matrix "
+        f"product on onnxruntime), and copies {ceilings['copy_gb_s']:.1f} GB/s.",
+        "",
+        *_table(("form", "operations, ms", "bytes, ms", "measured, ms", "times the floor"), rows),
+    ]
+
+
+def _detectors(detectors: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (name, "not measured" if value is None else f"{value:.3f}")
+        for name, value in detectors.items()
+        if name != "missing"
+    ]
+    reasons = [f"- {name}: {text}" for name, text in detectors["missing"].items()]
+    head = ["### Detectors, milliseconds a frame (80 x 60, one thread, with preparation)", ""]
+    return [*head, *_table(("detector", "ms"), rows), *reasons, *([""] if reasons else [])]
+
+
+def _load(found: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (
+            name.replace("_", " "),
+            f"{row['p50']:.1f}",
+            f"{row['p99']:.1f}",
+            f"{row['max']:.1f}",
+            f"{row['sent'] - row['answered']} of {row['sent']}",
+        )
+        for name, row in found["latency_ms"].items()
+    ]
+    return [
+        "### Image to keypoints over DDS at 8 Hz",
+        "",
+        *_table(("detector, pose, analyzer", "p50 ms", "p99 ms", "max ms", "dropped"), rows),
+        "![Load](performance-load.svg)",
+        "",
+        f"Highest rate of one camera with under 5 % drops: {found['max_rate_hz']:.0f} Hz. "
+        f"Cameras at 8 Hz without a drop: {found['cameras_at_8hz']}. "
+        f"Resident memory of the one-process graph: {found['rss_mb']:.0f} MB; at 8 Hz it uses "
+        f"{100 * found['cpu_share_of_one_core']:.0f} % of one core.",
+        "",
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
+
+
+def _plot_crops(found: Mapping[str, Any], path: Path) -> None:
+    figure, axes = _figure(7.5, 4.2)
+    names = sorted(found["crop_ms"], key=lambda name: found["crop_ms"][name]["t1"], reverse=True)
+    for place, name in enumerate(names):
+        row = found["crop_ms"][name]
+        colour = _PEERS if name in _PEER_NAMES else _OURS
+        axes.barh(place, row["t1"], color=colour, height=0.6)
+        axes.plot(row["t2"], place, "|", color="black", markersize=12)
+        axes.text(row["t1"] * 1.05, place, f"{row['t1']:.1f}", va="center", fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlabel("ms a crop: bar one thread, mark two threads; grey: peers, random weights")
+    _save(figure, path)
+
+
+def _plot_load(found: Mapping[str, Any], path: Path) -> None:
+    figure, axes = _figure(7.5, 3.0)
+    rates = {float(rate): 100 * share for rate, share in found["rate_steps"].items()}
+    axes.plot(list(rates), list(rates.values()), "o-", color=_OURS, label="one camera, rate in Hz")
+    cameras = {
+        8.0 * int(count): 100 * (1 - row["answered"] / row["sent"])
+        for count, row in found["camera_steps"].items()
+    }
+    axes.plot(
+        list(cameras), list(cameras.values()), "s--", color="#d55e00",
+        label="many cameras at 8 Hz, images a second in all",
+    )  # fmt: skip
+    axes.axhline(5, color=_PEERS, linewidth=1)
+    axes.set_xlabel("images a second")
+    axes.set_ylabel("dropped, %")
+    axes.legend(fontsize=8)
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    # Figure without pyplot: no global state, no display.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _save(figure: Any, path: Path) -> None:
+    import matplotlib
+
+    # A fixed salt and no date: the same figures make the same file.
+    with matplotlib.rc_context({"svg.hashsalt": "thermal-pose", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None})
