@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from test.support.waiting import wait_for
+from thermal_pose.bags import schema
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.nodes.process_table import config_file
 from thermal_pose.params import DetectorParameters, PoseParameters
@@ -35,7 +38,9 @@ def demo(out: Path, *options: str) -> dict:
 @pytest.fixture(scope="module")
 def offline() -> str:
     """The report of the shipped recording through the same pipeline, without ROS."""
-    return replay_trial(DEMO_BAG, build_perception(DetectorParameters(), PoseParameters())).to_json()
+    return replay_trial(
+        DEMO_BAG, build_perception(DetectorParameters(), PoseParameters())
+    ).to_json()
 
 
 def without_run(path: Path) -> str:
@@ -51,8 +56,9 @@ def test_offline_result_agrees_with_the_truth(offline):
     assert abs(report["total_s"] - report["truth"]["total_s"]) < 0.5
 
 
-@pytest.mark.parametrize("options", [("--rate", "1"), ("--rate", "4"), ("--rate", "0")],
-                         ids=["1x", "4x", "fastest"])
+@pytest.mark.parametrize(
+    "options", [("--rate", "1"), ("--rate", "4"), ("--rate", "0")], ids=["1x", "4x", "fastest"]
+)
 def test_live_graph_gives_the_offline_bytes(offline, ros_domain, tmp_path, options):
     demo(tmp_path, *options)
     assert without_run(tmp_path / "report.json") == offline
@@ -88,8 +94,10 @@ def test_run_prints_a_status_line_and_ends_on_sigint(ros_domain):
     assert time.monotonic() - begun_s < 3.0
 
 
-@pytest.mark.skipif(importlib.util.find_spec("launch_ros") is None,
-                    reason="launch_ros is no wheel; runs where ROS 2 is installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("launch_ros") is None,
+    reason="launch_ros is no wheel; runs where ROS 2 is installed",
+)
 def test_launch_file_starts_the_graph(ros_domain):
     command = ["ros2", "launch", "thermal_pose", "tug.launch.py", f"bag:={DEMO_BAG}", "rate:=8.0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -120,13 +128,42 @@ def bag_foreign(folder: Path) -> Path:
     return folder / "foreign"
 
 
+def bag_without_thermal(folder: Path) -> Path:
+    with BagReader(DEMO_BAG) as bag, BagWriter(folder / "no_thermal") as writer:
+        writer.add_topic(schema.TRUTH_FRAME)
+        for entry in bag.raw_messages([schema.TRUTH_FRAME]):
+            writer.write_raw(entry.topic, entry.log_ns, entry.cdr)
+    return folder / "no_thermal"
+
+
+def bag_of_colour_pictures(folder: Path) -> Path:
+    """Thermal topic and type, but 8-bit colour pixels in it."""
+    with BagReader(DEMO_BAG) as bag, BagWriter(folder / "rgb8") as writer:
+        writer.add_topic(schema.THERMAL_IMAGE)
+        for entry in bag.messages([schema.THERMAL_IMAGE]):
+            entry.message.encoding = "rgb8"
+            writer.write(entry.topic, entry.log_ns, entry.message)
+    return folder / "rgb8"
+
+
+BAD_BAGS = [
+    bag_missing,
+    bag_empty,
+    bag_truncated,
+    bag_foreign,
+    bag_without_thermal,
+    bag_of_colour_pictures,
+]
+
+
 @pytest.mark.parametrize("verb", ["demo", "run"])
-@pytest.mark.parametrize("make", [bag_missing, bag_empty, bag_truncated, bag_foreign])
+@pytest.mark.parametrize("make", BAD_BAGS)
 def test_bad_recording_is_one_clear_error(ros_domain, tmp_path, make, verb):
     path = make(tmp_path)
     command = [*PROGRAM, verb, "--bag", str(path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60,
-                          check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 4
     errors = [line for line in done.stderr.splitlines() if line.startswith("thermal-pose: error:")]
     assert len(errors) == 1 and str(path) in errors[0]

@@ -180,3 +180,18 @@ class BagCamera:
 
 def _pixels(frame: ThermalFrame | RgbFrame) -> npt.NDArray[Any]:
     return frame.centikelvin if isinstance(frame, ThermalFrame) else frame.bgr
+
+
+def check_recording(path: str | Path) -> None:
+    """Raise now what a node would say of a bad recording only after the graph has started.
+
+    Raises
+    ------
+    BagError, ImageFormatError
+        It is missing, damaged, or without thermal images in centikelvin.
+    """
+    camera = BagCamera(path)
+    try:
+        camera.open()
+    finally:
+        camera.close()

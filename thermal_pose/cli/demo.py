@@ -32,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Run the graph on the recording; print one line."""
-    from thermal_pose.bags.reader import BagReader
+    from thermal_pose.cameras.bag import check_recording
     from thermal_pose.nodes.graph import GraphPlan
     from thermal_pose.nodes.session import run_session
 
-    BagReader(args.bag).close()  # a bad recording is one error here, not one a node
+    check_recording(args.bag)
     args.out.mkdir(parents=True, exist_ok=True)
     plan = GraphPlan(
         overrides={

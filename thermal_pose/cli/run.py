@@ -78,8 +78,11 @@ def plan_from(args: argparse.Namespace) -> GraphPlan:
 
 def start(args: argparse.Namespace) -> int:
     """Run until the recording ends, the duration is over, or a signal comes."""
+    from thermal_pose.cameras.bag import check_recording
     from thermal_pose.nodes.session import run_session
 
+    if args.bag is not None:
+        check_recording(args.bag)
     outcome = run_session(
         plan_from(args),
         processes=args.processes,
