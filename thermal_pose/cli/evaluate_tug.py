@@ -7,7 +7,8 @@ help), and analyze the keypoints. What is in the keypoint folder is not made aga
 9000 on were never used for training or tuning.
 
 examples:
-  thermal-pose evaluate-tug --keypoints out/tug --jobs 8 --curves
+  thermal-pose evaluate-tug --keypoints out/tug --jobs 8 --curves \\
+      --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
   thermal-pose evaluate-tug --keypoints out/tug --bake-only
   thermal-pose evaluate-tug --keypoints out/dev --seed 100 --valid 20 --invalid 14 --json
 """
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
     parser.add_argument("--out", type=Path, help="JSON file of the figures")
     parser.add_argument("--plots", type=Path, help="folder for plots (needs matplotlib)")
+    parser.add_argument("--page", type=Path, help="write the figures as a page, docs/validation.md")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
@@ -62,6 +64,8 @@ def start(args: argparse.Namespace) -> int:
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(document, indent=2) + "\n")
+    if args.page is not None:
+        _write_page(args, document)
     if args.json:
         print(json.dumps(document, indent=2))
     else:
@@ -108,10 +112,20 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
     return {
         "data": f"simulated clinic, seeds {args.seed} and {args.seed + 1}, keypoints of the "
         "shipped models through the whole pipeline",
+        "seeds": f"{args.seed} (valid trials) and {args.seed + 1} (invalid trials)",
         "command": _command(args),
         "cohorts": cohorts,
         "curves": curves,
     }
+
+
+def _write_page(args: argparse.Namespace, document: dict[str, Any]) -> None:
+    from thermal_pose.evaluation.tug_page import validation_page
+
+    drawn = sorted(args.plots.glob("tug_*.png")) if args.plots is not None else []
+    below = args.page.resolve().parent
+    plots = [str(path.resolve().relative_to(below)) for path in drawn]
+    args.page.write_text(validation_page(document, plots))
 
 
 def _command(args: argparse.Namespace) -> str:
