@@ -12,6 +12,7 @@ import psutil
 from test.support.waiting import wait_for
 from thermal_pose.cameras.driver import CameraDriver, DriverOptions, StampedFrame
 from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
+from thermal_pose.cameras.factory import file_fingerprint
 from thermal_pose.cameras.senxor import SenxorCamera
 
 
@@ -40,7 +41,10 @@ class Sink:
 def make_driver(device: str, sink: Sink) -> CameraDriver:
     """A driver as the node runs it."""
     return CameraDriver(
-        lambda: SenxorCamera(device), sink, DriverOptions("thermal"), present=Path(device).exists
+        lambda: SenxorCamera(device),
+        sink,
+        DriverOptions("thermal"),
+        fingerprint=file_fingerprint(Path(device)),
     )
 
 
@@ -71,6 +75,8 @@ def unplug_and_replug(folder: Path, times: int, other_every: int = 10) -> Unplug
             wait_for(lambda: len(sink.frames) > 0, what="stream back")
             outcome.recovery_s.append(time.monotonic() - replugged_s)
         wait_for(lambda: len(sink.frames) > 3, what="last frames")
+        # The emulator duplicates its descriptor while it reads.
+        wait_for(lambda: _descriptors() <= before[1], what="descriptors given back")
         after = (threading.active_count(), _descriptors(), _memory_mb())
         outcome.refused_others = driver.status().refused
         assert driver.stop()

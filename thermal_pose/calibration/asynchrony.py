@@ -74,14 +74,16 @@ class AsynchronyThresholds:
     ----------
     score : least difference between the streams, natural logarithm.
     own : least log ratio of the older stream itself.
+    other_share : most that the other stream's log ratio may be of it.
     motion : least change over an image's neighbours, in multiples of the noise floor, below
         which nothing can be said.
     in_time : a pair is synchronous only where both streams' log ratios are below this: an older
         image would have shown.
     """
 
-    score: float = 1.0
+    score: float = 1.2
     own: float = 0.2
+    other_share: float = 0.35
     motion: float = 3.0
     in_time: float = -0.15
 
@@ -245,7 +247,10 @@ def _older_stream(
     older = int(np.argmax(ratios))
     score = ratios[older] - ratios[1 - older]
     moved = min(places[0].motion, places[1].motion) >= limits.motion
-    clear = score > limits.score and ratios[older] > limits.own
+    # Where the other stream looks older, too, the person was there before.
+    other_limit = max(limits.own, limits.other_share * ratios[older])
+    alone = ratios[older] > limits.own and ratios[1 - older] < other_limit
+    clear = score > limits.score and alone
     return (older, score) if clear and moved else None
 
 

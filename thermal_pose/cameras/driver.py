@@ -120,7 +120,8 @@ class CameraDriver:
     publish : takes each frame, in the driver's thread.
     options : see `DriverOptions`.
     now_ros_ns : ROS time.
-    present : whether the device can be seen (its file exists); cuts a wait short. None: unknown.
+    fingerprint : what changes when the device's file comes anew (None while it is absent); a
+        change cuts a wait short. None: there is no file to watch.
     on_end : called once when a finite source has ended.
     """
 
@@ -130,14 +131,14 @@ class CameraDriver:
         publish: Callable[[StampedFrame], None],
         options: DriverOptions,
         now_ros_ns: Callable[[], int] = time.time_ns,
-        present: Callable[[], bool] | None = None,
+        fingerprint: Callable[[], object] | None = None,
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self._make_camera = make_camera
         self._publish = publish
         self._options = options
         self._now_ros_ns = now_ros_ns
-        self._present = present
+        self._fingerprint = fingerprint or (lambda: None)
         self._on_end = on_end
         self._wake = threading.Event()
         self._stopping = False
@@ -345,11 +346,12 @@ class CameraDriver:
     def _wait(self, backoff_s: float) -> None:
         """Sleep until the next attempt, a reset, a stop, or the device's return."""
         deadline_s = time.monotonic() + backoff_s
-        was_absent = self._present is not None and not self._present()
+        seen = self._fingerprint()
         while (left_s := deadline_s - time.monotonic()) > 0:
             if self._wake.wait(min(left_s, _PRESENCE_POLL_S)):
                 self._wake.clear()
                 self._reset = False
                 return
-            if was_absent and self._present is not None and self._present():
+            now = self._fingerprint()
+            if now is not None and now != seen:
                 return

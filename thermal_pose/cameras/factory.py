@@ -106,12 +106,22 @@ def make_rgb_camera(params: RgbCameraParameters, ready: Ready) -> Camera:
     return _RGB[params.backend](params, ready)
 
 
-def device_present(params: CameraParameters) -> Callable[[], bool] | None:
-    """A test whether the device's file exists; None where there is no file to look for."""
-    if not params.device.startswith("/"):
-        return None
-    path = Path(params.device)
-    return path.exists
+def device_fingerprint(params: CameraParameters) -> Callable[[], object] | None:
+    """What tells that the device's file was made anew; None where there is no file to watch."""
+    return file_fingerprint(Path(params.device)) if params.device.startswith("/") else None
+
+
+def file_fingerprint(path: Path) -> Callable[[], object]:
+    """A function that gives a file's identity, and None while it is absent."""
+
+    def fingerprint() -> object:
+        try:
+            status = path.lstat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_ctime_ns
+
+    return fingerprint
 
 
 def _senxor(params: ThermalCameraParameters, ready: Ready) -> Camera:

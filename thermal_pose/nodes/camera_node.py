@@ -61,7 +61,7 @@ class CameraNode(PipelineNode):
             self._publish,
             factory.driver_options(self.parameters),
             now_ros_ns=self.now_ns,
-            present=factory.device_present(self.parameters),
+            fingerprint=factory.device_fingerprint(self.parameters),
             on_end=self._on_end,
         )
 
