@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from test.simulation.bodies import body
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraModel, CameraPose
 from thermal_pose.simulation.render import Canvas, View, posed_normals, silhouettes
 from thermal_pose.simulation.render_shapes import (
@@ -13,7 +14,7 @@ from thermal_pose.simulation.render_shapes import (
     joined,
     tube,
 )
-from thermal_pose.simulation.scene import DISTRACTOR_KINDS, AidPose, Chair, Distractor
+from thermal_pose.simulation.scene import DISTRACTOR_KINDS, AidPose, Chair, Distractor, Scene
 
 LENS = CameraIntrinsics((40, 30), 40.0, 40.0, 19.5, 14.5)
 FRONT = CameraModel(LENS, CameraPose.looking_at((4.0, 0.0, 1.0), (0.0, 0.0, 1.0)))
@@ -134,3 +135,14 @@ def test_aids_reach_from_floor_to_hand(kind):
 def test_joining_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         joined([])
+
+
+def test_coarse_mesh_has_nearly_the_silhouette_of_the_fine_one():
+    view = View(Scene().thermal_camera, 4)
+    silhouette = []
+    for mesh in (body().fine, body().coarse):
+        canvas = Canvas.empty(view.shape_hw, 1)
+        ones = np.ones((len(mesh.vertices), 1), np.float32)
+        canvas.draw(view.to_screen(mesh.vertices), mesh.faces, ones, 1)
+        silhouette.append(canvas.ids > 0)
+    assert (silhouette[0] ^ silhouette[1]).sum() < 0.04 * silhouette[0].sum()

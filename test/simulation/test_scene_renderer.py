@@ -22,6 +22,7 @@ from thermal_pose.simulation.scene import (
 )
 from thermal_pose.simulation.scene_draw import CAMERAS, draw_scene
 from thermal_pose.simulation.scene_renderer import SceneRenderer
+from thermal_pose.simulation.thermal import FloorPrint, ThermalScene
 from thermal_pose.skeleton import Joint
 
 PLAIN = Scene(thermal=ThermalSensor(netd_k=0.05, shutter=False), async_share=0.0)
@@ -246,3 +247,14 @@ def test_outfits_are_varied_and_seeded():
 def test_impossible_outfits_are_refused_by_name(field, value):
     with pytest.raises(ValueError, match=field):
         Outfit(**{field: value})
+
+
+def test_footprint_warms_the_open_floor_around_it():
+    thermal = ThermalScene(replace(PLAIN, thermal=replace(PLAIN.thermal, psf_sigma_px=0.0)))
+    plain = thermal.sense(thermal.compose([]))
+    warm = thermal.sense(thermal.compose([], floor_prints=(FloorPrint(2.0, 0.3, 1.5),)))
+    gain_k = warm - plain
+    row, column = np.unravel_index(int(gain_k.argmax()), gain_k.shape)
+    expected, _ = PLAIN.thermal_camera.project((2.0, 0.3, 0.0))
+    assert (column, row) == pytest.approx(tuple(expected), abs=1.0)
+    assert 0.7 < gain_k.max() < 1.5 and (gain_k > 0.1).sum() < 60
