@@ -40,6 +40,7 @@ COCO_JSON: Final = "keypoints.json"
 EPOCH_NS: Final = 1_767_600_000 * NS_PER_S
 #: Purposes of generators, beside 0 (the subject) and 1 (its population).
 _SESSION, _TRIAL, _NOISE, _COMPANY = 2, 3, 4, 5
+_ATTEMPTS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,11 @@ def stage_trial(
     ----------
     spec, subject_index, trial_index : which trial.
     bodies : folder of baked bodies; the user's cache if None.
+
+    Raises
+    ------
+    SimulationError
+        If no draw of the trial is a whole test.
     """
     preset = find_preset(spec.preset)
     subject = preset.subject(spec.seed, subject_index)
@@ -132,17 +138,25 @@ def stage_trial(
         return subject_rng(spec.preset, spec.seed, subject_index, purpose, *more)
 
     session = draw_session(rng(_SESSION), preset.room, spec.camera, spec.rate_hz)
-    trial = plan_trial(
-        subject,
-        rng(_TRIAL, trial_index),
-        kind=kind,
-        body=bake_body(subject.shape, bodies),
-        carer=carer,
-        second=second,
-        chair=session.chairs[0],
-        bodies=bodies,
+    for attempt in range(_ATTEMPTS):
+        try:
+            trial = plan_trial(
+                subject,
+                rng(_TRIAL, trial_index, *([attempt] if attempt else [])),
+                kind=kind,
+                body=bake_body(subject.shape, bodies),
+                carer=carer,
+                second=second,
+                chair=session.chairs[0],
+                bodies=bodies,
+            )
+        except ValueError:
+            # A motion without all boundaries in order is drawn anew, always in the same way.
+            continue
+        return stage(trial, session, rng(_NOISE, trial_index))
+    raise SimulationError(
+        f"{spec.trial_id(subject_index, trial_index)}: no whole test in {_ATTEMPTS} draws"
     )
-    return stage(trial, session, rng(_NOISE, trial_index))
 
 
 def make_trial(
