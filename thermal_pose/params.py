@@ -372,10 +372,10 @@ class PoseParameters(ImageConsumerParameters):
         dynamic=True,
     )
     smoothing_min_cutoff_hz: float = parameter(
-        1.5, "one_euro: cut-off of a joint at rest, Hz.", bounds=(0.01, 100.0), dynamic=True
+        1.0, "one_euro: cut-off of a joint at rest, Hz.", bounds=(0.01, 100.0), dynamic=True
     )
     smoothing_beta_s_per_px: float = parameter(
-        0.15,
+        0.3,
         "one_euro: rise of the cut-off with speed, Hz per px/s.",
         bounds=(0.0, 10.0),
         dynamic=True,

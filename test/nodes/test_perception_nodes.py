@@ -326,7 +326,7 @@ def test_smoothing_and_its_tuning_change_the_joints(bench, card, change):
     recording = [frame(n) for n in range(6)]
 
     def last(values):
-        defaults = {"smoothing_min_cutoff_hz": 1.5, "smoothing_beta_s_per_px": 0.15}
+        defaults = {"smoothing_min_cutoff_hz": 1.0, "smoothing_beta_s_per_px": 0.3}
         bench.set(bench.pose, **{"smoothing": "none", **defaults, **values})
         bench.pose._stage.reset()
         return bench.show(*recording)[-1].persons[0].xy
