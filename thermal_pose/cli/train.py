@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument(
-        "--teacher", default="", help="distil from it (needs paired RGB)"
-    )
+    parser.add_argument("--teacher", default="", help="distil from it (needs paired RGB)")
     parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of training")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
@@ -48,10 +46,10 @@ def start(args: argparse.Namespace) -> int:
         SHIPPED,
         ShipData,
         add_confidence,
-        export_shipped,
         save_student,
         train_students,
     )
+    from thermal_pose.training.ship_export import export_shipped
 
     names = args.names.split(",")
     unknown = [name for name in names if name not in SHIPPED]

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures trained students on held-out people and writes them as files with cards."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from thermal_pose.evaluation.oks import EstimatedPose, average_precision
+from thermal_pose.inference.card import NEVER_ON_PATIENTS, DecodeRule, load_card
+from thermal_pose.inference.factory import make_detector, make_estimator
+from thermal_pose.models.confidence import ConfidenceHead
+from thermal_pose.models.counting import measure
+from thermal_pose.models.pose import PoseNetwork
+from thermal_pose.training import crops
+from thermal_pose.training.assess import breakdown, true_poses
+from thermal_pose.training.confidence import collect, measure_confidence
+from thermal_pose.training.config import TrainingConfig
+from thermal_pose.training.export import Provenance, export_student
+from thermal_pose.training.pose_data import PoseData
+from thermal_pose.training.predict import device_name, predict
+from thermal_pose.training.ship import ShipData
+from thermal_pose.training.tasks import ThermalCrops
+from thermal_pose.types import PersonBox
+
+CALIBRATION_CROPS: Final = 256
+_LIMITS: Final = (
+    NEVER_ON_PATIENTS,
+    "Trained and measured on simulated people only.",
+    "Made for 80 x 60 and 80 x 62 radiometric frames of people 2.6 to 8 m away.",
+)
+
+
+def evaluate_student(
+    network: PoseNetwork,
+    head: ConfidenceHead,
+    data: PoseData,
+    config: TrainingConfig,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Return AP on true boxes, break-downs and calibration of a network on held-out people."""
+    source = ThermalCrops(data, config.normalization, config.augment, device)
+    rows = np.flatnonzero(data.person)
+    predictions = predict(network, source, rows, DecodeRule())
+    evidence = collect(network, head, source, data, np.arange(len(data)), None)
+    scores = torch.sigmoid(head.logits(evidence.summary))[:, -1].detach().cpu().numpy()[rows]
+    estimates = [
+        EstimatedPose(int(data.frame_of[row]), xy, float(score))
+        for row, xy, score in zip(rows, predictions.xy, scores, strict=True)
+    ]
+    precision = average_precision(true_poses(data, rows), estimates)
+    return {
+        "ap_true_boxes": precision.ap,
+        "ap50_true_boxes": precision.ap50,
+        "ap75_true_boxes": precision.ap75,
+        "confidence": measure_confidence(head, evidence),
+        "breakdown": breakdown(data, rows, predictions),
+        "people": len(rows),
+    }
+
+
+def evaluate_files(
+    card: Path, data: PoseData, detector: str | None = None, max_frames: int = 300
+) -> dict[str, Any]:
+    """Return AP of an exported file through the pose runtime, as the live nodes run it.
+
+    Parameters
+    ----------
+    detector : name of a detector; None: the data set's own boxes.
+    max_frames : at most so many frames, evenly spaced.
+    """
+    estimator = make_estimator(str(card))
+    finder = None if detector is None else make_detector(detector)
+    frames = np.unique(data.frame_of[data.person])
+    frames = frames[np.linspace(0, len(frames) - 1, min(len(frames), max_frames)).astype(int)]
+    rows = np.flatnonzero(np.isin(data.frame_of, frames) & data.person)
+    estimates = []
+    for frame in frames:
+        image = np.ascontiguousarray(data.frames[frame][: data.frame_rows[frame]])
+        if finder is None:
+            mine = data.boxes[rows[data.frame_of[rows] == frame]]
+            boxes = [PersonBox((b[0], b[1], b[2], b[3]), 1.0) for b in mine.tolist()]
+        else:
+            boxes = list(finder.detect(image))
+        estimates += [
+            EstimatedPose(int(frame), found.xy, found.person_score * found.box.score)
+            for found in estimator.estimate(image, boxes)
+        ]
+    precision = average_precision(true_poses(data, rows), estimates)
+    kind = "true_boxes" if finder is None else "detected_boxes"
+    return {f"ap_{kind}": precision.ap, f"ap75_{kind}": precision.ap75, "frames": len(frames)}
+
+
+def calibration_crops(
+    data: PoseData, config: TrainingConfig, count: int = CALIBRATION_CROPS
+) -> npt.NDArray[np.float32]:
+    """Return (count, 1, 256, 192) training crops for int8 ranges, empty ones included."""
+    source = ThermalCrops(data, config.normalization, config.augment, torch.device("cpu"))
+    rows = np.linspace(0, len(data) - 1, min(count, len(data))).astype(np.int64)
+    index = torch.from_numpy(rows)
+    inputs = source.draw(index, None)
+    inputs["affine"] = crops.crop_affine(source.regions[index])
+    return source.images(inputs)[:, :1].contiguous().numpy()
+
+
+def export_shipped(
+    name: str,
+    network: PoseNetwork,
+    head: ConfidenceHead,
+    data: ShipData,
+    config: TrainingConfig,
+    device: torch.device,
+    out: Path,
+    command: str,
+    detector: str | None = None,
+) -> dict[str, Path]:
+    """Measure, export fp32 and int8, measure the files, and write their cards."""
+    size = measure(network)
+    figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
+    for set_name, part in data.evaluation.items():
+        figures[set_name] = evaluate_student(network, head, part, config, device)
+    provenance = Provenance(
+        data={
+            "simulated": True,
+            "train": _described(data.train),
+            "confidence": _described(data.confidence),
+            "calibration": _described(data.calibration),
+            "evaluation": {key: _described(part) for key, part in data.evaluation.items()},
+        },
+        command=command,
+        device=device_name(device),
+        figures=figures,
+        limits=_LIMITS,
+        normalization=config.normalization,
+    )
+    subset = calibration_crops(data.train, config)
+    cards = export_student(network, head, out, name, subset, provenance)
+    for path in cards.values():
+        _measure_file(path, data.evaluation, detector)
+    return cards
+
+
+def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str | None) -> None:
+    card = load_card(path)
+    figures = dict(card.figures)
+    for name, part in evaluation.items():
+        entry = {"runtime": evaluate_files(path, part)}
+        if detector is not None:
+            entry["runtime_detected"] = evaluate_files(path, part, detector)
+        figures[name] = {**figures.get(name, {}), **entry}
+    replace(card, figures=figures).save(path)
+
+
+def _described(data: PoseData) -> dict[str, Any]:
+    return {
+        "hash": data.fingerprint(),
+        "frames": len(data.frames),
+        "people": int(data.person.sum()),
+        "crops_without_people": int((~data.person).sum()),
+        "subjects": len(data.subjects),
+        "first_subject": data.subjects[0],
+        "last_subject": data.subjects[-1],
+    }
