@@ -153,6 +153,12 @@ def bench_document():
             "ceilings": {"fp32_gmac_s": 100.0, "int8_gmac_s": 380.0, "copy_gb_s": 10.0},
         },
         latency_ms={"one_process": row, "processes": row},
+        smoothing={
+            "delay_ms": 25.0,
+            "jitter_share": 0.6,
+            "error_px": {"raw": 0.24, "smoothed": 0.21},
+            "noise_px": 0.3,
+        },
         max_rate_hz=96.0,
         rate_steps={"64": 0.0, "96": 0.01, "112": 0.2},
         camera_steps={"16": {"sent": 1280, "answered": 1280}},

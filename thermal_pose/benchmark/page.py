@@ -60,6 +60,7 @@ def _measured(found: Mapping[str, Any]) -> list[str]:
         *_floor(found["floor"]),
         *_detectors(found["detectors_ms"]),
         *_load(found),
+        *_smoothing(found["smoothing"]),
     ]
 
 
@@ -128,6 +129,19 @@ def _load(found: Mapping[str, Any]) -> list[str]:
         f"Cameras at 8 Hz without a drop: {found['cameras_at_8hz']}. "
         f"Resident memory of the one-process graph: {found['rss_mb']:.0f} MB; at 8 Hz it uses "
         f"{100 * found['cpu_share_of_one_core']:.0f} % of one core.",
+        "",
+    ]
+
+
+def _smoothing(smoothing: Mapping[str, Any]) -> list[str]:
+    error = smoothing["error_px"]
+    return [
+        "### Smoothing",
+        "",
+        f"The one-euro filter, off by default, on the true joints of the shipped recording with "
+        f"{smoothing['noise_px']} px of noise: {100 * (1 - smoothing['jitter_share']):.0f} % of "
+        f"the jitter goes, {smoothing['delay_ms']:.0f} ms of delay come, the mean error goes from "
+        f"{error['raw']:.2f} to {error['smoothed']:.2f} px.",
         "",
     ]
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from thermal_pose.benchmark import crops, load
 from thermal_pose.benchmark.machine import describe_machine
+from thermal_pose.benchmark.smoothing import measure_smoothing
 from thermal_pose.types import ThermalFrame
 
 #: Name in `targets` -> (what must hold, how it is read from the results).
@@ -89,6 +90,7 @@ def run_bench(
     say("floor")
     medians = (found["crop_ms"][name]["t1"] for name in ("default", "fp32"))
     found["floor"] = crops.compute_floor(*medians)
+    found["smoothing"] = measure_smoothing(options.recording)
     with load.ros():
         found |= _over_dds(frames, options, say)
     found["targets"] = judge(found)
