@@ -14,6 +14,7 @@ examples:
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, help="folder of baked bodies (default: user's)")
     parser.add_argument("--bodies", type=int, default=150, help="bodies drawn from (default 150)")
     parser.add_argument("--first-body", type=int, default=0, help="first of them (default 0)")
+    parser.add_argument(
+        "--kind", choices=("tug", "ward", "empty"), help="only tests, ward life or empty rooms"
+    )
     parser.add_argument("--rgb", action="store_true", help="cut an RGB patch for each person")
     parser.add_argument("--sheet", type=Path, help="also write a contact sheet of the first shard")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -36,11 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def start(args: argparse.Namespace) -> int:
     """Write the shards and print one summary line."""
     from thermal_pose.simulation.stream import StreamOptions, write_stream
+    from thermal_pose.simulation.stream_scenes import ClipKind
     from thermal_pose.simulation.stream_sheet import write_sheet
 
     options = StreamOptions(
         seed=args.seed, n_bodies=args.bodies, first_body=args.first_body, with_rgb=args.rgb
     )
+    if args.kind is not None:
+        options = replace(options, shares={ClipKind(args.kind): 1.0})
     began = time.perf_counter()
     with tqdm(total=args.frames, unit="frame", disable=None) as bar:
         frames = write_stream(
