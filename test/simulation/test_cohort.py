@@ -2,6 +2,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,13 @@ import pytest
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import SimulationError
 from thermal_pose.simulation.coco import write_coco
-from thermal_pose.simulation.cohort import CohortSpec, make_cohort, read_entries, stage_trial
+from thermal_pose.simulation.cohort import (
+    CohortSpec,
+    bake_cohort,
+    make_cohort,
+    read_entries,
+    stage_trial,
+)
 from thermal_pose.simulation.presets import PRESETS
 from thermal_pose.types import Phase, TrialReason
 
@@ -177,3 +184,12 @@ def test_somebody_who_leaves_is_out_of_view_for_a_while(tmp_path):
     assert seen[0]
     assert seen[-1]
     assert seen.count(False) >= 4
+
+
+def test_baked_bodies_need_no_body_model(tmp_path, monkeypatch):
+    spec = replace(SPEC, n_subjects=1)
+    bodies = tmp_path / "bodies"
+    assert bake_cohort(spec, bodies) == 1
+    for name in ("anny", "torch", "warp"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert make_cohort(spec, tmp_path / "out", 1, bodies, quiet=True).valid == 1
