@@ -43,7 +43,9 @@ def _conv_norm(
 ) -> nn.Sequential:
     layers: list[nn.Module] = [
         nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(out, eps=0.001, momentum=0.01),
+        # torchvision has momentum 0.01, for long ImageNet runs: in runs of some hundred steps the
+        # averages would lag behind the weights, and evaluation mode would see another network.
+        nn.BatchNorm2d(out, eps=0.001, momentum=0.1),
     ]
     return nn.Sequential(*layers, *([] if activation is None else [activation]))
 
