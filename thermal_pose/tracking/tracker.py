@@ -5,6 +5,7 @@ Each frame is handled in two steps: `propose` says where to look (from detection
 are some, else from the last keypoints), and `observe` takes what the estimator saw there.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,7 @@ _SIZE_BLEND = 0.5
 _VELOCITY_BLEND = 0.5
 _MAX_SIZE_RATIO = 2.0
 _DUPLICATE_IOU = 0.8
+_SURE_OVERLAP = 0.3
 
 
 @dataclass(frozen=True)
@@ -177,33 +179,22 @@ class PersonTracker:
     def _match(self, stamp_ns: int, detections: Sequence[PersonBox]) -> dict[int, int]:
         """Return track index -> detection number, greedily by closeness; people in view first."""
         candidates = []
+        expected = [track.expected(stamp_ns) for track in self._tracks]
+        overlaps = iou_matrix(expected, [box.xyxy for box in detections]).tolist()
         for index, track in enumerate(self._tracks):
-            expected = track.expected(stamp_ns)
-            ious = iou_matrix([expected], [box.xyxy for box in detections])[0]
+            allowed = self.settings.gate_heights + (
+                self.settings.gate_heights_per_s * track.unseen_s(stamp_ns)
+            )
             for number, box in enumerate(detections):
-                distance = self._distance(track, expected, box.xyxy, stamp_ns)
+                overlap = overlaps[index][number]
+                distance = _distance(expected[index], box.xyxy, overlap, allowed)
                 if distance is not None:
-                    candidates.append((track.lost, distance - ious[number], index, number))
+                    candidates.append((track.lost, distance - overlap, index, number))
         matches: dict[int, int] = {}
         for _, _, index, number in sorted(candidates):
             if index not in matches and number not in matches.values():
                 matches[index] = number
         return matches
-
-    def _distance(self, track: _Track, expected: Xyxy, box: Xyxy, stamp_ns: int) -> float | None:
-        """Return the centre distance over what is allowed, or None where beyond it."""
-        heights = height_px(expected), height_px(box)
-        # Partly out of view a box shrinks without the person shrinking: compare the overlap.
-        ratio = max(heights) / min(heights)
-        overlap = iou_matrix([expected], [box])[0, 0]
-        if ratio > _MAX_SIZE_RATIO and overlap < 0.3:
-            return None
-        (x0, y0), (x1, y1) = centre(expected), centre(box)
-        allowed = self.settings.gate_heights + (
-            self.settings.gate_heights_per_s * track.unseen_s(stamp_ns)
-        )
-        distance = float(np.hypot(x1 - x0, y1 - y0)) / max(heights) / allowed
-        return distance if distance <= 1 or overlap > 0.3 else None
 
     def _moved(self, track: _Track, person: PersonKeypoints, stamp_ns: int) -> _Track:
         """Return the track with the box that the skeleton implies, size and speed damped."""
@@ -218,6 +209,17 @@ class PersonTracker:
             velocity_px_s=_velocity(track, current, stamp_ns),
             lost=False,
         )
+
+
+def _distance(expected: Xyxy, box: Xyxy, overlap: float, allowed_heights: float) -> float | None:
+    """Return the centres' distance over what is allowed, or None where they are two people."""
+    heights = height_px(expected), height_px(box)
+    # Partly out of view a box shrinks without the person shrinking: then the overlap counts.
+    if max(heights) / min(heights) > _MAX_SIZE_RATIO and overlap < _SURE_OVERLAP:
+        return None
+    (x0, y0), (x1, y1) = centre(expected), centre(box)
+    distance = math.hypot(x1 - x0, y1 - y0) / max(heights) / allowed_heights
+    return distance if distance <= 1 or overlap > _SURE_OVERLAP else None
 
 
 def _velocity(track: _Track, current: Xyxy, stamp_ns: int) -> tuple[float, float]:
