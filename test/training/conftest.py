@@ -20,4 +20,4 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def figures():
-    return stick_figures(36, subjects=3, trials=2)
+    return stick_figures(24, subjects=3, trials=2)

@@ -27,12 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Count and print."""
+    import torch
+
     from thermal_pose.models.counting import measure
     from thermal_pose.models.decoder import ClassicDecoder
     from thermal_pose.models.pose import NETWORKS, build_network
 
-    sizes = {name: measure(build_network(name)) for name in NETWORKS}
-    sizes["student-lite"] = measure(build_network("mobilenetv3", ClassicDecoder(width=128)))
+    with torch.device("meta"):  # shapes are all that counts
+        sizes = {name: measure(build_network(name)) for name in NETWORKS}
+        sizes["student-lite"] = measure(build_network("mobilenetv3", ClassicDecoder(width=128)))
     if args.json:
         print(json.dumps({name: asdict(size) for name, size in sizes.items()}, indent=2))
         return 0

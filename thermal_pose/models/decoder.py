@@ -7,6 +7,7 @@ from torch import nn
 from thermal_pose.skeleton import N_JOINTS
 
 LATENT_CHANNELS = 768
+DECODER_WIDTH = 256
 
 
 class ClassicDecoder(nn.Module):
@@ -20,7 +21,10 @@ class ClassicDecoder(nn.Module):
     """
 
     def __init__(
-        self, latent_channels: int = LATENT_CHANNELS, width: int = 256, joints: int = N_JOINTS
+        self,
+        latent_channels: int = LATENT_CHANNELS,
+        width: int = DECODER_WIDTH,
+        joints: int = N_JOINTS,
     ) -> None:
         super().__init__()
         self.latent_channels = latent_channels

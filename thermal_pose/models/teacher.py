@@ -19,7 +19,7 @@ from torch import nn
 
 from thermal_pose.codecs.heatmap import Alignment
 from thermal_pose.errors import MissingExtraError, ModelArtifactError
-from thermal_pose.models.decoder import ClassicDecoder
+from thermal_pose.models.decoder import DECODER_WIDTH, ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.resnet import ResNet50Encoder
 from thermal_pose.models.vit import VisionTransformerEncoder, VitConfig
@@ -46,6 +46,8 @@ class TeacherInfo:
     encoder : kind of the part before the latent ('vitpose', 'vit', 'resnet50_layer3').
     alignment : how its heatmaps lie over the crop.
     trained_on : cohorts and seeds of a teacher trained here; '' for a foreign one.
+    decoder_width : channels of its deconvolutions; a student can share only a decoder of its own
+        width.
     figures : its own accuracy on RGB, where measured.
     """
 
@@ -53,6 +55,7 @@ class TeacherInfo:
     encoder: str
     alignment: Alignment = "half_pixel"
     trained_on: str = ""
+    decoder_width: int = DECODER_WIDTH
     figures: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -70,7 +73,9 @@ class ResNetTeacherEncoder(nn.Module):
         return self.to_latent(self.body(image))
 
 
-def build_teacher(encoder: str, vit: VitConfig | None = None) -> PoseNetwork:
+def build_teacher(
+    encoder: str, vit: VitConfig | None = None, decoder_width: int = DECODER_WIDTH
+) -> PoseNetwork:
     """Build an untrained teacher with the encoder 'vit', 'resnet50_layer3' or 'mobilenetv3'.
 
     Raises
@@ -80,13 +85,13 @@ def build_teacher(encoder: str, vit: VitConfig | None = None) -> PoseNetwork:
     """
     if encoder == "vit":
         config = vit or VitConfig(conv_stem=True)
-        return PoseNetwork(
-            VisionTransformerEncoder(config), ClassicDecoder(config.width), project=False
-        )
+        decoder = ClassicDecoder(config.width, decoder_width)
+        return PoseNetwork(VisionTransformerEncoder(config), decoder, project=False)
     if encoder == "resnet50_layer3":
-        return PoseNetwork(ResNetTeacherEncoder(), ClassicDecoder(), project=False)
+        decoder = ClassicDecoder(width=decoder_width)
+        return PoseNetwork(ResNetTeacherEncoder(), decoder, project=False)
     if encoder == "mobilenetv3":
-        return build_network("mobilenetv3", ClassicDecoder())
+        return build_network("mobilenetv3", ClassicDecoder(width=decoder_width))
     raise ValueError(
         f"encoder: expected 'vit', 'resnet50_layer3' or 'mobilenetv3', got {encoder!r}"
     )
@@ -127,7 +132,7 @@ def _load_own(folder: Path) -> tuple[PoseNetwork, TeacherInfo]:
         vit = description["vit"]
         if vit is not None:
             vit = VitConfig(**{**vit, "input_wh": tuple(vit["input_wh"])})
-        network = build_teacher(info.encoder, vit)
+        network = build_teacher(info.encoder, vit, info.decoder_width)
         state = torch.load(folder / CHECKPOINT_NAME, map_location="cpu", weights_only=True)
         network.load_state_dict(state)
     except (*UNREADABLE, ValueError, KeyError, TypeError) as error:

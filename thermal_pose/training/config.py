@@ -139,10 +139,12 @@ class TeacherConfig:
     ----------
     encoder : 'vit'; where there is no GPU 'resnet50_layer3', or 'mobilenetv3' for minutes.
     depth : blocks of the ViT.
+    decoder_width : channels of its deconvolutions (256 in ViTPose; 128 for `student-lite`).
     """
 
     encoder: str = "vit"
     depth: int = 8
+    decoder_width: int = 256
     sigma_px: float = 2.0
     fit: FitConfig = field(
         default_factory=lambda: FitConfig(
@@ -158,7 +160,8 @@ class TeacherConfig:
     def __post_init__(self) -> None:
         known = ("vit", "resnet50_layer3", "mobilenetv3")
         _require(self.encoder in known, f"encoder: expected {known}, got {self.encoder!r}")
-        _require(self.depth >= 1, f"depth: expected >= 1, got {self.depth}")
+        for name in ("depth", "decoder_width"):
+            _require(getattr(self, name) >= 1, f"{name}: expected >= 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def train_teacher(
     """
     torch.manual_seed(seed)
     vit = VitConfig(depth=config.depth, conv_stem=True) if config.encoder == "vit" else None
-    network = build_teacher(config.encoder, vit)
+    network = build_teacher(config.encoder, vit, config.decoder_width)
     source = RgbCrops(data, config.augment, device)
     task = KeypointTask(
         source,
@@ -107,6 +107,7 @@ def train_teacher(
         name=f"rendered-rgb-{config.encoder}",
         encoder=config.encoder,
         trained_on=",".join(data.subjects),
+        decoder_width=config.decoder_width,
         figures={
             **measure_teacher(network, source, data, validation),
             "validation_subjects": len(np.unique(data.subject[validation])),
