@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+from itertools import islice
+
+import cv2
 import numpy as np
 import pytest
 
 from test.simulation.bodies import body
+from thermal_pose.errors import StorageError
 from thermal_pose.simulation.skinning import pose_vertices
 from thermal_pose.simulation.stream import UNIT_FRAMES, StreamOptions, TrainingStream, write_stream
 from thermal_pose.simulation.stream_postures import (
@@ -11,8 +15,9 @@ from thermal_pose.simulation.stream_postures import (
     seated_pose,
     standing_pose,
 )
-from thermal_pose.simulation.stream_rows import MAX_ROWS
+from thermal_pose.simulation.stream_rows import MAX_ROWS, ShardRows
 from thermal_pose.simulation.stream_scenes import ClipKind
+from thermal_pose.simulation.stream_sheet import write_sheet
 
 FEW = StreamOptions(seed=3, n_bodies=2)
 
@@ -70,10 +75,14 @@ def test_tests_show_one_subject_walking():
 
 
 def test_rgb_patch_shows_the_joints_where_the_affine_says():
-    shard = TrainingStream(only(ClipKind.WARD, with_rgb=True)).shard(0, 1)
+    rows = ShardRows(3)
+    for clip, frame in islice(TrainingStream(only(ClipKind.WARD, with_rgb=True)).frames(0), 5):
+        rows.add(clip, frame, 0)
+    shard = rows.arrays()
     lengths = shard["patch_lengths"]
     assert len(lengths) == len(shard["frame_of"]) and lengths.sum() == len(shard["patch_bytes"])
     whole = (shard["visibility"] > 0).all(axis=1)
+    assert whole.any()
     affine, xy = shard["patch_affine"][whole], shard["xy"][whole]
     placed = np.einsum("nij,nkj->nki", affine[:, :, :2], xy) + affine[:, None, :, 2]
     assert ((placed > 0) & (placed < (240, 320))).mean() > 0.98
@@ -121,3 +130,12 @@ def test_lying_is_low_and_long_and_sitting_is_at_seat_height():
 def test_impossible_streams_are_refused(fields):
     with pytest.raises(ValueError, match="expected"):
         StreamOptions(**fields)
+
+
+def test_contact_sheet_shows_the_asked_number_of_frames(tmp_path, ward):
+    shard, picture = tmp_path / "shard.npz", tmp_path / "sheet.png"
+    np.savez(shard, **ward)
+    write_sheet(shard, picture, columns=4, rows=2)
+    assert cv2.imread(str(picture)).shape == (2 * 180, 4 * 240, 3)
+    with pytest.raises(StorageError, match="nowhere"):
+        write_sheet(shard, tmp_path / "nowhere" / "sheet.png", columns=1, rows=1)

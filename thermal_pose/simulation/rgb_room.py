@@ -12,6 +12,8 @@ from thermal_pose.simulation.scene_room import Plane, RoomView, distance_to_edge
 Float32Array = npt.NDArray[np.float32]
 
 _GRID: Final = 256
+#: Places along a wall where a picture may hang without touching the next one, m.
+_PICTURE_PLACES_M: Final = np.arange(-2.2, 6.0, 1.15)
 
 
 def room_colours(room: Room, view: RoomView) -> Float32Array:
@@ -93,22 +95,28 @@ def _wall(
         dado = rng.uniform(0.6, 1.0) * paint * rng.uniform(0.7, 1.0, 3)
         colour = np.where((z < rng.uniform(0.8, 1.2))[:, None], shade[:, None] * dado, colour)
     colour[z < 0.09] = 0.6 * paint
+    door_m = np.inf
     if rng.random() < 0.5:
-        middle = rng.uniform(-2.0, 4.0)
+        middle = door_m = rng.uniform(-2.0, 4.0)
         door = (np.abs(a - middle) < 0.45) & (z < 2.05)
         frame = (np.abs(a - middle) < 0.52) & (z < 2.12) & ~door
         wood = np.array((0.15, 0.28, 0.45)) if rng.random() < 0.5 else np.full(3, 0.65)
         colour[door] = wood * rng.uniform(0.7, 1.2)
         colour[frame] = 0.7
-    for _ in range(int(rng.integers(0, 4))):
-        _hang_picture(colour, a, z, rng)
+    for place_m in rng.permutation(_PICTURE_PLACES_M)[: int(rng.integers(0, 4))]:
+        if abs(place_m - door_m) > 1.1:
+            _hang_picture(colour, a, z, float(place_m), rng)
     return np.asarray(colour, dtype=np.float32)
 
 
 def _hang_picture(
-    colour: npt.NDArray[np.float64], a: Float32Array, z: Float32Array, rng: np.random.Generator
+    colour: npt.NDArray[np.float64],
+    a: Float32Array,
+    z: Float32Array,
+    middle: float,
+    rng: np.random.Generator,
 ) -> None:
-    middle, height = rng.uniform(-2.0, 5.0), rng.uniform(1.3, 1.8)
+    height = rng.uniform(1.3, 1.8)
     wide, tall = rng.uniform(0.15, 0.5), rng.uniform(0.15, 0.4)
     frame = (np.abs(a - middle) < wide + 0.02) & (np.abs(z - height) < tall + 0.02)
     inside = (np.abs(a - middle) < wide) & (np.abs(z - height) < tall)
