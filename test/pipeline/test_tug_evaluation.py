@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tug.stick_figure import Figure
+
+from thermal_pose.cli import main as cli
+from thermal_pose.pipeline.keypoint_file import KeypointTrial, write_trial
+from thermal_pose.pipeline.tug_cases import TrialCase, cohort_cases, keypoint_path
+from thermal_pose.pipeline.tug_evaluation import (
+    Disturbance,
+    cohort_figures,
+    condition_curves,
+    error_rows,
+    evaluate_trial,
+)
+from thermal_pose.tug.params import TugParams
+from thermal_pose.types import TrialReason, TugTiming
+
+
+def trial(seed: int, valid: bool = True) -> KeypointTrial:
+    figure = Figure(seed=seed) if valid else Figure(seed=seed, end_s=6.0)
+    truth = TugTiming(figure.truth.origin_ns, reason=TrialReason.STOPPED_EARLY, sentence="Short.")
+    frames = tuple(figure.frames(origin_ns=0))
+    conditions = {"distance_m": 5.6 + 0.4 * seed, "view_deg": -15.0 * seed}
+    return KeypointTrial(
+        f"t{seed}", f"s{seed}", frames, figure.truth if valid else truth, conditions
+    )
+
+
+@pytest.fixture(scope="module")
+def evaluated() -> list:
+    trials = [trial(0), trial(1), trial(2), trial(3, valid=False)]
+    return [evaluate_trial(t, TugParams(), Disturbance()) for t in trials]
+
+
+def test_figures_of_a_small_cohort(evaluated: list) -> None:
+    figures = cohort_figures(evaluated)
+    assert (figures["n_valid"], figures["n_invalid"]) == (3, 1)
+    assert figures["detected"] == 1.0
+    assert figures["invalid_timed"] == 0
+    assert 0.0 < figures["boundary_mae_s"] < 0.5
+    assert 0.0 <= figures["within_two_sd"] <= 1.0
+
+
+def test_rows_hold_the_errors_of_timed_trials_only(evaluated: list) -> None:
+    rows = error_rows(evaluated)
+    assert [len(row.get("errors_s", [])) for row in rows] == [7, 7, 7, 0]
+    assert rows[3]["total_s"] is None
+    assert json.dumps(rows)
+
+
+def test_conditions_are_binned_by_size_of_the_angle(evaluated: list) -> None:
+    curves = condition_curves(evaluated)
+    assert sum(point["n_valid"] for point in curves["view_deg"]) == 3
+    assert [point["n_valid"] for point in curves["view_deg"]] == [1, 1, 0, 1]
+    assert curves["view_deg"][2]["total_mae_s"] is None
+
+
+def test_disturbances_are_the_same_each_time() -> None:
+    frames = trial(0).frames
+    lost = Disturbance(dropout=0.3)
+    assert [f.stamp_ns for f in lost(frames, "a")] == [f.stamp_ns for f in lost(frames, "a")]
+    assert [f.stamp_ns for f in lost(frames, "a")] != [f.stamp_ns for f in lost(frames, "b")]
+    assert len(lost(frames, "a")) == pytest.approx(0.7 * len(frames), abs=12)
+    assert len(Disturbance(every=2)(frames, "a")) == len(frames) // 2
+    shaken = Disturbance(noise_px=1.0)(frames, "a")
+    moves = np.concatenate([s.persons[0].xy - f.persons[0].xy for s, f in zip(shaken, frames)])
+    assert float(moves.std()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_cohorts_have_all_kinds_of_invalid_trials() -> None:
+    pytest.importorskip("numba")
+    cases = cohort_cases("paper", 12, 14)
+    assert len({case.name for case in cases}) == 26
+    valid = [case for case in cases if case.kind is TrialReason.VALID]
+    assert {case.seed for case in valid} == {9000}
+    assert [case.subject_index for case in valid] == [0] * 5 + [1] * 5 + [2] * 2
+    kinds = {case.kind for case in cases} - {TrialReason.VALID}
+    assert kinds == set(TrialReason) - {TrialReason.VALID}
+
+
+def test_command_analyzes_what_is_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = [TrialCase("paper", 100, k, 0, TrialReason.VALID) for k in range(3)]
+    for k, case in enumerate(cases):
+        write_trial(trial(k), keypoint_path(tmp_path / "kp", case))
+    monkeypatch.setattr("thermal_pose.pipeline.tug_cases.cohort_cases", lambda *_: cases)
+    out, page = tmp_path / "a.json", tmp_path / "page.md"
+    words = f"evaluate-tug --keypoints {tmp_path / 'kp'} --cohorts paper --seed 100"
+    code = cli.main([*words.split(), "--out", str(out), "--page", str(page)])
+    assert code == 0
+    figures = json.loads(out.read_text())["cohorts"]["paper"]
+    assert figures["n_timed"] == 3
+    assert "paper: total MAE" in capsys.readouterr().out
+    assert "simulated" in page.read_text()
