@@ -13,7 +13,7 @@ import rclpy
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import selected_entries
 from thermal_pose.nodes.single_process import SingleProcessGraph
-from thermal_pose.params import ParameterValue
+from thermal_pose.parameter import ParameterValue
 
 NODES = ("thermal_camera", "tug_analyzer")
 

@@ -26,7 +26,7 @@ from rclpy.timer import Timer
 from thermal_pose.errors import GraphError, ThermalPoseError
 from thermal_pose.nodes.diagnostics import DiagnosticsPublisher
 from thermal_pose.nodes.parameters import declare_parameters, watch_parameters
-from thermal_pose.params import NodeParameters
+from thermal_pose.parameter import NodeParameters
 from thermal_pose.pipeline.statistics import StreamStatistics
 
 Message = TypeVar("Message")

@@ -9,7 +9,7 @@ import yaml
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.nodes.process_table import ProcessEntry, config_file, selected_entries
-from thermal_pose.params import ParameterValue
+from thermal_pose.parameter import ParameterValue
 
 #: Node -> parameter -> value; they win over the configuration files.
 Overrides = Mapping[str, Mapping[str, ParameterValue]]
