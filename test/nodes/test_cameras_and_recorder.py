@@ -268,7 +268,7 @@ def _kill_once(folder: Path, rate_hz: float = 40.0, record_s: float = 1.6) -> tu
     publisher = node.create_publisher(Image, "thermal/image_raw", image_publisher_qos())
     recorder = _start_recorder(folder)
     try:
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + 90
         while publisher.get_subscription_count() == 0:
             assert time.monotonic() < deadline_s, "the recorder did not come up"
             time.sleep(0.02)

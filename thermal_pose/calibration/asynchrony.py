@@ -33,7 +33,7 @@ _MAX_AGE_PERIODS = 5
 #: Beyond half a period (62 ms at 8 Hz) an image belongs to another moment.
 _IN_TIME_PERIODS = 0.5
 #: Share of an image's pixels, those that change most among its neighbours, that is compared.
-_PIXEL_SHARE = 0.03
+_PIXEL_SHARE = 0.06
 #: The estimated noise floor is raised by this: residuals below it are not told apart.
 _FLOOR_MARGIN = 1.3
 #: Mean square difference of the quieter half of standard normal pixels.
@@ -172,10 +172,14 @@ def _noise_floor(rows: FloatMatrix) -> float:
 
 
 def _changing_pixels(rows: FloatMatrix) -> npt.NDArray[np.int64]:
-    """Indices of the pixels that vary most over some images."""
-    variance = rows.var(axis=0)
-    count = max(8, int(_PIXEL_SHARE * variance.size))
-    return np.argpartition(variance, -count)[-count:]
+    """Indices of the pixels that change most from image to image.
+
+    Not those of the largest variance: an edge that passes in the middle of the images has that,
+    one that passes last, which tells an image from its predecessor, has not.
+    """
+    change = (np.diff(rows, axis=0) ** 2).sum(axis=0)
+    count = max(8, int(_PIXEL_SHARE * change.size))
+    return np.argpartition(change, -count)[-count:]
 
 
 def thermal_rows(frames: Sequence[UInt16Array]) -> FloatMatrix:
