@@ -190,3 +190,31 @@ def test_commands_train_and_judge(tmp_path, capsys):
     judged = json.loads(figures.read_text())["detectors"]
     assert judged["warm_blob"]["toy"]["all"]["ap50"] > 0.9
     assert "warm_blob on toy: AP50" in capsys.readouterr().out
+
+
+def test_faster_rcnn_needs_its_extra_or_trains(data, tmp_path):
+    from thermal_pose.errors import MissingExtraError
+    from thermal_pose.training.faster_rcnn import save_faster_rcnn, train_faster_rcnn
+
+    settings = DetectorTraining(max_steps=1, batch=2, device="cpu")
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError):
+        with pytest.raises(MissingExtraError, match=r"thermal-pose\[torchvision\]"):
+            train_faster_rcnn(data, settings)
+        return
+    weights = tmp_path / "faster_rcnn.pt"
+    save_faster_rcnn(train_faster_rcnn(data, settings), weights)
+    detector = make_detector(f"faster_rcnn:{weights}")
+    assert isinstance(detector.detect(np.full((60, 80), 29500, np.uint16)), tuple)
+
+
+def test_faster_rcnn_is_fed_pictures_and_boxes_in_its_own_convention(data):
+    from thermal_pose.training.faster_rcnn import _as_torchvision
+
+    inputs = torch.tensor([-2.0, 3.0]).reshape(2, 1, 1, 1).expand(2, 1, 64, 80)
+    pictures, wanted = _as_torchvision(inputs, torch.from_numpy(data.boxes[1:3]))
+    assert [float(picture.max()) for picture in pictures] == [0.0, 1.0]
+    assert pictures[0].shape == (3, 64, 80)
+    assert [len(one["labels"]) for one in wanted] == [1, 2]
+    torch.testing.assert_close(wanted[0]["boxes"], torch.from_numpy(data.boxes[1, :1]) + 0.5)

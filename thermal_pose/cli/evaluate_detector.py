@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.inference.base import RuntimeOptions
+from thermal_pose.inference.base import RuntimeOptions, ThresholdedDetector
 from thermal_pose.inference.factory import make_detector
 
 
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", required=True, metavar="NAME=DIR", help="shards, named"
     )
     parser.add_argument("--max-frames", type=int, help="take evenly spaced frames of each set")
+    parser.add_argument("--device", default="cpu", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--out", type=Path, help="write the figures there as JSON")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
@@ -48,7 +49,7 @@ def start(args: argparse.Namespace) -> int:
         sets[name] = thinned(load_detector_data(Path(folder)), args.max_frames)
     results: dict[str, Any] = {"simulated": True, "rate_hz": 8.0, "detectors": {}}
     for model in args.detector or ["detector", "warm_blob"]:
-        results["detectors"][model] = _judge(model, sets)
+        results["detectors"][model] = _judge(model, sets, args.device)
     text = json.dumps(results, indent=2)
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -57,12 +58,13 @@ def start(args: argparse.Namespace) -> int:
     return 0
 
 
-def _judge(model: str, sets: dict[str, Any]) -> dict[str, Any]:
+def _judge(model: str, sets: dict[str, Any], device: str) -> dict[str, Any]:
     from thermal_pose.training.detector_export import detect_all, figures_of
 
-    detector = make_detector(model, RuntimeOptions(device="cpu"))
-    threshold = detector.card.score_threshold if hasattr(detector, "card") else 0.0
+    detector = make_detector(model, RuntimeOptions(device=device))
+    threshold = detector.score_threshold if isinstance(detector, ThresholdedDetector) else 0.0
     judged: dict[str, Any] = {"model_id": detector.model_id, "score_threshold": threshold}
+    judged["device"] = str(detector.info)
     for name, data in sets.items():
         begin_s = time.perf_counter()
         with tqdm(total=len(data), unit="frame", desc=f"{model} on {name}", disable=None) as bar:

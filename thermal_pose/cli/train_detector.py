@@ -6,6 +6,8 @@ Validation shards choose the score threshold and never train; without them it st
 examples:
   thermal-pose train-detector --shards out/stream --validation out/stream-val --out out/detector
   thermal-pose train-detector --shards out/stream --out out/detector --max-minutes 3 --device cuda
+  thermal-pose train-detector --architecture faster_rcnn --batch 16 --shards out/stream \\
+      --out out/detector --name faster_rcnn --max-minutes 10
 """
 
 import argparse
@@ -30,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-steps", type=int, default=60_000, help="training steps at most")
     parser.add_argument("--batch", type=int, default=256, help="frames a step")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--architecture",
+        choices=("tiny", "faster_rcnn"),
+        default="tiny",
+        help="faster_rcnn: the paper's, for comparison (extra torchvision); writes NAME.pt only",
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
 
 
@@ -59,6 +67,8 @@ def start(args: argparse.Namespace) -> int:
             bar.n = round(100 * share)
             bar.set_postfix(step=step, **{name: f"{value:.3f}" for name, value in parts.items()})
 
+        if args.architecture == "faster_rcnn":
+            return _faster_rcnn(data, settings, report, args.out / f"{args.name}.pt")
         network = train_detector(data, settings, report)
     save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
@@ -79,4 +89,12 @@ def start(args: argparse.Namespace) -> int:
         )
         summary += f"; validation AP50 {figures['validation']['all']['ap50']}"
     print(summary)
+    return 0
+
+
+def _faster_rcnn(data: Any, settings: Any, report: Any, path: Path) -> int:
+    from thermal_pose.training.faster_rcnn import save_faster_rcnn, train_faster_rcnn
+
+    save_faster_rcnn(train_faster_rcnn(data, settings, report), path)
+    print(f"{path}: trained on {len(data)} frames; use it as `faster_rcnn:{path}`")
     return 0

@@ -6,7 +6,7 @@ Any class with these methods will do; `factory.py` names the ones shipped.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from thermal_pose.types import FloatArray, PersonBox, PersonKeypoints, UInt16Array
 
@@ -95,6 +95,20 @@ class PersonDetector(Protocol):
 
     def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
         """Return the boxes of all people in an (H, W) frame, best score first, ids all 0."""
+        ...
+
+
+@runtime_checkable
+class ThresholdedDetector(Protocol):
+    """A detector whose scores are probabilities, so that a threshold on them makes sense."""
+
+    @property
+    def score_threshold(self) -> float:
+        """Boxes of a lower score are left out, 0..1."""
+        ...
+
+    def set_score_threshold(self, threshold: float | None) -> None:
+        """Change it from the next frame on; None: as shipped."""
         ...
 
 

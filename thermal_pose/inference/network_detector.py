@@ -55,6 +55,11 @@ class NetworkDetector:
         """What it really runs on."""
         return self._engine.info
 
+    @property
+    def score_threshold(self) -> float:
+        """Boxes of a lower score are left out."""
+        return self._threshold
+
     def set_score_threshold(self, threshold: float | None) -> None:
         """Keep boxes of at least this score from the next frame on; None: as the card says."""
         self._threshold = self.card.score_threshold if threshold is None else threshold

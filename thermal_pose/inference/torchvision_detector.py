@@ -54,7 +54,7 @@ class FasterRcnnDetector:
             raise ModelArtifactError(f"{weights}: not a Faster R-CNN of ours: {error}") from error
         self._model.eval().to(self._device)
         self._model_id = f"faster_rcnn-{sha256_of(weights)[:12]}"
-        self._threshold = score_threshold
+        self._threshold = self._built_threshold = score_threshold
         engine = f"torchvision {torchvision.__version__}"
         self._info = RuntimeInfo(engine, str(self._device).upper(), "fp32", options.threads)
 
@@ -67,6 +67,15 @@ class FasterRcnnDetector:
     def info(self) -> RuntimeInfo:
         """What it really runs on."""
         return self._info
+
+    @property
+    def score_threshold(self) -> float:
+        """Boxes of a lower score are left out."""
+        return self._threshold
+
+    def set_score_threshold(self, threshold: float | None) -> None:
+        """Keep boxes of at least this score from the next frame on; None: as built."""
+        self._threshold = self._built_threshold if threshold is None else threshold
 
     def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
         """Return the boxes of all people, best score first."""

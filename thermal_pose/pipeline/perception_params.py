@@ -2,9 +2,13 @@
 """From the parameters of the nodes to the objects of `perception`: one way for all callers."""
 
 from thermal_pose.errors import ConfigError
-from thermal_pose.inference.base import PersonDetector, PoseEstimator, RuntimeOptions
+from thermal_pose.inference.base import (
+    PersonDetector,
+    PoseEstimator,
+    RuntimeOptions,
+    ThresholdedDetector,
+)
 from thermal_pose.inference.factory import make_detector, make_estimator
-from thermal_pose.inference.network_detector import NetworkDetector
 from thermal_pose.inference.warm_blob import WarmBlobDetector
 from thermal_pose.params import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception import DetectionStage, Perception, PoseSettings, PoseStage
@@ -40,7 +44,7 @@ def apply_detector_parameters(stage: DetectionStage, parameters: DetectorParamet
         A score threshold was given to a detector whose scores are no probabilities.
     """
     detector = stage.detector
-    if isinstance(detector, NetworkDetector):
+    if isinstance(detector, ThresholdedDetector):
         detector.set_score_threshold(
             None if parameters.score_threshold < 0 else parameters.score_threshold
         )

@@ -15,10 +15,9 @@ from thermal_pose.evaluation.detection import (
     FrameDetections,
     evaluate_detections,
 )
-from thermal_pose.inference.base import PersonDetector, RuntimeOptions
+from thermal_pose.inference.base import PersonDetector, RuntimeOptions, ThresholdedDetector
 from thermal_pose.inference.card import sha256_of
 from thermal_pose.inference.detector_card import DetectorCard
-from thermal_pose.inference.network_detector import NetworkDetector
 from thermal_pose.inference.onnxruntime_engine import OnnxRuntimeEngine
 from thermal_pose.models.tiny_detector import INPUT_WH, DetectorWithPeaks, TinyDetector
 from thermal_pose.training.detector_augment import CLIP, SCALE_K
@@ -121,7 +120,7 @@ def detect_all(
     ----------
     tick : called with the number of frames done since the last call.
     """
-    if isinstance(detector, NetworkDetector):
+    if isinstance(detector, ThresholdedDetector):
         detector.set_score_threshold(0.01)
     answers = []
     for frame, rows, truth in zip(data.frames, data.rows, data.boxes, strict=True):
