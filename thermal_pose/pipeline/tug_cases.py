@@ -141,7 +141,7 @@ def stage_case(case: TrialCase) -> "StagedTrial":
 
 def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
     """Render a trial and let the pipeline find its keypoints."""
-    from thermal_pose.simulation.output import stamped_timing, trial_frames
+    from thermal_pose.simulation.trial_frames import stamped_timing, trial_frames
 
     staged = stage_case(case)
     perception.reset()
