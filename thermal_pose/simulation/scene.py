@@ -6,6 +6,7 @@ a manifest and equal scenes compare equal. `scene_draw` draws them; `scene_rende
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -262,12 +263,12 @@ class Scene:
                     f"{name}.position_m: expected a point inside the room, got {(x, y, z)}"
                 )
 
-    @property
+    @cached_property
     def thermal_camera(self) -> CameraModel:
         """Geometry of the thermal camera."""
         return CameraModel(self.thermal.intrinsics, self.thermal_placement.pose)
 
-    @property
+    @cached_property
     def rgb_camera(self) -> CameraModel:
         """Geometry of the colour camera."""
         return CameraModel(self.rgb.intrinsics, self.rgb_placement.pose)

@@ -12,7 +12,7 @@ from thermal_pose.simulation.skinning import pose_keypoints
 from thermal_pose.simulation.thermal import FloorPrint
 from thermal_pose.skeleton import Joint
 
-_STEP_S: Final = 0.1
+_STEP_S: Final = 0.2
 #: A cushion under a person warms by 5.5 K with a time constant of a minute and a half, and
 #: loses the print in two minutes.
 _SEAT_LIMIT_K: Final = 5.5
