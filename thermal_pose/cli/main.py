@@ -13,6 +13,7 @@ from thermal_pose.errors import ThermalPoseError
 #: Verb -> one-line help. Module `thermal_pose.cli.<verb with _>` has
 #: `add_arguments(parser)`, `start(args) -> int` and a docstring whose tail shows examples.
 VERBS: dict[str, str] = {
+    "evaluate-perception": "judge keypoints with exact boxes, offline and through the nodes",
     "bench": "measure speed, latency, load and memory",
     "view": "show the live topics, or a recording, in the browser",
     "bake-bodies": "fill a cache with bodies, for machines without the body model",
@@ -21,6 +22,7 @@ VERBS: dict[str, str] = {
     "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
     "dataset": "build a training data set from recordings or COCO json",
     "loso": "leave one subject out: the paper's table and beta sweep",
+    "loso-tables": "write the paper's Table I and Fig. 3 from those results",
     "model-info": "print parameters and multiply-adds, true and as the paper counts",
     "train": "train, calibrate and export the students to ship",
     "train-teacher": "train a teacher on rendered RGB",
