@@ -139,6 +139,7 @@ class CameraDriver:
         self._options = options
         self._now_ros_ns = now_ros_ns
         self._fingerprint = fingerprint or (lambda: None)
+        self._tried: object = None
         self._on_end = on_end
         self._wake = threading.Event()
         self._stopping = False
@@ -251,6 +252,7 @@ class CameraDriver:
     def _serve_once(self) -> bool:
         """One connection from open to close; whether there is nothing left to serve."""
         self._state = DriverState.CONNECTING
+        self._tried = self._fingerprint()
         camera = self._make_camera()
         try:
             self._connect(camera)
@@ -346,12 +348,12 @@ class CameraDriver:
     def _wait(self, backoff_s: float) -> None:
         """Sleep until the next attempt, a reset, a stop, or the device's return."""
         deadline_s = time.monotonic() + backoff_s
-        seen = self._fingerprint()
         while (left_s := deadline_s - time.monotonic()) > 0:
             if self._wake.wait(min(left_s, _PRESENCE_POLL_S)):
                 self._wake.clear()
                 self._reset = False
                 return
+            # Against the file of the last attempt: it may have changed while that was closed.
             now = self._fingerprint()
-            if now is not None and now != seen:
+            if now is not None and now != self._tried:
                 return

@@ -36,6 +36,8 @@ _TCP_SCHEME: Final = "tcp://"
 _VENDOR_ID: Final = 0x0416
 _PRODUCT_ID: Final = 0x9393
 _COUNTS_PER_DECIKELVIN: Final = 10
+#: The library waits 3 s for each answer, also for that of a device that is gone.
+_ANSWER_TIMEOUT_S: Final = 1.0
 
 #: Everything that the library, pyserial and the operating system raise for a lost device.
 #: RuntimeError is what the library's TCP transport raises when nobody answers.
@@ -75,10 +77,12 @@ class _FilteredTcp(TCPIPTransport):
 
 class _SerialLink(SerialInterface):
     TRANSPORT_CLASS = _FilteredSerial
+    OP_TIMEOUT = _ANSWER_TIMEOUT_S
 
 
 class _TcpLink(TCPIPInterface):
     TRANSPORT_CLASS = _FilteredTcp
+    OP_TIMEOUT = _ANSWER_TIMEOUT_S
 
 
 class SenxorCamera:
