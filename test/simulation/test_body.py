@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from test.simulation.bodies import body
-from thermal_pose.errors import MissingExtraError
+from thermal_pose.errors import MissingExtraError, SimulationError
 from thermal_pose.simulation import body_bake
 from thermal_pose.simulation.body import BONE_INDEX, N_BONES, BodyPose, BodyShape, rest_pose
 from thermal_pose.simulation.body_bake import bake_body, library_shapes
@@ -120,3 +120,14 @@ def test_cached_body_needs_no_model():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert float(done.stdout) == shape.height_m
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])
+def test_damaged_body_is_named(tmp_path, content):
+    folder = body_bake.default_cache_dir()
+    shape = body().shape
+    name = f"body-{shape.key}.npz"
+    (tmp_path / "template.npz").write_bytes((folder / "template.npz").read_bytes())
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SimulationError, match=f"{name}.*damaged"):
+        bake_body(shape, tmp_path)

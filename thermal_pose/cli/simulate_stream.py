@@ -22,12 +22,14 @@ from tqdm import tqdm
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--frames", type=int, required=True, help="how many frames, at least")
+    parser.add_argument("--frames", type=_positive, required=True, help="how many frames, at least")
     parser.add_argument("--seed", type=int, default=0, help="of everything (default 0)")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--jobs", type=_positive, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--cache", type=Path, help="folder of baked bodies (default: user's)")
-    parser.add_argument("--bodies", type=int, default=150, help="bodies drawn from (default 150)")
+    parser.add_argument(
+        "--bodies", type=_positive, default=150, help="bodies drawn from (default 150)"
+    )
     parser.add_argument("--first-body", type=int, default=0, help="first of them (default 0)")
     parser.add_argument(
         "--kind", choices=("tug", "ward", "empty"), help="only tests, ward life or empty rooms"
@@ -35,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rgb", action="store_true", help="cut an RGB patch for each person")
     parser.add_argument("--sheet", type=Path, help="also write a contact sheet of the first shard")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    return value
 
 
 def start(args: argparse.Namespace) -> int:

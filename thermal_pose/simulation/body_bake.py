@@ -13,6 +13,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -101,12 +102,17 @@ def bake_body(shape: BodyShape, cache_dir: Path | None = None) -> Body:
     ------
     MissingExtraError
         The body is not cached and `anny` or `torch` is not installed.
+    SimulationError
+        The cached file is damaged or of another version.
     """
     folder = default_cache_dir() if cache_dir is None else cache_dir
     path = folder / f"body-{shape.key}.npz"
     if not path.is_file() or not (folder / "template.npz").is_file():
         _write(folder, shape)
-    return _read(str(path), str(folder / "template.npz"), shape)
+    try:
+        return _read(str(path), str(folder / "template.npz"), shape)
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        raise SimulationError(f"{path}: damaged ({error}): delete it and bake again") from error
 
 
 def bake_bodies(shapes: Iterable[BodyShape], cache_dir: Path | None = None) -> list[Body]:

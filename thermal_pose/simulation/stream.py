@@ -16,6 +16,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from thermal_pose.errors import StorageError
 from thermal_pose.simulation.body import Body
 from thermal_pose.simulation.body_bake import bake_bodies, default_cache_dir, library_shapes
 from thermal_pose.simulation.scene_draw import CAMERAS, Camera
@@ -148,9 +149,14 @@ def write_stream(
     ------
     SimulationError
         A worker process was killed (out of memory?).
+    StorageError
+        The disk is full or the folder read-only; no half-written shard is left behind.
     """
     units, per_shard = ceil(frames / UNIT_FRAMES), ceil(shard_frames / UNIT_FRAMES)
-    out_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{out_dir}: cannot be made: {error}") from error
     tasks = []
     for index, first in enumerate(range(0, units, per_shard)):
         path = out_dir / f"stream-{options.seed}-{index:05d}.npz"
@@ -190,9 +196,13 @@ def _write_shard(
         _streams[key] = TrainingStream(options, cache_dir)
     arrays = _streams[key].shard(first_unit, units)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.part")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot be written: {error}") from error
     return len(arrays["frames"])
 
 
