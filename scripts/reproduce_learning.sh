@@ -2,20 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything that docs/results and the shipped models come from, as plain commands, in order.
 #
-#   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher detector
-#                                              loso sweep ship pack; 'all' is all of them
+#   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
+#                                              detector loso sweep tables ship pack, or 'all'
 #
-# Each stage skips what it finds done, so an interrupted run goes on. SCALE=smoke runs every
-# command on a handful of frames in minutes; OUT, JOBS and DEVICE override the defaults; *_MIN
-# are wall-clock limits in minutes for training on one data-centre GPU.
+# Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
+# the *_MIN (wall-clock limits of training, minutes) override the defaults.
+#
+#   SCALE=full   the whole protocol, with limits for one data-centre GPU
+#   SCALE=cpu    the shipped models on a few CPU cores: 'all' leaves out cohort, loso
+#                and sweep, which can still be named; what a wall-clock limit reaches depends on
+#                the machine
+#   SCALE=smoke  every command on a handful of frames, in minutes
 set -euo pipefail
 
 SCALE="${SCALE:-full}"
 OUT_DIR="${OUT_DIR:-out/learning}"
 RESULTS="${RESULTS:-docs/results}"
 JOBS="${JOBS:-$(nproc)}"
-DEVICE="${DEVICE:-auto}"
 PYTHON="${PYTHON:-python3}"
+if [ "$SCALE" = cpu ]; then
+    DEVICE="${DEVICE:-cpu}" DETECTOR_MIN="${DETECTOR_MIN:-5}" TEACHER_MIN="${TEACHER_MIN:-9}"
+    SHIP_MIN="${SHIP_MIN:-24}" STUDENT_MIN="${STUDENT_MIN:-12}"
+fi
+DEVICE="${DEVICE:-auto}"
 TEACHER_MIN="${TEACHER_MIN:-3}"
 DETECTOR_MIN="${DETECTOR_MIN:-1}"
 LOSO_MIN="${LOSO_MIN:-3}"
@@ -27,6 +36,7 @@ export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
 
+TEACHER_BODIES=100 CONFIDENCE_BODIES=40
 if [ "$SCALE" = smoke ]; then
     SUBJECTS=3 TRIALS=2 EVERY=16 TEACHER_FRAMES=72 TRAIN_FRAMES=72 SIDE_FRAMES=72 HELD_OUT=1
     ROWS="student_mobilenetv3:0+1,supervised_no_transfer:0,teacher_on_thermal:0" SWEEP="0,1"
@@ -43,6 +53,13 @@ else
     SWEEP="0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
     TINY=() TINY_TEACHER=() TINY_SHIP=()
     DETECTOR_STEPS=60000
+fi
+if [ "$SCALE" = cpu ]; then
+    TEACHER_FRAMES=2500 TRAIN_FRAMES=10000 SIDE_FRAMES=1500 HELD_OUT=6
+    TEACHER_BODIES=60 CONFIDENCE_BODIES=30
+    TINY_TEACHER=(--set teacher.encoder=mobilenetv3 --set teacher.fit.batch=32
+        --set teacher.fit.validate_every=4 --set teacher.fit.lr=0.002)
+    TINY_SHIP=(--set fit.batch=64 --set fit.lr=0.002 --set augment.rotate_deg=8)
 fi
 
 tp() { echo "+ thermal-pose $*" >&2; "$PYTHON" -m thermal_pose.cli.main "$@"; }
@@ -92,12 +109,22 @@ teacher() {
     tp train-teacher "$OUT_DIR/teacher-data" --max-minutes "$TEACHER_MIN" --device "$DEVICE" \
         --config config/training.yaml --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}"
 }
-ship() {
-    tp train --train "$OUT_DIR/train" --confidence "$OUT_DIR/confidence" \
+train() { # train NAMES DATA MINUTES ARGUMENTS...
+    local names=$1 data=$2 minutes=$3; shift 3
+    tp train --names "$names" --train "$OUT_DIR/$data" --confidence "$OUT_DIR/confidence" \
         --calibration "$OUT_DIR/calibration" --evaluation "clinic=$OUT_DIR/clinic" \
-        --evaluation "stress=$OUT_DIR/stress" --max-minutes "$SHIP_MIN" --device "$DEVICE" \
+        --evaluation "stress=$OUT_DIR/stress" --max-minutes "$minutes" --device "$DEVICE" \
         --detector "$OUT_DIR/detector/detector.json" --config config/training-shipped.yaml \
-        --out "$OUT_DIR/models" "${TINY_SHIP[@]}"
+        --out "$OUT_DIR/models" "$@"
+}
+ship() {
+    if [ "$SCALE" != cpu ]; then
+        train student,student-lite train "$SHIP_MIN" "${TINY_SHIP[@]}"
+        return
+    fi
+    # Four times the decoder is four times the time: on a CPU the wide student is distilled.
+    once student-lite train student-lite train "$SHIP_MIN" "${TINY_SHIP[@]}"
+    once student train student teacher-data "$STUDENT_MIN" --teacher "$OUT_DIR/teacher"
 }
 
 run_stage() {
@@ -105,11 +132,11 @@ run_stage() {
     bodies) once bodies bodies ;;
     cohort) once cohort cohort ;;
     teacher-data)
-        once teacher-data stream teacher-data 500 220 100 "$TEACHER_FRAMES" --rgb ;;
+        once teacher-data stream teacher-data 500 220 "$TEACHER_BODIES" "$TEACHER_FRAMES" --rgb ;;
     stream)
         once calibration stream calibration 5000 190 30 "$SIDE_FRAMES"
         once train stream train 0 0 150 "$TRAIN_FRAMES"
-        once confidence stream confidence 300 150 40 "$SIDE_FRAMES"
+        once confidence stream confidence 300 150 "$CONFIDENCE_BODIES" "$SIDE_FRAMES"
         once clinic held_out clinic
         once stress held_out stress ;;
     teacher) once teacher teacher ;;
@@ -122,11 +149,12 @@ run_stage() {
     detector) once detector detector ;;
     loso) once loso loso --rows "$ROWS" ;;
     sweep) once sweep loso --sweep "$SWEEP" --folds 0,1 --max-minutes "$SWEEP_MIN" ;;
+    tables) tp loso-tables "$RESULTS/pose_loso.json" --out "$RESULTS" ;;
     ship) once ship ship ;;
     pack)
         tar -czf "$OUT_DIR/results.tgz" "$RESULTS" "$OUT_DIR"/detector/detector.* \
-            "$OUT_DIR"/teacher/teacher.json "$OUT_DIR"/loso/*.npz
-        tar -czf "$OUT_DIR/models.tgz" -C "$OUT_DIR/models" $(cd "$OUT_DIR/models" && ls ./*.onnx ./*.json)
+            "$OUT_DIR"/teacher/teacher.json $(ls "$OUT_DIR"/loso/*.npz 2>/dev/null || true)
+        (cd "$OUT_DIR/models" && tar -czf ../models.tgz ./*.onnx ./*.json)
         ls -la "$OUT_DIR"/*.tgz ;;
     *) echo "unknown stage '$1'" >&2; exit 2 ;;
     esac
@@ -135,6 +163,7 @@ run_stage() {
 mkdir -p "$OUT_DIR"
 STAGES=("$@")
 if [ "${STAGES[*]}" = all ]; then
-    STAGES=(bodies cohort teacher-data stream teacher detector loso sweep ship pack)
+    STAGES=(bodies cohort teacher-data stream teacher detector loso sweep tables ship pack)
+    [ "$SCALE" = cpu ] && STAGES=(bodies teacher-data stream teacher detector ship pack)
 fi
 for stage in "${STAGES[@]}"; do run_stage "$stage"; done

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Table and figure from figures made up here; none of them is a result."""
+
+import json
+import sys
+
+import cv2
+import pytest
+
+from thermal_pose.cli import main as command
+from thermal_pose.errors import MissingExtraError, TrainingError
+from thermal_pose.evaluation.pose_tables import draw_sweep, read_results, sweep_points, table_i
+
+NOTHING = {"mean": None, "sd": None}
+
+
+def precision(mean: float) -> dict:
+    value = {"mean": mean, "sd": 0.5 * mean}
+    return dict.fromkeys(("ap", "ap50", "ap75", "ap_teacher", "ap_true_boxes"), value)
+
+
+@pytest.fixture
+def made_up() -> dict:
+    empty = dict.fromkeys(("ap", "ap50", "ap75"), NOTHING)
+    run = {**precision(0.5), "params": 4_398_049, "macs": 1_461_000_000, "folds_run": 2}
+    return {
+        "data": {"hash": "feed", "subjects": 3, "simulated": True, "oks": "x", "detector": ""},
+        "teacher": {"name": "tiny"},
+        "device": "none",
+        "models": {"student_mobilenetv3": run, "student_vit_b": {**empty, "folds_run": 0}},
+        "beta_sweep": {"1.0": precision(0.4), "0.0": precision(0.1), "0.4": dict(empty)},
+    }
+
+
+def _row(table: str, start: str) -> list[str]:
+    line = next(line for line in table.splitlines() if line.startswith(start))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_table_has_all_rows_and_says_what_was_not_run(made_up) -> None:
+    table = table_i(made_up)
+    lines = table.splitlines()
+    assert len({line.count("|") for line in lines[:9]}) == 1
+    student = _row(table, "| distilled | MobileNetV3")
+    assert student[2:10] == ["0.500 ± 0.250"] * 5 + ["4.398", "1.461", "2"]
+    assert student[10] == "0.861 ± 0.071"  # the paper's
+    assert _row(table, "| distilled | ViT-Base")[2] == "not run"
+    assert _row(table, "| Keypoint R-CNN")[2:10] == ["not run"] * 5 + ["-", "-", "0"]
+    assert "Simulated people" in table and "`feed`" in table
+
+
+def test_an_empty_results_file_gives_an_empty_table() -> None:
+    table = table_i({"data": None, "models": {}, "teacher": None, "device": None})
+    assert table.count("not run") == 7 * 5
+
+
+def test_sweep_is_in_order_and_without_what_was_not_run(made_up) -> None:
+    assert sweep_points(made_up)["ap75"] == [(0.0, 0.1, 0.05), (1.0, 0.4, 0.2)]
+    assert sweep_points({"beta_sweep": None}) == {"ap": [], "ap50": [], "ap75": []}
+
+
+def test_the_command_writes_table_and_figure(made_up, tmp_path, capsys) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(made_up))
+    assert command.main(["loso-tables", str(path), "--out", str(tmp_path / "o")]) == 0
+    assert "1 rows run; beta sweep: 2 points" in capsys.readouterr().out
+    assert "±" in (tmp_path / "o" / "pose_table.md").read_text(encoding="utf-8")
+    picture = cv2.imread(str(tmp_path / "o" / "pose_beta.png"))
+    assert picture.shape[1] > 600 and picture.min() < 100
+
+
+def test_without_a_sweep_there_is_no_figure(made_up, tmp_path) -> None:
+    with pytest.raises(TrainingError, match="not run"):
+        draw_sweep({**made_up, "beta_sweep": None}, tmp_path / "x.png")
+
+
+def test_without_matplotlib_one_is_told_what_to_install(made_up, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match="matplotlib"):
+        draw_sweep(made_up, tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "no results"), ("[]", "no results"), ('{"models": {"a": {"ap": 1}}}', "lacks 'ap50'")],
+)
+def test_files_that_are_no_results_are_named(tmp_path, text, message) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(TrainingError, match=message):
+        read_results(path)
+    with pytest.raises(TrainingError, match="no results"):
+        read_results(tmp_path / "none.json")

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the seed paper's Table I and Fig. 3 from the results of `thermal-pose loso`.
+
+Cells and points that were not run are left out and said to be.
+
+examples:
+  thermal-pose loso-tables docs/results/pose_loso.json --out docs/results
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("results", type=Path, help="what `thermal-pose loso` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for table and figure")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Write `pose_table.md`, and `pose_beta.png` where betas were run."""
+    from thermal_pose.evaluation.pose_tables import (
+        draw_sweep,
+        read_results,
+        sweep_points,
+        table_i,
+    )
+
+    results = read_results(args.results)
+    args.out.mkdir(parents=True, exist_ok=True)
+    table = args.out / "pose_table.md"
+    table.write_text(table_i(results), encoding="utf-8")
+    run = [name for name, entry in results["models"].items() if entry["ap"]["mean"] is not None]
+    swept = len(sweep_points(results)["ap"])
+    print(f"{table}: {len(run)} rows run; beta sweep: {swept} points")
+    if swept:
+        print(draw_sweep(results, args.out / "pose_beta.png"))
+    return 0

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The seed paper's Table I and Fig. 3 from a results file of `thermal-pose loso`.
+
+Cells that were not run say so; nothing is estimated. The paper's own figures, measured on
+recordings of people that nobody else has, stand beside ours for orientation, not as a contest.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from thermal_pose.errors import MissingExtraError, TrainingError
+
+METRICS: Final = ("ap", "ap50", "ap75")
+NOT_RUN: Final = "not run"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One line of the table.
+
+    Attributes
+    ----------
+    label, encoder : as the paper calls them.
+    paper : the paper's AP, AP50 and AP75 as printed in its Table I; None: not in the paper.
+    """
+
+    label: str
+    encoder: str
+    paper: tuple[str, str, str] | None = None
+
+
+#: By name in the results file, in the paper's order; the last two rows are ours.
+TABLE_I: Final[dict[str, TableRow]] = {
+    "keypoint_rcnn": TableRow(
+        "Keypoint R-CNN, supervised",
+        "ResNeXt-101",
+        ("0.214 ± 0.094", "0.484 ± 0.157", "0.166 ± 0.105"),
+    ),
+    "vitpose_b_supervised": TableRow(
+        "ViTPose, supervised", "ViT-Base", ("0.043 ± 0.010", "0.082 ± 0.019", "0.038 ± 0.009")
+    ),
+    "student_vit_b": TableRow(
+        "distilled", "ViT-Base", ("0.124 ± 0.039", "0.228 ± 0.065", "0.113 ± 0.038")
+    ),
+    "student_resnet50": TableRow(
+        "distilled", "ResNet-50", ("0.882 ± 0.088", "0.938 ± 0.055", "0.897 ± 0.088")
+    ),
+    "student_mobilenetv3": TableRow(
+        "distilled", "MobileNetV3", ("0.861 ± 0.071", "0.942 ± 0.039", "0.887 ± 0.074")
+    ),
+    "supervised_no_transfer": TableRow("supervised, no transfer", "MobileNetV3"),
+    "teacher_on_thermal": TableRow("RGB teacher on thermal", "the teacher's"),
+}
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Read a results file.
+
+    Raises
+    ------
+    TrainingError
+        There is none, or it is no results file of `thermal-pose loso`.
+    """
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        models = results["models"]
+        missing = [m for entry in models.values() for m in METRICS if m not in entry]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path}: no results of `thermal-pose loso`: {error!r}") from error
+    if missing:
+        raise TrainingError(f"{path}: an entry of 'models' lacks '{missing[0]}'")
+    return dict(results)
+
+
+def _cell(value: Mapping[str, float | None] | None) -> str:
+    if value is None or value["mean"] is None or value["sd"] is None:
+        return NOT_RUN
+    return f"{value['mean']:.3f} ± {value['sd']:.3f}"
+
+
+def _count(value: int | None, unit: float) -> str:
+    return "-" if value is None else f"{value / unit:.3f}"
+
+
+def table_i(results: Mapping[str, Any]) -> str:
+    """Return Table I as Markdown: ours, the paper's beside it, and what both were measured on.
+
+    Parameters
+    ----------
+    results : as `read_results` returns them.
+    """
+    header = (
+        "| model | encoder | AP | AP50 | AP75 | AP, teacher's labels | AP, true boxes "
+        "| params M | multiply-adds G | folds | paper: AP | AP50 | AP75 |"
+    )
+    lines = [header, "|" + "---|" * header.count("|", 1)]
+    for name, row in TABLE_I.items():
+        entry = results["models"].get(name, {})
+        ours = [_cell(entry.get(m)) for m in (*METRICS, "ap_teacher", "ap_true_boxes")]
+        size = [_count(entry.get("params"), 1e6), _count(entry.get("macs"), 1e9)]
+        folds = str(entry.get("folds_run", 0))
+        cells = [row.label, row.encoder, *ours, *size, folds, *(row.paper or ("-",) * 3)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _caption(results), ""])
+
+
+def _caption(results: Mapping[str, Any]) -> str:
+    data = results.get("data") or {}
+    teacher = results.get("teacher") or {}
+    kind = "Simulated people" if data.get("simulated") else "Recorded people"
+    return (
+        f"{kind}, leave-one-subject-out, mean ± SD over the folds run. Data: "
+        f"{data.get('subjects', 'no')} subjects, hash `{data.get('hash', 'none')}`. OKS: "
+        f"{data.get('oks', '-')}; boxes of detector `{data.get('detector') or 'none'}`. Teacher: "
+        f"{teacher.get('name', 'none')}. Device: {results.get('device') or 'none'}."
+    )
+
+
+def draw_sweep(results: Mapping[str, Any], path: Path) -> Path:
+    """Draw Fig. 3, AP against the loss' weight beta, as PNG.
+
+    Raises
+    ------
+    TrainingError
+        No beta was run.
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    points = sweep_points(results)
+    if not points["ap"]:
+        raise TrainingError("the beta sweep was not run: nothing to draw")
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("drawing the beta sweep", "matplotlib", "train") from error
+    mpl.use("Agg")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for metric, label in zip(METRICS, ("AP", "AP50", "AP75"), strict=True):
+        betas, means, spreads = zip(*points[metric], strict=True)
+        axes.errorbar(betas, means, spreads, marker="o", capsize=3, label=label)
+    axes.set(xlabel="beta: weight of the latent term", ylabel="average precision", ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+    return path
+
+
+def sweep_points(results: Mapping[str, Any]) -> dict[str, list[tuple[float, float, float]]]:
+    """Return (beta, mean, SD) of every beta that was run, by metric and in beta's order."""
+    sweep = results.get("beta_sweep") or {}
+    return {
+        metric: [
+            (float(beta), entry[metric]["mean"], entry[metric]["sd"])
+            for beta, entry in sorted(sweep.items(), key=lambda item: float(item[0]))
+            if entry[metric]["mean"] is not None
+        ]
+        for metric in METRICS
+    }
