@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,20 @@ import pytest
 import torch
 from synthetic import stick_figures
 
-from thermal_pose.errors import StorageError, TrainingError
+from thermal_pose.errors import MissingExtraError, StorageError, TrainingError
 from thermal_pose.inference.card import Normalization
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
 from thermal_pose.training.config import AugmentConfig, FitConfig, TeacherConfig
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.loso import empty_results, run_folds, run_sweep, split_folds, summarise
-from thermal_pose.training.loso_run import load_cohort, load_results, save_results
+from thermal_pose.training.loso_run import (
+    _remote_fold,
+    load_cohort,
+    load_results,
+    run_row_anywhere,
+    save_results,
+)
 from thermal_pose.training.pose_data import concatenate, load_folder, load_shard, save_shard
 from thermal_pose.training.tasks import KeypointTask, ThermalCrops
 from thermal_pose.training.teacher_training import check_disjoint, split_subjects, train_teacher
@@ -264,3 +271,19 @@ def test_results_of_other_data_are_refused(cohort, tmp_path) -> None:
     path.write_text(json.dumps({"data": {"hash": "other"}}))
     with pytest.raises(TrainingError, match="other data"):
         load_results(path, cohort)
+
+
+def test_a_fold_on_another_machine_gives_the_same_figures(cohort) -> None:
+    here = run_row_anywhere(cohort, "student_mobilenetv3", [1], None, 0.0)[0]
+    there = _remote_fold(
+        dataclasses.replace(cohort.source_arguments, work=None), "student_mobilenetv3", 1, 0.0
+    )
+    np.testing.assert_array_equal(there.predictions.xy, here.predictions.xy)
+    assert (there.subject, there.epochs) == (here.subject, here.epochs)
+    assert there.true_boxes.ap == here.true_boxes.ap
+
+
+def test_without_ray_one_is_told_what_to_install(cohort, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"'ray'.*thermal-pose\[train\]"):
+        run_row_anywhere(cohort, "teacher_on_thermal", [1], None, 0.0, "local")

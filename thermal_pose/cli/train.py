@@ -64,6 +64,7 @@ def start(args: argparse.Namespace) -> int:
         load_folder(args.calibration),
         {name: load_folder(Path(folder)) for name, folder in parts.items()},
     )
+    teacher = load_teacher(args.teacher) if args.teacher else None
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     with tqdm(total=config.fit.epochs, unit="epoch", disable=None) as bar:
         networks = train_students(
@@ -75,7 +76,7 @@ def start(args: argparse.Namespace) -> int:
             args.max_minutes,
             tensorboard_log(args.out),
             lambda epoch, active: bar.update(epoch - bar.n) and None,
-            load_teacher(args.teacher) if args.teacher else None,
+            teacher,
         )
     for name, network in networks.items():
         head = add_confidence(network, data, config, device)
@@ -90,6 +91,7 @@ def start(args: argparse.Namespace) -> int:
             args.out,
             command_line(),
             args.detector or None,
+            teacher[1] if teacher else None,
         )
         for precision, path in cards.items():
             figures = json.loads(path.read_text(encoding="utf-8"))["figures"]

@@ -16,6 +16,7 @@ from thermal_pose.inference.factory import make_detector, make_estimator
 from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.counting import measure
 from thermal_pose.models.pose import PoseNetwork
+from thermal_pose.models.teacher import TeacherInfo
 from thermal_pose.training import crops
 from thermal_pose.training.assess import breakdown, true_poses
 from thermal_pose.training.confidence import collect, measure_confidence
@@ -117,8 +118,16 @@ def export_shipped(
     out: Path,
     command: str,
     detector: str | None = None,
+    teacher: TeacherInfo | None = None,
 ) -> dict[str, Path]:
-    """Measure, export fp32 and int8, measure the files, and write their cards."""
+    """Measure, export fp32 and int8, measure the files, and write their cards.
+
+    Parameters
+    ----------
+    command : what the cards say made them.
+    detector : also measure the files with its boxes.
+    teacher : that the network was distilled from; None: exact keypoints.
+    """
     size = measure(network)
     figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
     for set_name, part in data.evaluation.items():
@@ -126,6 +135,7 @@ def export_shipped(
     provenance = Provenance(
         data={
             "simulated": True,
+            "learnt_from": "exact keypoints" if teacher is None else _taught_by(teacher),
             "train": _described(data.train),
             "confidence": _described(data.confidence),
             "calibration": _described(data.calibration),
@@ -142,6 +152,10 @@ def export_shipped(
     for path in cards.values():
         _measure_file(path, data.evaluation, detector)
     return cards
+
+
+def _taught_by(teacher: TeacherInfo) -> dict[str, Any]:
+    return {"teacher": teacher.name, "encoder": teacher.encoder, "teacher_figures": teacher.figures}
 
 
 def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str | None) -> None:
