@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "loso-tables": "write the paper's Table I and Fig. 3 from those results",
     "model-info": "print parameters and multiply-adds, true and as the paper counts",
     "train": "train, calibrate and export the students to ship",
+    "distil-thermal": "train the paper's student from a trained thermal network",
     "train-teacher": "train a teacher on rendered RGB",
     "train-detector": "train the tiny person detector and export it",
     "train-tug": "train the networks that time the Timed Up and Go",

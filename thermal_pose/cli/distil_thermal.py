@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the paper's student from a trained thermal network, where no RGB teacher is at hand.
+
+Loss, decoder and architecture are the paper's; the teacher sees thermal images instead of RGB.
+
+examples:
+  thermal-pose distil-thermal --teacher out/models/student-lite.pt --train out/train \
+      --confidence out/confidence --calibration out/calibration \
+      --evaluation clinic=out/clinic --latent-minutes 7 --max-minutes 4 --out out/models
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--teacher", type=Path, required=True, help="a trained student (.pt)")
+    parser.add_argument("--train", type=Path, required=True, help="shards to learn poses from")
+    parser.add_argument("--confidence", type=Path, required=True, help="shards for the scores")
+    parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
+    parser.add_argument(
+        "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
+    )
+    parser.add_argument("--latent-minutes", type=float, default=7.0, help="latent term alone")
+    parser.add_argument("--max-minutes", type=float, default=4.0, help="both terms")
+    parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Train, calibrate, measure and export."""
+    from thermal_pose.training.config import load_config
+    from thermal_pose.training.pose_data import load_folder
+    from thermal_pose.training.predict import choose_device
+    from thermal_pose.training.run_log import command_line, write_run
+    from thermal_pose.training.ship import ShipData, add_confidence, decode_rule, save_student
+    from thermal_pose.training.ship_export import export_shipped
+    from thermal_pose.training.thermal_teacher import distil_from_thermal, load_thermal_teacher
+
+    config, device = load_config(args.config, args.overrides), choose_device(args.device)
+    parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
+    data = ShipData(
+        load_folder(args.train),
+        load_folder(args.confidence),
+        load_folder(args.calibration),
+        {name: load_folder(Path(folder)) for name, folder in parts.items()},
+    )
+    teacher, info = load_thermal_teacher(args.teacher)
+    write_run(args.out, config, data.train.fingerprint(), config.seed)
+    network = distil_from_thermal(
+        teacher.to(device), data, config, device, args.out, args.latent_minutes, args.max_minutes
+    )
+    head = add_confidence(network, data, config, device, decode_rule(info))
+    save_student(args.out / "student.pt", network, head)
+    cards = export_shipped(
+        "student", network, head, data, config, device, args.out, command_line(), None, info
+    )
+    for precision, path in cards.items():
+        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        print(f"student {precision}: {json.dumps({key: figures[key]['runtime'] for key in parts})}")
+    return 0

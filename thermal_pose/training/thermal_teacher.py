@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trained thermal network as teacher of the paper's student, where no RGB teacher is good enough.
+
+The teacher's decoder is widened to the classic one without changing what it computes; the
+student then learns, as in the paper, the teacher's latent (L1) and its heatmaps (Adaptive
+Wing), with that decoder frozen. It differs from the paper in that both see thermal images: no
+knowledge crosses from RGB. The teacher sees the plain crop, the student a disturbed one.
+"""
+
+import copy
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from thermal_pose.inference.card import DecodeRule
+from thermal_pose.models.decoder import ClassicDecoder
+from thermal_pose.models.pose import PoseNetwork, build_network
+from thermal_pose.models.teacher import TeacherInfo
+from thermal_pose.training.config import AugmentConfig, TrainingConfig
+from thermal_pose.training.learner import Learner, fit_together
+from thermal_pose.training.losses import distillation_loss
+from thermal_pose.training.pose_data import PoseData
+from thermal_pose.training.ship import ShipData, load_student
+from thermal_pose.training.tasks import Inputs, KeypointTask, ThermalCrops
+
+CLASSIC_WIDTH: Final = 256
+
+
+def widen(decoder: ClassicDecoder, width: int = CLASSIC_WIDTH) -> ClassicDecoder:
+    """Return a decoder of `width` channels that computes the same heatmaps.
+
+    Each channel is repeated and each repeated input is shared out among its copies (Net2Net,
+    Chen et al. 2016, https://arxiv.org/abs/1511.05641, without the noise: it stays frozen).
+
+    Raises
+    ------
+    ValueError
+        `width` is no multiple of the decoder's.
+    """
+    if width % decoder.width:
+        raise ValueError(f"width: expected a multiple of {decoder.width}, got {width}")
+    times = width // decoder.width
+    wide = ClassicDecoder(decoder.latent_channels, width, decoder.conv.out_channels)
+    state = {name: value.clone() for name, value in decoder.state_dict().items()}
+    for name, value in state.items():
+        if name.startswith("batchnorm") and value.ndim:
+            state[name] = value.repeat(times)
+    state["deconv1.weight"] = state["deconv1.weight"].repeat(1, times, 1, 1)
+    state["deconv2.weight"] = state["deconv2.weight"].repeat(times, times, 1, 1) / times
+    state["conv.weight"] = state["conv.weight"].repeat(1, times, 1, 1) / times
+    wide.load_state_dict(state)
+    return wide
+
+
+def load_thermal_teacher(path: Path) -> tuple[PoseNetwork, TeacherInfo]:
+    """Return a trained student (`ship.save_student`) with the classic decoder's width.
+
+    Raises
+    ------
+    ModelArtifactError
+        The file is no trained student.
+    """
+    network, _ = load_student(path)
+    network.decoder = widen(network.decoder)
+    network.eval().requires_grad_(False)
+    name = f"{path.stem}, widened to the classic decoder (thermal, not RGB)"
+    info = TeacherInfo(
+        name=name,
+        encoder="mobilenetv3",
+        alignment=DecodeRule().alignment,
+        trained_on="",
+        figures={},
+    )
+    return network, info
+
+
+class ThermalTeacherTask(KeypointTask):
+    """The paper's loss against a teacher that answers to the same thermal crop, undisturbed.
+
+    Parameters
+    ----------
+    beta : weight of the latent's L1; at 1 no decoder is run.
+    """
+
+    def __init__(
+        self,
+        source: ThermalCrops,
+        data: PoseData,
+        teacher: PoseNetwork,
+        geometry: AugmentConfig,
+        beta: float,
+    ) -> None:
+        device = source.device
+        present = torch.from_numpy(data.visibility > 0).to(device)
+        super().__init__(source, torch.from_numpy(data.xy).to(device), present, geometry)
+        self.teacher, self.beta = teacher, beta
+
+    def loss(self, network: PoseNetwork, inputs: Inputs) -> torch.Tensor:
+        """Return beta L1(latent) + (1 - beta) AdaptiveWing(heatmaps)."""
+        plain = {"index": inputs["index"], "affine": inputs["affine"]}
+        image, undisturbed = self.source.images(inputs), self.source.images(plain)
+        if self.beta >= 1:
+            with torch.no_grad():
+                wanted = self.teacher.encode(undisturbed)[1]
+            return (network.encode(image)[1].float() - wanted.float()).abs().mean()
+        with torch.no_grad():
+            answer = self.teacher(undisturbed)
+        out = network(image)
+        return distillation_loss(
+            out.latent, out.heatmaps, answer.latent, answer.heatmaps.clamp(0, 1), self.beta
+        )
+
+
+def distil_from_thermal(
+    teacher: PoseNetwork,
+    data: ShipData,
+    config: TrainingConfig,
+    device: torch.device,
+    out: Path,
+    latent_minutes: float,
+    minutes: float,
+) -> PoseNetwork:
+    """Train the paper's student: the latent term alone first, some 20 times cheaper, then both.
+
+    Parameters
+    ----------
+    latent_minutes, minutes : wall clock of the two stages.
+    """
+    torch.manual_seed(config.seed)
+    decoder = copy.deepcopy(teacher.decoder)
+    network = build_network("mobilenetv3", decoder).freeze_decoder()
+    source = ThermalCrops(data.train, config.normalization, config.augment, device)
+    unseen = ThermalCrops(data.calibration, config.normalization, config.augment, device)
+    stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, minutes))
+    for name, beta, limit in stages:
+        learner = _StageLearner(
+            f"student-{name}",
+            network,
+            ThermalTeacherTask(source, data.train, teacher, config.augment, beta),
+            torch.arange(len(data.train)),
+            torch.from_numpy(np.arange(len(data.calibration))[:: config.validation_stride]),
+            config.fit,
+            config.seed,
+            device,
+            out / f"student-{name}.progress.pt",
+            validation=ThermalTeacherTask(unseen, data.calibration, teacher, config.augment, beta),
+        )
+        fit_together([learner], limit)
+        network = learner.take_best()
+    return network.float().eval()
+
+
+class _StageLearner(Learner):
+    """A learner that validates on another data set than it trains on."""
+
+    def __init__(self, *args: object, validation: KeypointTask) -> None:
+        self._validation_task = validation
+        super().__init__(*args)  # type: ignore[arg-type]
+
+    def validation_loss(self) -> float:
+        """Return the loss over the other people's plain crops."""
+        training, self.task = self.task, self._validation_task
+        try:
+            return super().validation_loss()
+        finally:
+            self.task = training
