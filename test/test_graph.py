@@ -173,12 +173,13 @@ def test_bad_recording_is_one_clear_error(ros_domain, tmp_path, make, verb):
 def test_altered_model_is_one_clear_error(ros_domain, tmp_path):
     from thermal_pose.inference.artifacts import ASSETS
 
-    for name in ("student.onnx", "student.json"):
-        shutil.copy(ASSETS / name, tmp_path / name)
-    with (tmp_path / "student.onnx").open("r+b") as file:
+    name = PoseParameters().model
+    for suffix in (".onnx", ".json"):
+        shutil.copy(ASSETS / f"{name}{suffix}", tmp_path)
+    with (tmp_path / f"{name}.onnx").open("r+b") as file:
         file.seek(1000)
         file.write(b"\xff")
-    command = [*PROGRAM, "run", "--bag", str(DEMO_BAG), "-p", f"pose.model={tmp_path}/student.json"]
+    command = [*PROGRAM, "run", "--bag", str(DEMO_BAG), "-p", f"pose.model={tmp_path}/{name}.json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 6
     assert "sha256" in done.stderr and "Traceback" not in done.stderr

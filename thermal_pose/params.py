@@ -232,7 +232,9 @@ class PoseParameters(ImageConsumerParameters):
 
     node_name: ClassVar[str] = "pose"
 
-    model: str = parameter("student", "A shipped pose model's name or the path of a model card.")
+    model: str = parameter(
+        "student-lite", "A shipped pose model's name or the path of a model card."
+    )
     engine: str = parameter(
         "onnxruntime",
         "Inference engine; openvino is an extra.",

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--bag", type=Path, help="show this recording instead of the live topics")
     parser.add_argument("--namespace", default="", help="namespace of the live graph")
-    parser.add_argument("--model", default="student", help="pose model, for bags without keypoints")
+    parser.add_argument("--model", default="student-lite", help="pose model, for bags without keypoints")
     parser.add_argument("--detector", default="detector", help="detector, likewise")
     parser.add_argument("--port", type=int, default=9090, help="port of the page")
     parser.add_argument("--data-port", type=int, default=9876, help="port of the page's data")
