@@ -167,6 +167,14 @@ def test_without_an_age_band_the_reason_stands_instead(age: float | None):
     assert "95 % interval" not in text
 
 
+@pytest.mark.parametrize(
+    ("sd_s", "words_expected"),
+    [(0.06, "this total lies above it"), (0.7, "this total lies at its upper limit")],
+)
+def test_says_above_a_band_only_beyond_the_uncertainty(sd_s: float, words_expected: str):
+    assert words_expected in words(trial_page(fabricated.result(total_sd_s=sd_s), None))
+
+
 def test_a_simulated_trial_says_so_and_shows_its_errors():
     *before, last = fabricated.timing().phases
     later = replace(last, end_s=last.end_s + 0.1)

@@ -75,7 +75,7 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     band = norms.age_band(result.age_years)
     spread = f"<span>± {result.total_sd_s:.2f} s</span>" if result.total_sd_s else ""
     facts = [
-        _band_sentence(total_s, result.age_years),
+        _band_sentence(total_s, result.total_sd_s, result.age_years),
         "Of the classic bands (under 10, 10 to 20, 20 to 30, 30 s or more; "
         f"{html(norms.PODSIADLO_1991.short)}): <b>{norms.classic_band(total_s)}</b>.",
         _earlier_sentence(total_s, earlier),
@@ -118,15 +118,25 @@ def _scale_key(has_band: bool, has_past: bool) -> str:
     return f'<p class="key" aria-hidden="true">{"".join(keys)}</p>'
 
 
-def _band_sentence(total_s: float, age_years: float | None) -> str:
+def _band_sentence(total_s: float, sd_s: float | None, age_years: float | None) -> str:
     band = norms.age_band(age_years)
     if band is None:
         return html(norms.missing_band_reason(age_years))
-    where = "below" if total_s < band.low_s else "above" if total_s > band.high_s else "within"
     return (
         f"Ages {band.ages}: mean <b>{seconds(band.mean_s, 1)}</b>, 95 % interval of the mean "
         f"{band.low_s:.1f} to {seconds(band.high_s, 1)} ({html(band.source.short)}); this total "
-        f"lies {where} it. {html(norms.TOTALS_START_NOTE)}"
+        f"lies {_place(total_s, sd_s, band)}. {html(norms.TOTALS_START_NOTE)}"
+    )
+
+
+def _place(total_s: float, sd_s: float | None, band: norms.AgeBand) -> str:
+    """Say where a total lies, and that it is at a limit where its uncertainty spans that."""
+    half_s = 1.96 * (sd_s or 0.0)
+    for limit_s, name in ((band.low_s, "lower"), (band.high_s, "upper")):
+        if abs(total_s - limit_s) < half_s:
+            return f"at its {name} limit, given its uncertainty"
+    return (
+        "below it" if total_s < band.low_s else "above it" if total_s > band.high_s else "within it"
     )
 
 
