@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import (
     camera_info_of,
     default_camera_info,
@@ -21,7 +22,12 @@ from thermal_pose.calibration.files import (
 )
 from thermal_pose.calibration.lens import calibrate_lens
 from thermal_pose.calibration.people import register_from_people, shrink_rgb
-from thermal_pose.calibration.session import coverage_hints
+from thermal_pose.calibration.session import (
+    LivePairer,
+    ViewChooser,
+    collect_views,
+    coverage_hints,
+)
 from thermal_pose.calibration.stereo import PairCalibration, TargetView, calibrate_pair
 from thermal_pose.calibration.synthetic import (
     SyntheticRig,
@@ -193,6 +199,26 @@ def test_the_verb_refuses_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFi
     assert code == CalibrationError.exit_code
     assert "at least 8 are needed" in capsys.readouterr().err
     assert not (tmp_path / "c").exists()
+
+
+def test_live_frames_give_the_views_that_the_recording_gives(tmp_path: Path) -> None:
+    write_example(tmp_path / "target", n_poses=5, seed=8)
+    recorded = collect_views(tmp_path / "target", TARGET)
+    chooser = ViewChooser(TARGET)
+    pairer = LivePairer(chooser)
+    with BagReader(tmp_path / "target") as bag:
+        for thermal, rgb in zip(bag.thermal_frames(), bag.rgb_frames(), strict=True):
+            pairer.add_thermal(thermal)
+            pairer.add_rgb(rgb)
+    live = pairer.result()
+    assert len(live.pairs) == len(recorded.pairs) > 0
+    assert live.streams.offset_s == pytest.approx(0.007, abs=1e-6)
+    assert any("more views" in hint for hint in chooser.hints())
+
+
+def test_live_calibration_without_frames_says_which_are_missing() -> None:
+    with pytest.raises(CalibrationError, match="0 thermal and 0 RGB frames"):
+        LivePairer(ViewChooser(TARGET)).result()
 
 
 def walker(depth_m: float, count: int) -> tuple[list, list]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a recording of both cameras to calibration views: pairing, finding, choosing, hinting."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,11 @@ import numpy as np
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.lens import MIN_VIEWS, coverage_share
-from thermal_pose.calibration.pairing import PairedStreams, pair_streams
+from thermal_pose.calibration.pairing import DEFAULT_TOLERANCE_S, PairedStreams, pair_streams
 from thermal_pose.calibration.stereo import TargetView
 from thermal_pose.calibration.target import Float64Array, SpotTarget, find_in_rgb, find_in_thermal
 from thermal_pose.errors import CalibrationError
-from thermal_pose.types import RgbFrame, ThermalFrame
+from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
 #: A target that moves more than this from one thermal frame to the next is not held still.
 MAX_MOTION_PX = 0.5
@@ -86,7 +87,7 @@ def collect_views(
         if len(streams) == 0:
             raise CalibrationError(f"{path}: no thermal frame has an RGB frame at its time")
         partner = dict(zip(streams.rgb_index.tolist(), streams.thermal_index.tolist(), strict=True))
-        chooser = _Chooser(target)
+        chooser = ViewChooser(target)
         done = 0
         # Colour images are read one at a time: a minute of them does not fit into memory.
         for index, rgb in enumerate(bag.rgb_frames()):
@@ -95,45 +96,55 @@ def collect_views(
                 done += 1
                 if progress is not None:
                     progress(done, len(streams))
-    height, width = thermal[0].centikelvin.shape
-    return CalibrationViews(
-        pairs=tuple(chooser.chosen),
-        thermal_wh=(width, height),
-        rgb_wh=chooser.rgb_wh,
-        streams=streams,
-        looked_at=done,
-        found=chooser.found,
-        moving=chooser.moving,
-        alike=chooser.alike,
-    )
+    return chooser.result(streams)
 
 
-class _Chooser:
+class ViewChooser:
     """Keeps pairs whose target stands still and that differ from those kept before."""
 
     def __init__(self, target: SpotTarget) -> None:
         self._target = target
         self._before: Float64Array | None = None
+        self._thermal_wh = self._rgb_wh = (0, 0)
         self.chosen: list[SeenPair] = []
-        self.rgb_wh = (0, 0)
-        self.found = self.moving = self.alike = 0
+        self._looked_at = self._found = self._moving = self._alike = 0
+
+    def result(self, streams: PairedStreams) -> CalibrationViews:
+        """What was chosen so far, from streams that matched like this."""
+        return CalibrationViews(
+            pairs=tuple(self.chosen),
+            thermal_wh=self._thermal_wh,
+            rgb_wh=self._rgb_wh,
+            streams=streams,
+            looked_at=self._looked_at,
+            found=self._found,
+            moving=self._moving,
+            alike=self._alike,
+        )
+
+    def hints(self) -> list[str]:
+        """What is still missing in the thermal camera's views."""
+        spots = [pair.view.thermal for pair in self.chosen if pair.view.thermal is not None]
+        return coverage_hints(spots, self._thermal_wh)
 
     def look(self, thermal: ThermalFrame, rgb: RgbFrame) -> None:
         """Examine the next pair."""
-        self.rgb_wh = (rgb.bgr.shape[1], rgb.bgr.shape[0])
+        self._looked_at += 1
+        self._rgb_wh = (rgb.bgr.shape[1], rgb.bgr.shape[0])
+        self._thermal_wh = (thermal.centikelvin.shape[1], thermal.centikelvin.shape[0])
         spots = find_in_thermal(thermal.centikelvin, self._target)
         before, self._before = self._before, spots
         if spots is None or len(self.chosen) >= MAX_VIEWS:
             return
         if before is None or np.abs(spots - before).max() > MAX_MOTION_PX:
-            self.moving += 1
+            self._moving += 1
             return
         if any(self._same(spots, pair) for pair in self.chosen):
-            self.alike += 1
+            self._alike += 1
             return
         in_rgb = find_in_rgb(rgb.bgr, self._target)
         if in_rgb is not None:
-            self.found += 1
+            self._found += 1
             self.chosen.append(SeenPair(thermal, rgb, TargetView(spots, in_rgb)))
 
     @staticmethod
@@ -141,6 +152,53 @@ class _Chooser:
         other = pair.view.thermal
         assert other is not None
         return float(np.linalg.norm(spots - other, axis=1).max()) < MIN_DISTANCE_PX
+
+
+class LivePairer:
+    """Takes frames of both cameras as they come and has each matching pair looked at.
+
+    Parameters
+    ----------
+    chooser : looks at the pairs.
+    tolerance_s : between the stamps of a pair; the constant offset is not removed, since it is
+        known only afterwards and a still target does not mind.
+    """
+
+    def __init__(self, chooser: ViewChooser, tolerance_s: float = DEFAULT_TOLERANCE_S) -> None:
+        self._chooser = chooser
+        self._tolerance_ns = round(tolerance_s * NS_PER_S)
+        self._thermal: deque[ThermalFrame] = deque(maxlen=16)
+        self._thermal_ns: list[int] = []
+        self._rgb_ns: list[int] = []
+
+    def add_thermal(self, frame: ThermalFrame) -> None:
+        """The next thermal frame."""
+        self._thermal.append(frame)
+        self._thermal_ns.append(frame.stamp_ns)
+
+    def add_rgb(self, frame: RgbFrame) -> None:
+        """The next RGB frame; looked at with the nearest thermal frame that has come."""
+        self._rgb_ns.append(frame.stamp_ns)
+        if not self._thermal:
+            return
+        nearest = min(self._thermal, key=lambda thermal: abs(thermal.stamp_ns - frame.stamp_ns))
+        if abs(nearest.stamp_ns - frame.stamp_ns) <= self._tolerance_ns:
+            self._chooser.look(nearest, frame)
+
+    def result(self) -> CalibrationViews:
+        """What was chosen.
+
+        Raises
+        ------
+        CalibrationError
+            Hardly any frames came.
+        """
+        if min(len(self._thermal_ns), len(self._rgb_ns)) < 2:
+            raise CalibrationError(
+                f"{len(self._thermal_ns)} thermal and {len(self._rgb_ns)} RGB frames came: are "
+                "both cameras running (rgb_camera is off unless asked for)?"
+            )
+        return self._chooser.result(pair_streams(self._thermal_ns, self._rgb_ns))
 
 
 def coverage_hints(views: Sequence[Float64Array], size_wh: tuple[int, int]) -> list[str]:

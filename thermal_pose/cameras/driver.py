@@ -20,10 +20,10 @@ from thermal_pose.cameras.base import Camera, CameraIdentity, CapturedFrame
 from thermal_pose.cameras.clock import HostTime, StampClock
 from thermal_pose.cameras.health import FrameJudge, GapCounter, HealthCounts, HealthLimits, Verdict
 from thermal_pose.errors import (
-    BagError,
     CameraDisconnectedError,
     CameraError,
     CameraIdentityError,
+    ThermalPoseError,
 )
 
 _READ_TIMEOUT_S = 0.2
@@ -261,8 +261,8 @@ class CameraDriver:
         except CameraError as error:
             self._last_error = str(error)
             return self._stopping
-        except BagError as error:
-            # A damaged recording stays damaged: trying again would loop over its good part.
+        except ThermalPoseError as error:
+            # A damaged recording stays damaged, a missing extra missing: trying again is no use.
             self._last_error = str(error)
             return self._end(DriverState.FAILED)
         finally:

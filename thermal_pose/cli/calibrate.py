@@ -10,6 +10,7 @@ Without a target, --people finds a fixed map from somebody walking; it is right 
 
 examples:
   thermal-pose calibrate recordings/target --out calibration
+  thermal-pose calibrate --live --out calibration
   thermal-pose calibrate recordings/target --grid 7x5 --spacing 0.08 --radius 0.025
   thermal-pose calibrate recordings/S01 --people --out calibration
   thermal-pose calibrate --make-example /tmp/target
@@ -17,12 +18,17 @@ examples:
 
 import argparse
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from thermal_pose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from thermal_pose.calibration.session import CalibrationViews
+    from thermal_pose.calibration.target import SpotTarget
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grid", default="5x4", help="spots in a row x in a column")
     parser.add_argument("--spacing", type=float, default=0.10, help="of neighbouring centres, m")
     parser.add_argument("--radius", type=float, default=0.032, help="of the spots, m")
+    parser.add_argument("--live", action="store_true", help="from running camera nodes, with hints")
+    parser.add_argument("--views", type=int, default=15, help="with --live: enough views")
+    parser.add_argument("--namespace", default="", help="with --live: of the camera nodes")
     parser.add_argument("--people", action="store_true", help="no target: from moving people")
     parser.add_argument(
         "--make-example", type=Path, metavar="PATH", help="write a simulated recording and stop"
@@ -47,8 +56,8 @@ def start(args: argparse.Namespace) -> int:
         write_example(args.make_example)
         print(f"simulated recording of a target: {args.make_example}")
         return 0
-    if args.recording is None:
-        raise ConfigError("calibrate: expected a recording (or --make-example)")
+    if (args.recording is None) != args.live or (args.live and args.people):
+        raise ConfigError("calibrate: expected either a recording or --live (with a target)")
     numbers = _from_people(args) if args.people else _from_target(args)
     print(json.dumps(numbers) if args.json else _summary(numbers, args.out))
     return 0
@@ -56,7 +65,6 @@ def start(args: argparse.Namespace) -> int:
 
 def _from_target(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.calibration.report import write_results
-    from thermal_pose.calibration.session import collect_views, coverage_hints
     from thermal_pose.calibration.stereo import calibrate_pair
     from thermal_pose.calibration.target import SpotTarget
 
@@ -64,6 +72,14 @@ def _from_target(args: argparse.Namespace) -> dict[str, Any]:
     if not (columns.isdigit() and rows.isdigit()):
         raise ConfigError(f"--grid '{args.grid}': expected COLUMNSxROWS, such as 5x4")
     target = SpotTarget((int(columns), int(rows)), args.spacing, args.radius)
+    views = _live_views(args, target) if args.live else _recorded_views(args, target)
+    calibration = calibrate_pair(views.views, target, views.thermal_wh, views.rgb_wh)
+    return write_results(args.out, calibration, views, target)
+
+
+def _recorded_views(args: argparse.Namespace, target: "SpotTarget") -> "CalibrationViews":
+    from thermal_pose.calibration.session import collect_views, coverage_hints
+
     with tqdm(unit="pair", disable=args.json) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -74,8 +90,23 @@ def _from_target(args: argparse.Namespace) -> dict[str, Any]:
     spots = [view.thermal for view in views.views if view.thermal is not None]
     for hint in coverage_hints(spots, views.thermal_wh) if not args.json else ():
         print(f"hint: {hint}")
-    calibration = calibrate_pair(views.views, target, views.thermal_wh, views.rgb_wh)
-    return write_results(args.out, calibration, views, target)
+    return views
+
+
+def _live_views(args: argparse.Namespace, target: "SpotTarget") -> "CalibrationViews":
+    import rclpy
+
+    from thermal_pose.nodes.calibrator import collect_live
+
+    def show(views: int, hints: list[str]) -> None:
+        print(f"{views} views; {'; '.join(hints) or 'enough'}", file=sys.stderr)
+
+    # Ctrl-C ends the collecting, not the command: rclpy takes the signal.
+    rclpy.init(args=[])
+    try:
+        return collect_live(target, args.namespace, args.views, show, rclpy.ok)
+    finally:
+        rclpy.try_shutdown()
 
 
 def _from_people(args: argparse.Namespace) -> dict[str, Any]:
