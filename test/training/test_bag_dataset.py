@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import thermal_pose
+from thermal_pose.bags import schema
+from thermal_pose.bags.reader import BagReader
 from thermal_pose.cli import main as command
 from thermal_pose.errors import BagError, BagNotFoundError
 from thermal_pose.training.bag_dataset import BuildOptions, build_shard
@@ -71,6 +73,22 @@ def test_a_detectors_boxes_get_the_truth_that_they_overlap() -> None:
     data, quality = build_shard(DEMO, "s", "1", options, detect=detect)
     assert 1 <= len(data) == quality.rows <= 3
     assert (data.visibility > 0).any(axis=1).all()
+
+
+def test_a_real_recording_has_boxes_and_an_area_but_no_joints(monkeypatch) -> None:
+    opened = BagReader.__init__
+
+    def without_truth(self, *args, **kwargs) -> None:
+        opened(self, *args, **kwargs)
+        for topic in (schema.TRUTH_FRAME, schema.TRUTH_TUG):
+            del self.topics[topic]
+
+    monkeypatch.setattr(BagReader, "__init__", without_truth)
+    options = BuildOptions("detector", with_rgb=False, every=64)
+    data, quality = build_shard(DEMO, "s", "1", options, detect=lambda _: [(10.0, 5.0, 30.0, 45.0)])
+    assert len(data) == quality.rows == 3
+    assert not data.visibility.any() and np.isnan(data.distance_m).all()
+    assert (data.area_px == 400).all()  # half of the box: a teacher's labels can be judged
 
 
 def test_a_corrupt_recording_is_skipped_and_named(tmp_path) -> None:

@@ -39,7 +39,7 @@ def teacher(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("teacher")
     network = build_teacher("mobilenetv3", decoder_width=WIDTH).eval()
-    info = TeacherInfo("tiny", "mobilenetv3", trained_on="seen-0,seen-1", decoder_width=WIDTH)
+    info = TeacherInfo("tiny", "mobilenetv3", "corner", "seen-0,seen-1", WIDTH)
     save_teacher(network, info, folder)
     return folder, network, info
 
@@ -75,6 +75,7 @@ def test_the_command_distils_calibrates_and_exports(teacher, narrow, tmp_path, c
     assert 0 <= held["confidence"]["joint_ece"] <= 1
     assert {"runtime", "runtime_detected"} <= set(held)
     assert card.data["learnt_from"]["encoder"] == "mobilenetv3"
+    assert card.decode.alignment == "corner"  # the teacher's, whose decoder it shares
     assert card.data["train"]["crops_without_people"] == 1 and card.data["simulated"]
     assert any("real patients" in limit for limit in card.limits)
     session = onnxruntime.InferenceSession(str(tmp_path / "out" / card.file))

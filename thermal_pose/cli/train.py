@@ -46,6 +46,7 @@ def start(args: argparse.Namespace) -> int:
         SHIPPED,
         ShipData,
         add_confidence,
+        decode_rule,
         save_student,
         train_students,
     )
@@ -79,7 +80,8 @@ def start(args: argparse.Namespace) -> int:
             teacher,
         )
     for name, network in networks.items():
-        head = add_confidence(network, data, config, device)
+        rule = decode_rule(teacher[1] if teacher else None)
+        head = add_confidence(network, data, config, device, rule)
         save_student(args.out / f"{name}.pt", network, head)
         cards = export_shipped(
             name,

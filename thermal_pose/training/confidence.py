@@ -60,8 +60,14 @@ def collect(
     rows: IntArray,
     geometry: AugmentConfig | None,
     seed: int = 0,
+    rule: DecodeRule | None = None,
 ) -> Evidence:
-    """Run the network over rows, with jittered boxes where `geometry` says how."""
+    """Run the network over rows, with jittered boxes where `geometry` says how.
+
+    Parameters
+    ----------
+    rule : how its heatmaps are read; a shared decoder keeps its teacher's alignment.
+    """
     device = source.device
     task = KeypointTask(
         source,
@@ -77,7 +83,7 @@ def collect(
         with autocast(device):
             out = network(source.images(inputs))
         summary = head.summary(out.features.float(), out.heatmaps.float())
-        crop_xy, _ = decode(out.heatmaps.float().cpu().numpy(), DecodeRule())
+        crop_xy, _ = decode(out.heatmaps.float().cpu().numpy(), rule or DecodeRule())
         xy = crops.apply_affine(inputs["affine"], torch.from_numpy(crop_xy).to(device))
         xy = crops.mirror_joints(xy, crops.is_mirrored(inputs["affine"]))
         index = chunk.cpu().numpy()

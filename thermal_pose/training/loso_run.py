@@ -200,7 +200,7 @@ def _teacher_on_cohort(cohort: Cohort) -> dict[str, Any]:
     estimates = estimated_poses(true_boxes(data, rows), labels)
     precision = average_precision(true_poses(data, rows), estimates)
     return {
-        "mean_oks": float(np.nanmean(similarity)),
+        "mean_oks": float(np.nanmean(similarity)) if np.isfinite(similarity).any() else None,
         "ap": precision.ap,
         "ap50": precision.ap50,
         "ap75": precision.ap75,

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from thermal_pose.errors import ConfigError, ModelArtifactError, StorageError, TrainingError
+from thermal_pose.inference.card import DecodeRule
 from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
@@ -173,6 +174,11 @@ def train_students(
     return {learner.name: learner.take_best().float() for learner in learners}
 
 
+def decode_rule(teacher: TeacherInfo | None) -> DecodeRule:
+    """Return how a student's heatmaps lie: a shared decoder keeps its teacher's alignment."""
+    return DecodeRule() if teacher is None else DecodeRule(alignment=teacher.alignment)
+
+
 def _training_rows(data: PoseData, paired: bool) -> IntArray:
     """All rows, or those whose two pictures are of the same person and moment."""
     if not paired:
@@ -197,15 +203,24 @@ class _ShippedLearner(Learner):
 
 
 def add_confidence(
-    network: PoseNetwork, data: ShipData, config: TrainingConfig, device: torch.device
+    network: PoseNetwork,
+    data: ShipData,
+    config: TrainingConfig,
+    device: torch.device,
+    rule: DecodeRule | None = None,
 ) -> ConfidenceHead:
-    """Fit and calibrate a confidence head for a trained network."""
+    """Fit and calibrate a confidence head for a trained network.
+
+    Parameters
+    ----------
+    rule : how its heatmaps are read (`decode_rule`).
+    """
     torch.manual_seed(config.seed)
     head = ConfidenceHead(network.encoder.out_channels).to(device)
     fitting = ThermalCrops(data.confidence, config.normalization, config.augment, device)
     rows = np.arange(len(data.confidence))
     passes = [
-        collect(network, head, fitting, data.confidence, rows, geometry, seed)
+        collect(network, head, fitting, data.confidence, rows, geometry, seed, rule)
         for seed, geometry in enumerate((None, config.augment, config.augment))
     ]
     evidence = replace(
@@ -217,7 +232,7 @@ def add_confidence(
     fit_head(head, evidence, config.seed)
     calibrating = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     rows = np.arange(len(data.calibration))
-    calibrate(head, collect(network, head, calibrating, data.calibration, rows, None))
+    calibrate(head, collect(network, head, calibrating, data.calibration, rows, None, rule=rule))
     return head.eval()
 
 

@@ -24,7 +24,7 @@ from thermal_pose.training.config import TrainingConfig
 from thermal_pose.training.export import Provenance, export_student
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.predict import device_name, predict
-from thermal_pose.training.ship import ShipData
+from thermal_pose.training.ship import ShipData, decode_rule
 from thermal_pose.training.tasks import ThermalCrops
 from thermal_pose.types import PersonBox
 
@@ -42,12 +42,13 @@ def evaluate_student(
     data: PoseData,
     config: TrainingConfig,
     device: torch.device,
+    rule: DecodeRule | None = None,
 ) -> dict[str, Any]:
     """Return AP on true boxes, break-downs and calibration of a network on held-out people."""
     source = ThermalCrops(data, config.normalization, config.augment, device)
     rows = np.flatnonzero(data.person)
-    predictions = predict(network, source, rows, DecodeRule())
-    evidence = collect(network, head, source, data, np.arange(len(data)), None)
+    predictions = predict(network, source, rows, rule or DecodeRule())
+    evidence = collect(network, head, source, data, np.arange(len(data)), None, rule=rule)
     scores = torch.sigmoid(head.logits(evidence.summary))[:, -1].detach().cpu().numpy()[rows]
     estimates = [
         EstimatedPose(int(data.frame_of[row]), xy, float(score))
@@ -128,10 +129,10 @@ def export_shipped(
     detector : also measure the files with its boxes.
     teacher : that the network was distilled from; None: exact keypoints.
     """
-    size = measure(network)
+    size, rule = measure(network), decode_rule(teacher)
     figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
     for set_name, part in data.evaluation.items():
-        figures[set_name] = evaluate_student(network, head, part, config, device)
+        figures[set_name] = evaluate_student(network, head, part, config, device, rule)
     provenance = Provenance(
         data={
             "simulated": True,
@@ -146,6 +147,7 @@ def export_shipped(
         figures=figures,
         limits=_LIMITS,
         normalization=config.normalization,
+        decode=rule,
     )
     subset = calibration_crops(data.train, config)
     cards = export_student(network, head, out, name, subset, provenance)
