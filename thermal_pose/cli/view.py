@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.params import DetectorParameters, PoseParameters
 from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
 
 
@@ -23,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--bag", type=Path, help="show this recording instead of the live topics")
     parser.add_argument("--namespace", default="", help="namespace of the live graph")
-    parser.add_argument("--model", default="student-lite", help="pose model, for bags without keypoints")
-    parser.add_argument("--detector", default="detector", help="detector, likewise")
+    parser.add_argument(
+        "--model", default=PoseParameters().model, help="pose model, for bags without keypoints"
+    )
+    parser.add_argument("--detector", default=DetectorParameters().model, help="likewise")
     parser.add_argument("--port", type=int, default=9090, help="port of the page")
     parser.add_argument("--data-port", type=int, default=9876, help="port of the page's data")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
@@ -52,7 +55,6 @@ def start(args: argparse.Namespace) -> int:
 
 
 def _recording(view: RerunView, args: argparse.Namespace) -> int:
-    from thermal_pose.params import DetectorParameters, PoseParameters
     from thermal_pose.viewer.recording import show_recording
 
     detector, pose = DetectorParameters(model=args.detector), PoseParameters(model=args.model)
