@@ -33,7 +33,7 @@ demo: setup  ## set up, replay the shipped recording through ROS 2, write out/de
 	@$(EXEC) thermal-pose demo --rate $(RATE) --out out/demo
 
 test: setup-test lint  ## set up, check style, types and layers, run every test
-	@$(EXEC) python -m pytest test
+	@OMP_NUM_THREADS=1 $(EXEC) python -m pytest -n 2 --dist loadfile test
 
 lint: setup-test  ## style, types, layers
 	@$(EXEC) ruff check .
