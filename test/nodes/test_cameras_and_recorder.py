@@ -262,6 +262,10 @@ def _start_recorder(folder: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", code, "--ros-args", *pairs], env=os.environ)
 
 
+def _recorded_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*.mcap"))
+
+
 def _kill_once(folder: Path, rate_hz: float = 40.0, record_s: float = 1.6) -> tuple[int, int]:
     """(messages published when killed, number up to which the repaired recording has them)."""
     node = rclpy.create_node("source")
@@ -275,6 +279,8 @@ def _kill_once(folder: Path, rate_hz: float = 40.0, record_s: float = 1.6) -> tu
         published = 0
         started_s = time.monotonic()
         while time.monotonic() - started_s < record_s:
+            if _recorded_bytes(folder) < 20_000:
+                started_s = time.monotonic()  # It has only begun to spin.
             message = messages.thermal_message(thermal_frame(published, (60, 80)))
             cdr = schema.typestore().serialize_cdr(message, "sensor_msgs/msg/Image")
             publisher.publish(bytes(cdr))

@@ -83,6 +83,8 @@ class BagWriter:
             enable_crcs=True,
         )
         self._guarded(self._mcap.start, "ros2", f"thermal_pose {__version__}")
+        # From its first moment on the file is one that `repair` knows.
+        self._guarded(self._stream.flush)
 
     def _create(self) -> BinaryIO:
         try:
