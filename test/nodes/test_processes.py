@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import rclpy
 from lifecycle_msgs.srv import GetState
 from rclpy.executors import SingleThreadedExecutor
 
-from test.support.waiting import spin_for, wait_for
+from test.support.waiting import wait_for
 from thermal_pose.errors import GraphError
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import process_entry
@@ -80,10 +81,10 @@ def test_nodes_end_when_their_launching_parent_is_killed(ros_domain, tmp_path):
             os.kill(child_pid, 0)
         except ProcessLookupError:
             return True
-        with open(f"/proc/{child_pid}/stat") as stat:
-            return stat.read().split()[2] == "Z"
+        return Path(f"/proc/{child_pid}/stat").read_text().split()[2] == "Z"
 
-    wait_for(lambda: "libfastrtps" in open(f"/proc/{child_pid}/maps").read(), 20.0, "child in ROS")
+    maps = Path(f"/proc/{child_pid}/maps")
+    wait_for(lambda: "rmw_fastrtps" in maps.read_text(), 20.0, "child in ROS")
     parent.kill()
     parent.wait()
     wait_for(gone, 3.5, "the orphaned node has ended")
