@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 from mcap.stream_reader import StreamReader
-from test.support.trials import START_NS, STEP_NS, thermal_frame, true_frame, write_trial
 
+from test.support.trials import START_NS, STEP_NS, thermal_frame, true_frame, write_trial
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.bags.reader import BagReader

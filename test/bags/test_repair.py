@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from test.support.trials import STEP_NS, write_trial
 
+from test.support.trials import STEP_NS, write_trial
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.repair import repair
