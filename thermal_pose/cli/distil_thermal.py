@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--latent-minutes", type=float, default=7.0, help="latent term alone")
     parser.add_argument("--max-minutes", type=float, default=4.0, help="both terms")
+    parser.add_argument("--cold", action="store_true", help="from random weights")
     parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -52,7 +53,14 @@ def start(args: argparse.Namespace) -> int:
     teacher, info = load_thermal_teacher(args.teacher)
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     network = distil_from_thermal(
-        teacher.to(device), data, config, device, args.out, args.latent_minutes, args.max_minutes
+        teacher.to(device),
+        data,
+        config,
+        device,
+        args.out,
+        args.latent_minutes,
+        args.max_minutes,
+        warm_start=not args.cold,
     )
     head = add_confidence(network, data, config, device, decode_rule(info))
     save_student(args.out / "student.pt", network, head)

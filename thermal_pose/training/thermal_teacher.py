@@ -121,16 +121,21 @@ def distil_from_thermal(
     out: Path,
     latent_minutes: float,
     minutes: float,
+    warm_start: bool = True,
 ) -> PoseNetwork:
     """Train the paper's student: the latent term alone first, some 20 times cheaper, then both.
 
     Parameters
     ----------
     latent_minutes, minutes : wall clock of the two stages.
+    warm_start : begin with the teacher's encoder; from random weights, minutes on a CPU do not
+        even bring the latent near (L1 0.378 of 0.410 after six of them).
     """
     torch.manual_seed(config.seed)
-    decoder = copy.deepcopy(teacher.decoder)
-    network = build_network("mobilenetv3", decoder).freeze_decoder()
+    network = build_network("mobilenetv3", copy.deepcopy(teacher.decoder))
+    if warm_start:
+        network.load_state_dict(teacher.state_dict())
+    network.freeze_decoder()
     source = ThermalCrops(data.train, config.normalization, config.augment, device)
     unseen = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, minutes))
