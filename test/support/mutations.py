@@ -45,8 +45,9 @@ def _flat(message: Image, rng: random.Random) -> None:
 
 
 def _nan(message: Image, rng: random.Random) -> None:
-    message.encoding, message.step = "32FC1", message.width * 4
-    pixels = array.array("f", [float("nan")] * (message.width * message.height))
+    message.encoding, message.step = "32FC1", min(message.width * 4, 2**32 - 1)
+    # Another mutation may have claimed a size of gigabytes: the data need not follow it.
+    pixels = array.array("f", [float("nan")] * min(message.width * message.height, 10_000))
     message.data = array.array("B", pixels.tobytes())
 
 
