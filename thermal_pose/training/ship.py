@@ -156,7 +156,7 @@ def train_students(
         torch.manual_seed(config.seed)
         network = _network(name, teacher[0] if teacher else None)
         learners.append(
-            _ShippedLearner(
+            ShippedLearner(
                 name,
                 network,
                 task,
@@ -186,7 +186,7 @@ def _training_rows(data: PoseData, paired: bool) -> IntArray:
     return np.flatnonzero(data.person & ~data.asynchronous)
 
 
-class _ShippedLearner(Learner):
+class ShippedLearner(Learner):
     """A learner that validates on another data set than it trains on."""
 
     def __init__(self, *args: Any, validation: KeypointTask, **kwargs: Any) -> None:

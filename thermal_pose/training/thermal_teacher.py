@@ -19,10 +19,10 @@ from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.teacher import TeacherInfo
 from thermal_pose.training.config import AugmentConfig, TrainingConfig
-from thermal_pose.training.learner import Learner, fit_together
+from thermal_pose.training.learner import fit_together
 from thermal_pose.training.losses import distillation_loss
 from thermal_pose.training.pose_data import PoseData
-from thermal_pose.training.ship import ShipData, load_student
+from thermal_pose.training.ship import ShipData, ShippedLearner, load_student
 from thermal_pose.training.tasks import Inputs, KeypointTask, ThermalCrops
 
 CLASSIC_WIDTH: Final = 256
@@ -140,7 +140,7 @@ def distil_from_thermal(
     unseen = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, minutes))
     for name, beta, limit in stages:
-        learner = _StageLearner(
+        learner = ShippedLearner(
             f"student-{name}",
             network,
             ThermalTeacherTask(source, data.train, teacher, config.augment, beta),
@@ -155,19 +155,3 @@ def distil_from_thermal(
         fit_together([learner], limit)
         network = learner.take_best()
     return network.float().eval()
-
-
-class _StageLearner(Learner):
-    """A learner that validates on another data set than it trains on."""
-
-    def __init__(self, *args: object, validation: KeypointTask) -> None:
-        self._validation_task = validation
-        super().__init__(*args)  # type: ignore[arg-type]
-
-    def validation_loss(self) -> float:
-        """Return the loss over the other people's plain crops."""
-        training, self.task = self.task, self._validation_task
-        try:
-            return super().validation_loss()
-        finally:
-            self.task = training
