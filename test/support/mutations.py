@@ -17,7 +17,8 @@ def _size(message: Image, rng: random.Random) -> None:
 
 
 def _step(message: Image, rng: random.Random) -> None:
-    message.step = rng.choice((*SIZES, message.step - 1, message.step + 1))
+    near = (max(message.step - 1, 0), min(message.step + 1, 2**32 - 1))
+    message.step = rng.choice((*SIZES, *near))
 
 
 def _encoding(message: Image, rng: random.Random) -> None:
