@@ -53,6 +53,18 @@ def test_vit_with_convolutional_stem_keeps_the_latent() -> None:
     assert encoder(torch.zeros(1, 3, 256, 192)).shape == (1, 96, 16, 12)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_heatmaps_alone_are_those_of_the_whole_network(training) -> None:
+    torch.manual_seed(3)
+    network = build_network("mobilenetv3", ClassicDecoder(width=32)).train(training)
+    image = torch.rand(2, 1, 256, 192).expand(-1, 3, -1, -1)
+    whole, alone = network(image).heatmaps, network.heatmaps(image)
+    assert torch.allclose(whole, alone, atol=1e-5)
+    wanted = torch.autograd.grad(whole.square().sum(), network.project.weight)[0]
+    got = torch.autograd.grad(alone.square().sum(), network.project.weight)[0]
+    assert torch.allclose(wanted, got, rtol=1e-3, atol=1e-5 * wanted.abs().max())
+
+
 def test_frozen_decoder_does_not_move() -> None:
     network = build_network("mobilenetv3", ClassicDecoder()).freeze_decoder().train()
     before = {k: v.clone() for k, v in network.decoder.state_dict().items()}

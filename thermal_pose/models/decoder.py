@@ -43,6 +43,10 @@ class ClassicDecoder(nn.Module):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Decode a latent into heatmaps."""
-        features = self.relu1(self.batchnorm1(self.deconv1(latent)))
+        return self.after_first(self.deconv1(latent))
+
+    def after_first(self, features: torch.Tensor) -> torch.Tensor:
+        """Decode what `deconv1` made: (N, width, 2H, 2W) to heatmaps."""
+        features = self.relu1(self.batchnorm1(features))
         features = self.relu2(self.batchnorm2(self.deconv2(features)))
         return self.conv(features)

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Protocol, Self
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.models.decoder import LATENT_CHANNELS, ClassicDecoder
@@ -84,6 +85,28 @@ class PoseNetwork(nn.Module):
         """Compute features, latent and heatmaps of (N, 3, 256, 192) crops."""
         features, latent = self.encode(image)
         return PoseOutput(features, latent, self.decoder(latent))
+
+    def heatmaps(self, image: torch.Tensor) -> torch.Tensor:
+        """Compute the heatmaps alone, for a fraction of `forward`'s cost and with its gradients.
+
+        Notes
+        -----
+        Nothing nonlinear stands between 1x1 and first deconvolution: their weights are
+        multiplied once a batch (the 1x1's bias becomes a map), and no latent is made.
+        """
+        features = self.encoder(image)
+        if isinstance(self.project, nn.Conv2d):
+            return self.decoder.after_first(self._folded(self.project, features))
+        return self.decoder(features)
+
+    def _folded(self, project: nn.Conv2d, features: torch.Tensor) -> torch.Tensor:
+        """Apply 1x1 and first deconvolution to (N, C, H, W) features as one."""
+        weight = self.decoder.deconv1.weight
+        one = torch.einsum("lc,lokj->cokj", project.weight[:, :, 0, 0], weight)
+        assert project.bias is not None
+        constant = project.bias[None, :, None, None].expand(-1, -1, *features.shape[2:])
+        offset = functional.conv_transpose2d(constant, weight, stride=2, padding=1)
+        return functional.conv_transpose2d(features, one, stride=2, padding=1) + offset
 
 
 def _mobilenet(decoder: ClassicDecoder | None) -> PoseNetwork:

@@ -221,7 +221,7 @@ class KeypointTask:
 
     def loss(self, network: PoseNetwork, inputs: Inputs) -> torch.Tensor:
         """Return the Adaptive Wing loss."""
-        heatmaps = network(self.source.images(inputs)).heatmaps
+        heatmaps = network.heatmaps(self.source.images(inputs))
         return adaptive_wing(heatmaps.float(), self.targets(inputs))
 
 
