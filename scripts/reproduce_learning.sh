@@ -55,8 +55,8 @@ else
     DETECTOR_STEPS=60000
 fi
 if [ "$SCALE" = cpu ]; then
-    TEACHER_FRAMES=2500 TRAIN_FRAMES=10000 SIDE_FRAMES=1500 HELD_OUT=6
-    TEACHER_BODIES=60 CONFIDENCE_BODIES=30
+    TEACHER_FRAMES=2500 TRAIN_FRAMES=30000 SIDE_FRAMES=3000 HELD_OUT=8
+    TEACHER_BODIES=60
     TINY_TEACHER=(--set teacher.encoder=mobilenetv3 --set teacher.fit.batch=32
         --set teacher.fit.validate_every=4 --set teacher.fit.lr=0.002)
     TINY_SHIP=(--set fit.batch=64 --set fit.lr=0.002 --set augment.rotate_deg=8)

@@ -123,7 +123,7 @@ def test_only_rows_with_people_and_paired_pictures_are_distilled() -> None:
 
 def test_a_student_cannot_share_a_decoder_of_another_width(teacher, tmp_path) -> None:
     data = ShipData(people("train"), people("confidence"), people("calibration"))
-    with pytest.raises(ConfigError, match=r"'student-lite' has a decoder 128 wide.* 16 wide"):
+    with pytest.raises(ConfigError, match=r"'student-lite' has a decoder 64 wide.* 16 wide"):
         _distil(data, teacher[1:], tmp_path, "student-lite")
 
 

@@ -27,6 +27,7 @@ from thermal_pose.models.onnx_graph import build_onnx
 from thermal_pose.models.pose import PoseNetwork
 from thermal_pose.models.vit import VisionTransformerEncoder, VitConfig
 from thermal_pose.training.export import quantise
+from thermal_pose.training.ship import SHIPPED
 
 INPUT_WH: Final = (192, 256)
 THREADS: Final = (1, 2)
@@ -84,7 +85,8 @@ def timed_networks(folder: Path, openvino: bool) -> list[TimedNetwork]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     unfolded = _traced(folder / "student-unfolded.onnx", _Heatmaps(student()))
-    ours = {name: _ours(folder, name) for name in ("student", "student-lite")}
+    ours = {name: _ours(folder, name) for name in SHIPPED}
+    lite = SHIPPED["student-lite"]
     rows = [
         TimedNetwork(
             "student_unfolded_torch",
@@ -94,8 +96,8 @@ def timed_networks(folder: Path, openvino: bool) -> list[TimedNetwork]:
         _on("student_unfolded", "onnxruntime, fp32, as trained", unfolded),
         _on("default", "onnxruntime, int8, folded, sub-pixel", ours["student"]["int8"]),
         _on("fp32", "onnxruntime, fp32, folded, sub-pixel", ours["student"]["fp32"]),
-        _on("lite", "onnxruntime, int8, 128 wide", ours["student-lite"]["int8"]),
-        _on("lite_fp32", "onnxruntime, fp32, 128 wide", ours["student-lite"]["fp32"]),
+        _on("lite", f"onnxruntime, int8, {lite} wide", ours["student-lite"]["int8"]),
+        _on("lite_fp32", f"onnxruntime, fp32, {lite} wide", ours["student-lite"]["fp32"]),
         _peer(folder, "vitpose_b", "ViTPose-B, classic decoder", _Heatmaps(vitpose(768, 12))),
         _peer(folder, "vitpose_s", "ViTPose-S, classic decoder", _Heatmaps(vitpose(384, 12))),
         _peer(folder, "rtmpose_t", "RTMPose-t", RtmPose().eval()),
@@ -106,7 +108,7 @@ def timed_networks(folder: Path, openvino: bool) -> list[TimedNetwork]:
             _on("openvino_fp32", "openvino, fp32", ours["student"]["fp32"], "openvino"),
             _on(
                 "openvino_lite",
-                "openvino, int8, 128 wide",
+                f"openvino, int8, {lite} wide",
                 ours["student-lite"]["int8"],
                 "openvino",
             ),
@@ -156,7 +158,7 @@ def _ours(folder: Path, name: str) -> dict[str, Path]:
     except ModelArtifactError:
         pass
     files = {"fp32": folder / f"{name}.onnx", "int8": folder / f"{name}-int8.onnx"}
-    network = student(128 if name == "student-lite" else 256)
+    network = student(SHIPPED[name])
     onnx.save(build_onnx(network, ConfidenceHead(48).eval(), name), files["fp32"])
     crops = np.random.default_rng(0).random((4, 1, INPUT_WH[1], INPUT_WH[0]), np.float32)
     quantise(files["fp32"], files["int8"], crops)

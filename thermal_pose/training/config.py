@@ -139,7 +139,7 @@ class TeacherConfig:
     ----------
     encoder : 'vit'; where there is no GPU 'resnet50_layer3', or 'mobilenetv3' for minutes.
     depth : blocks of the ViT.
-    decoder_width : channels of its deconvolutions (256 in ViTPose; 128 for `student-lite`).
+    decoder_width : channels of its deconvolutions (256 in ViTPose; 64 for `student-lite`).
     """
 
     encoder: str = "vit"

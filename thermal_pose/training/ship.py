@@ -39,7 +39,7 @@ from thermal_pose.training.teacher_training import check_disjoint
 IntArray = npt.NDArray[np.integer]
 
 #: Decoder widths by shipped name; everything else is the paper's student.
-SHIPPED: Final[dict[str, int]] = {"student": 256, "student-lite": 128}
+SHIPPED: Final[dict[str, int]] = {"student": 256, "student-lite": 64}
 
 
 @dataclass(frozen=True)
