@@ -153,15 +153,45 @@ def _deconvolution(
     return outs
 
 
-def _interleave(graph: _Graph, parities: list[str], name: str) -> str:
-    joined = graph.add("Concat", parities, f"{name}.concat", axis=1)
-    return graph.add("DepthToSpace", [joined], name, blocksize=2, mode="DCR")
+def _interleave(graph: _Graph, parities: list[str], name: str, size: tuple[int, int, int]) -> str:
+    """Return (N, C, 2H, 2W) from the four parities (N, C, H, W); `size` is (C, H, W).
+
+    Notes
+    -----
+    This is DepthToSpace, spelt out with channels last, where pixels move as whole rows of
+    channels. Runtimes that compute int8 convolutions with channels last drop the transpositions,
+    and none meets a DepthToSpace between tensors of different zero points.
+    """
+    channels, height, width = size
+    last = [
+        graph.add("Transpose", [part], f"{name}.last.{parity}", perm=[0, 2, 3, 1])
+        for parity, part in enumerate(parities)
+    ]
+    line = graph.constant(f"{name}.line", [-1, height, 2 * width, channels], np.int64)
+    lines = [
+        graph.add(
+            "Reshape",
+            [graph.add("Concat", last[2 * row :][:2], f"{name}.pairs.{row}", axis=3), line],
+            f"{name}.lines.{row}",
+        )
+        for row in range(2)
+    ]
+    whole = graph.constant(f"{name}.whole", [-1, 2 * height, 2 * width, channels], np.int64)
+    joined = graph.add("Concat", lines, f"{name}.joined", axis=2)
+    image = graph.add("Reshape", [joined, whole], f"{name}.image")
+    return graph.add("Transpose", [image], name, perm=[0, 3, 1, 2])
 
 
 def _decoder(graph: _Graph, source: str, network: PoseNetwork) -> str:
     grid_wh = (INPUT_WH[0] // 16, INPUT_WH[1] // 16)
     first, second = fold_decoder(network.decoder, network.project, grid_wh)
-    middle = _interleave(graph, _deconvolution(graph, source, first, "deconv1"), "upsampled")
+    (width, height), channels = grid_wh, first.weights.shape[1]
+    middle = _interleave(
+        graph,
+        _deconvolution(graph, source, first, "deconv1"),
+        "upsampled",
+        (channels, height, width),
+    )
     # The last 1x1 commutes with the interleaving: 17 channels are cheaper to shuffle than 256.
     conv = network.decoder.conv
     assert conv.bias is not None
@@ -171,7 +201,7 @@ def _decoder(graph: _Graph, source: str, network: PoseNetwork) -> str:
         graph.add("Conv", [part, weight, bias], f"head.{parity}", kernel_shape=[1, 1])
         for parity, part in enumerate(_deconvolution(graph, middle, second, "deconv2"))
     ]
-    return _interleave(graph, maps, "heatmaps")
+    return _interleave(graph, maps, "heatmaps", (N_JOINTS, 2 * height, 2 * width))
 
 
 def _confidence(graph: _Graph, features: str, heatmaps: str, head: ConfidenceHead) -> None:
