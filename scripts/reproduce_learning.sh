@@ -59,7 +59,7 @@ if [ "$SCALE" = cpu ]; then
     TEACHER_BODIES=60
     TINY_TEACHER=(--set teacher.encoder=mobilenetv3 --set teacher.fit.batch=32
         --set teacher.fit.validate_every=4 --set teacher.fit.lr=0.002)
-    TINY_SHIP=(--set fit.batch=64 --set fit.lr=0.002 --set augment.rotate_deg=8)
+    TINY_SHIP=(--set fit.batch=32 --set fit.lr=0.002 --set augment.rotate_deg=8)
 fi
 
 tp() { echo "+ thermal-pose $*" >&2; "$PYTHON" -m thermal_pose.cli.main "$@"; }

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from test.simulation.bodies import body
-from thermal_pose.errors import StorageError
+from thermal_pose.errors import SimulationError, StorageError
+from thermal_pose.simulation import stream_scenes
 from thermal_pose.simulation.skinning import pose_vertices
 from thermal_pose.simulation.stream import UNIT_FRAMES, StreamOptions, TrainingStream, write_stream
 from thermal_pose.simulation.stream_postures import (
@@ -72,6 +73,23 @@ def test_tests_show_one_subject_walking():
     shard = TrainingStream(only(ClipKind.TUG)).shard(1, 1)
     assert shard["person"].all() and len(shard["person"]) >= 0.6 * UNIT_FRAMES
     assert np.ptp(shard["distance_m"]) > 1.0
+
+
+def test_another_body_walks_where_the_first_has_too_short_legs(monkeypatch):
+    plan, calls = stream_scenes.plan_trial, []
+
+    def refuses_first(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 1:
+            raise SimulationError("step length")
+        return plan(*args, **kwargs)
+
+    monkeypatch.setattr(stream_scenes, "plan_trial", refuses_first)
+    stream = TrainingStream(only(ClipKind.TUG))
+    assert len(stream.clips(0)) == 3
+    monkeypatch.setattr(stream_scenes, "plan_trial", lambda *a, **k: refuses_first(calls.clear()))
+    with pytest.raises(SimulationError, match="give more bodies"):
+        stream.clips(0)
 
 
 def test_rgb_patch_shows_the_joints_where_the_affine_says():

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the training stream shows: short clips of tests, of ward life, and of empty rooms."""
 
+import contextlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
+from thermal_pose.errors import SimulationError
 from thermal_pose.simulation.body import Body, BodyPose
 from thermal_pose.simulation.garments import draw_outfit
 from thermal_pose.simulation.presets import IMPAIRED, NORMAL, OLD
@@ -48,6 +50,7 @@ CLIP_FRAMES: Final = 14
 _HELD_FRAMES: Final = 4
 _DEPTH_M: Final = (1.7, 8.0)
 _POPULATIONS: Final = (NORMAL, OLD, IMPAIRED)
+_BODIES_TRIED: Final = 20
 
 
 class ClipKind(StrEnum):
@@ -145,8 +148,15 @@ def empty_clip(rng: Rng, camera: Camera) -> Clip:
 def _plan(seed: int, unit: int, rng: Rng, bodies: list[Body]) -> Trial:
     population = _POPULATIONS[int(rng.integers(len(_POPULATIONS)))]
     subject = draw_subject(population, "stream", seed, unit)
-    body = bodies[int(rng.integers(len(bodies)))]
-    return plan_trial(subject, rng, body=body)
+    for _ in range(_BODIES_TRIED):
+        body = bodies[int(rng.integers(len(bodies)))]
+        # The gait is another person's: a body with short legs may be unable to walk so.
+        with contextlib.suppress(SimulationError):
+            return plan_trial(subject, rng, body=body)
+    raise SimulationError(
+        f"stream unit {unit}: none of {_BODIES_TRIED} bodies can walk as '{subject.subject_id}' "
+        "does: give more bodies"
+    )
 
 
 def _undisturbed(scene: Scene) -> Scene:
