@@ -21,7 +21,7 @@ RESULTS="${RESULTS:-docs/results}"
 JOBS="${JOBS:-$(nproc)}"
 PYTHON="${PYTHON:-python3}"
 if [ "$SCALE" = cpu ]; then
-    DEVICE="${DEVICE:-cpu}" DETECTOR_MIN="${DETECTOR_MIN:-14}" TEACHER_MIN="${TEACHER_MIN:-9}"
+    DEVICE="${DEVICE:-cpu}" DETECTOR_MIN="${DETECTOR_MIN:-20}" TEACHER_MIN="${TEACHER_MIN:-9}"
     SHIP_MIN="${SHIP_MIN:-52}" STUDENT_MIN="${STUDENT_MIN:-3}"
 fi
 DEVICE="${DEVICE:-auto}"
@@ -36,7 +36,7 @@ export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
 
-TEACHER_BODIES=100 CONFIDENCE_BODIES=40
+TEACHER_BODIES=100 CONFIDENCE_BODIES=40 DETECTOR_BATCH=256
 if [ "$SCALE" = smoke ]; then
     SUBJECTS=3 TRIALS=2 EVERY=16 TEACHER_FRAMES=72 TRAIN_FRAMES=72 SIDE_FRAMES=72 HELD_OUT=1
     ROWS="student_mobilenetv3:0+1,supervised_no_transfer:0,teacher_on_thermal:0" SWEEP="0,1"
@@ -56,7 +56,7 @@ else
 fi
 if [ "$SCALE" = cpu ]; then
     TEACHER_FRAMES=2500 TRAIN_FRAMES=30000 SIDE_FRAMES=3000 HELD_OUT=8
-    TEACHER_BODIES=60
+    TEACHER_BODIES=60 DETECTOR_BATCH=48  # few steps fit: small ones teach more
     TINY_TEACHER=(--set teacher.encoder=mobilenetv3 --set teacher.fit.batch=32
         --set teacher.fit.validate_every=4 --set teacher.fit.lr=0.002)
     TINY_SHIP=(--set fit.batch=32 --set fit.lr=0.002 --set augment.rotate_deg=8)
@@ -103,7 +103,7 @@ loso() { # loso ARGUMENTS...: adds rows to the results
 detector() {
     tp train-detector --shards "$OUT_DIR/train" --validation "$OUT_DIR/calibration" \
         --max-minutes "$DETECTOR_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
-        --out "$OUT_DIR/detector"
+        --batch "$DETECTOR_BATCH" --out "$OUT_DIR/detector"
 }
 teacher() {
     tp train-teacher "$OUT_DIR/teacher-data" --max-minutes "$TEACHER_MIN" --device "$DEVICE" \
