@@ -243,6 +243,13 @@ def set_up(level: str, torch_index: str) -> None:
         index = ["--extra-index-url", torch_index] if torch_index else []
         step("torch", digest(["requirements/torch.txt"]), lambda: pip_install("torch.txt", index))
         step("test packages", digest(["requirements/test.txt"]), lambda: pip_install("test.txt"))
+        # Apart from the other packages: beside a CPU torch it loads in tests alone.
+        apart = ["--no-deps", "--target", str(VENV / "torchvision"), "--upgrade"]
+        step(
+            "torchvision for tests",
+            digest(["requirements/torchvision.txt"]),
+            lambda: pip_install("torchvision.txt", apart),
+        )
         browser_packages()
 
 

@@ -1,31 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
-import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from synthetic import stick_figures
 
-from thermal_pose.errors import MissingExtraError, StorageError, TrainingError
+from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.inference.card import Normalization
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
-from thermal_pose.training.config import AugmentConfig, FitConfig, TeacherConfig
+from thermal_pose.training.config import AugmentConfig, FitConfig
 from thermal_pose.training.learner import Learner, fit_together
-from thermal_pose.training.loso import empty_results, run_folds, run_sweep, split_folds, summarise
-from thermal_pose.training.loso_run import (
-    _remote_fold,
-    load_cohort,
-    load_results,
-    run_row_anywhere,
-    save_results,
-)
+from thermal_pose.training.loso import split_folds
 from thermal_pose.training.pose_data import concatenate, load_folder, load_shard, save_shard
 from thermal_pose.training.tasks import KeypointTask, ThermalCrops
-from thermal_pose.training.teacher_training import check_disjoint, split_subjects, train_teacher
+from thermal_pose.training.teacher_training import check_disjoint, split_subjects
 
 CPU = torch.device("cpu")
 WIDTH = 16  # of the decoders here: the classic one, but a tenth of the work
@@ -190,100 +180,3 @@ def test_damaged_and_missing_shards_are_named(tmp_path) -> None:
     (tmp_path / "x.npz").write_bytes(b"junk")
     with pytest.raises(TrainingError, match=r"x\.npz"):
         load_folder(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory, figures):
-    """A whole run in miniature: data set, teacher, cache."""
-    folder = tmp_path_factory.mktemp("loso")
-    save_shard(figures, folder / "data" / "a.npz")
-    teacher_data = dataclasses.replace(figures, subjects=("t0", "t1", "t2"))
-    fit = dataclasses.replace(FIT, batch=8)
-    config = TeacherConfig(encoder="mobilenetv3", decoder_width=WIDTH, fit=fit)
-    train_teacher(teacher_data, config, 1, CPU, folder / "teacher")
-    overrides = ["fit.epochs=1", "fit.batch=4", "distill.variants=2"]
-    return load_cohort(
-        folder / "data",
-        str(folder / "teacher"),
-        None,
-        overrides,
-        "cpu",
-        folder / "work",
-        "warm_blob",
-    )
-
-
-def test_teacher_names_its_subjects_and_its_accuracy(cohort) -> None:
-    assert cohort.info.trained_on == "t0,t1,t2"
-    assert cohort.info.encoder == "mobilenetv3"
-    assert 0 <= cohort.info.figures["mean_oks_rgb"] <= 1
-
-
-def test_cache_is_read_back_and_keyed_by_teacher_and_data(cohort, tmp_path) -> None:
-    args = cohort.source_arguments
-    again = load_cohort(
-        Path(args.data),
-        args.teacher,
-        None,
-        args.overrides,
-        "cpu",
-        Path(args.work),
-    )
-    torch.testing.assert_close(again.cache.latents, cohort.cache.latents)
-    assert len(list((Path(args.work) / "cache").iterdir())) == 1
-    assert cohort.cache.latents.shape == (2, len(cohort.data), 768, 16, 12)
-
-
-def test_rows_folds_and_sweep_end_in_the_promised_schema(cohort, tmp_path) -> None:
-    found = run_folds(cohort, "student_mobilenetv3", [0, 2])
-    entry = summarise(cohort, "student_mobilenetv3", found)
-    for key in ("ap", "ap50", "ap75"):
-        assert set(entry[key]) == {"mean", "sd"}
-    student = build_network("mobilenetv3", ClassicDecoder(width=WIDTH))
-    assert entry["params"] == sum(p.numel() for p in student.parameters())
-    assert entry["folds_run"] == 2
-    assert entry["subjects"] == ["s0", "s2"]
-    path = tmp_path / "pose_loso.json"
-    results = load_results(path, cohort)
-    results["models"]["student_mobilenetv3"] = entry
-    save_results(path, results, cohort)
-    back = json.loads(path.read_text())
-    assert set(back["models"]) >= set(empty_results()["models"])
-    assert back["models"]["student_vit_b"]["ap"] == {"mean": None, "sd": None}
-    assert back["teacher"]["encoder"] == "mobilenetv3"
-
-
-def test_sweep_reports_every_beta(cohort) -> None:
-    swept = run_sweep(cohort, [0.0, 1.0], [1])
-    assert set(swept) == {"0.0", "1.0"}
-    assert swept["1.0"]["folds_run"] == 1
-
-
-@pytest.mark.parametrize("row", ["supervised_no_transfer", "teacher_on_thermal"])
-def test_baselines_run(cohort, row) -> None:
-    found = run_folds(cohort, row, [1])
-    assert found[0].true_boxes.ap is not None
-    assert found[0].detected is not None
-
-
-def test_results_of_other_data_are_refused(cohort, tmp_path) -> None:
-    path = tmp_path / "r.json"
-    path.write_text(json.dumps({"data": {"hash": "other"}}))
-    with pytest.raises(TrainingError, match="other data"):
-        load_results(path, cohort)
-
-
-def test_a_fold_on_another_machine_gives_the_same_figures(cohort) -> None:
-    here = run_row_anywhere(cohort, "student_mobilenetv3", [1], None, 0.0)[0]
-    there = _remote_fold(
-        dataclasses.replace(cohort.source_arguments, work=None), "student_mobilenetv3", 1, 0.0
-    )
-    np.testing.assert_array_equal(there.predictions.xy, here.predictions.xy)
-    assert (there.subject, there.epochs) == (here.subject, here.epochs)
-    assert there.true_boxes.ap == here.true_boxes.ap
-
-
-def test_without_ray_one_is_told_what_to_install(cohort, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"'ray'.*thermal-pose\[train\]"):
-        run_row_anywhere(cohort, "teacher_on_thermal", [1], None, 0.0, "local")

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from thermal_pose.models.decoder import ClassicDecoder
-from thermal_pose.training.thermal_teacher import widen
+from thermal_pose.models.width import widen
 
 
 def test_widened_decoder_computes_the_same_heatmaps():

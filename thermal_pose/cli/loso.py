@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leave one subject out: train and measure rows of the paper's Table I, and its beta sweep.
 
-Each call adds its rows to the results file; rows and cells not run stay null. All folds of a
-row train at the same time on one device.
+Each call adds its rows to the results file; rows and cells not run stay null, what is there
+already is not run again, and an interrupted row goes on. All folds of a row train at the same
+time on one device.
 
 examples:
   thermal-pose loso out/paper-data --teacher out/teacher --rows student_mobilenetv3
@@ -34,65 +35,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/pose_loso.json"))
     parser.add_argument("--work", type=Path, default=Path("out/loso"), help="checkpoints, cache")
     parser.add_argument("--no-disk", action="store_true", help="cache in memory only")
-    parser.add_argument("--detector", default="", help="detector; '': true boxes only")
+    parser.add_argument(
+        "--detector",
+        default="",
+        help="detector, or one a fold with '{subject}' in its name; '': true boxes only",
+    )
     parser.add_argument("--config", type=Path, help="YAML; default: config/training.yaml's values")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of each row")
+    parser.add_argument(
+        "--max-minutes", type=float, default=0.0, help="wall clock of each row or beta"
+    )
+    parser.add_argument("--again", action="store_true", help="also run what is there already")
     parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
 def start(args: argparse.Namespace) -> int:
     """Run what is asked for and merge it into the results."""
-    from thermal_pose.training.loso import run_sweep, summarise
+    from thermal_pose.training.loso import summarise
     from thermal_pose.training.loso_run import (
         load_cohort,
         load_results,
+        run_key,
         run_row_anywhere,
         save_predictions,
         save_results,
     )
+    from thermal_pose.training.loso_train import SWEPT, beta_key, sweep_entry
 
+    work = None if args.no_disk else args.work
     cohort = load_cohort(
-        args.data,
-        args.teacher,
-        args.config,
-        args.overrides,
-        args.device,
-        None if args.no_disk else args.work,
-        args.detector,
+        args.data, args.teacher, args.config, args.overrides, args.device, work, args.detector
     )
-    folds = _folds(args.folds, len(cohort.folds))
+    folds = chosen_folds(args.folds, len(cohort.folds))
     results = load_results(args.out, cohort)
+
+    def run(name: str, chosen: list[int], minutes: float, beta: float | None = None) -> Any:
+        with _bar(name if beta is None else f"beta {beta:g}", cohort) as bar:
+
+            def tick(epoch: int, active: int) -> None:
+                bar.update(epoch - bar.n)
+
+            return run_row_anywhere(cohort, name, chosen, work, minutes, args.ray, tick, beta)
+
     for name, chosen, minutes in _plan(args.rows, folds, args.max_minutes, len(cohort.folds)):
-        with _bar(name, cohort) as bar:
-            found = run_row_anywhere(
-                cohort,
-                name,
-                chosen,
-                None if args.no_disk else args.work,
-                minutes,
-                args.ray,
-                lambda epoch, active: bar.update(epoch - bar.n) and None,
-            )
-        results["models"][name] = summarise(cohort, name, found)
+        key = run_key(cohort, name, chosen, minutes)
+        if results["models"][name].get("run") == key and not args.again:
+            print(f"{name}: is there already")
+            continue
+        found = run(name, chosen, minutes)
+        results["models"][name] = {**summarise(cohort, name, found), "run": key}
         save_results(args.out, results, cohort)
         save_predictions(args.work / f"{name}.npz", cohort, found)
         _report(name, results["models"][name])
-    if args.sweep:
-        betas = [float(beta) for beta in args.sweep.split(",")]
-        with _bar("sweep", cohort) as bar:
-            swept = run_sweep(
-                cohort,
-                betas,
-                folds,
-                args.max_minutes,
-                lambda epoch, active: bar.update(epoch - bar.n) and None,
-            )
-        results["beta_sweep"] = {**(results["beta_sweep"] or {}), **swept}
+    for beta in map(float, filter(None, args.sweep.split(","))):
+        key = run_key(cohort, SWEPT, folds, args.max_minutes, beta)
+        swept = results["beta_sweep"] or {}
+        if swept.get(beta_key(beta), {}).get("run") == key and not args.again:
+            print(f"beta {beta:g}: is there already")
+            continue
+        entry = {**sweep_entry(run(SWEPT, folds, args.max_minutes, beta)), "run": key}
+        results["beta_sweep"] = {**swept, beta_key(beta): entry}
         save_results(args.out, results, cohort)
-        for beta, entry in swept.items():
-            _report(f"beta {beta}", entry)
+        _report(f"beta {beta:g}", entry)
     return 0
 
 
@@ -100,7 +105,14 @@ def _bar(name: str, cohort: "Cohort") -> Any:
     return tqdm(total=cohort.config.fit.epochs, unit="epoch", desc=name, disable=None)
 
 
-def _folds(text: str, count: int) -> list[int]:
+def chosen_folds(text: str, count: int) -> list[int]:
+    """Read '0,1', '0+1' or 'all' as numbers of folds.
+
+    Raises
+    ------
+    ConfigError
+        Names what is no fold.
+    """
     try:
         parts = text.replace("+", ",").split(",")
         folds = list(range(count)) if text == "all" else [int(part) for part in parts]
@@ -124,7 +136,7 @@ def _plan(
         own_folds, _, own_minutes = rest.partition(":")
         if name not in ROWS:
             raise ConfigError(f"--rows: expected some of {sorted(ROWS)}, got '{name}'")
-        chosen = _folds(own_folds, count) if own_folds else folds
+        chosen = chosen_folds(own_folds, count) if own_folds else folds
         plan.append((name, chosen, float(own_minutes) if own_minutes else minutes))
     return plan
 

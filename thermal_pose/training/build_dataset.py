@@ -23,6 +23,7 @@ from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.training.bag_dataset import BuildOptions, Quality, write_shard
 from thermal_pose.training.pose_data import PoseData, load_shard
+from thermal_pose.training.ray_map import map_on_ray
 from thermal_pose.types import ThermalFrame
 
 EXTRINSICS_NAME: Final = "extrinsics.yaml"
@@ -157,15 +158,20 @@ def build_all(
     extrinsics: Path | None = None,
     detector: str = "",
     jobs: int = 0,
+    ray_address: str = "",
 ) -> Iterator[BuildResult]:
     """Build every recording's shard, yielding results as they come.
 
     Parameters
     ----------
     jobs : worker processes; 0: one a core.
+    ray_address : a Ray cluster that sees the same folders, or 'local'; '': processes here.
     """
     arguments = (out, options, extrinsics, detector)
     jobs = jobs or os.cpu_count() or 1
+    if ray_address:
+        yield from map_on_ray(_build_one, [(each, *arguments) for each in recordings], ray_address)
+        return
     if jobs == 1:
         for recording in recordings:
             yield _build_one(recording, *arguments)

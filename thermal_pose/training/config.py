@@ -110,6 +110,8 @@ class DistillConfig:
     Attributes
     ----------
     beta : weight of the latent's L1; 1 - beta is that of the heatmap's Adaptive Wing loss.
+    latent_share : share of epochs and wall clock that the latent's L1 has to itself, before
+        both (where 0 < beta < 1): it needs no decoder. 0 in the paper.
     variants : crops of each sample whose teacher output is cached (box jitter, flip).
     variant_shift, variant_scale, variant_flip : of those crops but the first, as in
         `AugmentConfig`.
@@ -118,6 +120,7 @@ class DistillConfig:
     """
 
     beta: float = 0.4
+    latent_share: float = 0.0
     variants: int = 4
     variant_shift: float = 0.06
     variant_scale: float = 0.2
@@ -127,6 +130,8 @@ class DistillConfig:
 
     def __post_init__(self) -> None:
         _require(0 <= self.beta <= 1, f"beta: expected 0..1, got {self.beta}")
+        share = self.latent_share
+        _require(0 <= share < 1, f"latent_share: expected 0..1, 1 excluded, got {share}")
         _require(self.variants >= 1, f"variants: expected >= 1, got {self.variants}")
         _require(self.labels in ("teacher", "truth"), f"labels: got {self.labels!r}")
 
@@ -140,11 +145,14 @@ class TeacherConfig:
     encoder : 'vit'; where there is no GPU 'resnet50_layer3', or 'mobilenetv3' for minutes.
     depth : blocks of the ViT.
     decoder_width : channels of its deconvolutions (256 in ViTPose; 64 for `student-lite`).
+    trained_width : channels that are trained and then widened to `decoder_width` without
+        changing any heatmap, for CPUs; 0: all.
     """
 
     encoder: str = "vit"
     depth: int = 8
     decoder_width: int = 256
+    trained_width: int = 0
     sigma_px: float = 2.0
     fit: FitConfig = field(
         default_factory=lambda: FitConfig(
@@ -162,6 +170,30 @@ class TeacherConfig:
         _require(self.encoder in known, f"encoder: expected {known}, got {self.encoder!r}")
         for name in ("depth", "decoder_width"):
             _require(getattr(self, name) >= 1, f"{name}: expected >= 1, got {getattr(self, name)}")
+        fits = self.trained_width >= 0 and self.decoder_width % (self.trained_width or 1) == 0
+        _require(fits, f"trained_width: expected a divisor of {self.decoder_width}")
+
+
+@dataclass(frozen=True)
+class RcnnConfig:
+    """How Keypoint R-CNN is trained on whole thermal frames; the paper gives no settings.
+
+    Attributes
+    ----------
+    backbone : 'resnext101_32x8d' (the table's size) or another ResNet of torchvision.
+    min_size_px : the frame's shorter side is enlarged to this.
+    fit : Adam at a rate that its detection losses bear; no CUDA graph (shapes vary).
+    """
+
+    backbone: str = "resnext101_32x8d"
+    min_size_px: int = 240
+    fit: FitConfig = field(
+        default_factory=lambda: FitConfig(epochs=60, batch=8, lr=1e-4, cuda_graph=False)
+    )
+
+    def __post_init__(self) -> None:
+        _require(self.min_size_px >= 32, f"min_size_px: expected >= 32, got {self.min_size_px}")
+        _require(not self.fit.cuda_graph, "cuda_graph: expected false for an R-CNN")
 
 
 @dataclass(frozen=True)
@@ -180,6 +212,7 @@ class TrainingConfig:
     distill: DistillConfig = field(default_factory=DistillConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    rcnn: RcnnConfig = field(default_factory=RcnnConfig)
     train_stride: int = 1
     validation_stride: int = 4
 

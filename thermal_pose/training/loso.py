@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leave one subject out: every row of the paper's Table I, its beta sweep, and our baselines.
+"""Leave one subject out: the rows of the paper's Table I and our baselines, folds, and figures.
 
-All folds of a row train at the same time in one process (see `learner`); with Ray they run as
-separate tasks, with the same result for the same seeds on the same kind of device.
+`loso_train` trains the rows; `loso_run` loads the data and runs them here or on Ray.
 """
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -18,10 +15,11 @@ import torch
 from thermal_pose.errors import TrainingError
 from thermal_pose.evaluation.oks import AveragePrecision, average_precision
 from thermal_pose.inference.card import DecodeRule
-from thermal_pose.models.counting import measure
+from thermal_pose.models.counting import NetworkSize, measure
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.teacher import RGB_MEAN, RGB_STD, TeacherInfo
+from thermal_pose.models.width import without_copies
 from thermal_pose.training.assess import (
     Boxes,
     breakdown,
@@ -31,22 +29,14 @@ from thermal_pose.training.assess import (
     true_boxes,
     true_poses,
 )
-from thermal_pose.training.config import AugmentConfig, TrainingConfig
-from thermal_pose.training.learner import Learner, fit_together
+from thermal_pose.training.config import TrainingConfig
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.predict import Predictions, predict
-from thermal_pose.training.tasks import (
-    CropSource,
-    DistillationTask,
-    Inputs,
-    KeypointTask,
-    Task,
-    ThermalCrops,
-)
+from thermal_pose.training.tasks import CropSource, Inputs, ThermalCrops
 from thermal_pose.training.teacher_cache import TeacherCache
 
 IntArray = npt.NDArray[np.integer]
-RowKind = Literal["distill", "supervised", "teacher"]
+RowKind = Literal["distill", "supervised", "teacher", "rcnn"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +48,7 @@ class Row:
 
 
 ROWS: Final[dict[str, Row]] = {
+    "keypoint_rcnn": Row("", "rcnn"),
     "student_mobilenetv3": Row("mobilenetv3", "distill"),
     "student_resnet50": Row("resnet50", "distill"),
     "student_vit_b": Row("vit_b", "distill"),
@@ -119,6 +110,7 @@ class Cohort:
     ----------
     detected : a detector's boxes on all frames; None: AP with detected boxes stays null.
     detector_name : which detector they are of.
+    decoder : the teacher's, as students compute with it: equal channels are one.
     source_arguments : how another process can load the same cohort (`loso_run`).
     """
 
@@ -131,10 +123,12 @@ class Cohort:
     detected: Boxes | None = None
     detector_name: str = ""
     source_arguments: Any = None
+    decoder: ClassicDecoder = field(init=False)
     source: ThermalCrops = field(init=False)
     folds: list[Fold] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.decoder = without_copies(self.teacher.decoder)
         self.source = ThermalCrops(
             self.data, self.config.normalization, self.config.augment, self.device
         )
@@ -161,61 +155,6 @@ class TeacherOnThermal:
     def images(self, inputs: Inputs) -> torch.Tensor:
         """Return crops scaled as the teacher's RGB."""
         return (self.source.images(inputs) - self._mean) / self._std
-
-
-def _task(cohort: Cohort, row: Row, beta: float) -> Task:
-    cache = cohort.cache
-    if row.kind == "distill":
-        return DistillationTask(cohort.source, cache.affine, cache.latents, cache.heatmaps, beta)
-    settings = cohort.config.distill
-    xy, present = cohort.data.xy, cohort.data.visibility > 0
-    if settings.labels == "teacher":
-        xy, present = cache.labels.xy, cache.labels.peaks > 0.2
-    geometry = AugmentConfig(
-        shift=settings.variant_shift, scale=settings.variant_scale, flip=settings.variant_flip
-    )
-    return KeypointTask(
-        cohort.source,
-        torch.from_numpy(xy).to(cohort.device),
-        torch.from_numpy(present).to(cohort.device),
-        geometry,
-        settings.sigma_px,
-    )
-
-
-def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
-    torch.manual_seed(cohort.config.seed * 1000 + fold)
-    if row.kind == "distill":
-        decoder = copy.deepcopy(cohort.teacher.decoder)
-        return build_network(row.network, decoder).freeze_decoder()
-    return build_network(row.network, ClassicDecoder())
-
-
-def make_learner(
-    cohort: Cohort,
-    name: str,
-    fold: int,
-    beta: float,
-    checkpoints: Path | None,
-    log: Callable[[str, int, dict[str, float]], None] | None = None,
-) -> Learner:
-    """Build the learner of one row and fold."""
-    row, parts = ROWS[name], cohort.folds[fold]
-    label = (
-        f"{name}-b{beta:g}-{parts.subject}" if row.kind == "distill" else f"{name}-{parts.subject}"
-    )
-    return Learner(
-        label,
-        _network(cohort, row, fold),
-        _task(cohort, row, beta),
-        torch.from_numpy(parts.train),
-        torch.from_numpy(parts.validation),
-        cohort.config.fit,
-        cohort.config.seed * 1000 + fold,
-        cohort.device,
-        None if checkpoints is None else checkpoints / f"{label}.pt",
-        log,
-    )
 
 
 @dataclass(frozen=True)
@@ -267,51 +206,8 @@ def _of_frames(boxes: Boxes, frames: npt.NDArray[np.int32]) -> Boxes:
     return Boxes(boxes.frame_of[chosen], boxes.xyxy[chosen], boxes.scores[chosen])
 
 
-def run_folds(
-    cohort: Cohort,
-    name: str,
-    folds: Sequence[int],
-    beta: float | None = None,
-    checkpoints: Path | None = None,
-    max_minutes: float = 0.0,
-    log: Callable[[str, int, dict[str, float]], None] | None = None,
-    tick: Callable[[int, int], None] | None = None,
-) -> list[FoldResult]:
-    """Train and evaluate one row on some folds, all at the same time."""
-    row = ROWS[name]
-    if row.kind == "teacher":
-        return [evaluate_fold(cohort, row, fold, cohort.teacher) for fold in folds]
-    beta = cohort.config.distill.beta if beta is None else beta
-    learners = [make_learner(cohort, name, fold, beta, checkpoints, log) for fold in folds]
-    fit_together(learners, max_minutes, tick)
-    return [
-        replace(evaluate_fold(cohort, row, fold, learner.take_best()), epochs=learner.epoch)
-        for fold, learner in zip(folds, learners, strict=True)
-    ]
-
-
-def run_sweep(
-    cohort: Cohort,
-    betas: Sequence[float],
-    folds: Sequence[int],
-    max_minutes: float = 0.0,
-    tick: Callable[[int, int], None] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Train `student_mobilenetv3` at every beta and fold at once; AP per beta."""
-    name = "student_mobilenetv3"
-    pairs = [(beta, fold) for beta in betas for fold in folds]
-    learners = [make_learner(cohort, name, fold, beta, None) for beta, fold in pairs]
-    fit_together(learners, max_minutes, tick)
-    results: dict[float, list[FoldResult]] = {beta: [] for beta in betas}
-    for (beta, fold), learner in zip(pairs, learners, strict=True):
-        results[beta].append(evaluate_fold(cohort, ROWS[name], fold, learner.take_best()))
-    return {
-        f"{beta:.1f}": {**_precision(found), "folds_run": len(folds)}
-        for beta, found in results.items()
-    }
-
-
-def _precision(results: list[FoldResult]) -> dict[str, Any]:
+def precision_of(results: list[FoldResult]) -> dict[str, Any]:
+    """Return mean and SD over folds of every kind of average precision."""
     detected = [r.detected for r in results if r.detected is not None]
     main = over_folds(detected)
     return {
@@ -322,24 +218,37 @@ def _precision(results: list[FoldResult]) -> dict[str, Any]:
     }
 
 
+def size_of(cohort: Cohort, row: Row) -> NetworkSize:
+    """Count a row's network with the whole classic decoder, however it was computed."""
+    if row.kind == "teacher":
+        return measure(cohort.teacher)
+    if row.kind == "rcnn":
+        from thermal_pose.models.keypoint_rcnn import build_keypoint_rcnn
+
+        rcnn = build_keypoint_rcnn(cohort.config.rcnn.backbone, cohort.config.rcnn.min_size_px)
+        return measure(rcnn, (80, 60))
+    teacher = cohort.teacher.decoder
+    decoder = ClassicDecoder(teacher.latent_channels, teacher.width)
+    return measure(build_network(row.network, decoder))
+
+
 def summarise(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str, Any]:
     """Return one model's entry of `pose_loso.json`."""
-    row = ROWS[name]
-    network = cohort.teacher if row.kind == "teacher" else _network(cohort, row, 0)
-    size = measure(network)
+    size = size_of(cohort, ROWS[name])
     rows = np.concatenate([r.rows for r in results])
     joined = Predictions(
         np.concatenate([r.predictions.xy for r in results]),
         np.concatenate([r.predictions.peaks for r in results]),
     )
     return {
-        **_precision(results),
+        **precision_of(results),
         "params": size.parameters,
         "macs": size.macs,
         "paper_macs": size.paper_macs,
         "folds_run": len(results),
         "subjects": [r.subject for r in results],
         "epochs": [r.epochs for r in results],
+        "decoder_channels_computed": cohort.decoder.width,
         "breakdown": breakdown(cohort.data, rows, joined),
     }
 
@@ -347,7 +256,6 @@ def summarise(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str,
 def empty_results() -> dict[str, Any]:
     """Return `pose_loso.json` with nothing run: every cell null."""
     nothing = {"mean": None, "sd": None}
-    names = [*ROWS, "keypoint_rcnn"]
     entry = {
         **dict.fromkeys(("ap", "ap50", "ap75", "ap_teacher", "ap_true_boxes"), nothing),
         "params": None,
@@ -359,6 +267,6 @@ def empty_results() -> dict[str, Any]:
         "command": None,
         "device": None,
         "teacher": None,
-        "models": {name: copy.deepcopy(entry) for name in names},
+        "models": {name: copy.deepcopy(entry) for name in ROWS},
         "beta_sweep": None,
     }

@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads what leave-one-subject-out needs, runs rows here or on Ray, keeps the results file."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from thermal_pose.errors import MissingExtraError, StorageError, TrainingError
+from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
 from thermal_pose.evaluation.oks import average_precision, oks
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.models.teacher import load_teacher
 from thermal_pose.training.assess import Boxes, estimated_poses, true_boxes, true_poses
 from thermal_pose.training.config import AugmentConfig, load_config
-from thermal_pose.training.loso import Cohort, FoldResult, empty_results, run_folds
+from thermal_pose.training.fold_detectors import card_of, is_per_fold
+from thermal_pose.training.loso import Cohort, FoldResult, IntArray, empty_results
+from thermal_pose.training.loso_train import run_folds
 from thermal_pose.training.pose_data import PoseData, load_folder
 from thermal_pose.training.predict import Predictions, choose_device, device_name
+from thermal_pose.training.ray_map import map_on_ray
 from thermal_pose.training.run_log import command_line, git_hash, tensorboard_log, write_run
 from thermal_pose.training.tasks import RgbCrops
 from thermal_pose.training.teacher_cache import build_cache
@@ -84,21 +88,59 @@ def load_cohort(
 
 
 def detect_all(data: PoseData, detector: str) -> Boxes:
-    """Run a detector over every frame of a data set."""
-    finder = make_detector(detector)
+    """Run a detector over every frame of a data set.
+
+    Parameters
+    ----------
+    detector : with '{subject}' in its name, each subject's frames get the detector that has
+        not seen that subject; where there is none, that subject has no detected boxes.
+
+    Raises
+    ------
+    ModelArtifactError
+        There is no such detector; of one a fold, not a single one.
+    """
     frames: list[int] = []
     boxes: list[tuple[float, float, float, float]] = []
     scores: list[float] = []
-    for index, (frame, rows) in enumerate(zip(data.frames, data.frame_rows, strict=True)):
-        for box in finder.detect(np.ascontiguousarray(frame[:rows])):
-            frames.append(index)
-            boxes.append(box.xyxy)
-            scores.append(box.score)
+    for name, chosen in _detectors(data, detector):
+        finder = make_detector(name)
+        for index in chosen:
+            frame = data.frames[index][: data.frame_rows[index]]
+            for box in finder.detect(np.ascontiguousarray(frame)):
+                frames.append(int(index))
+                boxes.append(box.xyxy)
+                scores.append(box.score)
     return Boxes(
         np.array(frames, np.int32),
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(scores, np.float32),
     )
+
+
+def _detectors(data: PoseData, detector: str) -> list[tuple[str, IntArray]]:
+    """Return the detectors to run, each with the frames that it is for."""
+    if not is_per_fold(detector):
+        return [(detector, np.arange(len(data.frames)))]
+    found = []
+    for subject, name in enumerate(data.subjects):
+        path = card_of(detector, name)
+        if Path(path).is_file():
+            found.append((path, np.unique(data.frame_of[data.subject == subject])))
+    if not found:
+        raise ModelArtifactError(
+            f"{detector}: no subject has a detector; train them with `thermal-pose loso-detectors`"
+        )
+    return found
+
+
+def run_key(
+    cohort: Cohort, name: str, folds: Sequence[int], max_minutes: float, beta: float | None = None
+) -> str:
+    """Return 16 hex digits of all that a row's figures depend on, to know it when it is done."""
+    asked = [name, list(folds), max_minutes, beta, cohort.cache.key, cohort.detector_name]
+    text = json.dumps([asked, asdict(cohort.config)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run_row_anywhere(
@@ -109,24 +151,25 @@ def run_row_anywhere(
     max_minutes: float,
     ray_address: str = "",
     tick: Callable[[int, int], None] | None = None,
+    beta: float | None = None,
 ) -> list[FoldResult]:
-    """Run a row's folds together in this process, or one Ray task a fold."""
+    """Run a row's folds together in this process, or one Ray task a fold.
+
+    The figures are the same either way, for the same seeds on the same kind of device, as long
+    as no wall clock ends the training.
+    """
     if not ray_address:
         log = None if work is None else tensorboard_log(work)
         checkpoints = None if work is None else work / "checkpoints"
-        return run_folds(cohort, name, folds, None, checkpoints, max_minutes, log, tick)
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("training on Ray", "ray", "train") from error
-    ray.init(address=None if ray_address == "local" else ray_address, ignore_reinit_error=True)
-    gpus = 1 if cohort.device.type == "cuda" else 0
-    task = ray.remote(num_gpus=gpus)(_remote_fold)
-    source = cohort.source_arguments
-    return list(ray.get([task.remote(source, name, fold, max_minutes) for fold in folds]))
+        return run_folds(cohort, name, folds, beta, checkpoints, max_minutes, log, tick)
+    source, gpus = cohort.source_arguments, 1 if cohort.device.type == "cuda" else 0
+    tasks = [(source, name, fold, max_minutes, beta) for fold in folds]
+    return list(map_on_ray(_remote_fold, tasks, ray_address, gpus))
 
 
-def _remote_fold(source: CohortSource, name: str, fold: int, max_minutes: float) -> FoldResult:
+def _remote_fold(
+    source: CohortSource, name: str, fold: int, max_minutes: float, beta: float | None = None
+) -> FoldResult:
     """Run one fold from scratch on whatever machine Ray chose."""
     work = None if source.work is None else Path(source.work)
     cohort = load_cohort(
@@ -139,7 +182,7 @@ def _remote_fold(source: CohortSource, name: str, fold: int, max_minutes: float)
         source.detector,
     )
     checkpoints = None if work is None else work / "checkpoints"
-    return run_folds(cohort, name, [fold], None, checkpoints, max_minutes)[0]
+    return run_folds(cohort, name, [fold], beta, checkpoints, max_minutes)[0]
 
 
 def load_results(path: Path, cohort: Cohort) -> dict[str, Any]:

@@ -7,6 +7,7 @@ jittered boxes although the teacher never runs again.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,9 +90,10 @@ def build_cache(
     key = cache_key(teacher, data, config, seed)
     if folder is not None and (folder / key / "done").is_file():
         return _read(folder / key, key).to(source.device)
-    cache = _compute(teacher, info, source, config, seed, key)
-    if folder is not None:
-        _write(cache, folder / key)
+    place = None if folder is None else folder / key
+    cache = _compute(teacher, info, source, config, seed, key, place)
+    if place is not None:
+        _write(cache, place)
     return cache
 
 
@@ -103,13 +105,14 @@ def _compute(
     config: DistillConfig,
     seed: int,
     key: str,
+    place: Path | None,
 ) -> TeacherCache:
     device, n = source.device, len(source.regions)
     channels = teacher.decoder.latent_channels
     affine = _variants(source.regions, config, seed)
     shape = (config.variants, n)
-    latents = torch.empty(*shape, channels, 16, 12, dtype=torch.float16, device=device)
-    heatmaps = torch.empty(*shape, 17, 64, 48, dtype=torch.float16, device=device)
+    latents = _half("latents", (*shape, channels, 16, 12), device, place)
+    heatmaps = _half("heatmaps", (*shape, 17, 64, 48), device, place)
     teacher = teacher.to(device).eval()
     for variant, rows in _batches(config.variants, n, device):
         inputs = {"index": rows, "affine": affine[variant, rows]}
@@ -119,6 +122,25 @@ def _compute(
         heatmaps[variant, rows] = out.heatmaps.half()
     labels = _decode_all(heatmaps[0], affine[0], DecodeRule(alignment=info.alignment))
     return TeacherCache(affine, latents, heatmaps, labels, key)
+
+
+def _half(
+    name: str, shape: tuple[int, ...], device: torch.device, place: Path | None
+) -> torch.Tensor:
+    """Return an empty fp16 tensor; on a CPU with a folder it lies in its file, not in memory."""
+    if place is None or device.type != "cpu":
+        return torch.empty(shape, dtype=torch.float16, device=device)
+    path = place / f"{name}.npy"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+        # Reserved now: a mapped file that finds the disk full later kills the process.
+        with path.open("rb+") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise _unwritable(place, error) from error
+    return torch.from_numpy(array)
 
 
 def _variants(regions: torch.Tensor, config: DistillConfig, seed: int) -> torch.Tensor:
@@ -156,18 +178,22 @@ def _decode_all(heatmaps: torch.Tensor, affine: torch.Tensor, rule: DecodeRule) 
 def _write(cache: TeacherCache, folder: Path) -> None:
     arrays: dict[str, npt.NDArray[Any]] = {
         "affine": cache.affine.cpu().numpy(),
-        "latents": cache.latents.cpu().numpy(),
-        "heatmaps": cache.heatmaps.cpu().numpy(),
         "xy": cache.labels.xy,
         "peaks": cache.labels.peaks,
     }
+    if cache.latents.device.type != "cpu":  # else they lie in their files already
+        arrays |= {"latents": cache.latents.cpu().numpy(), "heatmaps": cache.heatmaps.cpu().numpy()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array)
         (folder / "done").touch()
     except OSError as error:
-        raise StorageError(f"{folder}: the teacher's cache cannot be written: {error}") from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(f"{folder}: the teacher's cache cannot be written: {error}")
 
 
 def _read(folder: Path, key: str) -> TeacherCache:

@@ -16,9 +16,11 @@ import torch
 from thermal_pose.errors import TrainingError
 from thermal_pose.evaluation.oks import average_precision, oks
 from thermal_pose.inference.card import DecodeRule
+from thermal_pose.models.folded_pose import folded
 from thermal_pose.models.pose import PoseNetwork
 from thermal_pose.models.teacher import TeacherInfo, build_teacher, save_teacher
 from thermal_pose.models.vit import VitConfig
+from thermal_pose.models.width import widen
 from thermal_pose.training.assess import estimated_poses, true_boxes, true_poses
 from thermal_pose.training.config import TeacherConfig
 from thermal_pose.training.learner import Learner, fit_together
@@ -79,7 +81,8 @@ def train_teacher(
     """
     torch.manual_seed(seed)
     vit = VitConfig(depth=config.depth, conv_stem=True) if config.encoder == "vit" else None
-    network = build_teacher(config.encoder, vit, config.decoder_width)
+    width = config.trained_width or config.decoder_width
+    network = build_teacher(config.encoder, vit, width)
     source = RgbCrops(data, config.augment, device)
     task = KeypointTask(
         source,
@@ -91,7 +94,7 @@ def train_teacher(
     train, validation = split_subjects(data, seed)
     learner = Learner(
         "teacher",
-        network,
+        folded(network),
         task,
         torch.from_numpy(train),
         torch.from_numpy(validation[:: max(1, len(validation) // 1024)]),
@@ -102,20 +105,22 @@ def train_teacher(
         log,
     )
     fit_together([learner], config.fit.max_minutes, tick)
-    network = learner.take_best().float()
+    trained = learner.take_best().float()
     info = TeacherInfo(
         name=f"rendered-rgb-{config.encoder}",
         encoder=config.encoder,
         trained_on=",".join(data.subjects),
         decoder_width=config.decoder_width,
         figures={
-            **measure_teacher(network, source, data, validation),
+            **measure_teacher(trained, source, data, validation),
             "validation_subjects": len(np.unique(data.subject[validation])),
             "training_rows": len(train),
             "epochs": learner.epoch,
+            "trained_width": width,
             "device": device_name(device),
         },
     )
+    network.decoder = widen(network.decoder, config.decoder_width)
     save_teacher(network, info, folder, vit)
     return info
 

@@ -9,49 +9,20 @@ knowledge crosses from RGB. The teacher sees the plain crop, the student a distu
 
 import copy
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
 
 from thermal_pose.inference.card import DecodeRule
-from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.teacher import TeacherInfo
+from thermal_pose.models.width import widen
 from thermal_pose.training.config import AugmentConfig, TrainingConfig
 from thermal_pose.training.learner import fit_together
 from thermal_pose.training.losses import distillation_loss
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.ship import ShipData, ShippedLearner, load_student
 from thermal_pose.training.tasks import Inputs, KeypointTask, ThermalCrops
-
-CLASSIC_WIDTH: Final = 256
-
-
-def widen(decoder: ClassicDecoder, width: int = CLASSIC_WIDTH) -> ClassicDecoder:
-    """Return a decoder of `width` channels that computes the same heatmaps.
-
-    Each channel is repeated and each repeated input is shared out among its copies (Net2Net,
-    Chen et al. 2016, https://arxiv.org/abs/1511.05641, without the noise: it stays frozen).
-
-    Raises
-    ------
-    ValueError
-        `width` is no multiple of the decoder's.
-    """
-    if width % decoder.width:
-        raise ValueError(f"width: expected a multiple of {decoder.width}, got {width}")
-    times = width // decoder.width
-    wide = ClassicDecoder(decoder.latent_channels, width, decoder.conv.out_channels)
-    state = {name: value.clone() for name, value in decoder.state_dict().items()}
-    for name, value in state.items():
-        if name.startswith("batchnorm") and value.ndim:
-            state[name] = value.repeat(times)
-    state["deconv1.weight"] = state["deconv1.weight"].repeat(1, times, 1, 1)
-    state["deconv2.weight"] = state["deconv2.weight"].repeat(times, times, 1, 1) / times
-    state["conv.weight"] = state["conv.weight"].repeat(1, times, 1, 1) / times
-    wide.load_state_dict(state)
-    return wide
 
 
 def load_thermal_teacher(path: Path) -> tuple[PoseNetwork, TeacherInfo]:

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leave one subject out in miniature: every kind of row, the sweep, results, Ray."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from thermal_pose.cli import main as command
+from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError, TrainingError
+from thermal_pose.models.decoder import ClassicDecoder
+from thermal_pose.models.pose import build_network
+from thermal_pose.training import teacher_cache
+from thermal_pose.training.config import FitConfig, TeacherConfig
+from thermal_pose.training.loso import empty_results, summarise
+from thermal_pose.training.loso_run import (
+    _remote_fold,
+    detect_all,
+    load_cohort,
+    load_results,
+    run_key,
+    run_row_anywhere,
+    save_results,
+)
+from thermal_pose.training.loso_train import run_folds, sweep_entry
+from thermal_pose.training.pose_data import save_shard
+from thermal_pose.training.teacher_training import train_teacher
+
+CPU = torch.device("cpu")
+WIDTH = 32  # of the teacher's decoder here; half of it is trained, then widened
+FIT = FitConfig(epochs=1, batch=4, validate_every=1, lr=0.003)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory, figures):
+    """A whole run in miniature: data set, teacher, cache."""
+    folder = tmp_path_factory.mktemp("loso")
+    save_shard(figures, folder / "data" / "a.npz")
+    teacher_data = dataclasses.replace(figures, subjects=("t0", "t1", "t2"))
+    fit = dataclasses.replace(FIT, batch=8)
+    config = TeacherConfig(
+        encoder="mobilenetv3", decoder_width=WIDTH, trained_width=WIDTH // 2, fit=fit
+    )
+    train_teacher(teacher_data, config, 1, CPU, folder / "teacher")
+    overrides = ["fit.epochs=1", "fit.batch=4", "distill.variants=2"]
+    return load_cohort(
+        folder / "data",
+        str(folder / "teacher"),
+        None,
+        overrides,
+        "cpu",
+        folder / "work",
+        "warm_blob",
+    )
+
+
+def test_teacher_names_its_subjects_and_its_accuracy(cohort) -> None:
+    assert cohort.info.trained_on == "t0,t1,t2"
+    assert cohort.info.encoder == "mobilenetv3"
+    assert 0 <= cohort.info.figures["mean_oks_rgb"] <= 1
+
+
+def test_cache_is_read_back_and_keyed_by_teacher_and_data(cohort, tmp_path) -> None:
+    args = cohort.source_arguments
+    again = load_cohort(
+        Path(args.data),
+        args.teacher,
+        None,
+        args.overrides,
+        "cpu",
+        Path(args.work),
+    )
+    torch.testing.assert_close(again.cache.latents, cohort.cache.latents)
+    assert len(list((Path(args.work) / "cache").iterdir())) == 1
+    assert cohort.cache.latents.shape == (2, len(cohort.data), 768, 16, 12)
+
+
+def test_rows_folds_and_sweep_end_in_the_promised_schema(cohort, tmp_path) -> None:
+    found = run_folds(cohort, "student_mobilenetv3", [0, 2])
+    entry = summarise(cohort, "student_mobilenetv3", found)
+    for key in ("ap", "ap50", "ap75"):
+        assert set(entry[key]) == {"mean", "sd"}
+    student = build_network("mobilenetv3", ClassicDecoder(width=WIDTH))
+    assert entry["params"] == sum(p.numel() for p in student.parameters())
+    assert entry["folds_run"] == 2
+    assert entry["subjects"] == ["s0", "s2"]
+    path = tmp_path / "pose_loso.json"
+    results = load_results(path, cohort)
+    results["models"]["student_mobilenetv3"] = entry
+    save_results(path, results, cohort)
+    back = json.loads(path.read_text())
+    assert set(back["models"]) >= set(empty_results()["models"])
+    assert back["models"]["student_vit_b"]["ap"] == {"mean": None, "sd": None}
+    assert back["teacher"]["encoder"] == "mobilenetv3"
+
+
+def test_students_compute_the_teachers_equal_channels_once(cohort) -> None:
+    assert cohort.teacher.decoder.width == WIDTH and cohort.decoder.width == WIDTH // 2
+    latent = torch.randn(2, 768, 16, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            cohort.decoder(latent), cohort.teacher.decoder(latent), rtol=1e-5, atol=1e-5
+        )
+
+
+def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_path) -> None:
+    config = dataclasses.replace(
+        cohort.config,
+        distill=dataclasses.replace(cohort.config.distill, latent_share=0.5),
+        fit=dataclasses.replace(cohort.config.fit, epochs=2),
+    )
+    staged = dataclasses.replace(cohort, config=config)
+    for beta in (0.0, 0.4, 0.7):
+        found = run_folds(staged, "student_mobilenetv3", [1], beta, tmp_path)
+        assert sweep_entry(found)["epochs"] == [2]
+    assert {path.name for path in tmp_path.glob("*.pt")} == {
+        "student_mobilenetv3-s1-b0.pt",
+        "student_mobilenetv3-s1-latent.pt",
+        "student_mobilenetv3-s1-b0.4.pt",
+        "student_mobilenetv3-s1-b0.7.pt",
+    }
+    again = run_folds(staged, "student_mobilenetv3", [1], 0.7, tmp_path)
+    np.testing.assert_array_equal(again[0].predictions.xy, found[0].predictions.xy)
+
+
+@pytest.mark.parametrize("row", ["supervised_no_transfer", "teacher_on_thermal"])
+def test_baselines_run(cohort, row) -> None:
+    found = run_folds(cohort, row, [1])
+    assert found[0].true_boxes.ap is not None
+    assert found[0].detected is not None
+
+
+def test_results_of_other_data_are_refused(cohort, tmp_path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({"data": {"hash": "other"}}))
+    with pytest.raises(TrainingError, match="other data"):
+        load_results(path, cohort)
+
+
+def test_a_fold_on_another_machine_gives_the_same_figures(cohort) -> None:
+    here = run_row_anywhere(cohort, "student_mobilenetv3", [1], None, 0.0)[0]
+    there = _remote_fold(
+        dataclasses.replace(cohort.source_arguments, work=None), "student_mobilenetv3", 1, 0.0
+    )
+    np.testing.assert_array_equal(there.predictions.xy, here.predictions.xy)
+    assert (there.subject, there.epochs) == (here.subject, here.epochs)
+    assert there.true_boxes.ap == here.true_boxes.ap
+
+
+def test_without_ray_one_is_told_what_to_install(cohort, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"'ray'.*thermal-pose\[train\]"):
+        list(run_row_anywhere(cohort, "teacher_on_thermal", [1], None, 0.0, "local"))
+
+
+def test_the_command_keeps_what_is_there_and_adds_the_sweep(cohort, tmp_path, capsys) -> None:
+    args = cohort.source_arguments
+    words = ["loso", args.data, "--teacher", args.teacher, "--device", "cpu", "--folds", "1"]
+    words += ["--work", args.work, "--out", str(tmp_path / "r.json")]
+    words += [word for each in args.overrides for word in ("--set", each)]
+    assert command.main([*words, "--rows", "teacher_on_thermal", "--sweep", "1"]) == 0
+    assert "is there already" not in capsys.readouterr().out
+    assert command.main([*words, "--rows", "teacher_on_thermal", "--sweep", "1"]) == 0
+    assert capsys.readouterr().out.count("is there already") == 2
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert results["beta_sweep"]["1.0"]["folds_run"] == 1
+    assert results["models"]["teacher_on_thermal"]["folds_run"] == 1
+    assert results["models"]["keypoint_rcnn"]["ap"] == {"mean": None, "sd": None}
+
+
+def test_a_row_is_known_by_all_that_its_figures_depend_on(cohort) -> None:
+    first = run_key(cohort, "student_mobilenetv3", [0, 1], 0.0)
+    assert first == run_key(cohort, "student_mobilenetv3", [0, 1], 0.0)
+    longer = dataclasses.replace(
+        cohort, config=dataclasses.replace(cohort.config, fit=dataclasses.replace(FIT, epochs=9))
+    )
+    others = {
+        run_key(cohort, "student_mobilenetv3", [0], 0.0),
+        run_key(cohort, "student_mobilenetv3", [0, 1], 0.0, 0.2),
+        run_key(longer, "student_mobilenetv3", [0, 1], 0.0),
+    }
+    assert len(others | {first}) == 4
+
+
+def test_one_detector_a_fold_and_none_is_an_error(cohort, tmp_path) -> None:
+    with pytest.raises(ModelArtifactError, match="loso-detectors"):
+        detect_all(cohort.data, str(tmp_path / "{subject}.json"))
+
+
+def test_a_full_disk_stops_before_the_teacher_runs(cohort, tmp_path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(teacher_cache.os, "posix_fallocate", full)
+    args = cohort.source_arguments
+    with pytest.raises(StorageError, match=r"cache cannot be written.*No space left"):
+        load_cohort(Path(args.data), args.teacher, None, args.overrides, "cpu", tmp_path)
+    assert not list(tmp_path.rglob("latents.npy"))
+
+
+def test_ray_gives_the_same_figures(cohort) -> None:
+    here = run_row_anywhere(cohort, "student_mobilenetv3", [0, 2], None, 0.0)
+    without_disk = dataclasses.replace(cohort)
+    without_disk.source_arguments = dataclasses.replace(cohort.source_arguments, work=None)
+    there = run_row_anywhere(without_disk, "student_mobilenetv3", [0, 2], None, 0.0, "local")
+    for mine, other in zip(here, there, strict=True):
+        assert mine.subject == other.subject
+        np.testing.assert_array_equal(mine.predictions.xy, other.predictions.xy)
+        assert mine.true_boxes == other.true_boxes and mine.detected == other.detected

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paper's person detector on the folds of leave-one-subject-out (extra `torchvision`).
+
+Each is Faster R-CNN ResNet-50 trained on all subjects but one, exported as ONNX with a card, so
+that the live detector and `thermal-pose loso --detector` run it on onnxruntime.
+"""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from thermal_pose.errors import ModelArtifactError
+from thermal_pose.inference.base import RuntimeOptions
+from thermal_pose.inference.card import sha256_of
+from thermal_pose.inference.detector_card import DetectorCard
+from thermal_pose.inference.factory import make_detector
+from thermal_pose.inference.onnxruntime_engine import OnnxRuntimeEngine
+from thermal_pose.models.tiny_detector import INPUT_WH
+from thermal_pose.training.detector import DetectorTraining
+from thermal_pose.training.detector_augment import CLIP, SCALE_K
+from thermal_pose.training.detector_data import DetectorData, load_detector_data
+from thermal_pose.training.detector_export import detect_all, figures_of
+from thermal_pose.training.faster_rcnn import save_faster_rcnn, train_faster_rcnn
+from thermal_pose.training.loso import IntArray, split_folds
+from thermal_pose.training.pose_data import PoseData, save_shard
+
+_OPSET: Final = 17
+_THRESHOLD: Final = 0.5
+_TOLERANCE_PX: Final = 0.05
+_SUBJECT: Final = "{subject}"
+
+
+def card_of(pattern: str, subject: str) -> str:
+    """Return the detector that has not seen a subject, from a name with '{subject}' in it."""
+    return pattern.replace(_SUBJECT, subject.replace("/", "_"))
+
+
+def is_per_fold(detector: str) -> bool:
+    """Whether a detector's name stands for one a fold."""
+    return _SUBJECT in detector
+
+
+def train_fold_detector(
+    data: PoseData,
+    fold: int,
+    settings: DetectorTraining,
+    folder: Path,
+    command: str = "",
+    report: Callable[[int, float, dict[str, float]], None] = lambda step, share, parts: None,
+) -> Path:
+    """Train one fold's detector, judge it on the subject left out, write it; return its card.
+
+    Raises
+    ------
+    MissingExtraError
+        torchvision is not installed, or does not load beside this torch.
+    ModelArtifactError
+        The exported graph does not answer as the network does.
+    """
+    parts = split_folds(data)[fold]
+    network = train_faster_rcnn(_frames(data, parts.train), settings, report)
+    name = parts.subject.replace("/", "_")
+    save_faster_rcnn(network, folder / f"{name}.pt")
+    path = export_faster_rcnn(network, folder, name, data={}, command=command)
+    unseen = _frames(data, parts.test)
+    detector = make_detector(str(path), RuntimeOptions(device="cpu"))
+    figures = {"left_out_subject": figures_of(detect_all(detector, unseen), _THRESHOLD)}
+    about = {
+        "hash": data.fingerprint(),
+        "left_out": parts.subject,
+        "frames": len(np.unique(data.frame_of[parts.train])),
+        "simulated": True,
+    }
+    return export_faster_rcnn(network, folder, name, data=about, command=command, figures=figures)
+
+
+def _frames(data: PoseData, rows: IntArray) -> DetectorData:
+    """Return the frames of some rows as detectors are trained on them."""
+    with TemporaryDirectory() as folder:
+        save_shard(data.select(rows), Path(folder) / "rows.npz")
+        return load_detector_data(Path(folder))
+
+
+class _Exported(nn.Module):
+    """`boxes` (M, 4) and `scores` (M,) of one (1, 3, H, W) picture in 0..1."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, thermal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.network([thermal[0]])[0]
+        return found["boxes"], found["scores"]
+
+
+def export_faster_rcnn(network: Any, folder: Path, name: str, **provenance: Any) -> Path:
+    """Write `<name>.onnx` and its card; return the card's path.
+
+    Parameters
+    ----------
+    provenance : further fields of the card (data, command, figures).
+
+    Raises
+    ------
+    ModelArtifactError
+        The file does not answer as the network does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, model = folder / f"{name}.onnx", _Exported(network).eval()
+    low, high = CLIP
+    example = torch.full((1, 3, INPUT_WH[1], INPUT_WH[0]), -low / (high - low))
+    example[..., 12:50, 20:32] = 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing: the input's size is fixed
+        torch.onnx.export(
+            model,
+            (example,),
+            str(path),
+            input_names=["thermal"],
+            output_names=["boxes", "scores"],
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    card = DetectorCard(
+        name=f"faster_rcnn-{name}",
+        file=path.name,
+        sha256=sha256_of(path),
+        input_wh=INPUT_WH,
+        channels=3,
+        scale_k=SCALE_K,
+        clip_min=low,
+        clip_max=high,
+        gain=1 / (high - low),
+        offset=-low / (high - low),
+        origin="corner",
+        score_threshold=_THRESHOLD,
+        limits=("Trained on simulated people, for comparison.", "Never tried on real patients."),
+        **provenance,
+    )
+    _check(path, model, example)
+    card.save(folder / f"{name}.json")
+    return folder / f"{name}.json"
+
+
+@torch.no_grad()
+def _check(path: Path, model: nn.Module, example: torch.Tensor) -> None:
+    answer = OnnxRuntimeEngine(path, RuntimeOptions(device="cpu")).run(example.numpy())
+    boxes, scores = (part.numpy() for part in model(example))
+    same = answer["boxes"].shape == boxes.shape
+    worst = float(np.abs(answer["boxes"] - boxes).max(initial=0.0)) if same else float("inf")
+    apart = float(np.abs(answer["scores"] - scores).max(initial=0.0)) if same else float("inf")
+    if not max(worst, apart) <= _TOLERANCE_PX:
+        raise ModelArtifactError(
+            f"{path}: {len(answer['boxes'])} boxes for the network's {len(boxes)}, "
+            f"apart by {worst:.2e} px, allowed are {_TOLERANCE_PX}"
+        )

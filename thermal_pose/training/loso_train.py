@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the rows of leave-one-subject-out: one learner a fold, all folds at the same time.
+
+Three exact economies make the protocol possible on a CPU, and change no result but by rounding:
+the 1x1 convolution and the first deconvolution run as one, equal channels of the teacher's
+decoder are computed once, and the latent term, which needs no decoder, may come first.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from thermal_pose.models.decoder import ClassicDecoder
+from thermal_pose.models.folded_pose import folded
+from thermal_pose.models.pose import PoseNetwork, build_network
+from thermal_pose.training.config import AugmentConfig, FitConfig
+from thermal_pose.training.learner import Learner, fit_together
+from thermal_pose.training.loso import (
+    ROWS,
+    Cohort,
+    FoldResult,
+    Row,
+    evaluate_fold,
+    precision_of,
+)
+from thermal_pose.training.tasks import DistillationTask, KeypointTask, Task
+
+Log = Callable[[str, int, dict[str, float]], None]
+Tick = Callable[[int, int], None]
+
+#: The row that the sweep over beta trains.
+SWEPT: Final = "student_mobilenetv3"
+_LEAST_MINUTES: Final = 0.01
+
+
+def keypoint_task(cohort: Cohort) -> KeypointTask:
+    """Return what supervised rows learn: the teacher's labels, or the truth."""
+    settings, cache = cohort.config.distill, cohort.cache
+    xy, present = cohort.data.xy, cohort.data.visibility > 0
+    if settings.labels == "teacher":
+        xy, present = cache.labels.xy, cache.labels.peaks > 0.2
+    geometry = AugmentConfig(
+        shift=settings.variant_shift, scale=settings.variant_scale, flip=settings.variant_flip
+    )
+    return KeypointTask(
+        cohort.source,
+        torch.from_numpy(xy).to(cohort.device),
+        torch.from_numpy(present).to(cohort.device),
+        geometry,
+        settings.sigma_px,
+    )
+
+
+def _task(cohort: Cohort, row: Row, beta: float) -> Task:
+    cache = cohort.cache
+    if row.kind == "distill":
+        return DistillationTask(cohort.source, cache.affine, cache.latents, cache.heatmaps, beta)
+    return keypoint_task(cohort)
+
+
+def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
+    """Return a row's network as it trains: supervised ones have no wider decoder than others."""
+    torch.manual_seed(cohort.config.seed * 1000 + fold)
+    if row.kind == "distill":
+        decoder = copy.deepcopy(cohort.decoder)
+        return folded(build_network(row.network, decoder).freeze_decoder())
+    return folded(build_network(row.network, ClassicDecoder(width=cohort.decoder.width)))
+
+
+class _Plan:
+    """The learners of one row and beta, in one stage or two."""
+
+    def __init__(
+        self, cohort: Cohort, name: str, fold: int, beta: float, work: Path | None, log: Log | None
+    ) -> None:
+        self.cohort, self.row, self.fold = cohort, ROWS[name], fold
+        self.beta, self.work, self.log = beta, work, log
+        self.label = f"{name}-{cohort.folds[fold].subject}".replace("/", "_")
+        self.network = _network(cohort, self.row, fold)
+        self.latent_epochs = 0
+
+    def latent(self) -> Learner | None:
+        """Return the learner of the latent term alone; None where there is no such stage."""
+        share = self.cohort.config.distill.latent_share
+        if self.row.kind != "distill" or share == 0 or self.beta in (0, 1):
+            return None
+        return self._learner(f"{self.label}-latent", 1.0, self._share_of(share))
+
+    def last(self) -> Learner:
+        """Return the learner of the loss itself, on from where the network now is."""
+        label, share = self.label, 0.0
+        if self.row.kind == "distill":
+            label = f"{label}-b{self.beta:g}"
+            if self.beta not in (0, 1):
+                share = self.cohort.config.distill.latent_share
+        return self._learner(label, self.beta, self._share_of(1 - share))
+
+    def _share_of(self, share: float) -> FitConfig:
+        fit = self.cohort.config.fit
+        return replace(fit, epochs=max(1, round(share * fit.epochs)))
+
+    def _learner(self, label: str, beta: float, fit: FitConfig) -> Learner:
+        parts, seed = self.cohort.folds[self.fold], self.cohort.config.seed
+        return Learner(
+            label,
+            self.network,
+            _task(self.cohort, self.row, beta),
+            torch.from_numpy(parts.train),
+            torch.from_numpy(parts.validation),
+            fit,
+            seed * 1000 + self.fold,
+            self.cohort.device,
+            None if self.work is None else self.work / f"{label}.pt",
+            self.log,
+        )
+
+
+def _fit(plans: Sequence[_Plan], max_minutes: float, tick: Tick | None) -> list[Learner]:
+    """Train all plans; return their last learners."""
+    began_s = time.monotonic()
+    first = [(plan, learner) for plan in plans if (learner := plan.latent()) is not None]
+    share = plans[0].cohort.config.distill.latent_share
+    fit_together([learner for _, learner in first], max_minutes * share, tick)
+    for plan, learner in first:
+        learner.take_best()
+        plan.latent_epochs = learner.epoch
+    del first  # and with it the optimisers' memory
+    learners = [plan.last() for plan in plans]
+    left = max_minutes - (time.monotonic() - began_s) / 60
+    fit_together(learners, max(left, _LEAST_MINUTES) if max_minutes else 0.0, tick)
+    return learners
+
+
+def run_folds(
+    cohort: Cohort,
+    name: str,
+    folds: Sequence[int],
+    beta: float | None = None,
+    checkpoints: Path | None = None,
+    max_minutes: float = 0.0,
+    log: Log | None = None,
+    tick: Tick | None = None,
+) -> list[FoldResult]:
+    """Train and evaluate one row on some folds, all at the same time.
+
+    Parameters
+    ----------
+    checkpoints : where progress is kept and found again; None: nowhere.
+    max_minutes : wall clock of the training of all these folds; 0: none.
+    """
+    row = ROWS[name]
+    if row.kind == "teacher":
+        return [evaluate_fold(cohort, row, fold, cohort.teacher) for fold in folds]
+    if row.kind == "rcnn":
+        from thermal_pose.training.rcnn_rows import run_rcnn_folds
+
+        return run_rcnn_folds(cohort, name, folds, checkpoints, max_minutes, log, tick)
+    beta = cohort.config.distill.beta if beta is None else beta
+    plans = [_Plan(cohort, name, fold, beta, checkpoints, log) for fold in folds]
+    learners = _fit(plans, max_minutes, tick)
+    return [
+        replace(
+            evaluate_fold(cohort, row, plan.fold, learner.take_best()),
+            epochs=plan.latent_epochs + learner.epoch,
+        )
+        for plan, learner in zip(plans, learners, strict=True)
+    ]
+
+
+def beta_key(beta: float) -> str:
+    """Return a beta as the results file names it."""
+    return f"{beta:.1f}"
+
+
+def sweep_entry(found: list[FoldResult]) -> dict[str, Any]:
+    """Return one beta's entry of `beta_sweep`."""
+    epochs = [result.epochs for result in found]
+    return {**precision_of(found), "folds_run": len(found), "epochs": epochs}
