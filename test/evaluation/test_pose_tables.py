@@ -9,7 +9,13 @@ import pytest
 
 from thermal_pose.cli import main as command
 from thermal_pose.errors import MissingExtraError, TrainingError
-from thermal_pose.evaluation.pose_tables import draw_sweep, read_results, sweep_points, table_i
+from thermal_pose.evaluation.pose_tables import (
+    breakdowns,
+    draw_sweep,
+    read_results,
+    sweep_points,
+    table_i,
+)
 
 NOTHING = {"mean": None, "sd": None}
 
@@ -52,6 +58,19 @@ def test_the_table_has_all_rows_and_says_what_was_not_run(made_up) -> None:
 def test_an_empty_results_file_gives_an_empty_table() -> None:
     table = table_i({"data": None, "models": {}, "teacher": None, "device": None})
     assert table.count("not run") == 7 * 5
+
+
+def test_breakdowns_show_what_was_run(made_up) -> None:
+    made_up["models"]["student_mobilenetv3"]["breakdown"] = {
+        "phase": {"seated": {"ap": 0.25, "ap75": 0.2, "n": 7}},
+        "distance_m": {"3-4": {"ap": None, "ap75": None, "n": 0}},
+        "view": {},
+        "joint": {"nose": {"similarity": 0.5, "median_error_px": 1.25}},
+    }
+    text = breakdowns(made_up)
+    assert "| seated | 0.250 (n = 7) |" in text and "| 3-4 | - |" in text
+    assert "| nose | 0.500 (1.25 px) |" in text and "viewing" not in text
+    assert "distilled, MobileNetV3" in text and "ViT-Base" not in text
 
 
 def test_sweep_is_in_order_and_without_what_was_not_run(made_up) -> None:

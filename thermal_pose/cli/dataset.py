@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--extrinsics", type=Path, help="camera extrinsics (calibrate writes it)")
     parser.add_argument("--images", type=Path, help="pictures of a COCO json")
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0: one a core")
+    parser.add_argument("--teacher", default="", help="its confidence goes into the report")
     parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -60,7 +61,7 @@ def start(args: argparse.Namespace) -> int:
             recordings, args.out, options, args.extrinsics, args.detector, args.jobs, args.ray
         )
         results = list(tqdm(building, total=len(recordings), unit="bag", disable=None))
-    summary = write_summary(args.out, results, options)
+    summary = write_summary(args.out, results, options, args.teacher)
     for path, error in summary["errors"].items():
         print(f"skipped {path}: {error}")
     if args.json:

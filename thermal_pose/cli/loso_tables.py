@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the seed paper's Table I and Fig. 3 from the results of `thermal-pose loso`.
+"""Write the seed paper's Table I and Figs. 1 and 3 from the results of `thermal-pose loso`.
 
 Cells and points that were not run are left out and said to be.
 
 examples:
   thermal-pose loso-tables docs/results/pose_loso.json --out docs/results
+  thermal-pose loso-tables docs/results/pose_loso.json --out docs/results \\
+      --predictions out/loso/student_mobilenetv3.npz
 """
 
 import argparse
@@ -14,25 +16,32 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("results", type=Path, help="what `thermal-pose loso` wrote")
-    parser.add_argument("--out", type=Path, required=True, help="folder for table and figure")
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables and figures")
+    parser.add_argument(
+        "--predictions", type=Path, help="WORK/ROW.npz of `thermal-pose loso`: annotated frames"
+    )
 
 
 def start(args: argparse.Namespace) -> int:
-    """Write `pose_table.md`, and `pose_beta.png` where betas were run."""
+    """Write `pose_table.md`, and `pose_beta.png` and `pose_frames.png` where there is data."""
     from thermal_pose.evaluation.pose_tables import (
+        breakdowns,
         draw_sweep,
         read_results,
         sweep_points,
         table_i,
     )
+    from thermal_pose.report.pose_frames import draw_frames
 
     results = read_results(args.results)
     args.out.mkdir(parents=True, exist_ok=True)
     table = args.out / "pose_table.md"
-    table.write_text(table_i(results), encoding="utf-8")
+    table.write_text(f"{table_i(results)}\n{breakdowns(results)}", encoding="utf-8")
     run = [name for name, entry in results["models"].items() if entry["ap"]["mean"] is not None]
     swept = len(sweep_points(results)["ap"])
     print(f"{table}: {len(run)} rows run; beta sweep: {swept} points")
     if swept:
         print(draw_sweep(results, args.out / "pose_beta.png"))
+    if args.predictions is not None:
+        print(draw_frames(args.predictions, args.out / "pose_frames.png"))
     return 0

@@ -15,6 +15,12 @@ from thermal_pose.errors import MissingExtraError, TrainingError
 
 METRICS: Final = ("ap", "ap50", "ap75")
 NOT_RUN: Final = "not run"
+_BREAKDOWNS: Final = {
+    "phase": "AP by phase, true boxes",
+    "distance_m": "AP by distance in m, true boxes",
+    "view": "AP by viewing direction, true boxes",
+    "joint": "Similarity (and median error) by joint, true boxes",
+}
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,41 @@ def table_i(results: Mapping[str, Any]) -> str:
         cells = [row.label, row.encoder, *ours, *size, folds, *(row.paper or ("-",) * 3)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", _caption(results), ""])
+
+
+def breakdowns(results: Mapping[str, Any]) -> str:
+    """Return, as Markdown, AP by phase, distance and view, and similarity by joint.
+
+    Parameters
+    ----------
+    results : as `read_results` returns them; models without a break-down are left out.
+    """
+    found = {
+        name: entry["breakdown"]
+        for name, entry in results["models"].items()
+        if name in TABLE_I and entry.get("breakdown")
+    }
+    return "".join(_breakdown(part, title, found) for part, title in _BREAKDOWNS.items())
+
+
+def _breakdown(part: str, title: str, found: Mapping[str, Any]) -> str:
+    rows = list(dict.fromkeys(row for parts in found.values() for row in parts[part]))
+    if not rows:
+        return ""
+    labels = [f"{TABLE_I[name].label}, {TABLE_I[name].encoder}" for name in found]
+    lines = [f"## {title}", "", f"| | {' | '.join(labels)} |", "|---" * (len(found) + 1) + "|"]
+    for row in rows:
+        cells = [_part_cell(parts[part].get(row)) for parts in found.values()]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", ""])
+
+
+def _part_cell(value: Any) -> str:
+    if value is None or value.get("ap", 0.0) is None:
+        return "-"
+    if "ap" in value:
+        return f"{value['ap']:.3f} (n = {value['n']})"
+    return f"{value['similarity']:.3f} ({value['median_error_px']:.2f} px)"
 
 
 def _caption(results: Mapping[str, Any]) -> str:

@@ -45,5 +45,6 @@ def folded(network: PoseNetwork) -> PoseNetwork:
         return network
     cheap = FoldedPoseNetwork(network.encoder, network.decoder)
     cheap.project = project
+    cheap.train(network.training)
     frozen = not any(parameter.requires_grad for parameter in network.decoder.parameters())
     return cheap.freeze_decoder() if frozen else cheap

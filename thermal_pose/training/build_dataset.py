@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds a data set from a folder of recordings: in parallel, resumable, with a quality page."""
 
-import html
 import json
 import os
-from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-
-import cv2
-import numpy as np
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
@@ -22,12 +17,12 @@ from thermal_pose.errors import BagNotFoundError, ThermalPoseError, TrainingErro
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.training.bag_dataset import BuildOptions, Quality, write_shard
-from thermal_pose.training.pose_data import PoseData, load_shard
+from thermal_pose.training.pose_data import load_shard
+from thermal_pose.training.quality import quality_page, sample_rows, teacher_confidence
 from thermal_pose.training.ray_map import map_on_ray
 from thermal_pose.types import ThermalFrame
 
 EXTRINSICS_NAME: Final = "extrinsics.yaml"
-_THUMBNAILS: Final = 24
 
 
 @dataclass(frozen=True)
@@ -184,8 +179,14 @@ def build_all(
             yield future.result()
 
 
-def write_summary(out: Path, results: list[BuildResult], options: BuildOptions) -> dict[str, Any]:
+def write_summary(
+    out: Path, results: list[BuildResult], options: BuildOptions, teacher: str = ""
+) -> dict[str, Any]:
     """Write `dataset.json` and `quality.html`; return the summary.
+
+    Parameters
+    ----------
+    teacher : folder or hub name; its confidence on some pictures is added. '': none.
 
     Raises
     ------
@@ -210,53 +211,9 @@ def write_summary(out: Path, results: list[BuildResult], options: BuildOptions) 
         "asynchronous_kept_but_marked": sum(quality.asynchronous for quality in made),
         "without_extrinsics": sum(not quality.registered for quality in made),
     }
+    sample = sample_rows(shards)
+    if teacher:
+        summary["teacher"] = {"name": teacher, **teacher_confidence(sample, teacher)}
     (out / "dataset.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    (out / "quality.html").write_text(_page(summary, shards), encoding="utf-8")
+    (out / "quality.html").write_text(quality_page(summary, sample), encoding="utf-8")
     return summary
-
-
-def _page(summary: dict[str, Any], shards: list[Path]) -> str:
-    chosen = [shards[i] for i in np.linspace(0, len(shards) - 1, min(6, len(shards))).astype(int)]
-    pictures = [picture for path in chosen for picture in _thumbnails(load_shard(path))]
-    rows = "".join(
-        f"<tr><th>{html.escape(str(key))}</th><td>{html.escape(str(value))}</td></tr>"
-        for key, value in summary.items()
-    )
-    images = "".join(f'<img src="data:image/png;base64,{picture}">' for picture in pictures)
-    return (
-        "<!doctype html><meta charset=utf-8><title>Data set quality</title>"
-        "<style>body{font:14px sans-serif;margin:2em}th{text-align:left;padding-right:1em}"
-        "img{margin:2px}</style><h1>Data set quality</h1>"
-        f"<table>{rows}</table><h2>Thermal crop and its RGB patch</h2>{images}\n"
-    )
-
-
-def _thumbnails(data: PoseData) -> list[str]:
-    """Return some rows as base64 PNGs: thermal with joints beside the RGB patch."""
-    rows = np.linspace(0, len(data) - 1, min(_THUMBNAILS // 6, len(data))).astype(int)
-    return [b64encode(_thumbnail(data.select(np.array([row])))).decode() for row in rows]
-
-
-def _thumbnail(data: PoseData) -> bytes:
-    frame = data.frames[0][: data.frame_rows[0]].astype(np.float32)
-    grey = (255 * (frame - frame.min()) / max(float(np.ptp(frame)), 1.0)).astype(np.uint8)
-    scale = 4
-    picture = cv2.applyColorMap(
-        cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC),
-        cv2.COLORMAP_INFERNO,
-    )
-    for x, y in data.xy[0][data.visibility[0] > 0]:
-        centre = (round((x + 0.5) * scale), round((y + 0.5) * scale))
-        cv2.circle(picture, centre, 2, (0, 255, 0), -1)
-    if data.patches:
-        patch = cv2.imdecode(np.frombuffer(data.patches[0], np.uint8), cv2.IMREAD_COLOR)
-        assert patch is not None
-        affine, shown = data.patch_affine[0], data.xy[0][data.visibility[0] > 0]
-        for x, y in shown @ affine[:, :2].T + affine[:, 2]:
-            cv2.circle(patch, (round(float(x)), round(float(y))), 3, (0, 255, 0), -1)
-        height = picture.shape[0]
-        patch = cv2.resize(patch, (height * patch.shape[1] // patch.shape[0], height))
-        picture = np.hstack([picture, patch])
-    done, coded = cv2.imencode(".png", picture)
-    assert done
-    return coded.tobytes()

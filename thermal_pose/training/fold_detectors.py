@@ -7,6 +7,7 @@ that the live detector and `thermal-pose loso --detector` run it on onnxruntime.
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -19,7 +20,7 @@ from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.base import RuntimeOptions
 from thermal_pose.inference.card import sha256_of
 from thermal_pose.inference.detector_card import DetectorCard
-from thermal_pose.inference.factory import make_detector
+from thermal_pose.inference.network_detector import NetworkDetector
 from thermal_pose.inference.onnxruntime_engine import OnnxRuntimeEngine
 from thermal_pose.models.tiny_detector import INPUT_WH
 from thermal_pose.training.detector import DetectorTraining
@@ -67,17 +68,21 @@ def train_fold_detector(
     network = train_faster_rcnn(_frames(data, parts.train), settings, report)
     name = parts.subject.replace("/", "_")
     save_faster_rcnn(network, folder / f"{name}.pt")
-    path = export_faster_rcnn(network, folder, name, data={}, command=command)
-    unseen = _frames(data, parts.test)
-    detector = make_detector(str(path), RuntimeOptions(device="cpu"))
-    figures = {"left_out_subject": figures_of(detect_all(detector, unseen), _THRESHOLD)}
     about = {
         "hash": data.fingerprint(),
         "left_out": parts.subject,
         "frames": len(np.unique(data.frame_of[parts.train])),
         "simulated": True,
     }
-    return export_faster_rcnn(network, folder, name, data=about, command=command, figures=figures)
+    card = export_faster_rcnn(network, folder, name)
+    detector = NetworkDetector(
+        OnnxRuntimeEngine(folder / card.file, RuntimeOptions("onnxruntime", "cpu")), card
+    )
+    found = detect_all(detector, _frames(data, parts.test))
+    figures = {"left_out_subject": figures_of(found, _THRESHOLD)}
+    path = folder / f"{name}.json"
+    replace(card, data=about, command=command, figures=figures).save(path)
+    return path
 
 
 def _frames(data: PoseData, rows: IntArray) -> DetectorData:
@@ -99,12 +104,8 @@ class _Exported(nn.Module):
         return found["boxes"], found["scores"]
 
 
-def export_faster_rcnn(network: Any, folder: Path, name: str, **provenance: Any) -> Path:
-    """Write `<name>.onnx` and its card; return the card's path.
-
-    Parameters
-    ----------
-    provenance : further fields of the card (data, command, figures).
+def export_faster_rcnn(network: Any, folder: Path, name: str) -> DetectorCard:
+    """Write `<name>.onnx` and return a card for it, which is still to be completed and saved.
 
     Raises
     ------
@@ -141,11 +142,9 @@ def export_faster_rcnn(network: Any, folder: Path, name: str, **provenance: Any)
         origin="corner",
         score_threshold=_THRESHOLD,
         limits=("Trained on simulated people, for comparison.", "Never tried on real patients."),
-        **provenance,
     )
     _check(path, model, example)
-    card.save(folder / f"{name}.json")
-    return folder / f"{name}.json"
+    return card
 
 
 @torch.no_grad()
