@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page that says what a data set is worth, on drawn figures."""
+
+import json
+
+import pytest
+import torch
+from synthetic import stick_figures
+
+from thermal_pose.errors import ModelArtifactError
+from thermal_pose.models.decoder import ClassicDecoder
+from thermal_pose.models.pose import build_network
+from thermal_pose.models.teacher import TeacherInfo, save_teacher
+from thermal_pose.training.bag_dataset import BuildOptions, Quality
+from thermal_pose.training.build_dataset import BuildResult, Recording, write_summary
+from thermal_pose.training.pose_data import save_shard
+
+
+@pytest.fixture
+def built(tmp_path):
+    for index in range(3):
+        figures = stick_figures(8, subjects=1, trials=1, seed=index)
+        save_shard(figures, tmp_path / f"{index}.npz")
+    recording = Recording(tmp_path / "good_1", "good", "1")
+    torn = Recording(tmp_path / "bad_1", "bad", "1")
+    results = [
+        BuildResult(recording, Quality(rows=8, tiny_boxes=3, without_rgb=2, asynchronous=1)),
+        BuildResult(torn, error="bad_1: truncated <here>"),
+    ]
+    return tmp_path, results
+
+
+def test_the_page_says_what_was_dropped_and_shows_people(built) -> None:
+    folder, results = built
+    write_summary(folder, results, BuildOptions())
+    page = (folder / "quality.html").read_text(encoding="utf-8")
+    assert "people less than 8 px tall<td>3" in page
+    assert "without an RGB picture of the same moment<td>2" in page
+    assert "truncated &lt;here&gt;" in page and "Recordings not used" in page
+    assert page.count("<img") == 24 and "teacher" not in page.split("Some people")[0]
+    assert "http" not in page  # nothing is fetched to show it
+
+
+def test_the_teachers_confidence_is_on_it(built) -> None:
+    folder, results = built
+    torch.manual_seed(0)
+    network = build_network("mobilenetv3", ClassicDecoder(width=8))
+    info = TeacherInfo("tiny", "mobilenetv3", decoder_width=8)
+    save_teacher(network, info, folder / "teacher")
+    write_summary(folder, results, BuildOptions(), str(folder / "teacher"))
+    teacher = json.loads((folder / "dataset.json").read_text())["teacher"]
+    assert teacher["rows"] == 24 and teacher["share_of_people_unsure"] == 1.0
+    assert "mean heatmap peak of 24 people" in (folder / "quality.html").read_text()
+
+
+def test_a_teacher_that_is_none_is_named(built) -> None:
+    folder, results = built
+    with pytest.raises(ModelArtifactError, match="nothing"):
+        write_summary(folder, results, BuildOptions(), str(folder / "nothing"))
