@@ -72,9 +72,6 @@ if [ "$SCALE" = cpu ]; then
     SWEEP="0.4,0,0.2,0.7,1" RCNN_FOLDS=0
     TINY_SHIP=(--set fit.batch=32 --set fit.lr=0.002 --set augment.rotate_deg=8)
 fi
-DETECTOR="$OUT_DIR/detector/detector.json"
-[ -e "$DETECTOR" ] || DETECTOR=detector # the shipped one, which knows none of the cohort either
-
 tp() { echo "+ thermal-pose $*" >&2; "$PYTHON" -m thermal_pose.cli.main "$@"; }
 once() { # once NAME COMMAND...: run unless NAME is done
     local name=$1; shift
@@ -109,9 +106,10 @@ cohort() {
         --out "$OUT_DIR/paper"
 }
 loso() { # loso ARGUMENTS...: adds rows to the results
-    # shellcheck disable=SC2086
+    local detector="$OUT_DIR/detector/detector.json"
+    [ -e "$detector" ] || detector=detector # the shipped one, which knows nobody of the cohort
     tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
-        --detector "$DETECTOR" --work "$OUT_DIR/loso" "${NO_DISK[@]}" --config "$CONFIG" \
+        --detector "$detector" --work "$OUT_DIR/loso" "${NO_DISK[@]}" --config "$CONFIG" \
         --out "$RESULTS/pose_loso.json" "${TINY[@]}" "$@"
 }
 detector() {

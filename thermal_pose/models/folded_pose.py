@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pose network that trains in its folded form: the same function for fewer multiply-adds.
+"""A pose network whose whole output is computed in the folded form, for the paper's two terms.
 
-Between the 1x1 convolution and the first deconvolution nothing is nonlinear. Both are
-multiplied out once a step instead of being run on every crop; gradients reach both as before.
+`PoseNetwork.heatmaps` is that form where no latent is needed.
 """
 
 import torch
 from torch import nn
-from torch.nn.functional import conv_transpose2d
 
 from thermal_pose.models.pose import PoseNetwork, PoseOutput
 
@@ -18,20 +16,9 @@ class FoldedPoseNetwork(PoseNetwork):
     def forward(self, image: torch.Tensor) -> PoseOutput:
         """Compute features, latent and heatmaps of (N, 3, 256, 192) crops."""
         features, latent = self.encode(image)
-        return PoseOutput(features, latent, self._decode(features))
-
-    def _decode(self, features: torch.Tensor) -> torch.Tensor:
-        decoder, project = self.decoder, self.project
-        assert isinstance(project, nn.Conv2d) and project.bias is not None
-        first = decoder.deconv1.weight
-        weight = torch.einsum("li,loyx->ioyx", project.weight[:, :, 0, 0], first)
-        # Border pixels see fewer taps, so that the 1x1's bias becomes a map.
-        constant = project.bias[None, :, None, None].expand(1, -1, *features.shape[2:])
-        bias = conv_transpose2d(constant, first, None, 2, 1)
-        hidden = conv_transpose2d(features, weight.to(features.dtype), None, 2, 1) + bias
-        hidden = decoder.relu1(decoder.batchnorm1(hidden))
-        hidden = decoder.relu2(decoder.batchnorm2(decoder.deconv2(hidden)))
-        return decoder.conv(hidden)
+        assert isinstance(self.project, nn.Conv2d)
+        first = self._folded(self.project, features)
+        return PoseOutput(features, latent, self.decoder.after_first(first))
 
 
 def folded(network: PoseNetwork) -> PoseNetwork:

@@ -69,7 +69,7 @@ def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
     if row.kind == "distill":
         decoder = copy.deepcopy(cohort.decoder)
         return folded(build_network(row.network, decoder).freeze_decoder())
-    return folded(build_network(row.network, ClassicDecoder(width=cohort.decoder.width)))
+    return build_network(row.network, ClassicDecoder(width=cohort.decoder.width))
 
 
 class _Plan:

@@ -16,7 +16,6 @@ import torch
 from thermal_pose.errors import TrainingError
 from thermal_pose.evaluation.oks import average_precision, oks
 from thermal_pose.inference.card import DecodeRule
-from thermal_pose.models.folded_pose import folded
 from thermal_pose.models.pose import PoseNetwork
 from thermal_pose.models.teacher import TeacherInfo, build_teacher, save_teacher
 from thermal_pose.models.vit import VitConfig
@@ -94,7 +93,7 @@ def train_teacher(
     train, validation = split_subjects(data, seed)
     learner = Learner(
         "teacher",
-        folded(network),
+        network,
         task,
         torch.from_numpy(train),
         torch.from_numpy(validation[:: max(1, len(validation) // 1024)]),
@@ -105,14 +104,14 @@ def train_teacher(
         log,
     )
     fit_together([learner], config.fit.max_minutes, tick)
-    trained = learner.take_best().float()
+    network = learner.take_best().float()
     info = TeacherInfo(
         name=f"rendered-rgb-{config.encoder}",
         encoder=config.encoder,
         trained_on=",".join(data.subjects),
         decoder_width=config.decoder_width,
         figures={
-            **measure_teacher(trained, source, data, validation),
+            **measure_teacher(network, source, data, validation),
             "validation_subjects": len(np.unique(data.subject[validation])),
             "training_rows": len(train),
             "epochs": learner.epoch,
