@@ -32,6 +32,8 @@ class KeypointRcnn(nn.Module):
     def __init__(self, rcnn: Any) -> None:
         super().__init__()
         self.rcnn = rcnn
+        # Its keypoint loss takes a view that channels-last logits, which learners use, lack.
+        rcnn.roi_heads.keypoint_predictor.register_forward_hook(_contiguous)
 
     def forward(self, pictures: Any) -> list[Target]:
         """Return each picture's people: boxes, scores, keypoints, keypoints_scores."""
@@ -74,6 +76,10 @@ class KeypointRcnn(nn.Module):
             for joint, size, new in zip(joints, sizes, images.image_sizes, strict=True)
         ]
         return back, [torch.sigmoid(score) for score in scores]
+
+
+def _contiguous(_: nn.Module, __: object, logits: torch.Tensor) -> torch.Tensor:
+    return logits.contiguous()
 
 
 def build_keypoint_rcnn(backbone: str = "resnext101_32x8d", min_size_px: int = 240) -> KeypointRcnn:
