@@ -11,7 +11,19 @@ import pytest
 from thermal_pose.cli.main import VERBS
 
 ROOT = Path(__file__).parents[2]
-STAGES = "bodies cohort teacher-data stream teacher detector loso sweep rcnn tables ship".split()
+STAGES = [
+    "bodies",
+    "cohort",
+    "teacher-data",
+    "stream",
+    "teacher",
+    "detector",
+    "loso",
+    "sweep",
+    "rcnn",
+    "tables",
+    "ship",
+]
 
 
 @pytest.fixture(params=["full", "cpu", "smoke"])
