@@ -13,6 +13,7 @@ from test.support.torchvision_cpu import import_torchvision
 from thermal_pose.errors import MissingExtraError
 from thermal_pose.inference.card import DecodeRule
 from thermal_pose.inference.factory import make_detector
+from thermal_pose.models import keypoint_rcnn
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.keypoint_rcnn import build_keypoint_rcnn
 from thermal_pose.models.pose import build_network
@@ -53,7 +54,9 @@ def cohort(figures) -> Cohort:
     )
 
 
-def test_the_row_trains_a_step_and_fills_its_entry(cohort, tmp_path) -> None:
+def test_the_row_trains_a_step_and_fills_its_entry(cohort, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(keypoint_rcnn, "_MOST_PEOPLE", 2)
+    monkeypatch.setattr(keypoint_rcnn, "_PROPOSALS_LEARNT", 8)
     found = run_folds(cohort, "keypoint_rcnn", [1], checkpoints=tmp_path)
     assert found[0].epochs == 1 and found[0].subject == "s1"
     assert found[0].predictions.xy.shape == (len(cohort.folds[1].test), 17, 2)
