@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thermal_pose.models.decoder import ClassicDecoder
-from thermal_pose.models.folded_pose import FoldedPoseNetwork, folded
+from thermal_pose.models.folded_pose import FoldedPoseNetwork, folded, slim
 from thermal_pose.models.pose import build_network
 from thermal_pose.models.width import widen, without_copies
 
@@ -75,3 +75,13 @@ def test_a_folded_network_has_the_same_loss_and_gradients(frozen) -> None:
 def test_networks_that_gain_nothing_are_left_alone() -> None:
     network = build_network("resnet50", _decoder(latent=768))
     assert folded(network) is network
+
+
+def test_a_slim_network_computes_the_same_with_the_same_encoder() -> None:
+    network = build_network("mobilenetv3", widen(_decoder(latent=768), 32)).eval().freeze_decoder()
+    cheap, image = slim(network), torch.randn(1, 3, 64, 48)
+    assert cheap.decoder.width == 8 and not cheap.training
+    assert cheap.encoder is network.encoder and cheap.project is network.project
+    for one, other in zip(network(image), cheap(image), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert not any(parameter.requires_grad for parameter in cheap.decoder.parameters())

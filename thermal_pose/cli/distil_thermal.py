@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Train, calibrate, measure and export."""
+    from thermal_pose.models.folded_pose import slim
     from thermal_pose.training.config import load_config
     from thermal_pose.training.pose_data import load_folder
     from thermal_pose.training.predict import choose_device
@@ -62,7 +63,7 @@ def start(args: argparse.Namespace) -> int:
         args.max_minutes,
         warm_start=not args.cold,
     )
-    head = add_confidence(network, data, config, device, decode_rule(info))
+    head = add_confidence(slim(network), data, config, device, decode_rule(info))
     save_student(args.out / "student.pt", network, head)
     cards = export_shipped(
         "student", network, head, data, config, device, args.out, command_line(), None, info

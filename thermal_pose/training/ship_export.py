@@ -15,6 +15,7 @@ from thermal_pose.inference.card import NEVER_ON_PATIENTS, DecodeRule, load_card
 from thermal_pose.inference.factory import make_detector, make_estimator
 from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.counting import measure
+from thermal_pose.models.folded_pose import slim
 from thermal_pose.models.pose import PoseNetwork
 from thermal_pose.models.teacher import TeacherInfo
 from thermal_pose.training import crops
@@ -132,7 +133,7 @@ def export_shipped(
     size, rule = measure(network), decode_rule(teacher)
     figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
     for set_name, part in data.evaluation.items():
-        figures[set_name] = evaluate_student(network, head, part, config, device, rule)
+        figures[set_name] = evaluate_student(slim(network), head, part, config, device, rule)
     provenance = Provenance(
         data={
             "simulated": True,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from thermal_pose.inference.card import DecodeRule
+from thermal_pose.models.folded_pose import slim
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.teacher import TeacherInfo
 from thermal_pose.models.width import widen
@@ -107,13 +108,14 @@ def distil_from_thermal(
     if warm_start:
         network.load_state_dict(teacher.state_dict())
     network.freeze_decoder()
+    learning, teacher = slim(network), slim(teacher)
     source = ThermalCrops(data.train, config.normalization, config.augment, device)
     unseen = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, minutes))
     for name, beta, limit in stages:
         learner = ShippedLearner(
             f"student-{name}",
-            network,
+            learning,
             ThermalTeacherTask(source, data.train, teacher, config.augment, beta),
             torch.arange(len(data.train)),
             torch.from_numpy(np.arange(len(data.calibration))[:: config.validation_stride]),
@@ -124,5 +126,5 @@ def distil_from_thermal(
             validation=ThermalTeacherTask(unseen, data.calibration, teacher, config.augment, beta),
         )
         fit_together([learner], limit)
-        network = learner.take_best()
+        learner.take_best()
     return network.float().eval()
