@@ -118,6 +118,18 @@ def test_load_is_measured_on_real_processes(ros, frames, tmp_path):
 
 @pytest.mark.graph
 @pytest.mark.slow
+def test_the_soak_notes_age_and_resources_piece_by_piece(ros, frames, tmp_path):
+    models = {"detector": "warm_blob", "pose": str(write_warmest_spot_model(tmp_path))}
+    found = load.soak(frames, models, duration_s=2.0, samples=2)
+    assert found["dropped"] == 0 and len(found["pieces"]) == 2
+    assert found["threads_growth"] == 0 and abs(found["rss_growth_share"]) < 0.2
+    for piece in found["pieces"]:
+        assert piece["sent"] == pytest.approx(8, abs=1) and piece["rss_mb"] > 10
+        assert piece["descriptors"] > 0 and piece["machine_load"] >= 0
+
+
+@pytest.mark.graph
+@pytest.mark.slow
 def test_a_process_that_dies_is_reported_with_its_last_words(ros, frames):
     from thermal_pose.errors import GraphError
 

@@ -96,6 +96,22 @@ def test_lossless_replay_holds_frames_until_results_were_seen(trial: Path) -> No
     assert camera.ended
 
 
+def test_frames_whose_results_stay_away_are_sent_again(trial: Path, monkeypatch) -> None:
+    monkeypatch.setattr("thermal_pose.cameras.bag.RESEND_S", 0.1)
+    camera = BagCamera(trial, rate=0.0, window_frames=2)
+    camera.open()
+    sent = [camera.read(0.05).stamp_ns for _ in range(2)]
+    again: list[int] = []
+    deadline_s = time.monotonic() + 5.0
+    while len(again) < 2 and time.monotonic() < deadline_s:
+        frame = camera.read(0.05)
+        again += [] if frame is None else [frame.stamp_ns]
+    assert again == sent
+    camera.acknowledge(sent[-1])
+    assert [frame.stamp_ns for frame in read_all(camera, acknowledge=True)][0] > sent[-1]
+    assert camera.ended
+
+
 def test_the_end_waits_for_the_last_results(trial: Path) -> None:
     camera = BagCamera(trial, rate=0.0, window_frames=20)
     camera.open()

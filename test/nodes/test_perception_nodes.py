@@ -9,7 +9,7 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
@@ -343,31 +343,6 @@ def test_two_cameras_in_one_graph_do_not_mix(benches):
     assert len(left.show(frame(0, people=1))[0].persons) == 1
     assert len(right.show(frame(0, people=2))[0].persons) == 2
     assert len(left.keypoints) == len(right.keypoints) == 1
-
-
-def test_incompatible_qos_gives_one_warning_that_names_both_policies(ros, card, capfd):
-    camera = rclpy.create_node("camera")
-    qos = QoSProfile(
-        depth=1,
-        history=HistoryPolicy.KEEP_LAST,
-        reliability=ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.VOLATILE,
-    )
-    camera.create_publisher(Image, "thermal/image_raw", qos)
-    node = DetectorNode(
-        use_global_arguments=False, parameter_overrides=[Parameter("model", value="warm_blob")]
-    )
-    node.start()
-    executor = SingleThreadedExecutor()
-    for one in (camera, node):
-        executor.add_node(one)
-    spin_for(executor, lambda: node.statistics.summary().counts.get("incompatible_qos", 0) > 0)
-    node.stop()
-    camera.destroy_node()
-    executor.shutdown()
-    warnings = [line for line in capfd.readouterr().err.splitlines() if "reliability" in line]
-    assert len(warnings) == 1 and "a writer offers" in warnings[0]
-    assert "this node asks" in warnings[0]
 
 
 def test_best_effort_cameras_are_heard_when_asked_for(ros, card):

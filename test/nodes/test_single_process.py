@@ -3,13 +3,20 @@
 
 import pytest
 import rclpy
+from std_srvs.srv import Trigger
 
 from test.support.waiting import wait_for
+from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.errors import ConfigError
 from thermal_pose.msg import Keypoints, TugPhase
 from thermal_pose.nodes.conversions import keypoints_to_msg
 from thermal_pose.nodes.graph import GraphPlan
-from thermal_pose.nodes.process_table import ProcessEntry, process_entry, selected_entries
+from thermal_pose.nodes.process_table import (
+    PROCESS_TABLE,
+    ProcessEntry,
+    process_entry,
+    selected_entries,
+)
 from thermal_pose.nodes.qos import result_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.nodes.tug_analyzer import TugAnalyzerNode
@@ -65,6 +72,47 @@ def test_a_defect_rebuilds_that_node_alone(ros):
         heard = len(phases)
         publisher.publish(keypoints(9))
         assert turns(graph, lambda: len(phases) > heard), "the rebuilt node answers"
+        peer.destroy_node()
+
+
+@pytest.fixture
+def whole_graph(ros, tmp_path):
+    """Every node of the table, active."""
+    overrides = {
+        "thermal_camera": {"backend": "bag", "bag_path": str(DEMO_BAG), "bag_loop": True},
+        "rgb_camera": {"backend": "v4l2", "device": str(tmp_path / "no_camera")},
+        "recorder": {"output_dir": str(tmp_path)},
+    }
+    with SingleProcessGraph(GraphPlan(PROCESS_TABLE, overrides)) as graph:
+        yield graph
+
+
+def test_a_defect_in_any_node_rebuilds_that_node_alone(whole_graph):
+    names = [entry.name for entry in PROCESS_TABLE]
+
+    def defect():
+        raise RuntimeError("defect on purpose")
+
+    for victim in names:
+        before = {name: whole_graph.node(name) for name in names}
+        before[victim].every(0.01, defect)
+        assert turns(whole_graph, lambda victim=victim: victim in whole_graph.rebuilt), victim
+        after = {name: whole_graph.node(name) for name in names}
+        assert {name for name in names if after[name] is not before[name]} == {victim}
+        assert all(node.active for node in after.values())
+    assert whole_graph.rebuilt == dict.fromkeys(names, 1)
+
+
+def test_a_defect_in_a_service_rebuilds_the_node_as_well(ros):
+    with SingleProcessGraph(GraphPlan(entries=(process_entry("tug_analyzer"),))) as graph:
+        graph.node("tug_analyzer").serve(Trigger, "~/broken", lambda request, response: 1 // 0)
+        peer = rclpy.create_node("peer")
+        graph.add(peer)
+        client = peer.create_client(Trigger, "tug_analyzer/broken")
+        assert turns(graph, client.service_is_ready)
+        client.call_async(Trigger.Request())
+        assert turns(graph, lambda: graph.rebuilt == {"tug_analyzer": 1})
+        assert graph.node("tug_analyzer").active
         peer.destroy_node()
 
 

@@ -25,6 +25,7 @@ _MAX_DROPPED: Final = 0.05
 _RATES_HZ: Final = (16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 400)
 _CAMERAS: Final = (4, 8, 12, 16, 20, 24, 32)
 _STOP_S: Final = 5.0
+_BENCH_DOMAIN: Final = 101
 
 Models = Mapping[str, str]
 
@@ -151,30 +152,45 @@ def soak(
     samples: int = 12,
     tick: Callable[[int], object] = lambda samples: None,
 ) -> dict[str, Any]:
-    """Run the one-process graph at 8 Hz for long; return age and memory piece by piece."""
+    """Run the one-process graph at 8 Hz for long; return age and resources piece by piece."""
     pieces = []
     with probed([whole_graph(models, False)], models, frames) as (probe, (process,)):
         probe.run(CAMERA_HZ, 5.0)
         for _ in range(samples):
             figures = probe.run(CAMERA_HZ, duration_s / samples, warm_up_s=0.0)
-            rss_mb = round(process.memory_info().rss / 2**20, 2)
-            pieces.append({**_table(figures), "rss_mb": rss_mb, "threads": process.num_threads()})
+            pieces.append({**_table(figures), **_resources(process)})
             tick(1)
     first, last = pieces[0], pieces[-1]
+    growth = {f"{name}_growth": last[name] - first[name] for name in ("threads", "descriptors")}
     return {
         "duration_s": duration_s,
         "rate_hz": CAMERA_HZ,
         "dropped": sum(piece["sent"] - piece["answered"] for piece in pieces),
         "rss_growth_share": round(last["rss_mb"] / first["rss_mb"] - 1, 4),
         "p50_growth_ms": round(last["p50"] - first["p50"], 3),
+        **growth,
         "pieces": pieces,
+    }
+
+
+def _resources(process: psutil.Process) -> dict[str, Any]:
+    """Return what a process holds, and how busy the whole machine is."""
+    return {
+        "rss_mb": round(process.memory_info().rss / 2**20, 2),
+        "threads": process.num_threads(),
+        "descriptors": process.num_fds(),
+        "machine_load": round(os.getloadavg()[1], 2),
     }
 
 
 @contextlib.contextmanager
 def ros() -> Iterator[None]:
-    """An initialised rclpy context on this machine only."""
+    """An initialised rclpy context on this machine only, in a domain of its own.
+
+    Without one, a graph that runs here anyway would answer the probe's images as well.
+    """
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("ROS_DOMAIN_ID", str(_BENCH_DOMAIN))
     rclpy.init(args=[])
     try:
         yield

@@ -16,6 +16,8 @@ from thermal_pose.cameras.flow import FlowWindow, ReplayClock
 from thermal_pose.errors import BagSchemaError
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
+#: Results that stay away for so long will not come: whoever had the frames died, or was disabled.
+RESEND_S = 10.0
 _POLL_S = 0.02
 
 
@@ -34,7 +36,7 @@ class BagCamera:
     loop : start again after the last frame; stamps repeat, as with `ros2 bag play --loop`.
     start_s : skip the frames of the first seconds.
     window_frames : frames sent whose results were not acknowledged; the next is held until one
-        of them is. 0: never wait for results.
+        of them is. After `RESEND_S` without any they are sent again. 0: never wait for results.
     consumers_ready : nothing is sent before this returns True (subscribers are there).
     """
 
@@ -61,6 +63,8 @@ class BagCamera:
         self._reader: BagReader | None = None
         self._frames: Iterator[ThermalFrame | RgbFrame] = iter(())
         self._next: ThermalFrame | RgbFrame | None = None
+        self._sent: dict[int, ThermalFrame | RgbFrame] = {}
+        self._again: list[int] = []
         self._started = False
         self._ended = False
 
@@ -128,6 +132,9 @@ class BagCamera:
     def read(self, timeout_s: float) -> CapturedFrame | None:
         """The next frame when consumers, window and pace allow it within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
+        overdue = self._overdue_frame()
+        if overdue is not None:
+            return self._captured(overdue)
         frame = self._next
         if frame is None:
             time.sleep(min(timeout_s, _POLL_S))
@@ -151,14 +158,25 @@ class BagCamera:
         self._started = True
         return True
 
+    def _overdue_frame(self) -> ThermalFrame | RgbFrame | None:
+        """Return the oldest frame that must be sent again, None where there is none."""
+        self._again = self._again or list(self._window.overdue(RESEND_S))
+        return self._sent.get(self._again.pop(0)) if self._again and self._ready() else None
+
     def _send(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:
-        self._window.sent(frame.stamp_ns)
+        awaited = self._window.overdue(0.0)
+        self._sent = {ns: sent for ns, sent in self._sent.items() if ns in awaited}
+        self._sent[frame.stamp_ns] = frame
         self._next = next(self._frames, None)
         if self._next is None:
             if self._loop:
                 self._rewind()
             else:
                 self._ended = True
+        return self._captured(frame)
+
+    def _captured(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:
+        self._window.sent(frame.stamp_ns)
         return CapturedFrame(
             image=_pixels(frame),
             arrived_ns=time.monotonic_ns(),

@@ -16,7 +16,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from thermal_pose.cameras.base import Camera, CameraIdentity, CapturedFrame
+from thermal_pose.cameras.base import (
+    AcknowledgedCamera,
+    Camera,
+    CameraIdentity,
+    CapturedFrame,
+)
 from thermal_pose.cameras.clock import HostTime, StampClock
 from thermal_pose.cameras.health import FrameJudge, GapCounter, HealthCounts, HealthLimits, Verdict
 from thermal_pose.errors import (
@@ -338,6 +343,8 @@ class CameraDriver:
         self._good += 1
         self._last_good_s = time.monotonic()
         if (self._good - 1) % self._frame_divider:
+            if isinstance(self._camera, AcknowledgedCamera):
+                self._camera.acknowledge(stamp_ns)  # nobody will answer what nobody gets
             return
         if self._gaps is not None:
             self._gaps.note(stamp_ns)

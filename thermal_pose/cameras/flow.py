@@ -25,6 +25,7 @@ class FlowWindow:
         self._size = size
         self._in_flight: deque[int] = deque()
         self._changed = threading.Condition()
+        self._moved_s = time.monotonic()
 
     def __len__(self) -> int:
         with self._changed:
@@ -35,6 +36,12 @@ class FlowWindow:
         """Stamp of the frame whose results have been awaited longest."""
         with self._changed:
             return self._in_flight[0] if self._in_flight else None
+
+    def overdue(self, after_s: float) -> tuple[int, ...]:
+        """Return the stamps in flight if nothing was sent or seen for so long, else none."""
+        with self._changed:
+            silent_s = time.monotonic() - self._moved_s
+            return tuple(self._in_flight) if silent_s >= after_s else ()
 
     def wait_for_room(self, timeout_s: float) -> bool:
         """Whether one more frame may be sent, waiting up to `timeout_s` for it."""
@@ -50,10 +57,12 @@ class FlowWindow:
         return self._size == 0 or len(self._in_flight) < self._size
 
     def sent(self, stamp_ns: int) -> None:
-        """A frame is about to be sent."""
+        """A frame is about to be sent, or sent again."""
         if self._size:
             with self._changed:
-                self._in_flight.append(stamp_ns)
+                self._moved_s = time.monotonic()
+                if stamp_ns not in self._in_flight:
+                    self._in_flight.append(stamp_ns)
 
     def acknowledge(self, stamp_ns: int) -> None:
         """The results for a frame were seen; unknown stamps are ignored."""
@@ -61,6 +70,7 @@ class FlowWindow:
             if stamp_ns in self._in_flight:
                 while self._in_flight.popleft() != stamp_ns:
                     pass
+                self._moved_s = time.monotonic()
                 self._changed.notify_all()
 
 

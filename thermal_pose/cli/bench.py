@@ -75,7 +75,8 @@ def _soak(args: argparse.Namespace, models: dict[str, str]) -> dict[str, Any]:
     from thermal_pose.benchmark import load
     from thermal_pose.benchmark.machine import describe_machine
 
+    machine = describe_machine()
     with load.ros(), tqdm(total=12, unit="piece", desc="soak", disable=None) as bar:
         frames = load.load_frames(args.bag)
         found = load.soak(frames, models, args.soak_s, tick=bar.update)
-    return {"machine": describe_machine(), **found}
+    return {"machine": machine, **found}

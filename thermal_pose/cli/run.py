@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--loop", action="store_true", help="start the recording again and again")
     parser.add_argument("--processes", action="store_true", help="each node in its own process")
-    parser.add_argument("--supervise", action="store_true", help="restart a node that dies")
+    parser.add_argument(
+        "--supervise", action="store_true", help="processes, and restart one that dies"
+    )
     parser.add_argument(
         "--with",
         dest="with_nodes",
@@ -85,7 +87,7 @@ def start(args: argparse.Namespace) -> int:
         check_recording(args.bag)
     outcome = run_session(
         plan_from(args),
-        processes=args.processes,
+        processes=args.processes or args.supervise,
         supervise=args.supervise,
         until_recording_ends=args.bag is not None and not args.loop,
         duration_s=args.duration,

@@ -6,8 +6,9 @@ publishers), `connect` (create subscriptions, services and timers) and `release`
 exist only while the node is active: whoever counts subscribers counts nodes that listen.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -26,6 +27,7 @@ from rclpy.timer import Timer
 from thermal_pose.errors import GraphError, ThermalPoseError
 from thermal_pose.nodes.diagnostics import DiagnosticsPublisher
 from thermal_pose.nodes.parameters import declare_parameters, watch_parameters
+from thermal_pose.nodes.qos import policy_value
 from thermal_pose.parameter import NodeParameters
 from thermal_pose.pipeline.statistics import StreamStatistics
 
@@ -50,6 +52,8 @@ class PipelineNode(LifecycleNode):
         self.statistics = StreamStatistics()
         self._connections: list[Callable[[], Any]] = []
         self._timer: Timer | None = None
+        self._warned: set[tuple[str, str]] = set()
+        self._built = False
         try:
             self.parameters: Any = declare_parameters(self, self.PARAMETERS)
         except ThermalPoseError:
@@ -82,9 +86,9 @@ class PipelineNode(LifecycleNode):
         return {}
 
     def publisher(self, kind: type[Message], topic: str, qos: QoSProfile) -> Any:
-        """Create a publisher that names both policies when a reader's QoS cannot match."""
+        """Create a publisher that warns, naming both policies, of a reader that cannot match."""
         events = PublisherEventCallbacks(
-            incompatible_qos=functools.partial(self._warn_incompatible, topic, "a reader asks")
+            incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "offers")
         )
         return self.create_publisher(kind, topic, qos, event_callbacks=events)
 
@@ -98,7 +102,7 @@ class PipelineNode(LifecycleNode):
     ) -> "Subscription[Any]":
         """Subscribe while active; the callback runs inside the boundary of `guarded`."""
         events = SubscriptionEventCallbacks(
-            incompatible_qos=functools.partial(self._warn_incompatible, topic, "a writer offers")
+            incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "asks")
         )
         subscription = self.create_subscription(
             kind, topic, self.guarded(callback), qos, event_callbacks=events, callback_group=group
@@ -112,8 +116,22 @@ class PipelineNode(LifecycleNode):
         self._connections.append(lambda: self.destroy_timer(timer))
 
     def serve(self, kind: Any, name: str, callback: Callable[[Any, Any], Any]) -> None:
-        """Offer a service while active."""
-        service = self.create_service(kind, name, callback)
+        """Offer a service, with success and message in its answer, while active.
+
+        Our errors are counted and become the answer; anything else is a defect, as in `guarded`.
+        """
+
+        @functools.wraps(callback)
+        def answer(request: Any, response: Any) -> Any:
+            with self._noticing_defects():
+                try:
+                    return callback(request, response)
+                except ThermalPoseError as error:
+                    self._note(error)
+                    response.success, response.message = False, str(error)
+                    return response
+
+        service = self.create_service(kind, name, answer)
         self._connections.append(lambda: self.destroy_service(service))
 
     def guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
@@ -127,15 +145,11 @@ class PipelineNode(LifecycleNode):
         def run(*args: Any) -> None:
             if not self.active:
                 return
-            try:
-                callback(*args)
-            except ThermalPoseError as error:
-                self.statistics.count(type(error).__name__)
-                self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
-            except Exception as error:
-                self.fault = error
-                self.statistics.count("internal_error")
-                raise
+            with self._noticing_defects():
+                try:
+                    callback(*args)
+                except ThermalPoseError as error:
+                    self._note(error)
 
         return run
 
@@ -169,6 +183,7 @@ class PipelineNode(LifecycleNode):
             self.get_logger().error(str(error))
             self._guard_release()
             return TransitionCallbackReturn.FAILURE
+        self._built = True
         self._timer = self.create_timer(self.parameters.diagnostics_period_s, self._diagnose)
         return super().on_configure(state)
 
@@ -198,6 +213,22 @@ class PipelineNode(LifecycleNode):
 
     # -- inside -----------------------------------------------------------------------------
 
+    def _note(self, error: ThermalPoseError) -> None:
+        self.statistics.count(type(error).__name__)
+        self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
+
+    @contextlib.contextmanager
+    def _noticing_defects(self) -> Iterator[None]:
+        """Keep in `fault`, and raise further, what is no error of ours."""
+        try:
+            yield
+        except ThermalPoseError:
+            raise
+        except Exception as error:
+            self.fault = error
+            self.statistics.count("internal_error")
+            raise
+
     def _disconnect(self) -> None:
         for destroy in self._connections:
             destroy()
@@ -209,31 +240,45 @@ class PipelineNode(LifecycleNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
+        self._built = False
         self.release()
 
     def _set_parameters(self, parameters: NodeParameters) -> None:
         previous, self.parameters = self.parameters, parameters
+        if not self._built:
+            return  # `build` will read them
         try:
-            self.parameters_changed()
+            with self._noticing_defects():
+                self.parameters_changed()
         except ThermalPoseError:
             self.parameters = previous
             raise
 
     def _diagnose(self) -> None:
-        level, message = self.health()
-        self._diagnostics.publish(level, message, self.statistics.summary(), self.details())
+        with self._noticing_defects():
+            level, message = self.health()
+            self._diagnostics.publish(level, message, self.statistics.summary(), self.details())
 
     def _warn_incompatible(
         self,
         topic: str,
-        other: str,
+        qos: QoSProfile,
+        verb: str,
         info: QoSRequestedIncompatibleQoSInfo | QoSOfferedIncompatibleQoSInfo,
     ) -> None:
-        if self.statistics.summary().counts.get("incompatible_qos", 0) == 0:
-            policy = QoSPolicyKind(info.last_policy_kind).name.lower()
-            ours = "this node asks" if other.startswith("a writer") else "this node offers"
-            self.get_logger().warning(
-                f"topic '{topic}': {other} another {policy} than {ours}, so nothing arrives; "
-                f"set the same {policy} on both (`ros2 topic info -v {topic}` shows the two)"
-            )
-        self.statistics.count("incompatible_qos")
+        self.statistics.count("incompatible_qos", info.total_count_change)
+        policy = QoSPolicyKind(info.last_policy_kind).name.lower()
+        if (topic, policy) in self._warned:
+            return
+        self._warned.add((topic, policy))
+        ours = policy_value(qos, policy)
+        if verb == "asks":
+            other, endpoints = "a writer offers", self.get_publishers_info_by_topic(topic)
+        else:
+            other, endpoints = "a reader asks", self.get_subscriptions_info_by_topic(topic)
+        found = {policy_value(endpoint.qos_profile, policy) for endpoint in endpoints} - {ours}
+        theirs = " or ".join(sorted(found)) or "another"
+        self.get_logger().warning(
+            f"topic '{topic}': {other} {policy} {theirs}, this node {verb} {ours}, so nothing "
+            f"passes between the two; set the same {policy} on both"
+        )

@@ -45,8 +45,7 @@ class DetectorNode(PipelineNode):
 
     def parameters_changed(self) -> None:
         """Apply cadence and thresholds from the next image on."""
-        if hasattr(self, "_stage"):
-            apply_detector_parameters(self._stage, self.parameters)
+        apply_detector_parameters(self._stage, self.parameters)
 
     def details(self) -> Mapping[str, str]:
         """Say what the model really runs on."""

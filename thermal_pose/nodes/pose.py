@@ -54,8 +54,7 @@ class PoseNode(PipelineNode):
 
     def parameters_changed(self) -> None:
         """Apply the dynamic parameters from the next image on."""
-        if hasattr(self, "_stage"):
-            self._stage.settings = pose_settings(self.parameters)
+        self._stage.settings = pose_settings(self.parameters)
 
     def details(self) -> Mapping[str, str]:
         """Say what the model really runs on."""

@@ -80,3 +80,9 @@ def recording_qos(topic: str) -> QoSProfile:
 def playback_qos(topic: str) -> QoSProfile:
     """Offer of a played recording: as the recorded topic was offered, only deeper."""
     return recording_qos(topic)
+
+
+def policy_value(qos: QoSProfile, policy: str) -> str:
+    """Return a policy's value in words; `policy` is named as in QoSProfile, 'reliability' say."""
+    value = getattr(qos, policy, None)
+    return str(getattr(value, "name", value))

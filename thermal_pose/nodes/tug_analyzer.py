@@ -53,9 +53,8 @@ class TugAnalyzerNode(PipelineNode):
     def connect(self) -> None:
         """Listen to keypoints, truth and, where reports are written, images."""
         self.subscribe(TugReport, "truth/tug", self._on_truth, report_qos())
-        if self.parameters.report_dir:
-            qos = image_subscription_qos(self.parameters.image_reliability, _FILM_DEPTH)
-            self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
+        self._films = False
+        self._film_for_reports()
         self.subscribe(Keypoints, "keypoints", self._on_keypoints, result_qos())
         self.serve(Trigger, "~/start", self._on_start)
         self.serve(Trigger, "~/stop", self._on_stop)
@@ -64,6 +63,15 @@ class TugAnalyzerNode(PipelineNode):
     def parameters_changed(self) -> None:
         """Take the new subject, age, height for the trial under way as well."""
         self._analyzer.params = self._method()
+        if self.active:
+            self._film_for_reports()
+
+    def _film_for_reports(self) -> None:
+        """Listen to images once reports are to be written."""
+        if self.parameters.report_dir and not self._films:
+            qos = image_subscription_qos(self.parameters.image_reliability, _FILM_DEPTH)
+            self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
+            self._films = True
 
     def details(self) -> Mapping[str, str]:
         """Say what the analyzer is doing."""
