@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import time
 
 import numpy as np
@@ -145,6 +146,7 @@ def bench_document():
     document = found(
         machine={
             "processor": "Test CPU",
+            "simd": ["avx2"],
             "usable_cores": 2,
             "memory_gb": 24.0,
             "onnxruntime": "1.31",
@@ -177,6 +179,36 @@ def bench_document():
         cpu_share_of_one_core=0.1,
     )
     return {**document, "targets": judge(document)}
+
+
+def test_the_page_has_endurance_and_live_accuracy_where_they_were_measured(tmp_path):
+    from thermal_pose.benchmark.page import write_page
+
+    def ap(value):
+        return {"ap": value, "ap50": value, "ap75": value}
+
+    piece = {
+        **{"p50": 9.0, "p99": 11.0, "max": 20.0, "sent": 2400, "answered": 2399},
+        **{"rss_mb": 160.0, "threads": 9, "descriptors": 40, "machine_load": 5.0},
+    }
+    soak = {
+        **{"duration_s": 3600.0, "rate_hz": 8.0, "rss_growth_share": 0.001},
+        **{"threads_growth": 0, "descriptors_growth": 0, "pieces": [piece] * 12},
+        "machine": {"usable_cores": 2},
+    }
+    perception = {
+        **{"frames": 100, "recordings": 2, "model_id": "m:1", "detector_id": "d:1"},
+        **{"true_boxes": ap(0.8), "offline": ap(0.7), "live": ap(0.7)},
+        "live_minus_offline_ap": 0.0,
+    }
+    (tmp_path / "results").mkdir()
+    for name, document in (("soak", soak), ("perception", perception)):
+        (tmp_path / "results" / f"{name}.json").write_text(json.dumps(document))
+    write_page(bench_document(), tmp_path / "performance.md")
+    text = (tmp_path / "performance.md").read_text()
+    assert "The machine was busy with other work: 5.0 processes" in text
+    assert "| 12 | 9.0 | 11.0 | 20.0 | 1 of 2400 | 160.0 | 9, 40 | 5.0 |" in text
+    assert "| live | 0.7000 |" in text and "Live minus offline: +0.0000" in text
 
 
 def test_the_page_shows_the_figures_and_keeps_the_text_around_them(tmp_path):

@@ -61,6 +61,7 @@ class Scene:
                 rgb = messages.rgb_message(RgbFrame(stamp_ns, "rgb", bgr))
                 bag.write(schema.RGB_COMPRESSED, stamp_ns, rgb)
         values = {"backend": "bag", "bag_path": str(folder / "scene"), "bag_rate": 8.0}
+        values["bag_min_subscribers"] = 0
         if kind is ThermalCameraNode:
             values["bag_window_frames"] = 0
         self.node = kind(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page `docs/performance.md` and its plots, from the benchmark's JSON."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,13 +20,20 @@ def write_page(found: Mapping[str, Any], path: Path) -> list[Path]:
     Parameters
     ----------
     found : the document of `out/bench.json`.
-    path : the page; text outside the marked part is kept.
+    path : the page; text outside the marked part is kept. `results/soak.json` and
+        `results/perception.json` beside it, where they are, become sections of it.
     """
     plots = [path.parent / name for name in _PLOT_NAMES]
     path.parent.mkdir(parents=True, exist_ok=True)
     _plot_crops(found, plots[0])
     _plot_load(found, plots[1])
-    measured = "\n".join([_BEGIN, *_measured(found), _END])
+    results = path.parent / "results"
+    lines = [
+        *_measured(found),
+        *_soak(_read(results / "soak.json")),
+        *_accuracy(_read(results / "perception.json")),
+    ]
+    measured = "\n".join([_BEGIN, *lines, _END])
     text = path.read_text(encoding="utf-8") if path.exists() else f"{_BEGIN}\n{_END}\n"
     head, _, rest = text.partition(_BEGIN)
     tail = rest.partition(_END)[2]
@@ -33,13 +41,19 @@ def write_page(found: Mapping[str, Any], path: Path) -> list[Path]:
     return [path, *plots]
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """Return a JSON document, an empty one where the file is missing."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def _measured(found: Mapping[str, Any]) -> list[str]:
     machine = found["machine"]
     return [
         "",
-        f"Machine: {machine['processor']}, {machine['usable_cores']} cores, "
-        f"{machine['memory_gb']} GB; onnxruntime {machine['onnxruntime']}, "
-        f"Python {machine['python']}; load average at the start {machine['load_before']}.",
+        f"Machine: {machine['processor']} ({', '.join(machine['simd'])}), "
+        f"{machine['usable_cores']} cores, {machine['memory_gb']} GB; "
+        f"onnxruntime {machine['onnxruntime']}, Python {machine['python']}; "
+        f"load average at the start {machine['load_before']}.",
         "",
         *_targets(found),
         "### One person crop, milliseconds (medians of one interleaved run)",
@@ -54,7 +68,9 @@ def _measured(found: Mapping[str, Any]) -> list[str]:
             ],
         ),
         "Ratios of one-thread medians: "
-        + ", ".join(f"{name} {value:.3f}" for name, value in found["ratios"].items())
+        + ", ".join(
+            f"{name} {value:.3f} (1/{1 / value:.1f})" for name, value in found["ratios"].items()
+        )
         + ".",
         "",
         *_floor(found["floor"]),
@@ -143,6 +159,64 @@ def _smoothing(smoothing: Mapping[str, Any]) -> list[str]:
         f"the jitter goes, {smoothing['delay_ms']:.0f} ms of delay come, the mean error goes from "
         f"{error['raw']:.2f} to {error['smoothed']:.2f} px.",
         "",
+    ]
+
+
+def _soak(soak: Mapping[str, Any]) -> list[str]:
+    if not soak:
+        return []
+    pieces = soak["pieces"]
+    rows = [
+        (
+            str(number),
+            *(f"{piece[name]:.1f}" for name in ("p50", "p99", "max")),
+            f"{piece['sent'] - piece['answered']} of {piece['sent']}",
+            f"{piece['rss_mb']:.1f}",
+            f"{piece['threads']}, {piece['descriptors']}",
+            f"{piece['machine_load']:.1f}",
+        )
+        for number, piece in enumerate(pieces, start=1)
+    ]
+    load = sum(piece["machine_load"] for piece in pieces) / len(pieces)
+    cores = soak["machine"]["usable_cores"]
+    busy = (
+        f"The machine was busy with other work: {load:.1f} processes wanted its {cores} cores on "
+        "average, so latencies and drops say nothing of a quiet one; that memory, threads and "
+        "descriptors stay flat does."
+        if load > cores
+        else f"On average {load:.1f} processes wanted the machine's {cores} cores."
+    )
+    head = (
+        "piece", "p50 ms", "p99 ms", "max ms", "dropped", "memory MB", "threads, descriptors",
+        "load",
+    )  # fmt: skip
+    return [
+        f"### Endurance: {soak['duration_s'] / 60:.0f} minutes at {soak['rate_hz']:.0f} Hz",
+        "",
+        f"{busy} From the first piece to the last, resident memory changed by "
+        f"{100 * soak['rss_growth_share']:+.2f} %, threads by {soak['threads_growth']:+d}, "
+        f"descriptors by {soak['descriptors_growth']:+d}.",
+        "",
+        *_table(head, rows),
+    ]
+
+
+def _accuracy(found: Mapping[str, Any]) -> list[str]:
+    if not found:
+        return []
+    rows = [
+        (name.replace("_", " "), *(f"{found[name][key]:.4f}" for key in ("ap", "ap50", "ap75")))
+        for name in ("true_boxes", "offline", "live")
+        if name in found
+    ]
+    return [
+        "### Accuracy through the live nodes",
+        "",
+        f"OKS AP on {found['frames']} frames of {found['recordings']} held-out simulated "
+        f"recordings, `{found['model_id']}` with `{found['detector_id']}`. Live minus offline: "
+        f"{found['live_minus_offline_ap']:+.4f} (allowed 0.005 either way).",
+        "",
+        *_table(("boxes and way", "AP", "AP50", "AP75"), rows),
     ]
 
 

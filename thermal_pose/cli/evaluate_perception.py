@@ -62,12 +62,18 @@ def start(args: argparse.Namespace) -> int:
         "detector_id": perception.detection.detector.model_id,
         **{name: vars(score.average_precision()) for name, score in scores.items()},
     }
+    if args.live:
+        found["live_minus_offline_ap"] = _difference(found["live"]["ap"], found["offline"]["ap"])
     text = json.dumps(found, indent=2)
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(text + "\n", encoding="utf-8")
     print(text if args.json else _summary(found, list(ways)))
     return 0
+
+
+def _difference(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
 
 
 def _live(path: Path, args: argparse.Namespace) -> list[FrameKeypoints]:

@@ -73,17 +73,23 @@ class NetworkDetector:
             The frame is larger than the network's input and the card says 'pad'.
         """
         boxes, scores = self._read(self._engine.run(self.prepare(centikelvin)))
+        likely = scores >= self._threshold
+        boxes, scores = boxes[likely], scores[likely]
+        if not len(boxes):
+            return ()
         height, width = centikelvin.shape
         boxes = self._to_frame(boxes, width, height)
-        sizes = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) if len(boxes) else np.zeros(0)
-        keep = (scores >= self._threshold) & (sizes >= _SMALLEST_BOX_PX)
-        boxes, scores = boxes[keep], scores[keep]
+        large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= _SMALLEST_BOX_PX
+        boxes, scores = boxes[large], np.clip(scores[large], 0.0, 1.0)
         order = np.argsort(-scores, kind="stable")
         if self.card.nms_iou < 1:
             order = _suppress(boxes, order, self.card.nms_iou)
+        order = order[: self.card.max_persons]
         return tuple(
-            PersonBox(tuple(boxes[index].tolist()), float(np.clip(scores[index], 0.0, 1.0)))
-            for index in order[: self.card.max_persons]
+            PersonBox((left, top, right, bottom), score)
+            for (left, top, right, bottom), score in zip(
+                boxes[order].tolist(), scores[order].tolist(), strict=True
+            )
         )
 
     def prepare(self, centikelvin: UInt16Array) -> FloatArray:
@@ -104,7 +110,12 @@ class NetworkDetector:
                 f"frame: expected at most {width} x {height} px for {self.card.name}, "
                 f"got {values.shape[1]} x {values.shape[0]}"
             )
-        return np.pad(values, ((0, below), (0, right)), mode="edge")
+        # As np.pad(mode="edge") does, in a tenth of the time.
+        padded = np.empty((height, width), dtype=np.float32)
+        padded[: values.shape[0], : values.shape[1]] = values
+        padded[values.shape[0] :, : values.shape[1]] = values[-1]
+        padded[:, values.shape[1] :] = padded[:, values.shape[1] - 1 : values.shape[1]]
+        return padded
 
     def _read(self, outputs: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
         scores = np.asarray(outputs[self.card.scores], dtype=np.float32).reshape(-1)
