@@ -26,11 +26,12 @@ COLORMAPS: Final[dict[str, int | None]] = {
 #: BGR, one an identity; far from the colours of the maps above and told apart when colour-blind
 #: (Okabe and Ito 2008).
 IDENTITY_COLOURS: Final[tuple[Colour, ...]] = (
-    (233, 180, 86), (115, 158, 0), (66, 228, 240), (167, 121, 204), (0, 159, 230), (178, 114, 0),
+    (115, 158, 0), (233, 180, 86), (66, 228, 240), (167, 121, 204), (0, 159, 230), (178, 114, 0),
 )  # fmt: skip
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE: Final = (255, 255, 255)
+_RIM: Final = (32, 16, 16)
 
 
 @dataclass(frozen=True)
@@ -114,14 +115,16 @@ def _draw_skeleton(
 ) -> None:
     points = to_picture(person.xy, settings.scale)
     shown = (person.scores >= settings.min_joint_score) & np.isfinite(points).all(axis=1)
-    width = max(settings.scale // 4, 1)
-    for start, end in LIMBS:
-        if shown[start] and shown[end]:
-            sure = float(min(person.scores[start], person.scores[end]))
-            cv2.line(
-                picture, _whole(points[start]), _whole(points[end]), _faded(colour, sure), width,
-                cv2.LINE_AA,
-            )  # fmt: skip
+    width = max(settings.scale // 3, 1)
+    limbs = [(start, end) for start, end in LIMBS if shown[start] and shown[end]]
+    # A dark rim under all limbs first: warm people are as bright as any colour.
+    for start, end in limbs:
+        ends = _whole(points[start]), _whole(points[end])
+        cv2.line(picture, *ends, _RIM, width + 2, cv2.LINE_AA)
+    for start, end in limbs:
+        ends = _whole(points[start]), _whole(points[end])
+        sure = float(min(person.scores[start], person.scores[end]))
+        cv2.line(picture, *ends, _faded(colour, sure), width, cv2.LINE_AA)
     for point, score in zip(points[shown], person.scores[shown], strict=True):
         cv2.circle(picture, _whole(point), width + 1, _faded(_WHITE, float(score)), -1, cv2.LINE_AA)
 
