@@ -17,7 +17,7 @@ from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.parameter import ParameterValue
 from thermal_pose.types import FrameKeypoints
 
-_SILENCE_S = 30.0
+_SILENCE_S = 120.0
 
 
 def collect_keypoints(path: Path, overrides: Overrides | None = None) -> list[FrameKeypoints]:
@@ -30,7 +30,7 @@ def collect_keypoints(path: Path, overrides: Overrides | None = None) -> list[Fr
     Raises
     ------
     GraphError
-        No keypoints came for half a minute although images are left.
+        No keypoints came for two minutes although images are left.
     """
     with BagReader(path) as bag:
         frames = sum(1 for _ in bag.thermal_frames())
