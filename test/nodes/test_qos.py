@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Partners whose QoS cannot match are named, once, with both policies."""
+"""Partners whose QoS cannot match are named, once, with both policies; others are heard."""
 
 import pytest
 import rclpy
@@ -8,7 +8,9 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from test.support.trials import thermal_frame
 from test.support.waiting import spin_for
+from thermal_pose.nodes.conversions import thermal_to_msg
 from thermal_pose.nodes.detector import DetectorNode
 from thermal_pose.nodes.visualizer import VisualizerNode
 
@@ -50,3 +52,30 @@ def test_a_reader_that_cannot_hear_is_named_with_both_policies(ros, capfd):
     (line,) = warnings_of(node, viewer, 1, capfd)
     assert "'overlay/image': a reader asks durability TRANSIENT_LOCAL" in line
     assert "this node offers VOLATILE" in line
+
+
+def test_best_effort_cameras_are_heard_when_asked_for(ros):
+    bench_camera = rclpy.create_node("camera")
+    qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    images = bench_camera.create_publisher(Image, "thermal/image_raw", qos)
+    node = DetectorNode(
+        use_global_arguments=False,
+        parameter_overrides=[
+            Parameter("model", value="warm_blob"),
+            Parameter("image_reliability", value="best_effort"),
+        ],
+    )
+    node.start()
+    executor = SingleThreadedExecutor()
+    for one in (bench_camera, node):
+        executor.add_node(one)
+    spin_for(executor, lambda: images.get_subscription_count() == 1)
+
+    def heard():
+        images.publish(thermal_to_msg(thermal_frame(0)))
+        return node.statistics.summary().frames > 0
+
+    spin_for(executor, heard)
+    node.stop()
+    bench_camera.destroy_node()
+    executor.shutdown()

@@ -75,6 +75,16 @@ def test_cadence_counts_from_the_first_frame(every_n, expected):
     assert ran == expected == stage.detector.calls
 
 
+def test_an_image_sent_again_gets_its_answer_again_and_the_cadence_stays():
+    stage = DetectionStage(ScriptedDetector(), every_n=4)
+    once = [stage.step(frame(number)) for number in range(3)]
+    assert stage.step(frame(2)) == once[2]
+    assert [stage.step(frame(number)).detected for number in (3, 4)] == [False, True]
+    other_picture = frame(9, stamp_ns=4 * STEP_NS)
+    stage.step(other_picture)
+    assert stage.detector.calls == [0, 4]
+
+
 def test_while_nobody_is_found_every_frame_is_searched():
     stage = DetectionStage(ScriptedDetector(), 4)
     there = [False, False, True, True, True, True, True, False, False, False, True]

@@ -19,7 +19,7 @@ from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
 from thermal_pose.params import PoseParameters
 from thermal_pose.pipeline.join import StampJoin
-from thermal_pose.pipeline.perception import Detections
+from thermal_pose.pipeline.perception import Detections, same_image
 from thermal_pose.pipeline.perception_params import build_pose_stage, pose_settings
 from thermal_pose.types import ThermalFrame
 
@@ -45,6 +45,7 @@ class PoseNode(PipelineNode):
         """Listen to images and boxes, from a new sequence on."""
         self._stage.reset()
         self._join.reset()
+        self._answered: ThermalFrame | None = None
         qos = image_subscription_qos(self.parameters.image_reliability, BACKLOG)
         self._images = self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
         self._persons = self.subscribe(
@@ -87,6 +88,10 @@ class PoseNode(PipelineNode):
             self.statistics.count("disabled")
             return
         frame, detections = pair
+        if self._answered is not None and same_image(frame, self._answered):
+            self.statistics.count("repeated")  # a replay grew impatient; its answer is on the way
+            return
+        self._answered = frame
         self._keypoints.publish(keypoints_to_msg(self._stage.step(frame, detections)))
         self.statistics.frame(frame.stamp_ns, self.now_ns())
 
