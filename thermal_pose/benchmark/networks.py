@@ -94,9 +94,9 @@ def timed_networks(folder: Path, openvino: bool) -> list[TimedNetwork]:
             lambda threads: _torch_run(_Heatmaps(student()).eval(), threads),
         ),
         _on("student_unfolded", "onnxruntime, fp32, as trained", unfolded),
-        _on("default", "onnxruntime, int8, folded, sub-pixel", ours["student"]["int8"]),
+        _on("default", "onnxruntime, int8 decoder, folded, sub-pixel", ours["student"]["int8"]),
         _on("fp32", "onnxruntime, fp32, folded, sub-pixel", ours["student"]["fp32"]),
-        _on("lite", f"onnxruntime, int8, {lite} wide", ours["student-lite"]["int8"]),
+        _on("lite", f"onnxruntime, int8 decoder, {lite} wide", ours["student-lite"]["int8"]),
         _on("lite_fp32", f"onnxruntime, fp32, {lite} wide", ours["student-lite"]["fp32"]),
         _peer(folder, "vitpose_b", "ViTPose-B, classic decoder", _Heatmaps(vitpose(768, 12))),
         _peer(folder, "vitpose_s", "ViTPose-S, classic decoder", _Heatmaps(vitpose(384, 12))),
@@ -104,11 +104,11 @@ def timed_networks(folder: Path, openvino: bool) -> list[TimedNetwork]:
     ]
     if openvino:
         rows += [
-            _on("openvino", "openvino, int8", ours["student"]["int8"], "openvino"),
+            _on("openvino", "openvino, int8 decoder", ours["student"]["int8"], "openvino"),
             _on("openvino_fp32", "openvino, fp32", ours["student"]["fp32"], "openvino"),
             _on(
                 "openvino_lite",
-                f"openvino, int8, {lite} wide",
+                f"openvino, int8 decoder, {lite} wide",
                 ours["student-lite"]["int8"],
                 "openvino",
             ),
