@@ -65,3 +65,18 @@ def test_interruption_has_the_shells_code(monkeypatch):
 
     monkeypatch.setattr(module, "start", interrupt)
     assert cli.main(["demo"]) == 130
+
+
+def test_supervise_means_processes(monkeypatch):
+    """In one process a failed node is rebuilt anyway; only processes can be killed one by one."""
+    from thermal_pose.nodes import session
+
+    asked = []
+
+    def run_session(plan, **options):
+        asked.append((options["processes"], options["supervise"]))
+        return session.SessionOutcome((), 0.0)
+
+    monkeypatch.setattr(session, "run_session", run_session)
+    assert cli.main(["run", "--supervise"]) == cli.main(["run"]) == 0
+    assert asked == [(True, True), (False, False)]

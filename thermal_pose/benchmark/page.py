@@ -236,9 +236,11 @@ def _plot_crops(found: Mapping[str, Any], path: Path) -> None:
         colour = _PEERS if name in _PEER_NAMES else _OURS
         axes.barh(place, row["t1"], color=colour, height=0.6)
         axes.plot(row["t2"], place, "|", color="black", markersize=12)
-        axes.text(row["t1"] * 1.05, place, f"{row['t1']:.1f}", va="center", fontsize=8)
+        beside = 1.08 * max(row["t1"], row["t2"])
+        axes.text(beside, place, f"{row['t1']:.1f}", va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_xscale("log")
+    axes.set_xlim(right=2 * max(max(row["t1"], row["t2"]) for row in found["crop_ms"].values()))
     axes.set_xlabel("ms a crop: bar one thread, mark two threads; grey: peers, random weights")
     _save(figure, path)
 
@@ -256,6 +258,7 @@ def _plot_load(found: Mapping[str, Any], path: Path) -> None:
         label="many cameras at 8 Hz, images a second in all",
     )  # fmt: skip
     axes.axhline(5, color=_PEERS, linewidth=1)
+    axes.set_ylim(bottom=-1)
     axes.set_xlabel("images a second")
     axes.set_ylabel("dropped, %")
     axes.legend(fontsize=8)
