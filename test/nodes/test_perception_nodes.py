@@ -17,12 +17,7 @@ from test.support.models import write_fixed_box_model, write_warmest_spot_model
 from test.support.mutations import mutated_images
 from test.support.waiting import spin_for
 from thermal_pose.msg import Keypoints, PersonBoxes
-from thermal_pose.nodes.conversions import (
-    keypoints_from_msg,
-    ns_to_stamp,
-    stamp_to_ns,
-    thermal_to_msg,
-)
+from thermal_pose.nodes.conversions import keypoints_from_msg, stamp_to_ns, thermal_to_msg
 from thermal_pose.nodes.detector import DetectorNode
 from thermal_pose.nodes.pose import PoseNode
 from thermal_pose.nodes.qos import image_publisher_qos, result_qos
@@ -186,7 +181,7 @@ def test_malformed_images_are_rejected_and_counted_and_the_nodes_live_on(benches
 
     images = mutated_images(thermal_to_msg(frame(0)), count, seed=1)
     for number, (message, sound) in enumerate(images):
-        message.header.stamp = ns_to_stamp(ORIGIN_NS + number * STEP_NS)
+        message.header.stamp.nanosec = number  # what is sent twice is answered once
         before = [handled(node) for node in bench.nodes]
         rejected += not sound
         bench.images.publish(message)
