@@ -75,7 +75,7 @@ def test_supervise_means_processes(monkeypatch):
 
     def run_session(plan, **options):
         asked.append((options["processes"], options["supervise"]))
-        return session.SessionOutcome((), 0.0)
+        return session.SessionOutcome(None, 0, 0.0)
 
     monkeypatch.setattr(session, "run_session", run_session)
     assert cli.main(["run", "--supervise"]) == cli.main(["run"]) == 0

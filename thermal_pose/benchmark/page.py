@@ -184,8 +184,7 @@ def _soak(soak: Mapping[str, Any]) -> list[str]:
     cores = soak["machine"]["usable_cores"]
     busy = (
         f"The machine was busy with other work: {load:.1f} processes wanted its {cores} cores on "
-        "average, so latencies and drops say nothing of a quiet one; that memory, threads and "
-        "descriptors stay flat does."
+        "average, so latencies and drops say nothing of a quiet one."
         if load > cores
         else f"On average {load:.1f} processes wanted the machine's {cores} cores."
     )

@@ -27,25 +27,27 @@ class SessionOutcome:
 
     Attributes
     ----------
-    reports : the reports published during the run, in order.
+    report : the last one published during the run; None: no trial was completed.
+    trials : how many were published.
     wall_s : how long the run took.
     """
 
-    reports: tuple[TugReport, ...]
+    report: TugReport | None
+    trials: int
     wall_s: float
 
     @property
     def last_report_json(self) -> str:
         """The last report as JSON text; '' without one."""
-        return self.reports[-1].json if self.reports else ""
+        return self.report.json if self.report else ""
 
     def summary_line(self) -> str:
         """Return one line for people."""
-        if not self.reports:
+        last = self.report
+        if last is None:
             return f"ended after {self.wall_s:.1f} s; no trial was completed"
-        last = self.reports[-1]
         said = f"total {last.total_s:.2f} s" if last.valid else f"refused: {last.sentence}"
-        return f"ended after {self.wall_s:.1f} s; trials: {len(self.reports)}; last: {said}"
+        return f"ended after {self.wall_s:.1f} s; trials: {self.trials}; last: {said}"
 
 
 class _Session:
@@ -93,7 +95,7 @@ class _Session:
         """The recording is over, its last frame was analysed, and a report is there."""
         if not self._status.drained:
             return False
-        if self._status.reports:
+        if self._status.report is not None:
             return True
         if self._asked_s is None:
             self._asked_s = time.monotonic()
@@ -131,7 +133,7 @@ def run_session(
         finally:
             status.destroy_node()
             rclpy.try_shutdown()
-    return SessionOutcome(tuple(status.reports), session.wall_s)
+    return SessionOutcome(status.report, status.trials, session.wall_s)
 
 
 def _spin_here(plan: GraphPlan, status: StatusNode, goes_on: Callable[[], bool]) -> None:

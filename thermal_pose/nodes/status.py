@@ -23,7 +23,8 @@ class StatusNode(Node):
 
     Attributes
     ----------
-    reports : all reports seen, in order.
+    report : the last one seen, None before the first; a ward's run of months makes thousands.
+    trials : how many were seen.
     ended : the thermal camera said that its recording is over.
     """
 
@@ -32,7 +33,8 @@ class StatusNode(Node):
         super().__init__(
             "thermal_pose_status", namespace=namespace, cli_args=args, use_global_arguments=False
         )
-        self.reports: list[TugReport] = []
+        self.report: TugReport | None = None
+        self.trials = 0
         self.ended = False
         self.last_keypoints_ns = 0
         self.last_phase_ns = 0
@@ -44,7 +46,7 @@ class StatusNode(Node):
         self.create_subscription(CameraInfo, "thermal/camera_info", self._on_info, 10)
         self.create_subscription(Keypoints, "keypoints", self._on_keypoints, result_qos())
         self.create_subscription(TugPhase, "tug/phase", self._on_phase, result_qos())
-        self.create_subscription(TugReport, "tug/report", self.reports.append, report_qos())
+        self.create_subscription(TugReport, "tug/report", self._on_report, report_qos())
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
 
     def line(self) -> str:
@@ -75,6 +77,10 @@ class StatusNode(Node):
     def _on_info(self, message: CameraInfo) -> None:
         now_ns = self.get_clock().now().nanoseconds
         self._arrivals.note(stamp_to_ns(message.header.stamp), now_ns)
+
+    def _on_report(self, message: TugReport) -> None:
+        self.report = message
+        self.trials += 1
 
     def _on_phase(self, message: TugPhase) -> None:
         self.last_phase_ns = stamp_to_ns(message.header.stamp)
