@@ -7,6 +7,7 @@ Both show the shipped recording (simulated) through the real nodes and the real 
 """
 
 import argparse
+import contextlib
 import shutil
 import socket
 import tempfile
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 import rclpy
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from sensor_msgs.msg import Image
 
@@ -96,10 +98,14 @@ def viewer(path: Path) -> None:
 
 def _save_once_drawn(driver: webdriver.Chrome, path: Path) -> None:
     """Save the page once two pictures of it, some seconds apart, show the same colours."""
+    path.unlink(missing_ok=True)
     deadline_s, before = time.monotonic() + _LIMIT_S, 0
     while time.monotonic() < deadline_s:
         time.sleep(5.0)
-        driver.save_screenshot(str(path))
+        with contextlib.suppress(WebDriverException):  # too slow for a picture just now
+            driver.save_screenshot(str(path))
+        if not path.exists():
+            continue
         colours = len(np.unique(cv2.imread(str(path)).reshape(-1, 3), axis=0))
         if colours > 2000 and abs(colours - before) < 0.02 * colours:
             return
