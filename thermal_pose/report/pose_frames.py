@@ -35,8 +35,9 @@ def draw_frames(predictions: Path, path: Path, count: int = 5) -> Path:
     chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int)
     columns = []
     for index in chosen:
-        box = tuple(float(value) for value in boxes[index])
-        found = PersonKeypoints(0, PersonBox(box, 1.0), joints[index], np.clip(peaks[index], 0, 1))
+        left, top, right, bottom = boxes[index].tolist()
+        box = PersonBox((left, top, right, bottom), 1.0)
+        found = PersonKeypoints(0, box, joints[index], np.clip(peaks[index], 0, 1))
         plain, drawn = (draw_overlay(frames[index], who, _SETTINGS) for who in ([], [found]))
         gap = np.full((_GAP_PX, plain.shape[1], 3), _WHITE, np.uint8)
         columns.append(np.vstack([plain, gap, drawn]))
