@@ -133,7 +133,7 @@ def _half(
     path = place / f"{name}.npy"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+        array = np.lib.format.open_memmap(path, "w+", np.float16, shape)  # type: ignore[no-untyped-call]
         # Reserved now: a mapped file that finds the disk full later kills the process.
         with path.open("rb+") as stream:
             os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
