@@ -32,10 +32,12 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.models.counting import measure
     from thermal_pose.models.decoder import ClassicDecoder
     from thermal_pose.models.pose import NETWORKS, build_network
+    from thermal_pose.training.ship import SHIPPED
 
     with torch.device("meta"):  # shapes are all that counts
         sizes = {name: measure(build_network(name)) for name in NETWORKS}
-        sizes["student-lite"] = measure(build_network("mobilenetv3", ClassicDecoder(width=128)))
+        narrow = ClassicDecoder(width=SHIPPED["student-lite"])
+        sizes["student-lite"] = measure(build_network("mobilenetv3", narrow))
     if args.json:
         print(json.dumps({name: asdict(size) for name, size in sizes.items()}, indent=2))
         return 0
