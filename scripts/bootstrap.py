@@ -23,12 +23,15 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMPS = VENV / ".stamps"
 BUILD = ROOT / "build" / "messages"
+TF2_MSGS = ROOT / "scripts" / "tf2_msgs"  # no wheel has it; what we need of it is one message
 WHEEL_BUILDER = "/opt/python/cp311-cp311"  # path baked into 15 of the wheels' cmake files
 MESSAGE_INPUTS = (
     "msg/*.msg",
     "CMakeLists.txt",
     "package.xml",
     "scripts/node.py.in",
+    "scripts/tf2_msgs/*.*",
+    "scripts/tf2_msgs/msg/*.msg",
     "scripts/thermal-pose",
 )
 DEBIAN_BROWSER = ("chromium", "chromium-driver", "poppler-utils")
@@ -183,31 +186,31 @@ def build_messages() -> None:
     """Generate and install messages and node executables; the Python runs from the checkout."""
     patch_cmake_exports()
     shutil.rmtree(BUILD, ignore_errors=True)
-    shutil.rmtree(VENV / "share" / "thermal_pose", ignore_errors=True)
-    cmake = VENV / "bin" / "cmake"
-    env = build_env()
-    run(
-        [
-            cmake,
-            "-S",
-            ROOT,
-            "-B",
-            BUILD,
-            f"-DCMAKE_INSTALL_PREFIX={VENV}",
-            f"-DPython3_EXECUTABLE={VENV / 'bin' / 'python'}",
-            "-DCMAKE_BUILD_TYPE=Release",
-            "-DBUILD_TESTING=OFF",
-            "-DTHERMAL_POSE_INSTALL_PYTHON=OFF",
-        ],
-        "messages",
-        env,
-    )
-    run(
-        [cmake, "--build", BUILD, "--target", "install", "--parallel", str(os.cpu_count() or 1)],
-        "messages",
-        env,
-    )
+    for package in ("tf2_msgs", "thermal_pose"):
+        shutil.rmtree(VENV / "share" / package, ignore_errors=True)
+    build_package(TF2_MSGS, BUILD / "tf2_msgs")
+    build_package(ROOT, BUILD / "thermal_pose", "-DTHERMAL_POSE_INSTALL_PYTHON=OFF")
     link_checkout()
+
+
+def build_package(source: Path, folder: Path, *options: str) -> None:
+    """Configure, build and install one ament package into .venv."""
+    cmake = VENV / "bin" / "cmake"
+    configure: list[str | Path] = [
+        cmake,
+        "-S",
+        source,
+        "-B",
+        folder,
+        f"-DCMAKE_INSTALL_PREFIX={VENV}",
+        f"-DPython3_EXECUTABLE={VENV / 'bin' / 'python'}",
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DBUILD_TESTING=OFF",
+        *options,
+    ]
+    run(configure, "messages", build_env())
+    build: list[str | Path] = [cmake, "--build", folder, "--target", "install"]
+    run([*build, "--parallel", str(os.cpu_count() or 1)], "messages", build_env())
 
 
 def link_checkout() -> None:
