@@ -51,6 +51,7 @@ class PipelineNode(LifecycleNode):
         self.fault: Exception | None = None
         self.statistics = StreamStatistics()
         self._connections: list[Callable[[], Any]] = []
+        self._made_publishers: list[Any] = []
         self._timer: Timer | None = None
         self._warned: set[tuple[str, str]] = set()
         self._built = False
@@ -86,11 +87,16 @@ class PipelineNode(LifecycleNode):
         return {}
 
     def publisher(self, kind: type[Message], topic: str, qos: QoSProfile) -> Any:
-        """Create a publisher that warns, naming both policies, of a reader that cannot match."""
+        """Create a publisher that names both policies when a reader's QoS cannot match.
+
+        Called in `build`; cleaning up destroys it.
+        """
         events = PublisherEventCallbacks(
             incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "offers")
         )
-        return self.create_publisher(kind, topic, qos, event_callbacks=events)
+        made = self.create_publisher(kind, topic, qos, event_callbacks=events)
+        self._made_publishers.append(made)
+        return made
 
     def subscribe(
         self,
@@ -188,10 +194,16 @@ class PipelineNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen."""
+        """Listen; FAILURE, with the reason logged, where that is impossible."""
         result = super().on_activate(state)
         self.active = True
-        self.connect()
+        try:
+            self.connect()
+        except ThermalPoseError as error:
+            self.failure = error
+            self.get_logger().error(str(error))
+            self.on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -242,6 +254,8 @@ class PipelineNode(LifecycleNode):
             self._timer = None
         self._built = False
         self.release()
+        while self._made_publishers:
+            self.destroy_publisher(self._made_publishers.pop())
 
     def _set_parameters(self, parameters: NodeParameters) -> None:
         previous, self.parameters = self.parameters, parameters

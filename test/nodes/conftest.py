@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An executor that ends its nodes, and an emulated camera."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
+
+
+@pytest.fixture
+def executor(ros: int) -> Iterator[Any]:
+    """A single-threaded executor; whatever it spins is stopped and destroyed after the test."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    made = SingleThreadedExecutor()
+    yield made
+    for node in list(made.get_nodes()):
+        node.stop() if hasattr(node, "stop") else node.destroy_node()
+    made.shutdown()
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[EmulatedSenxor]:
+    """A SenXor on a pseudo-terminal, 24 frames a second."""
+    with EmulatedSenxor(PtyLink(tmp_path / "senxor"), max_rate_hz=24.0) as emulated:
+        yield emulated
