@@ -139,6 +139,12 @@ class ThermalCameraParameters(CameraParameters):
         "0: do not wait for keypoints.",
         bounds=(0, 64),
     )
+    extrinsics_path: str = parameter(
+        "",
+        "How the RGB camera stands to this one, YAML of `thermal-pose calibrate`, published on "
+        "/tf_static; empty: not known.",
+    )
+    rgb_frame_id: str = parameter("rgb_camera", "Header frame of that RGB camera's images.")
     simulated_preset: str = parameter("paper", "Preset of the simulated clinic, see docs.")
     simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
 

@@ -1,27 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Camera nodes, recorder and player over real DDS: emulated device, recordings, namespaces."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from test.support import faults
 from test.support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 from test.support.waiting import spin_for
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.bags.repair import repair
 from thermal_pose.bags.writer import BagWriter
-from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
+from thermal_pose.cameras.emulator import EmulatedSenxor
 from thermal_pose.errors import BagNotFoundError, ConfigError, StorageError
 from thermal_pose.types import RgbFrame
 
@@ -35,7 +27,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from thermal_pose.nodes.player import BagPlayer, PlayOptions  # noqa: E402
-from thermal_pose.nodes.qos import image_publisher_qos, image_subscription_qos  # noqa: E402
+from thermal_pose.nodes.qos import image_subscription_qos  # noqa: E402
 from thermal_pose.nodes.recorder import RecorderNode  # noqa: E402
 from thermal_pose.nodes.rgb_camera import RgbCameraNode  # noqa: E402
 from thermal_pose.nodes.thermal_camera import ThermalCameraNode  # noqa: E402
@@ -58,21 +50,6 @@ class Listener:
         qos = image_subscription_qos("reliable", depth=50)
         self.node.create_subscription(kind, topic, heard.append, qos)
         return heard
-
-
-@pytest.fixture
-def executor(ros: int) -> Iterator[SingleThreadedExecutor]:
-    made = SingleThreadedExecutor()
-    yield made
-    for node in list(made.get_nodes()):
-        node.stop() if hasattr(node, "stop") else node.destroy_node()
-    made.shutdown()
-
-
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[EmulatedSenxor]:
-    with EmulatedSenxor(PtyLink(tmp_path / "senxor"), max_rate_hz=24.0) as emulated:
-        yield emulated
 
 
 def start_camera(
@@ -253,108 +230,3 @@ def test_recorder_refuses_before_it_records(
             node.start()
     finally:
         node.stop()
-
-
-def _start_recorder(folder: Path) -> subprocess.Popen:
-    code = "import sys; from thermal_pose.nodes.run_node import main; sys.exit(main('recorder'))"
-    settings = {"output_dir": f"'{folder}'", "min_free_mb": "0", "topics": "thermal/image_raw"}
-    pairs = [text for k, v in settings.items() for text in ("-p", f"{k}:={v}")]
-    return subprocess.Popen([sys.executable, "-c", code, "--ros-args", *pairs], env=os.environ)
-
-
-def _recorded_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*.mcap"))
-
-
-def _kill_once(folder: Path, rate_hz: float = 40.0, record_s: float = 1.6) -> tuple[int, int]:
-    """(messages published when killed, number up to which the repaired recording has them)."""
-    node = rclpy.create_node("source")
-    publisher = node.create_publisher(Image, "thermal/image_raw", image_publisher_qos())
-    recorder = _start_recorder(folder)
-    try:
-        deadline_s = time.monotonic() + 90
-        while publisher.get_subscription_count() == 0:
-            assert time.monotonic() < deadline_s, "the recorder did not come up"
-            time.sleep(0.02)
-        published = 0
-        started_s = time.monotonic()
-        while time.monotonic() - started_s < record_s:
-            if _recorded_bytes(folder) < 20_000:
-                started_s = time.monotonic()  # It has only begun to spin.
-            message = messages.thermal_message(thermal_frame(published, (60, 80)))
-            cdr = schema.typestore().serialize_cdr(message, "sensor_msgs/msg/Image")
-            publisher.publish(bytes(cdr))
-            published += 1
-            time.sleep(1 / rate_hz)
-        recorder.send_signal(signal.SIGKILL)
-    finally:
-        recorder.kill()
-        recorder.wait(10)
-        node.destroy_node()
-    (path,) = folder.iterdir()
-    repair(path)
-    with BagReader(path) as bag:
-        stamps = [frame.stamp_ns for frame in bag.thermal_frames()]
-    numbers = [(stamp_ns - START_NS) // STEP_NS for stamp_ns in stamps]
-    # The writer may match the reader a moment before the reader matches the writer.
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "a hole in the middle"
-    assert numbers[0] < rate_hz
-    return published, numbers[-1] + 1
-
-
-@pytest.mark.faults
-def test_a_killed_recorder_loses_at_most_its_last_second(ros: int, tmp_path: Path) -> None:
-    count = faults.times(few=1, full=50)
-    rate_hz, worst_s = 40.0, 0.0
-    for number in range(count):
-        published, kept = _kill_once(tmp_path / str(number), rate_hz)
-        worst_s = max(worst_s, (published - kept) / rate_hz)
-        assert worst_s <= 1.0
-    faults.record(
-        "recorder killed (kill -9) in mid-recording",
-        count,
-        f"every bag re-opens after repair; at most its last {worst_s:.2f} s are lost "
-        "(promised 1 s), no hole before, by counting messages",
-    )
-
-
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-import numpy as np
-from thermal_pose.bags import messages, schema
-from thermal_pose.bags.writer import BagWriter
-from thermal_pose.errors import StorageError
-from thermal_pose.types import ThermalFrame
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-try:
-    with BagWriter(Path(sys.argv[1])) as bag:
-        for n in range(1000):
-            frame = ThermalFrame(n * 125_000_000, 'thermal', np.full((60, 80), n, np.uint16))
-            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
-except StorageError as error:
-    print(error)
-    sys.exit(9)
-"""
-
-
-@pytest.mark.faults
-def test_a_full_disk_is_one_clear_error_and_loses_nothing_written(tmp_path: Path) -> None:
-    path = tmp_path / "trial"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    result = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(path)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    assert result.returncode == 9, result.stderr
-    assert "cannot write to" in result.stdout
-    kept = repair(path).messages
-    assert kept >= 20
-    faults.record(
-        "disk full while recording (file size limit)",
-        1,
-        f"one clear error; repair keeps all {kept} whole messages written before",
-    )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from thermal_pose.bags.schema import message
 from thermal_pose.errors import ImageFormatError
+from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import (
     NS_PER_S,
@@ -51,6 +52,12 @@ class CameraInfo:
             raise ValueError(f"k: expected (3, 3), got {self.k.shape}")
         if min(self.image_wh) <= 0:
             raise ValueError(f"image_wh: expected > 0, got {self.image_wh}")
+
+
+def to_pose(transform: Any) -> CameraPose:
+    """The pose in a `geometry_msgs/Transform`; ValueError where it is none."""
+    shift, turn = transform.translation, transform.rotation
+    return CameraPose.from_quaternion((turn.x, turn.y, turn.z, turn.w), (shift.x, shift.y, shift.z))
 
 
 def time_message(stamp_ns: int) -> Any:

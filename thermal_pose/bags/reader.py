@@ -19,6 +19,7 @@ from thermal_pose.errors import (
     BagSchemaError,
     ImageFormatError,
 )
+from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame, TrueFrame, TugTiming
 
 
@@ -209,6 +210,31 @@ class BagReader:
         """The first calibration on `topic`."""
         self.require(topic, "sensor_msgs/msg/CameraInfo")
         return messages.to_camera_info(self._first(topic))
+
+    def static_transform(self, parent: str, child: str) -> CameraPose | None:
+        """The pose that takes points of frame `child` to frame `parent`; None: not recorded.
+
+        Raises
+        ------
+        BagSchemaError
+            What was recorded is no rotation, or not finite.
+        """
+        if schema.TF_STATIC not in self.topics or not self.topics[schema.TF_STATIC].count:
+            return None
+        self.require(schema.TF_STATIC, schema.TOPIC_TYPES[schema.TF_STATIC])
+        for entry in self.messages([schema.TF_STATIC]):
+            for transform in entry.message.transforms:
+                ends = (transform.header.frame_id, transform.child_frame_id)
+                if ends in ((parent, child), (child, parent)):
+                    pose = self._pose(transform.transform)
+                    return pose if ends == (parent, child) else pose.inverse
+        return None
+
+    def _pose(self, transform: Any) -> CameraPose:
+        try:
+            return messages.to_pose(transform)
+        except ValueError as error:
+            raise BagSchemaError(f"{self.path}: {schema.TF_STATIC}: {error}") from error
 
     def true_frames(self, topic: str = schema.TRUTH_FRAME) -> Iterator[TrueFrame]:
         """The exact states of a simulated recording, one a thermal image."""

@@ -26,7 +26,8 @@ USUAL_TOPICS: Final = (
     "/diagnostics",
 )
 
-RGB_TOPICS: Final = (schema.RGB_COMPRESSED, schema.RGB_INFO)
+#: With colour images goes how their camera stands to the thermal one.
+RGB_TOPICS: Final = (schema.RGB_COMPRESSED, schema.RGB_INFO, schema.TF_STATIC)
 
 
 def topics_to_record(named: str, record_rgb: bool) -> tuple[str, ...]:

@@ -31,6 +31,10 @@ TUG_PHASE: Final = "/tug/phase"
 TUG_REPORT: Final = "/tug/report"
 TRUTH_FRAME: Final = "/truth/frame"
 TRUTH_TUG: Final = "/truth/tug"
+TF_STATIC: Final = "/tf_static"
+
+#: Topics that all namespaces share.
+GLOBAL_TOPICS: Final = ("/diagnostics", "/clock", TF_STATIC)
 
 #: Every topic this package records, with its message type.
 TOPIC_TYPES: Final[dict[str, str]] = {
@@ -49,9 +53,10 @@ TOPIC_TYPES: Final[dict[str, str]] = {
     "/clock": "rosgraph_msgs/msg/Clock",
     TRUTH_FRAME: "thermal_pose/msg/GroundTruth",
     TRUTH_TUG: "thermal_pose/msg/TugReport",
+    TF_STATIC: "tf2_msgs/msg/TFMessage",
 }
 
-#: Results, which a late subscriber still receives, with the depth they are offered at.
+#: What a late subscriber still receives, with the depth it is offered at.
 RESULT_DEPTHS: Final[dict[str, int]] = {
     PERSONS: 64,
     KEYPOINTS: 64,
@@ -59,7 +64,14 @@ RESULT_DEPTHS: Final[dict[str, int]] = {
     TRUTH_FRAME: 64,
     TUG_REPORT: 1,
     TRUTH_TUG: 1,
+    TF_STATIC: 1,
 }
+
+
+def relative_name(topic: str) -> str:
+    """The name under which a node publishes or takes a recorded topic: it gets its namespace."""
+    return topic if topic in GLOBAL_TOPICS else topic.lstrip("/")
+
 
 # How rosbag2 writes RMW_DURATION_INFINITE.
 _INFINITE: Final = {"sec": 9223372036, "nsec": 854775807}

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.bags.messages import CameraInfo
-from thermal_pose.errors import ImageFormatError
+from thermal_pose.errors import CalibrationError, ImageFormatError
 from thermal_pose.types import UInt8Array, UInt16Array
 
 _ZERO_DEGC_IN_CK = 27315
@@ -32,6 +32,11 @@ class Preparation:
     flip_vertical: bool = False
     crop_rows: int = 0
     offset_k: float = 0.0
+
+    @property
+    def flips(self) -> tuple[bool, bool]:
+        """Whether left and right, and whether top and bottom are exchanged."""
+        return self.flip_horizontal, self.flip_vertical
 
     def _first_row(self, height: int) -> tuple[int, int]:
         """First row kept and number of rows kept."""
@@ -80,6 +85,37 @@ class Preparation:
             k[1, 2] = rows - 1 - k[1, 2]
             distortion[2:3] *= -1
         return replace(info, image_wh=(width, rows), k=k, distortion=distortion)
+
+    def adapt_calibration(
+        self, info: CameraInfo, device_wh: tuple[int, int], calibrated: "Preparation"
+    ) -> CameraInfo:
+        """The calibration of the prepared image, from one made of prepared images.
+
+        Parameters
+        ----------
+        info : of the device's whole image or of the cropped one; its size tells which.
+        device_wh : the device's image size, px.
+        calibrated : how the images that `info` was made of had been flipped.
+
+        Raises
+        ------
+        CalibrationError
+            `info` is of neither size.
+        """
+        width, height = device_wh
+        sizes = ((width, height), (width, self._first_row(height)[1]))
+        if info.image_wh not in sizes:
+            raise CalibrationError(
+                f"the calibration is for images of {_size(info.image_wh)} px, the camera "
+                f"delivers {' cropped to '.join(map(_size, dict.fromkeys(sizes)))}"
+            )
+        unflipped = replace(calibrated, crop_rows=0).adapt_info(info)
+        uncropped = info.image_wh == sizes[0]
+        return (self if uncropped else replace(self, crop_rows=0)).adapt_info(unflipped)
+
+
+def _size(image_wh: tuple[int, int]) -> str:
+    return f"{image_wh[0]} x {image_wh[1]}"
 
 
 def mono8_percentile(centikelvin: UInt16Array) -> UInt8Array:

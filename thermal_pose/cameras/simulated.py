@@ -105,11 +105,9 @@ class SimulatedCamera:
     def _render(self, clinic: LiveClinic, tick: int) -> CapturedFrame:
         if self._colour:
             rgb = clinic.rgb(tick)
-            return CapturedFrame(rgb.bgr, time.monotonic_ns(), rgb.stamp_ns, rgb.frame_id)
+            return CapturedFrame(rgb.bgr, time.monotonic_ns(), rgb.stamp_ns)
         thermal = clinic.thermal(tick)
-        return CapturedFrame(
-            thermal.centikelvin, time.monotonic_ns(), thermal.stamp_ns, thermal.frame_id
-        )
+        return CapturedFrame(thermal.centikelvin, time.monotonic_ns(), thermal.stamp_ns)
 
 
 def make_simulated_thermal(preset: str, seed: int) -> SimulatedCamera:

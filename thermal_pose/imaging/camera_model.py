@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import tan
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -117,6 +118,10 @@ class CameraPose:
             )
         if not np.allclose(self.rotation @ self.rotation.T, np.eye(3), atol=1e-5):
             raise ValueError("rotation: expected an orthonormal matrix")
+        if np.linalg.det(self.rotation) < 0:
+            raise ValueError("rotation: expected a rotation, got a mirror image")
+        if not np.isfinite(self.translation_m).all():
+            raise ValueError(f"translation_m: expected finite values, got {self.translation_m}")
 
     @classmethod
     def looking_at(
@@ -142,6 +147,40 @@ class CameraPose:
         cos, sin = np.cos(roll_rad), np.sin(roll_rad)
         rotation = np.stack([cos * right + sin * down, cos * down - sin * right, forward])
         return cls(rotation=rotation, translation_m=-rotation @ position)
+
+    @classmethod
+    def from_quaternion(
+        cls, quaternion_xyzw: npt.ArrayLike, translation_m: npt.ArrayLike
+    ) -> "CameraPose":
+        """Pose from a quaternion (4,), of any length but 0, and a translation (3,), m.
+
+        Raises
+        ------
+        ValueError
+            The quaternion has no length, or a value is not finite.
+        """
+        quaternion = np.asarray(quaternion_xyzw, dtype=np.float64)
+        length = float(np.linalg.norm(quaternion))
+        if not 0.0 < length < np.inf:
+            raise ValueError(f"quaternion_xyzw: expected a rotation, got {quaternion}")
+        x, y, z, w = quaternion / length
+        cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+        rotation = np.eye(3) + 2.0 * (w * cross + cross @ cross)
+        return cls(rotation, np.asarray(translation_m, dtype=np.float64))
+
+    @property
+    def quaternion_xyzw(self) -> Float64Array:
+        """The rotation as a unit quaternion (4,), as ROS has it; w >= 0."""
+        turn = cv2.Rodrigues(self.rotation)[0].ravel().astype(np.float64)
+        half_rad = 0.5 * float(np.linalg.norm(turn))
+        # np.sinc(x) is sin(pi x) / (pi x), which is sound at 0.
+        axis = 0.5 * np.sinc(half_rad / np.pi) * turn
+        return np.array([*axis, np.cos(half_rad)])
+
+    @property
+    def inverse(self) -> "CameraPose":
+        """The pose that undoes this one."""
+        return CameraPose(self.rotation.T, self.position_m)
 
     @property
     def position_m(self) -> Float64Array:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo as CameraInfoMsg
 from std_srvs.srv import Trigger
 
@@ -16,7 +17,7 @@ from thermal_pose.cameras import factory
 from thermal_pose.cameras.assessment import assess, describe
 from thermal_pose.cameras.base import Camera, CameraIdentity
 from thermal_pose.cameras.driver import CameraDriver, StampedFrame
-from thermal_pose.errors import ConfigError
+from thermal_pose.errors import CalibrationError
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.conversions import make_header
 from thermal_pose.nodes.qos import image_publisher_qos
@@ -47,8 +48,9 @@ class CameraNode(PipelineNode):
 
     def build(self) -> None:
         """Check the source, load the calibration, create the publishers and the driver."""
-        self._preparation = factory.preparation(self.parameters)
+        self._preparation = self._calibrated = factory.preparation(self.parameters)
         self._calibration = self._load_calibration()
+        self._misfit = ""
         self._info: CameraInfo | None = None
         self._described: CameraIdentity | None = None
         self._image_publisher = self.image_publisher()
@@ -73,14 +75,10 @@ class CameraNode(PipelineNode):
         self._connections.append(self._driver.stop)
 
     def release(self) -> None:
-        """Free the device and the publishers."""
+        """Free the device."""
         driver: CameraDriver | None = getattr(self, "_driver", None)
         if driver is not None:
             driver.stop()
-        for name in ("_image_publisher", "_info_publisher"):
-            publisher = self.__dict__.pop(name, None)
-            if publisher is not None:
-                self.destroy_publisher(publisher)
 
     @abstractmethod
     def make_camera(self) -> Camera:
@@ -105,7 +103,9 @@ class CameraNode(PipelineNode):
         factory.apply_controls(self.parameters, self._driver)
 
     def health(self) -> tuple[bytes, str]:
-        """Return the driver's condition."""
+        """Return the driver's condition, and first whether the calibration fits."""
+        if self._misfit:
+            return DiagnosticStatus.ERROR, self._misfit
         level, sentence = assess(
             self._driver.status(), factory.expected_rate_hz(self.parameters, self._driver.status())
         )
@@ -126,21 +126,32 @@ class CameraNode(PipelineNode):
         path = self.parameters.camera_info_path
         return load_camera_info(Path(path)) if path else None
 
-    def _info_for(self, identity: CameraIdentity) -> CameraInfo:
-        """The calibration of published images: file, else stream, else a default."""
-        info = self._calibration or identity.info
-        if info is None:
-            self.get_logger().warning(
-                f"no calibration: a default lens of {self.HFOV_DEG:g} degrees is assumed; "
-                "`thermal-pose calibrate` makes one, parameter camera_info_path loads it"
+    def _describe(self, identity: CameraIdentity) -> None:
+        """Find the calibration of published images: file, else stream, else a default."""
+        if self._calibration is not None:
+            self._info = self._fitting(self._calibration, identity)
+        else:
+            info = identity.info or self._default_info(identity)
+            self._info = self._preparation.adapt_info(info)
+        self._described = identity
+
+    def _fitting(self, calibration: CameraInfo, identity: CameraIdentity) -> CameraInfo:
+        self._misfit = ""
+        try:
+            return self._preparation.adapt_calibration(
+                calibration, identity.image_wh, self._calibrated
             )
-            info = default_camera_info(identity.image_wh, self.HFOV_DEG)
-        if info.image_wh != identity.image_wh:
-            raise ConfigError(
-                f"{self.get_name()}.camera_info_path: expected a calibration of "
-                f"{identity.image_wh} px, got {info.image_wh}"
-            )
-        return self._preparation.adapt_info(info)
+        except CalibrationError as error:
+            self._misfit = f"{self.parameters.camera_info_path}: {error}: nothing is published"
+            raise CalibrationError(self._misfit) from error
+
+    def _default_info(self, identity: CameraIdentity) -> CameraInfo:
+        self.get_logger().warning(
+            f"no calibration: a default lens of {self.HFOV_DEG:g} degrees is assumed; "
+            "`thermal-pose calibrate` makes one, parameter camera_info_path loads it",
+            once=True,
+        )
+        return default_camera_info(identity.image_wh, self.HFOV_DEG)
 
     def _publish(self, frame: StampedFrame) -> None:
         self.guarded(self._publish_prepared)(frame)
@@ -148,7 +159,7 @@ class CameraNode(PipelineNode):
     def _publish_prepared(self, frame: StampedFrame) -> None:
         identity = self._driver.status().identity
         if identity is not None and identity is not self._described:
-            self._info, self._described = self._info_for(identity), identity
+            self._describe(identity)
         image = self._preparation.apply(frame.image)
         prepared = StampedFrame(image, frame.stamp_ns, frame.frame_id)
         if self._info is not None:

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge
+from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from thermal_pose import msg  # type: ignore[attr-defined]
 from thermal_pose.bags.messages import to_timing
 from thermal_pose.errors import ImageFormatError
+from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import (
@@ -46,6 +48,15 @@ def ns_to_stamp(stamp_ns: int) -> Time:
 def make_header(stamp_ns: int, frame_id: str) -> Header:
     """Return a header that repeats an image's stamp and frame bit for bit."""
     return Header(stamp=ns_to_stamp(stamp_ns), frame_id=frame_id)
+
+
+def transform_to_msg(pose: CameraPose, parent: str, child: str, stamp_ns: int) -> TransformStamped:
+    """Return the pose that takes points of frame `child` to frame `parent` as a transform."""
+    message = TransformStamped(header=make_header(stamp_ns, parent), child_frame_id=child)
+    shift, turn = message.transform.translation, message.transform.rotation
+    shift.x, shift.y, shift.z = pose.translation_m.tolist()
+    turn.x, turn.y, turn.z, turn.w = pose.quaternion_xyzw.tolist()
+    return message
 
 
 def check_image(message: Image, encodings: Sequence[str], bytes_per_pixel: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
+from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader, RawMessage
 from thermal_pose.cameras.flow import ReplayClock
 from thermal_pose.nodes.conversions import ns_to_stamp
@@ -76,7 +77,7 @@ class BagPlayer:
 
     @staticmethod
     def _publisher(node: Node, topic: str, type_name: str) -> Any:
-        name = topic if topic == "/diagnostics" else topic.lstrip("/")
+        name = schema.relative_name(topic)
         return node.create_publisher(message_class(type_name), name, playback_qos(topic))
 
     def play(self) -> int:

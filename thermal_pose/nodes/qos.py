@@ -48,6 +48,11 @@ def result_qos(depth: int = RESULT_DEPTH) -> QoSProfile:
     )
 
 
+def static_transform_qos() -> QoSProfile:
+    """Offer of /tf_static, as tf2 has it; whoever listens keeps more, one of each writer."""
+    return result_qos(depth=1)
+
+
 def report_qos() -> QoSProfile:
     """The latched report: the last one waits for whoever asks."""
     return result_qos(depth=1)

@@ -87,7 +87,7 @@ class RecorderNode(PipelineNode):
         assert self._writer is not None
         type_name = schema.TOPIC_TYPES[topic]
         self._writer.add_topic(topic, type_name)
-        name = topic if topic == "/diagnostics" else topic.lstrip("/")
+        name = schema.relative_name(topic)
         subscription = self.create_subscription(
             message_class(type_name),
             name,

@@ -1,21 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """`thermal_camera`: publishes centikelvin images, their calibration, and a mono8 for eyes."""
 
+from pathlib import Path
 from typing import Any
 
+from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import Image
+from tf2_msgs.msg import TFMessage  # type: ignore[attr-defined]
 
 from thermal_pose import msg  # type: ignore[attr-defined]
+from thermal_pose.bags import schema
 from thermal_pose.bags.messages import to_ns
-from thermal_pose.calibration.files import THERMAL_HFOV_DEG
+from thermal_pose.calibration.files import THERMAL_HFOV_DEG, load_extrinsics
 from thermal_pose.cameras import factory
 from thermal_pose.cameras.base import AcknowledgedCamera, Camera
 from thermal_pose.cameras.driver import StampedFrame
 from thermal_pose.cameras.prepare import mono8_fixed, mono8_percentile
 from thermal_pose.errors import ConfigError
+from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.nodes.camera_node import CameraNode
-from thermal_pose.nodes.conversions import image_to_msg, make_header, thermal_to_msg
-from thermal_pose.nodes.qos import acknowledgement_qos, image_publisher_qos, report_qos
+from thermal_pose.nodes.conversions import (
+    image_to_msg,
+    make_header,
+    thermal_to_msg,
+    transform_to_msg,
+)
+from thermal_pose.nodes.qos import (
+    acknowledgement_qos,
+    image_publisher_qos,
+    report_qos,
+    static_transform_qos,
+)
 from thermal_pose.params import ThermalCameraParameters
 from thermal_pose.types import ThermalFrame, UInt8Array
 
@@ -35,13 +50,23 @@ class ThermalCameraNode(CameraNode):
         """Create the publishers of image_raw and image_mono8."""
         self._eyes = self.publisher(Image, "thermal/image_mono8", image_publisher_qos())
         self._truth = self.publisher(msg.TugReport, "truth/tug", report_qos())
+        self._transforms = self.publisher(TFMessage, schema.TF_STATIC, static_transform_qos())
         return self.publisher(Image, "thermal/image_raw", image_publisher_qos())
+
+    def build(self) -> None:
+        """Also check the window for eyes, and load how the RGB camera stands."""
+        self._check_window()
+        self._extrinsics = self._load_extrinsics()
+        super().build()
 
     def connect(self) -> None:
         """Listen for the keypoints that a lossless replay waits for; start the driver.
 
-        A recording's exact timing (simulated clinic) is latched before its first image.
+        A recording's exact timing (simulated clinic) is latched before its first image, and so
+        is how the RGB camera stands.
         """
+        if self._extrinsics is not None:
+            self._transforms.publish(TFMessage(transforms=[self._rgb_transform()]))
         for truth in factory.recorded_truth(self.parameters):
             self._truth.publish(truth)
         if self._waits_for_keypoints():
@@ -62,13 +87,36 @@ class ThermalCameraNode(CameraNode):
             self._eyes.publish(image_to_msg(self._visible(thermal), "mono8", header))
 
     def parameters_changed(self) -> None:
-        """Also refuse an empty window for eyes."""
+        """Also refuse an empty window for eyes, and to move the camera's frame by a flip."""
+        self._check_window()
+        flips = factory.preparation(self.parameters).flips
+        if self._extrinsics is not None and flips != self._calibrated.flips:
+            raise ConfigError(
+                f"{self.get_name()}.flip_horizontal, flip_vertical: expected no change while "
+                "extrinsics_path is loaded, which holds for images as they were calibrated"
+            )
+        super().parameters_changed()
+
+    def _check_window(self) -> None:
         if not self.parameters.mono8_low_degc < self.parameters.mono8_high_degc:
             raise ConfigError(
                 f"{self.get_name()}.mono8_low_degc = {self.parameters.mono8_low_degc}: expected "
                 f"less than mono8_high_degc = {self.parameters.mono8_high_degc}"
             )
-        super().parameters_changed()
+
+    def _load_extrinsics(self) -> CameraPose | None:
+        path = self.parameters.extrinsics_path
+        if path and self.parameters.rgb_frame_id == self.parameters.frame_id:
+            raise ConfigError(
+                f"{self.get_name()}.rgb_frame_id = '{self.parameters.rgb_frame_id}': expected "
+                "another frame than frame_id"
+            )
+        return load_extrinsics(Path(path)) if path else None
+
+    def _rgb_transform(self) -> TransformStamped:
+        assert self._extrinsics is not None
+        frames = (self.parameters.frame_id, self.parameters.rgb_frame_id)
+        return transform_to_msg(self._extrinsics, *frames, self.now_ns())
 
     def _visible(self, frame: ThermalFrame) -> UInt8Array:
         if self.parameters.mono8_window == "fixed":

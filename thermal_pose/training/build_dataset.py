@@ -93,7 +93,17 @@ def _extrinsics_for(path: Path, given: Path | None) -> CameraPose | None:
     for folder in (path, *list(path.parents)[:2]):
         if (folder / EXTRINSICS_NAME).is_file():
             return load_extrinsics(folder / EXTRINSICS_NAME)
-    return _simulated_extrinsics(path / "trial.json")
+    return _recorded_extrinsics(path) or _simulated_extrinsics(path / "trial.json")
+
+
+def _recorded_extrinsics(path: Path) -> CameraPose | None:
+    """Return how the cameras stand by the recording's own /tf_static, where it has both images."""
+    with BagReader(path) as bag:
+        filled = {name for name, topic in bag.topics.items() if topic.count}
+        if schema.TF_STATIC not in filled or not filled & {schema.RGB_IMAGE, schema.RGB_COMPRESSED}:
+            return None
+        thermal, rgb = next(bag.thermal_frames()), next(bag.rgb_frames())
+        return bag.static_transform(thermal.frame_id, rgb.frame_id)
 
 
 def _simulated_extrinsics(trial: Path) -> CameraPose | None:
