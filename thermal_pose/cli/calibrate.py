@@ -97,14 +97,16 @@ def _live_views(args: argparse.Namespace, target: "SpotTarget") -> "CalibrationV
     import rclpy
 
     from thermal_pose.nodes.calibrator import collect_live
+    from thermal_pose.nodes.signals import EndRequest, init_ros
 
     def show(views: int, hints: list[str]) -> None:
         print(f"{views} views; {'; '.join(hints) or 'enough'}", file=sys.stderr)
 
-    # Ctrl-C ends the collecting, not the command: rclpy takes the signal.
-    rclpy.init(args=[])
+    # Ctrl-C ends the collecting, not the command.
+    init_ros([])
     try:
-        return collect_live(target, args.namespace, args.views, show, rclpy.ok)
+        with EndRequest() as end:
+            return collect_live(target, args.namespace, args.views, show, lambda: not end.asked)
     finally:
         rclpy.try_shutdown()
 
