@@ -88,6 +88,8 @@ def load_camera_info(path: Path) -> CameraInfo:
         raise CalibrationError(f"{path} is no camera_info YAML: {error}") from error
     if not (np.isfinite(info.k).all() and info.k[0, 0] > 0 and info.k[1, 1] > 0):
         raise CalibrationError(f"{path}: expected finite, positive focal lengths")
+    if not np.isfinite(info.distortion).all():
+        raise CalibrationError(f"{path}: expected finite distortion coefficients")
     return info
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which thermal frame belongs to which RGB frame, by their stamps; nothing dropped in silence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.errors import CalibrationError
 from thermal_pose.types import NS_PER_S
 
 Int64Array = npt.NDArray[np.int64]
@@ -95,6 +98,30 @@ def pair_streams(
         unmatched_thermal=len(thermal) - len(pairs),
         unmatched_rgb=len(rgb) - len(pairs),
     )
+
+
+def pair_recording(
+    path: Path,
+    thermal_ns: Sequence[int],
+    rgb_ns: Sequence[int],
+    tolerance_s: float = DEFAULT_TOLERANCE_S,
+) -> PairedStreams:
+    """`pair_streams` for a recording, which may hold too little.
+
+    Raises
+    ------
+    CalibrationError
+        A camera has fewer than two images, or no two belong together.
+    """
+    if min(len(thermal_ns), len(rgb_ns)) < 2:
+        raise CalibrationError(
+            f"{path} holds {len(thermal_ns)} thermal and {len(rgb_ns)} RGB images, at least 2 of "
+            "each are needed"
+        )
+    streams = pair_streams(thermal_ns, rgb_ns, tolerance_s)
+    if len(streams) == 0:
+        raise CalibrationError(f"{path}: no thermal image has an RGB image at its time")
+    return streams
 
 
 def _stamps(stamps_ns: npt.ArrayLike) -> Int64Array:

@@ -15,7 +15,7 @@ from thermal_pose.calibration.files import (
     default_camera_info,
     save_homography,
 )
-from thermal_pose.calibration.pairing import pair_streams
+from thermal_pose.calibration.pairing import pair_recording
 from thermal_pose.calibration.people import register_from_people, shrink_rgb
 from thermal_pose.errors import StorageError
 
@@ -44,7 +44,7 @@ def register_recording(path: Path, folder: Path) -> dict[str, Any]:
             _info(bag, schema.THERMAL_INFO, (width, height), THERMAL_HFOV_DEG),
             _info(bag, schema.RGB_INFO, rgb_wh, RGB_HFOV_DEG),
         )
-    streams = pair_streams([frame.stamp_ns for frame in thermal], stamps)
+    streams = pair_recording(path, [frame.stamp_ns for frame in thermal], stamps)
     result = register_from_people(
         [thermal[index].centikelvin for index in streams.thermal_index],
         [small[index] for index in streams.rgb_index],

@@ -10,7 +10,12 @@ import numpy as np
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.lens import MIN_VIEWS, coverage_share
-from thermal_pose.calibration.pairing import DEFAULT_TOLERANCE_S, PairedStreams, pair_streams
+from thermal_pose.calibration.pairing import (
+    DEFAULT_TOLERANCE_S,
+    PairedStreams,
+    pair_recording,
+    pair_streams,
+)
 from thermal_pose.calibration.stereo import TargetView
 from thermal_pose.calibration.target import Float64Array, SpotTarget, find_in_rgb, find_in_thermal
 from thermal_pose.errors import CalibrationError
@@ -83,9 +88,7 @@ def collect_views(
     with BagReader(path) as bag:
         thermal = list(bag.thermal_frames())
         stamps = [frame.stamp_ns for frame in bag.rgb_frames()]
-        streams = pair_streams([frame.stamp_ns for frame in thermal], stamps)
-        if len(streams) == 0:
-            raise CalibrationError(f"{path}: no thermal frame has an RGB frame at its time")
+        streams = pair_recording(path, [frame.stamp_ns for frame in thermal], stamps)
         partner = dict(zip(streams.rgb_index.tolist(), streams.thermal_index.tolist(), strict=True))
         chooser = ViewChooser(target)
         done = 0
@@ -184,6 +187,12 @@ class LivePairer:
         nearest = min(self._thermal, key=lambda thermal: abs(thermal.stamp_ns - frame.stamp_ns))
         if abs(nearest.stamp_ns - frame.stamp_ns) <= self._tolerance_ns:
             self._chooser.look(nearest, frame)
+
+    def hints(self) -> list[str]:
+        """What is missing: images of a camera, else views."""
+        seen = {"thermal": self._thermal_ns, "RGB": self._rgb_ns}
+        silent = [f"no {name} images yet" for name, stamps in seen.items() if not stamps]
+        return silent or self._chooser.hints()
 
     def result(self) -> CalibrationViews:
         """What was chosen.

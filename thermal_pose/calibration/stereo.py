@@ -13,6 +13,9 @@ from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import Registration
 
+#: Beyond it the two cameras' views contradict each other, thermal px.
+MAX_CROSS_RMS_PX = 1.0
+
 
 @dataclass(frozen=True)
 class TargetView:
@@ -58,7 +61,8 @@ def calibrate_pair(
     Raises
     ------
     CalibrationError
-        A lens cannot be calibrated (see `calibrate_lens`), or too few views are common.
+        A lens cannot be calibrated (see `calibrate_lens`), too few views are common, or both
+        cameras' views contradict each other.
     """
     thermal_views = [view.thermal for view in views if view.thermal is not None]
     rgb_views = [view.rgb for view in views if view.rgb is not None]
@@ -78,14 +82,18 @@ def calibrate_pair(
         for in_thermal, in_rgb in common
     ]
     rgb_to_thermal = _solve_pose(seen, target, thermal.intrinsics, rgb.intrinsics)
+    cross_rms_px = _cross_rms_px(seen, target, thermal.intrinsics, rgb.intrinsics, rgb_to_thermal)
+    if not cross_rms_px < MAX_CROSS_RMS_PX:
+        raise CalibrationError(
+            f"the views of both cameras do not fit together: {cross_rms_px:.1f} thermal px, at "
+            f"most {MAX_CROSS_RMS_PX:g} are allowed: is one image mirrored, was a camera moved?"
+        )
     return PairCalibration(
         thermal=thermal,
         rgb=rgb,
         rgb_to_thermal=rgb_to_thermal,
         common_views=len(common),
-        cross_rms_px=_cross_rms_px(
-            seen, target, thermal.intrinsics, rgb.intrinsics, rgb_to_thermal
-        ),
+        cross_rms_px=cross_rms_px,
     )
 
 

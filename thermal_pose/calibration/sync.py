@@ -16,7 +16,8 @@ from thermal_pose.calibration.asynchrony import (
     rgb_row,
     thermal_rows,
 )
-from thermal_pose.calibration.pairing import DEFAULT_TOLERANCE_S, PairedStreams, pair_streams
+from thermal_pose.calibration.pairing import DEFAULT_TOLERANCE_S, PairedStreams, pair_recording
+from thermal_pose.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,20 @@ def check_recording(path: Path, tolerance_s: float = DEFAULT_TOLERANCE_S) -> Syn
     ------
     BagError
         The recording is damaged or lacks a topic.
+    CalibrationError
+        No two images belong together.
+    ConfigError
+        `tolerance_s` is not positive.
     """
+    if not 0 < tolerance_s < np.inf:
+        raise ConfigError(f"tolerance = {tolerance_s}: expected a positive number of seconds")
     with BagReader(path) as bag:
         thermal = list(bag.thermal_frames())
         stamps, rows = [], []
         for frame in bag.rgb_frames():
             stamps.append(frame.stamp_ns)
             rows.append(rgb_row(frame.bgr))
-    streams = pair_streams([frame.stamp_ns for frame in thermal], stamps, tolerance_s)
+    streams = pair_recording(path, [frame.stamp_ns for frame in thermal], stamps, tolerance_s)
     verdicts = judge_pairs(
         thermal_rows([thermal[index].centikelvin for index in streams.thermal_index]),
         np.concatenate([rows[index] for index in streams.rgb_index]),

@@ -71,7 +71,10 @@ def _from_target(args: argparse.Namespace) -> dict[str, Any]:
     columns, _, rows = args.grid.partition("x")
     if not (columns.isdigit() and rows.isdigit()):
         raise ConfigError(f"--grid '{args.grid}': expected COLUMNSxROWS, such as 5x4")
-    target = SpotTarget((int(columns), int(rows)), args.spacing, args.radius)
+    try:
+        target = SpotTarget((int(columns), int(rows)), args.spacing, args.radius)
+    except ValueError as error:
+        raise ConfigError(f"--grid, --spacing, --radius: {error}") from error
     views = _live_views(args, target) if args.live else _recorded_views(args, target)
     calibration = calibrate_pair(views.views, target, views.thermal_wh, views.rgb_wh)
     return write_results(args.out, calibration, views, target)

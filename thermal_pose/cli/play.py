@@ -34,6 +34,7 @@ def start(args: argparse.Namespace) -> int:
     """Run the verb."""
     import rclpy
 
+    from thermal_pose.nodes.graph import check_namespace
     from thermal_pose.nodes.player import BagPlayer, PlayOptions
 
     options = PlayOptions(
@@ -46,7 +47,7 @@ def start(args: argparse.Namespace) -> int:
     )
     rclpy.init(args=[])
     try:
-        node = rclpy.create_node("player", namespace=args.namespace)
+        node = rclpy.create_node("player", namespace=check_namespace(args.namespace))
         played = BagPlayer(node, args.recording, options, rclpy.ok).play()
         node.destroy_node()
     finally:

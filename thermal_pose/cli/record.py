@@ -10,12 +10,14 @@ examples:
 """
 
 import argparse
+import math
 import os
 import signal
 import threading
 from pathlib import Path
 
 from thermal_pose.bags.recording import check_pseudonym
+from thermal_pose.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,8 @@ def start(args: argparse.Namespace) -> int:
     """Run the verb."""
     from thermal_pose.nodes.run_node import main as run_node
 
+    if not 0.0 <= args.duration < math.inf:
+        raise ConfigError(f"--duration {args.duration}: expected seconds, 0 for no end")
     if args.duration > 0:
         # As Ctrl-C does, so that there is one way to end.
         ender = threading.Timer(args.duration, os.kill, (os.getpid(), signal.SIGINT))
@@ -44,14 +48,16 @@ def start(args: argparse.Namespace) -> int:
 
 
 def _ros_arguments(args: argparse.Namespace) -> list[str]:
-    # The pseudonym is checked here already: as a ROS argument it could be taken for YAML.
-    subject_id = check_pseudonym(args.subject)
+    from thermal_pose.nodes.graph import check_namespace, yaml_scalar
+
     settings = {
-        "output_dir": f"'{args.output}'",
-        "subject_id": f"'{subject_id}'",
-        "record_rgb": str(args.rgb).lower(),
-        "topics": f"'{','.join(args.topics)}'",
-        "min_free_mb": str(args.min_free_mb),
+        "output_dir": str(args.output),
+        "subject_id": check_pseudonym(args.subject),
+        "record_rgb": args.rgb,
+        "topics": ",".join(args.topics),
+        "min_free_mb": args.min_free_mb,
     }
-    pairs = [text for name, value in settings.items() for text in ("-p", f"{name}:={value}")]
-    return [*pairs, *(["-r", f"__ns:=/{args.namespace.strip('/')}"] if args.namespace else [])]
+    words = [f"{name}:={yaml_scalar(value)}" for name, value in settings.items()]
+    namespace = check_namespace(args.namespace)
+    remaps = ["-r", f"__ns:={namespace}"] if namespace else []
+    return [*(text for word in words for text in ("-p", word)), *remaps]

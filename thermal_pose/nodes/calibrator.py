@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from thermal_pose.bags.messages import to_rgb_frame, to_thermal_frame
 from thermal_pose.calibration.session import CalibrationViews, LivePairer, ViewChooser
 from thermal_pose.calibration.target import SpotTarget
+from thermal_pose.nodes.graph import check_namespace
 from thermal_pose.nodes.qos import image_subscription_qos
 
 _HINT_PERIOD_S = 1.0
@@ -36,12 +37,14 @@ def collect_live(
     ------
     CalibrationError
         Hardly any frames came.
+    ConfigError
+        The namespace is none.
     ImageFormatError
         The images are not what camera nodes of this package publish.
     """
     chooser = ViewChooser(target)
     pairer = LivePairer(chooser)
-    node = rclpy.create_node("calibrator", namespace=namespace)
+    node = rclpy.create_node("calibrator", namespace=check_namespace(namespace))
     qos = image_subscription_qos("reliable", depth=_DEPTH)
     node.create_subscription(
         Image, "thermal/image_raw", lambda image: pairer.add_thermal(to_thermal_frame(image)), qos
@@ -60,7 +63,7 @@ def collect_live(
             executor.spin_once(timeout_sec=0.1)
             if time.monotonic() >= next_hint_s:
                 next_hint_s = time.monotonic() + _HINT_PERIOD_S
-                hints = chooser.hints()
+                hints = pairer.hints()
                 show(len(chooser.chosen), hints)
                 if len(chooser.chosen) >= enough_views and not hints:
                     break

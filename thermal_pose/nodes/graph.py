@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a graph consists of, and the arguments that each of its nodes is started with."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.nodes.process_table import ProcessEntry, config_file, selected_entries
 from thermal_pose.parameter import ParameterValue
+
+_NAMESPACE: Final = re.compile(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 #: Node -> parameter -> value; they win over the configuration files.
 Overrides = Mapping[str, Mapping[str, ParameterValue]]
@@ -35,6 +39,7 @@ class GraphPlan:
     use_sim_time: bool = False
 
     def __post_init__(self) -> None:
+        check_namespace(self.namespace)
         running = {entry.name for entry in self.entries}
         for name in self.overrides:
             if name not in running:
@@ -50,11 +55,11 @@ class GraphPlan:
         """Return the `--ros-args ...` of one node."""
         args = ["--ros-args", "--params-file", str(self._file(entry))]
         for name, value in self.overrides.get(entry.name, {}).items():
-            args += ["-p", f"{name}:={_yaml_scalar(value)}"]
+            args += ["-p", f"{name}:={yaml_scalar(value)}"]
         if self.use_sim_time:
             args += ["-p", "use_sim_time:=true"]
         if self.namespace:
-            args += ["-r", f"__ns:=/{self.namespace.strip('/')}"]
+            args += ["-r", f"__ns:={check_namespace(self.namespace)}"]
         return args
 
     def _file(self, entry: ProcessEntry) -> Path:
@@ -107,7 +112,25 @@ def parse_overrides(settings: list[str]) -> dict[str, dict[str, ParameterValue]]
     return overrides
 
 
-def _yaml_scalar(value: ParameterValue) -> str:
+def check_namespace(namespace: str) -> str:
+    """Return the namespace with one leading slash; '' stays ''.
+
+    Raises
+    ------
+    ConfigError
+        It holds what no ROS name may.
+    """
+    name = namespace.strip("/")
+    if name and _NAMESPACE.fullmatch(name) is None:
+        raise ConfigError(
+            f"namespace '{namespace}': expected letters, digits and _, no digit first, as in "
+            "ward3 or clinic/ward3"
+        )
+    return f"/{name}" if name else ""
+
+
+def yaml_scalar(value: ParameterValue) -> str:
+    """Return a value as `-p name:=...` takes it."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     return yaml.safe_dump(value).splitlines()[0]

@@ -5,6 +5,7 @@ Messages go out as the bytes that were recorded. Unlike the lossless replay of t
 it does not wait for results, as `ros2 bag play` does not either.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rosgraph_msgs.msg import Clock
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader, RawMessage
 from thermal_pose.cameras.flow import ReplayClock
+from thermal_pose.errors import BagSchemaError, ConfigError
 from thermal_pose.nodes.conversions import ns_to_stamp
 from thermal_pose.nodes.message_types import message_class
 from thermal_pose.nodes.qos import playback_qos
@@ -47,9 +49,15 @@ class PlayOptions:
     clock_hz: float = 40.0
     min_subscribers: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("rate", "start_s", "clock_hz"):
+            value = getattr(self, name)
+            if not 0.0 <= value < math.inf:
+                raise ConfigError(f"{name} = {value}: expected a finite number from 0")
+
 
 class BagPlayer:
-    """Publishes one recording.
+    """Publishes one recording; with a /clock of its own, a recorded one is left out.
 
     Parameters
     ----------
@@ -64,12 +72,19 @@ class BagPlayer:
         self._options = options
         self._keep_on = keep_on
         self._bag = BagReader(path)
+        if options.start_s > self._bag.duration_s:
+            self._bag.close()
+            raise BagSchemaError(
+                f"{path} has no message after the first {options.start_s:g} s (it lasts "
+                f"{self._bag.duration_s:.2f} s)"
+            )
         for topic in options.topics:
             self._bag.require(topic, *{entry.type_name for entry in self._bag.topics.values()})
         self._publishers = {
             entry.name: self._publisher(node, entry.name, entry.type_name)
             for entry in self._bag.topics.values()
-            if not options.topics or entry.name in options.topics
+            if entry.name in (options.topics or self._bag.topics)
+            and not (entry.name == "/clock" and options.clock_hz)
         }
         self._clock_publisher = node.create_publisher(Clock, "/clock", 10)
         self._next_clock_s = 0.0
