@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from mcap.stream_reader import StreamReader
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from test.support.trials import START_NS, STEP_NS, thermal_frame, true_frame, write_trial
 from thermal_pose.bags import messages, schema
@@ -206,6 +207,20 @@ def test_a_flipped_bit_inside_is_found_by_the_checksum(tmp_path: Path) -> None:
     mcap.write_bytes(data)
     with pytest.raises(BagCorruptError), BagReader(tmp_path / "trial") as bag:
         list(bag.messages())
+
+
+def test_a_recording_of_stock_ros_in_sqlite_is_read(tmp_path: Path) -> None:
+    """rosbag2's older default storage, written by rosbags."""
+    store, kind = schema.typestore(), "sensor_msgs/msg/Image"
+    with Writer(tmp_path / "trial", version=9, storage_plugin=StoragePlugin.SQLITE3) as bag:
+        connection = bag.add_connection(schema.THERMAL_IMAGE, kind, typestore=store)
+        for number in range(5):
+            image = messages.thermal_message(thermal_frame(number))
+            cdr = store.serialize_cdr(image, kind)
+            bag.write(connection, START_NS + number * STEP_NS, cdr)
+    with BagReader(tmp_path / "trial") as bag:
+        stamps = [frame.stamp_ns for frame in bag.thermal_frames()]
+    assert stamps == [START_NS + number * STEP_NS for number in range(5)]
 
 
 def test_a_recording_without_messages(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_two_complete_pairs_in_two_namespaces(
     topics = {
         "thermal/image_raw": Image,
         "thermal/camera_info": CameraInfo,
+        "rgb/image_raw": Image,
         "rgb/image_raw/compressed": CompressedImage,
         "rgb/camera_info": CameraInfo,
     }
@@ -150,6 +151,7 @@ def test_two_complete_pairs_in_two_namespaces(
     for topic in ("thermal/image_raw", "rgb/image_raw/compressed"):
         left, right = ({bytes(image.data) for image in heard[side, topic]} for side in SIDES)
         assert not left & right, f"{topic}: a picture of both sides"
+    assert {image.encoding for image in heard["left", "rgb/image_raw"]} == {"bgr8"}
     parents = {t.child_frame_id: t.header.frame_id for t in transforms_of(transforms).values()}
     assert parents == {f"{side}/rgb_camera": f"{side}/thermal_camera" for side in SIDES}
 
