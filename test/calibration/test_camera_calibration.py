@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from thermal_pose.bags import messages, schema
 from thermal_pose.bags.reader import BagReader
+from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.files import (
     camera_info_of,
     default_camera_info,
@@ -41,6 +43,7 @@ from thermal_pose.cli.main import main
 from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import PlaneRegistration, Registration
+from thermal_pose.types import RgbFrame, ThermalFrame
 
 RIG, TARGET = SyntheticRig(), SpotTarget()
 TRUE = Registration(RIG.thermal, RIG.rgb, RIG.rgb_to_thermal)
@@ -100,6 +103,17 @@ def test_registration_over_the_walkway_is_within_half_a_thermal_pixel(
             calibration.registration.to_thermal(in_rgb, depth_m) - grid, axis=-1
         )
         assert error_px.max() < 0.5
+
+
+def test_views_that_contradict_each_other_are_refused(views: list[TargetView]) -> None:
+    """One camera's image mirrored: each lens alone can be calibrated, the pair cannot."""
+    mirrored = [
+        TargetView(upright(view.thermal * (-1, 1) + (79, 0), TARGET.grid_wh), view.rgb)
+        for view in views
+        if view.thermal is not None
+    ]
+    with pytest.raises(CalibrationError, match=r"do not fit together.*mirrored"):
+        calibrate_pair(mirrored, TARGET, RIG.thermal.size_wh, RIG.rgb.size_wh)
 
 
 def test_too_few_views_are_refused(views: list[TargetView]) -> None:
@@ -245,6 +259,37 @@ def test_a_map_from_movement_is_right_at_its_depth() -> None:
     error_px = np.linalg.norm(result.plane.to_thermal(true.to_rgb(grid, 3.0)) - grid, axis=-1)
     assert error_px.mean() < 1.0
     assert result.correlation > 0.6
+
+
+def test_the_verb_tells_the_maps_error_where_the_recording_knows_the_geometry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = CameraIntrinsics((256, 144), 187.0, 187.0, 128.4, 70.7)
+    infos = {
+        schema.THERMAL_INFO: camera_info_of(RIG.thermal),
+        schema.RGB_INFO: camera_info_of(small),
+    }
+    with BagWriter(tmp_path / "walk") as bag:
+        place = messages.static_transform_message(RIG.rgb_to_thermal, "thermal", "rgb", 0)
+        bag.write(schema.TF_STATIC, 0, place)
+        for topic, info in infos.items():
+            bag.write(topic, 0, messages.camera_info_message(info, 0, "any"))
+        for number, (warm, bgr) in enumerate(zip(*walker(3.0, 22), strict=True)):
+            stamp_ns = number * 125_000_000
+            frame = ThermalFrame(stamp_ns, "thermal", warm)
+            bag.write(schema.THERMAL_IMAGE, stamp_ns, messages.thermal_message(frame))
+            bag.write(
+                schema.RGB_COMPRESSED,
+                stamp_ns,
+                messages.rgb_message(RgbFrame(stamp_ns, "rgb", bgr)),
+            )
+    words = ["calibrate", str(tmp_path / "walk"), "--people", "--json", "--out", str(tmp_path)]
+    assert main(words) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    errors = numbers["error_px_by_depth_m"]
+    assert errors["3.0"] < 1.0 < errors["7.0"]
+    assert numbers["error_px_of_best_map"].keys() == errors.keys()
+    assert (tmp_path / "homography.yaml").exists()
 
 
 def test_an_empty_room_gives_no_map() -> None:

@@ -19,6 +19,7 @@ from thermal_pose.simulation.cohort import (
     stage_trial,
 )
 from thermal_pose.simulation.presets import PRESETS
+from thermal_pose.simulation.scene_renderer import RGB_FRAME_ID, THERMAL_FRAME_ID
 from thermal_pose.types import Phase, TrialReason
 
 SPEC = CohortSpec("paper", 7, 2, 1, rate_hz=2.0, with_rgb=False)
@@ -145,6 +146,9 @@ def test_every_preset_makes_its_first_trial(name, tmp_path):
         assert bag.true_timing().valid == (name != "invalid")
         if spec.with_rgb:
             assert next(bag.rgb_frames()).bgr.shape == (576, 1024, 3)
+            place = bag.static_transform(THERMAL_FRAME_ID, RGB_FRAME_ID)
+            assert place is not None
+            assert 0.0 < np.linalg.norm(place.translation_m) < 0.5
 
 
 def frames_of(reason):

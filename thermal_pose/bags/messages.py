@@ -54,6 +54,23 @@ class CameraInfo:
             raise ValueError(f"image_wh: expected > 0, got {self.image_wh}")
 
 
+def static_transform_message(pose: CameraPose, parent: str, child: str, stamp_ns: int) -> Any:
+    """`tf2_msgs/TFMessage` of the pose that takes points of frame `child` to frame `parent`."""
+    shift = dict(zip("xyz", map(float, pose.translation_m), strict=True))
+    turn = dict(zip("xyzw", map(float, pose.quaternion_xyzw), strict=True))
+    transform = message(
+        "geometry_msgs/msg/TransformStamped",
+        header=header_message(stamp_ns, parent),
+        child_frame_id=child,
+        transform=message(
+            "geometry_msgs/msg/Transform",
+            translation=message("geometry_msgs/msg/Vector3", **shift),
+            rotation=message("geometry_msgs/msg/Quaternion", **turn),
+        ),
+    )
+    return message("tf2_msgs/msg/TFMessage", transforms=[transform])
+
+
 def to_pose(transform: Any) -> CameraPose:
     """The pose in a `geometry_msgs/Transform`; ValueError where it is none."""
     shift, turn = transform.translation, transform.rotation

@@ -13,15 +13,21 @@ from thermal_pose.calibration.files import (
     RGB_HFOV_DEG,
     THERMAL_HFOV_DEG,
     default_camera_info,
+    intrinsics_of,
     save_homography,
 )
 from thermal_pose.calibration.pairing import pair_recording
 from thermal_pose.calibration.people import register_from_people, shrink_rgb
+from thermal_pose.calibration.report import HOMOGRAPHY_DEPTH_M, errors_by_depth
 from thermal_pose.errors import StorageError
+from thermal_pose.imaging.registration import PlaneRegistration, Registration, plane_registration
 
 
 def register_recording(path: Path, folder: Path) -> dict[str, Any]:
     """Find the map in a recording and write `homography.yaml`; returns figures for JSON.
+
+    Where the recording knows the geometry (both lenses, and /tf_static between the cameras) the
+    figures hold the map's error by depth, and that of the best fixed map there is for 4.5 m.
 
     Raises
     ------
@@ -34,12 +40,14 @@ def register_recording(path: Path, folder: Path) -> dict[str, Any]:
     """
     with BagReader(path) as bag:
         thermal = list(bag.thermal_frames())
-        stamps, small, rgb_wh = [], [], (0, 0)
+        stamps, small, rgb_wh, rgb_frame_id = [], [], (0, 0), ""
         for frame in bag.rgb_frames():
             stamps.append(frame.stamp_ns)
             small.append(shrink_rgb(frame.bgr))
+            rgb_frame_id = frame.frame_id
             rgb_wh = (frame.bgr.shape[1], frame.bgr.shape[0])
         height, width = thermal[0].centikelvin.shape
+        known = _known_geometry(bag, thermal[0].frame_id, rgb_frame_id)
         infos = (
             _info(bag, schema.THERMAL_INFO, (width, height), THERMAL_HFOV_DEG),
             _info(bag, schema.RGB_INFO, rgb_wh, RGB_HFOV_DEG),
@@ -61,6 +69,26 @@ def register_recording(path: Path, folder: Path) -> dict[str, Any]:
         "correlation": round(result.correlation, 4),
         "stamp_offset_s": round(streams.offset_s, 6),
         "matrix": np.round(result.plane.matrix, 8).tolist(),
+        **({} if known is None else _errors(result.plane, known)),
+    }
+
+
+def _known_geometry(bag: BagReader, thermal: str, rgb: str) -> Registration | None:
+    pose = bag.static_transform(thermal, rgb)
+    topics = (schema.THERMAL_INFO, schema.RGB_INFO)
+    if pose is None or not all(t in bag.topics and bag.topics[t].count for t in topics):
+        return None
+    infos = [bag.camera_info(topic) for topic in topics]
+    if not all(info.k[0, 0] > 0 for info in infos):
+        return None
+    return Registration(intrinsics_of(infos[0]), intrinsics_of(infos[1]), pose)
+
+
+def _errors(plane: PlaneRegistration, known: Registration) -> dict[str, Any]:
+    best = plane_registration(known, HOMOGRAPHY_DEPTH_M)
+    return {
+        "error_px_by_depth_m": errors_by_depth(plane, known),
+        "error_px_of_best_map": errors_by_depth(best, known),
     }
 
 

@@ -14,20 +14,30 @@ from thermal_pose.calibration.session import CalibrationViews, SeenPair
 from thermal_pose.calibration.stereo import PairCalibration, target_pose
 from thermal_pose.calibration.target import Float64Array, SpotTarget
 from thermal_pose.errors import StorageError
-from thermal_pose.imaging.registration import plane_error_by_depth, plane_registration
+from thermal_pose.imaging.registration import (
+    PlaneRegistration,
+    Registration,
+    plane_error_by_depth,
+    plane_registration,
+)
 
 #: Depths for which the fixed homography's error is told, m: the walkway from 3 to 7 m.
 DEPTHS_M = (2.5, 3.0, 4.0, 5.0, 6.0, 7.0)
 HOMOGRAPHY_DEPTH_M = 4.5
 
 
+def errors_by_depth(plane: PlaneRegistration, registration: Registration) -> dict[str, float]:
+    """What a fixed map costs, thermal px, around the middle of the image, by depth in m."""
+    width, height = registration.thermal.size_wh
+    middle = [(x, y) for x in (0.3 * width, 0.7 * width) for y in (0.3 * height, 0.7 * height)]
+    errors = plane_error_by_depth(plane, registration, DEPTHS_M, middle)
+    return dict(zip(map(str, DEPTHS_M), errors.round(3).tolist(), strict=True))
+
+
 def figures(calibration: PairCalibration, views: CalibrationViews) -> dict[str, Any]:
     """The calibration in numbers, for JSON."""
     registration = calibration.registration
-    width, height = calibration.thermal.intrinsics.size_wh
-    middle = [(x, y) for x in (0.3 * width, 0.7 * width) for y in (0.3 * height, 0.7 * height)]
     plane = plane_registration(registration, HOMOGRAPHY_DEPTH_M)
-    errors = plane_error_by_depth(plane, registration, DEPTHS_M, middle)
     lenses = {"thermal": calibration.thermal, "rgb": calibration.rgb}
     return {
         "views": calibration.common_views,
@@ -49,7 +59,7 @@ def figures(calibration: PairCalibration, views: CalibrationViews) -> dict[str, 
         },
         "fixed_homography_error_px": {
             "depth_m": HOMOGRAPHY_DEPTH_M,
-            "by_depth": dict(zip(map(str, DEPTHS_M), errors.round(3).tolist(), strict=True)),
+            "by_depth": errors_by_depth(plane, registration),
         },
     }
 

@@ -18,6 +18,7 @@ from thermal_pose.bags.messages import (
     CameraInfo,
     camera_info_message,
     rgb_message,
+    static_transform_message,
     thermal_message,
     timing_message,
     truth_message,
@@ -26,6 +27,7 @@ from thermal_pose.bags.writer import BagWriter
 from thermal_pose.errors import StorageError
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.simulation.coco import frame_line
+from thermal_pose.simulation.scene import Scene
 from thermal_pose.simulation.scene_renderer import (
     RGB_FRAME_ID,
     THERMAL_FRAME_ID,
@@ -76,6 +78,12 @@ def write_trial(
     return full_entry
 
 
+def _write_rgb_place(bag: BagWriter, scene: Scene, stamp_ns: int) -> None:
+    place = scene.thermal_placement.pose.relative_to(scene.rgb_placement.pose)
+    frames = (THERMAL_FRAME_ID, RGB_FRAME_ID)
+    bag.write(schema.TF_STATIC, stamp_ns, static_transform_message(place, *frames, stamp_ns))
+
+
 def _write_messages(
     bag: BagWriter,
     staged: StagedTrial,
@@ -98,6 +106,8 @@ def _write_messages(
             info, frame_id = infos[schema.THERMAL_INFO]
             bag.write(schema.THERMAL_INFO, stamp_ns, camera_info_message(info, stamp_ns, frame_id))
             bag.write(schema.TRUTH_FRAME, stamp_ns, truth_message(frame.truth, THERMAL_FRAME_ID))
+            if with_rgb and not stamps:
+                _write_rgb_place(bag, scene, stamp_ns)
             if frame.rgb is not None:
                 rgb_ns = frame.rgb.stamp_ns
                 info, frame_id = infos[schema.RGB_INFO]
