@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Repair: killed writers, cut files, flipped bits; judged by opening and counting."""
 
+import contextlib
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from test.support import faults
 from test.support.trials import STEP_NS, write_trial
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.repair import repair
-from thermal_pose.errors import BagCorruptError, BagNotFoundError
+from thermal_pose.errors import BagCorruptError, BagError, BagNotFoundError
 
 ENDLESS_WRITER = """
 import sys, time
@@ -59,6 +63,43 @@ def test_a_cut_recording_keeps_all_but_its_last_half_second(tmp_path: Path, shar
     expected = 24 * share - 0.5e9 / STEP_NS - 1
     assert len(frames) >= expected
     assert len(list((tmp_path / "trial").iterdir())) == 3
+
+
+@pytest.mark.faults
+def test_damage_at_any_byte_is_repaired_or_one_clear_error(tmp_path: Path) -> None:
+    """Cut anywhere, or some bytes wrong, with its metadata or without."""
+    count, rng, repaired = faults.times(few=40, full=1000), random.Random(1), 0
+    write_trial(tmp_path / "trial", 10)
+    data = (tmp_path / "trial" / "trial_0.mcap").read_bytes()
+    metadata = (tmp_path / "trial" / "metadata.yaml").read_bytes()
+    for number in range(count):
+        path = tmp_path / str(number)
+        path.mkdir()
+        damaged = bytearray(data)
+        if number % 2:
+            del damaged[rng.randrange(len(data)) :]
+        else:
+            for _ in range(rng.randint(1, 6)):
+                place = rng.choice([rng.randrange(400), len(data) - 1 - rng.randrange(2500)])
+                damaged[place if number % 4 else rng.randrange(len(data))] = rng.randrange(256)
+        (path / f"{number}_0.mcap").write_bytes(damaged)
+        if number % 3:
+            text = metadata.replace(b"trial_0", f"{number}_0".encode())
+            (path / "metadata.yaml").write_bytes(text)
+        with contextlib.suppress(BagError), BagReader(path) as bag:
+            list(bag.messages())
+        with contextlib.suppress(BagError):
+            kept = repair(path).messages
+            with BagReader(path) as bag:
+                assert sum(1 for _ in bag.messages()) == kept
+            repaired += 1
+        shutil.rmtree(path)
+    assert repaired > count / 3
+    faults.record(
+        "recording cut at any byte, or with wrong bytes",
+        count,
+        f"{repaired} repaired, the rest refused in one sentence; none crashed a reader",
+    )
 
 
 def test_a_flipped_bit_costs_one_chunk_only(tmp_path: Path) -> None:

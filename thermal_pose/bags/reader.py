@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading rosbag2 recordings (MCAP or SQLite) with one clear error for each way they are bad."""
 
+import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader, ReaderError
@@ -21,6 +22,18 @@ from thermal_pose.errors import (
 )
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame, TrueFrame, TugTiming
+
+#: What the library raises on damaged files.
+_UNREADABLE: Final = (
+    ReaderError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    AssertionError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,7 @@ class BagReader:
                 connections, start=start_ns, stop=stop_ns
             ):
                 yield RawMessage(connection.topic, connection.msgtype, log_ns, bytes(cdr))
-        except (ReaderError, OSError, ValueError, IndexError) as error:
+        except _UNREADABLE as error:
             _raise_corrupt(self.path, error)
 
     def messages(
@@ -263,7 +276,7 @@ def _open(path: Path) -> Reader:
     try:
         reader = Reader(path)
         reader.open()
-    except (ReaderError, OSError, ValueError, TypeError, IndexError, AssertionError) as error:
+    except _UNREADABLE as error:
         _raise_corrupt(path, error)
     return reader
 

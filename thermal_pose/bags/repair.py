@@ -6,6 +6,7 @@ damaged file is kept beside the new one under `*.damaged`. Success is judged by 
 and counting.
 """
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,15 @@ from thermal_pose.errors import (
 _MAGIC: Final = b"\x89MCAP0\r\n"
 #: A larger record is a damaged length: half a second of anything we record is far smaller.
 _MAX_RECORD_BYTES: Final = 256 * 1024 * 1024
-_BROKEN: Final = (McapError, ValueError, EOFError, IndexError, KeyError, OverflowError)
+_BROKEN: Final = (
+    McapError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
