@@ -32,6 +32,7 @@ _UNREADABLE: Final = (
     LookupError,
     OverflowError,
     AssertionError,
+    MemoryError,
     struct.error,
 )
 

@@ -38,6 +38,7 @@ _BROKEN: Final = (
     IndexError,
     KeyError,
     OverflowError,
+    MemoryError,
     struct.error,
 )
 
