@@ -5,13 +5,15 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from test.support.rigs import SMALL_RIG
+from test.support.waiting import wait_for
 from thermal_pose.calibration.files import load_camera_info, load_extrinsics
 from thermal_pose.calibration.synthetic import write_example
 from thermal_pose.cli.main import main
@@ -21,6 +23,7 @@ pytestmark = [pytest.mark.graph, pytest.mark.slow]
 rclpy = pytest.importorskip("rclpy")
 
 from thermal_pose.nodes.player import BagPlayer, PlayOptions  # noqa: E402
+from thermal_pose.nodes.signals import EndRequest  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def cameras(recording: Path, namespace: str, rate: float = 1.0) -> Iterator[None]:
+def cameras(recording: Path, namespace: str, rate: float = 1.0) -> Iterator[BagPlayer]:
     """Both cameras' topics in a context of their own: the verb starts and ends the default one."""
     context, ended = rclpy.Context(), threading.Event()
     rclpy.init(args=[], context=context)
@@ -41,12 +44,26 @@ def cameras(recording: Path, namespace: str, rate: float = 1.0) -> Iterator[None
     thread = threading.Thread(target=player.play)
     thread.start()
     try:
-        yield
+        yield player
     finally:
         ended.set()
         thread.join(10)
         node.destroy_node()
         rclpy.try_shutdown(context=context)
+
+
+def interrupt_when(condition: Callable[[], bool]) -> None:
+    """Press Ctrl-C once the verb listens for it and the condition holds."""
+
+    def wait_and_press() -> None:
+        while not isinstance(
+            getattr(signal.getsignal(signal.SIGINT), "__self__", None), EndRequest
+        ):
+            time.sleep(0.01)
+        wait_for(condition, 60.0)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait_and_press, daemon=True).start()
 
 
 def test_live_calibration_ends_by_itself_when_it_has_seen_enough(
@@ -70,9 +87,8 @@ def test_live_calibration_ends_by_itself_when_it_has_seen_enough(
 def test_ctrl_c_ends_the_collecting_and_too_few_views_are_refused(
     ros_domain: int, tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    interrupt = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT))
-    with cameras(target, "", rate=0.5):
-        interrupt.start()
+    with cameras(target, "", rate=0.5) as player:
+        interrupt_when(lambda: player.played > 6)
         code = main(["calibrate", "--live", "--out", str(tmp_path / "c")])
     assert code == CalibrationError.exit_code
     assert "at least 8 are needed" in capsys.readouterr().err
@@ -82,6 +98,6 @@ def test_ctrl_c_ends_the_collecting_and_too_few_views_are_refused(
 def test_without_cameras_ctrl_c_says_what_is_missing(
     ros_domain: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    interrupt_when(lambda: True)
     assert main(["calibrate", "--live", "--out", str(tmp_path / "c")]) == 8
     assert "0 thermal and 0 RGB frames came" in capsys.readouterr().err
