@@ -137,9 +137,8 @@ def test_two_complete_pairs_in_two_namespaces(
         spin_for(executor, lambda: all(len(h) >= 6 for h in heard.values()), 30.0)
         spin_for(executor, lambda: len(transforms_of(transforms)) == 2)
         serials = {side: node._driver.status().identity.serial for side, node in nodes.items()}
-        for side in SIDES:
-            for name in ("thermal_camera", "rgb_camera"):
-                assert last_status(diagnostics, f"{side}/{name}") is not None
+        names = [f"{side}/{name}" for side in SIDES for name in ("thermal_camera", "rgb_camera")]
+        spin_for(executor, lambda: all(last_status(diagnostics, name) for name in names))
         for node in executor.get_nodes():
             node.stop() if hasattr(node, "stop") else None
     assert serials["left"] != serials["right"]
