@@ -4,12 +4,14 @@
 A trial's result is written as soon as it is there; what stays in memory is one row a trial.
 """
 
+import importlib
 import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from thermal_pose.errors import BagNotFoundError, MissingExtraError, ThermalPoseError
 from thermal_pose.pipeline.perception import Perception
@@ -129,7 +131,7 @@ def _on_processes(
 
 def _on_ray(bags: Iterable[Path], params: TugParams, out_dir: Path | None) -> Iterator[BatchRow]:
     try:
-        import ray
+        ray: Any = importlib.import_module("ray")
     except ModuleNotFoundError as error:
         raise MissingExtraError("analyzing on Ray", "ray", "train") from error
     ray.init(ignore_reinit_error=True, log_to_driver=False)
