@@ -48,6 +48,11 @@ class TugAnalyzerParameters(ImageConsumerParameters):
     report_dir: str = parameter(
         "", "Folder for each trial's report files; empty: publish only.", dynamic=True
     )
+    store_path: str = parameter(
+        "",
+        "Results store (SQLite) to keep trials in and compare with; needs subject_id; empty: off.",
+        dynamic=True,
+    )
 
 
 @dataclass(frozen=True)

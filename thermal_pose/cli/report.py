@@ -10,7 +10,6 @@ examples:
 """
 
 import argparse
-import hashlib
 import json
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--age", type=float, default=0.0, help="years, for the age norm")
     parser.add_argument("--height", type=float, default=0.0, help="m, for speeds and lengths")
     parser.add_argument(
-        "--calibration", type=Path, help="camera_info YAML, for speeds and lengths with --height"
+        "--calibration", type=Path, help="camera_info YAML (default: the recording's own)"
     )
     parser.add_argument("--store", type=Path, help="results store to add to and compare with")
     parser.add_argument("--json", action="store_true", help="print the report's JSON")
@@ -48,23 +47,21 @@ def pseudonym(text: str) -> str:
 
 def _params(args: argparse.Namespace) -> TugParams:
     """Return the analysis parameters that the options state."""
-    focal_px, calibration = 0.0, ""
-    if args.calibration is not None:
-        from thermal_pose.calibration.files import load_camera_info
-
-        focal_px = float(load_camera_info(args.calibration).k[1, 1])
-        calibration = hashlib.sha256(args.calibration.read_bytes()).hexdigest()[:12]
     try:
-        return TugParams(
+        params = TugParams(
             subject_id=args.subject or "",
             trial_id=args.trial or args.bag.resolve().name,
             age_years=args.age,
             height_m=args.height,
-            focal_px=focal_px,
-            calibration=calibration,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    if args.calibration is None:
+        return params
+    from thermal_pose.calibration.files import load_camera_info
+    from thermal_pose.pipeline.lens import with_lens
+
+    return with_lens(params, load_camera_info(args.calibration))
 
 
 def start(args: argparse.Namespace) -> int:
@@ -74,7 +71,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.pipeline.perception_params import build_perception
     from thermal_pose.pipeline.recorded_trial import analyze_recording
     from thermal_pose.report.write import write_report
-    from thermal_pose.store.results import ResultsStore
+    from thermal_pose.store.results import keep_and_compare
     from thermal_pose.tug.result import RunInfo
 
     if args.store is not None and not args.subject:
@@ -87,9 +84,7 @@ def start(args: argparse.Namespace) -> int:
     run = RunInfo(created=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", source=args.bag.name)
     history = []
     if args.store is not None:
-        with ResultsStore(args.store) as store:
-            history = store.history(args.subject)
-            store.add(trial.result.to_json_dict(run))
+        history = keep_and_compare(args.store, trial.result.to_json_dict(run))
     paths = write_report(trial.result, trial.frames, trial.keypoints, args.out, history, run)
     if args.json:
         print(json.dumps(trial.result.to_json_dict(run), indent=2))

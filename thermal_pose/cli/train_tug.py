@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=24, help="trials a step")
     parser.add_argument("--channels", type=int, default=64, help="width of the network")
     parser.add_argument("--members", type=int, default=1, help="networks to average")
+    parser.add_argument("--initial", default="", help="networks (.npz) to go on from")
+    parser.add_argument("--rate", type=float, default=3e-3, help="learning rate")
     parser.add_argument("--minutes", type=float, default=0.0, help="time for all; 0: no limit")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, required=True, help="folder for the networks")
@@ -44,6 +46,8 @@ def start(args: argparse.Namespace) -> int:
         batch=args.batch,
         channels=args.channels,
         members=args.members,
+        initial=args.initial,
+        learning_rate=args.rate,
         limit_s=60.0 * args.minutes if args.minutes else float("inf"),
         workers=args.jobs if args.jobs > 1 else 0,
     )

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sensor_msgs.msg import CameraInfo as CameraInfoMsg
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
+from thermal_pose.bags.messages import CameraInfo, to_camera_info
+from thermal_pose.errors import ConfigError, StorageError
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.conversions import (
@@ -20,10 +23,14 @@ from thermal_pose.nodes.conversions import (
 from thermal_pose.nodes.qos import image_subscription_qos, report_qos, result_qos
 from thermal_pose.params import TugAnalyzerParameters
 from thermal_pose.pipeline.film import TrialFilm
-from thermal_pose.pipeline.trial import PhaseUpdate, TrialAnalyzer
+from thermal_pose.pipeline.lens import with_lens
+from thermal_pose.pipeline.trial import PhaseUpdate, TrialAnalyzer, go_stamp_ns
 from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.report.write import write_report
+from thermal_pose.store.results import check_subject_id, keep_and_compare
+from thermal_pose.tug.history import EarlierTest
 from thermal_pose.tug.params import TugParams
+from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TugTiming
 
 _FILM_DEPTH = 256
@@ -32,8 +39,9 @@ _FILM_DEPTH = 256
 class TugAnalyzerNode(PipelineNode):
     """Follows one person through trial after trial.
 
-    Topics: `keypoints` in; `tug/phase` (each frame) and `tug/report` (latched) out. A truth on
-    `truth/tug` (recordings of the simulated clinic) is repeated in the report. Services:
+    Topics: `keypoints` in; `tug/phase` (each frame) and `tug/report` (latched) out. The lens on
+    `thermal/camera_info` gives the scale of speeds and lengths. A truth on `truth/tug`
+    (recordings of the simulated clinic) is repeated in the report. Services:
     `~/start` signals 'go', `~/stop` ends the trial with what was seen, `~/reset` forgets it.
     """
 
@@ -41,6 +49,8 @@ class TugAnalyzerNode(PipelineNode):
 
     def build(self) -> None:
         """Create the analyzer and the publishers."""
+        self._lens: CameraInfo | None = None
+        self._check_store()
         self._analyzer = TrialAnalyzer(self._method())
         self._film = TrialFilm()
         self._truth: TugTiming | None = None
@@ -53,6 +63,8 @@ class TugAnalyzerNode(PipelineNode):
     def connect(self) -> None:
         """Listen to keypoints, truth and, where reports are written, images."""
         self.subscribe(TugReport, "truth/tug", self._on_truth, report_qos())
+        lens_qos = image_subscription_qos(self.parameters.image_reliability)
+        self.subscribe(CameraInfoMsg, "thermal/camera_info", self._on_lens, lens_qos)
         self._films = False
         self._film_for_reports()
         self.subscribe(Keypoints, "keypoints", self._on_keypoints, result_qos())
@@ -62,6 +74,7 @@ class TugAnalyzerNode(PipelineNode):
 
     def parameters_changed(self) -> None:
         """Take the new subject, age, height for the trial under way as well."""
+        self._check_store()
         self._analyzer.params = self._method()
         if self.active:
             self._film_for_reports()
@@ -83,9 +96,23 @@ class TugAnalyzerNode(PipelineNode):
 
     def _method(self) -> TugParams:
         chosen = self.parameters
-        return TugParams(
+        params = TugParams(
             subject_id=chosen.subject_id, age_years=chosen.age_years, height_m=chosen.height_m
         )
+        return params if self._lens is None else with_lens(params, self._lens)
+
+    def _check_store(self) -> None:
+        """Refuse a store without a pseudonym to keep results under."""
+        if self.parameters.store_path:
+            try:
+                check_subject_id(self.parameters.subject_id)
+            except ValueError as error:
+                name = self.get_name()
+                raise ConfigError(f"{name}.store_path needs {name}.subject_id: {error}") from error
+
+    def _on_lens(self, message: CameraInfoMsg) -> None:
+        self._lens = to_camera_info(message)
+        self._analyzer.params = self._method()
 
     def _on_truth(self, message: TugReport) -> None:
         self._truth = timing_from_msg(message)
@@ -128,10 +155,25 @@ class TugAnalyzerNode(PipelineNode):
         assert self._newest is not None  # only frames bring us here
         self._report.publish(report_to_msg(result, self._newest))
         self._reported += 1
+        earlier = self._kept(result)
         if self.parameters.report_dir:
             last_ns = result.timing.origin_ns + round(result.signals.stamps_s[-1] * NS_PER_S)
             frames, keypoints = self._film.between(result.timing.origin_ns, last_ns)
-            write_report(result, frames, keypoints, Path(self.parameters.report_dir))
+            write_report(result, frames, keypoints, Path(self.parameters.report_dir), earlier)
+
+    def _kept(self, result: TrialResult) -> list[EarlierTest]:
+        """Keep the result in the store; return the person's earlier tests.
+
+        A store that fails must not cost the report: it is counted and said.
+        """
+        if not self.parameters.store_path:
+            return []
+        try:
+            return keep_and_compare(Path(self.parameters.store_path), result.to_json_dict())
+        except StorageError as error:
+            self.statistics.count(type(error).__name__)
+            self.get_logger().error(str(error))
+            return []
 
     def _begin_again(self) -> None:
         self._analyzer.reset()
@@ -139,7 +181,8 @@ class TugAnalyzerNode(PipelineNode):
 
     def _on_start(self, request: Any, response: Any) -> Any:
         self._started = True
-        self._analyzer.start(self._newest.stamp_ns if self._newest else self.now_ns())
+        newest_ns = self._newest.stamp_ns if self._newest else None
+        self._analyzer.start(go_stamp_ns(newest_ns, self.now_ns()))
         response.success, response.message = True, "go"
         return response
 

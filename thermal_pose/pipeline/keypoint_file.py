@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from thermal_pose.errors import StorageError
 from thermal_pose.skeleton import N_JOINTS
@@ -40,6 +41,8 @@ class KeypointTrial:
     frames : by rising stamp.
     truth : exact timing or the reason why the trial is invalid.
     conditions : of the recording, such as distance and view, for the evaluation's curves.
+    joints_m : (N, 17, 3) the subject's true joints in the room, NaN where not there; None where
+        no truth of them is known.
     """
 
     name: str
@@ -47,6 +50,7 @@ class KeypointTrial:
     frames: tuple[FrameKeypoints, ...]
     truth: TugTiming
     conditions: dict[str, Any] = field(default_factory=dict)
+    joints_m: npt.NDArray[np.float32] | None = None
 
 
 def write_trial(trial: KeypointTrial, path: Path) -> None:
@@ -76,6 +80,8 @@ def write_trial(trial: KeypointTrial, path: Path) -> None:
         "scores": _stack([p.scores for _, p in persons], (N_JOINTS,)),
         "person_scores": np.array([p.person_score for _, p in persons], dtype=np.float64),
     }
+    if trial.joints_m is not None:
+        arrays["joints_m"] = trial.joints_m
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}-{os.getpid()}.npz")
     np.savez_compressed(partial, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
@@ -130,4 +136,6 @@ def _trial(arrays: dict[str, Any], meta: dict[str, Any]) -> KeypointTrial:
     if truth["reason"] == TrialReason.VALID and tuple(p.phase for p in phases) != TIMED_PHASES:
         raise ValueError(f"truth: expected the six timed phases, got {truth['phases']}")
     timing = TugTiming(truth["origin_ns"], phases, TrialReason(truth["reason"]), truth["sentence"])
-    return KeypointTrial(meta["name"], meta["subject"], frames, timing, meta["conditions"])
+    return KeypointTrial(
+        meta["name"], meta["subject"], frames, timing, meta["conditions"], arrays.get("joints_m")
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.pipeline.film import TrialFilm
+from thermal_pose.pipeline.lens import lens_of_recording
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.trial import TrialAnalyzer
 from thermal_pose.pipeline.truth import with_truth
@@ -45,9 +46,10 @@ def analyze_recording(
     BagError
         The recording is missing, damaged or has no thermal images.
     """
-    analyzer, film = TrialAnalyzer(params), TrialFilm()
+    film = TrialFilm()
     perception.reset()
     with BagReader(path) as bag:
+        analyzer = TrialAnalyzer(lens_of_recording(params or TugParams(), bag))
         truth = bag.true_timing() if schema.TRUTH_TUG in bag.topics else None
         finished = False
         for frame in bag.thermal_frames():

@@ -17,6 +17,7 @@ from thermal_pose.tug.live_network import shipped_live_network
 from thermal_pose.tug.measures import trial_measures
 from thermal_pose.tug.network import shipped_network
 from thermal_pose.tug.params import TugParams
+from thermal_pose.tug.path import subject_path
 from thermal_pose.tug.result import (
     N_BOUNDARIES,
     POSTERIOR_PHASES,
@@ -32,6 +33,8 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, Tug
 
 #: A stamp this much older than the newest is a new recording, not a late frame.
 JUMP_BACK_S = 2.0
+#: A newest image no older than this is a live one.
+LIVE_AGE_NS = 2 * NS_PER_S
 #: `TugParams.segmenter` that names the hidden Markov model.
 HMM = "hmm"
 
@@ -223,26 +226,23 @@ def analyze_frames(
     return analyzer.finish()
 
 
-def follow_subject(frames: list[FrameKeypoints], params: TugParams) -> SubjectTrack:
-    """The subject's rows from frames by rising stamp.
+def go_stamp_ns(newest_ns: int | None, now_ns: int) -> int:
+    """When on the images' clock a 'go' was said that came just now.
 
-    Frames from before somebody was known to be the subject are looked at again with that
-    knowledge: the same identity there is the subject, others are not.
+    Live stamps run on the same clock, a little behind: now is now. A recording's are of another
+    day: there the newest image is as near as one can tell.
     """
-    follower = SubjectFollower(params.min_joint_score)
-    followed = []
-    locked_row, locked_id = 0, 0
-    for row, frame in enumerate(frames):
-        followed.append(follower.update(frame))
-        if follower.locked and not locked_id:
-            locked_row, locked_id = row, follower.track_id
+    if newest_ns is None or 0 <= now_ns - newest_ns <= LIVE_AGE_NS:
+        return now_ns
+    return newest_ns
+
+
+def follow_subject(frames: list[FrameKeypoints], params: TugParams) -> SubjectTrack:
+    """The subject's rows from frames by rising stamp, decided over all of them."""
     builder = TrackBuilder()
-    for row, (frame, person) in enumerate(zip(frames, followed, strict=True)):
-        if row < locked_row and locked_id:
-            same = [p for p in frame.persons if p.track_id == locked_id]
-            builder.append(frame.stamp_ns, same[0] if same else None, len(frame.persons))
-        else:
-            builder.append(frame.stamp_ns, person, len(frame.persons))
+    path = subject_path(frames, params.min_joint_score)
+    for frame, person in zip(frames, path, strict=True):
+        builder.append(frame.stamp_ns, person, len(frame.persons))
     return builder.build()
 
 

@@ -15,10 +15,14 @@ from math import atan2, degrees, hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, write_trial
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
-from thermal_pose.types import ThermalFrame, TrialReason
+from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import ThermalFrame, TrialReason, TrueFrame
 
 if TYPE_CHECKING:
     from thermal_pose.simulation.staging import StagedTrial
@@ -145,10 +149,11 @@ def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
 
     staged = stage_case(case)
     perception.reset()
-    frames = []
+    frames, joints_m = [], []
     for _, rendered in trial_frames(staged, START_NS, with_rgb=False):
         image: ThermalFrame = rendered.thermal
         frames.append(perception.step(image))
+        joints_m.append(subject_joints_m(rendered.truth))
     truth = stamped_timing(
         staged.trial.truth, staged.scene.thermal_clock, START_NS, frames[0].stamp_ns
     )
@@ -162,7 +167,17 @@ def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
         "aid": str(staged.trial.subject.aid),
         "case": asdict(case) | {"kind": str(case.kind)},
     }
-    return KeypointTrial(case.name, case.subject, tuple(frames), truth, conditions)
+    return KeypointTrial(
+        case.name, case.subject, tuple(frames), truth, conditions, np.stack(joints_m)
+    )
+
+
+def subject_joints_m(truth: TrueFrame) -> npt.NDArray[np.float32]:
+    """(17, 3) the tested person's joints in the room; NaN where not there."""
+    for person in truth.persons:
+        if person.role == "subject":
+            return person.joints_m.astype(np.float32)
+    return np.full((N_JOINTS, 3), np.nan, dtype=np.float32)
 
 
 def bake_cases(cases: Sequence[TrialCase]) -> int:

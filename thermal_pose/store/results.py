@@ -228,6 +228,25 @@ class ResultsStore:
             raise StorageError(text) from error
 
 
+def keep_and_compare(path: Path, document: dict[str, Any]) -> list[EarlierTest]:
+    """Add a report to a store; return what the store had of the person before.
+
+    Parameters
+    ----------
+    path : the store; made where missing.
+    document : `TrialResult.to_json_dict`, with the pseudonym of the person.
+
+    Raises
+    ------
+    StorageError, ValueError
+        As `ResultsStore`.
+    """
+    with ResultsStore(path) as store:
+        earlier = store.history(document["subject_id"])
+        store.add(document)
+    return earlier
+
+
 def _cause(error: Exception) -> str:
     """Return the cause in words that say what to do, where SQLite's own do not."""
     words = str(error)

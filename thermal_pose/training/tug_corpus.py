@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.skeleton import MIRROR, N_JOINTS, Joint
+from thermal_pose.training.tug_curves import body_curves, mirrored, on_cells
 from thermal_pose.tug.features import CELL_S, CellGrid, cell_grid, grid_features
 from thermal_pose.tug.network import SUB_CELLS
 from thermal_pose.tug.result import N_BOUNDARIES
+from thermal_pose.types import TrialReason
 
 Array = npt.NDArray[np.float64]
 
@@ -62,12 +64,24 @@ class ObservedTrial:
     ----------
     times_s : (N,); xy : (N, 17, 2) px, NaN where missing; scores : (N, 17).
     boundaries_s : (7,) on the same clock; NaN where there is none.
+    curves : (N, 5) what the body really did (`tug_curves`); NaN where not known.
     """
 
     times_s: Array
     xy: Array
     scores: Array
     boundaries_s: Array
+    curves: Array
+
+
+def refused_boundaries_s(kind: TrialReason) -> Array:
+    """(7,) boundaries of a trial of which the truth tells no more than what is wrong with it."""
+    boundaries_s = np.full(N_BOUNDARIES, np.nan)
+    if kind is TrialReason.STOPPED_EARLY:
+        boundaries_s[:5] = UNKNOWN
+    if kind is TrialReason.NEVER_SAT:
+        boundaries_s[2:5] = UNKNOWN
+    return boundaries_s
 
 
 def random_camera(rng: np.random.Generator) -> tuple[Array, Array, float]:
@@ -188,13 +202,14 @@ def observe(
     # The left shoulder is to the right in the image when the person faces the camera.
     facing = (to_left @ camera[1][0]) / np.maximum(np.linalg.norm(to_left, axis=1), 1e-6)
     xy, scores = disturb(xy, px_per_m, facing, times_s, rng)
+    curves = body_curves(_joints_at(trial, times_s))
     boundaries_s = trial.boundaries_s.copy()
     cut = (boundaries_s < times_s[0]) | (boundaries_s > times_s[-1])
     boundaries_s[cut & np.isfinite(boundaries_s)] = np.nan
     if rng.random() < 0.5:
         xy = xy[:, MIRROR] * np.array([-1.0, 1.0]) + np.array([IMAGE_WH[0] - 1.0, 0.0])
-        scores = scores[:, MIRROR]
-    return ObservedTrial(times_s - times_s[0], xy, scores, boundaries_s - times_s[0])
+        scores, curves = scores[:, MIRROR], mirrored(curves)
+    return ObservedTrial(times_s - times_s[0], xy, scores, boundaries_s - times_s[0], curves)
 
 
 def _shown_s(times_s: Array, rng: np.random.Generator) -> Array:
@@ -242,11 +257,12 @@ def _random_cut(
 
 def network_sample(
     trial: ObservedTrial, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.float32], Array]:
-    """Return features (T, F) and the boundaries (7,) in sub-cells (float; NaN where absent,
-    infinite where unknown)."""
+) -> tuple[npt.NDArray[np.float32], Array, npt.NDArray[np.float32]]:
+    """Return features (T, F), the boundaries (7,) in sub-cells (float; NaN where absent,
+    infinite where unknown) and the curves (T, 5) of the body."""
     grid: CellGrid = cell_grid(
         trial.times_s, trial.xy, trial.scores, IMAGE_WH, shift=float(rng.random())
     )
     position = (trial.boundaries_s - grid.start_s) / CELL_S * SUB_CELLS
-    return grid_features(grid).astype(np.float32), position
+    curves = on_cells(trial.times_s, trial.curves, grid.start_s, grid.n_cells)
+    return grid_features(grid).astype(np.float32), position, curves.astype(np.float32)

@@ -18,8 +18,7 @@ from thermal_pose.simulation.body_bake import bake_body, library_shapes
 from thermal_pose.simulation.presets import IMPAIRED, NORMAL, OLD
 from thermal_pose.simulation.subject import Population, draw_subject, subject_rng
 from thermal_pose.simulation.trial import Trial, plan_trial
-from thermal_pose.training.tug_corpus import UNKNOWN, Array, MotionTrial
-from thermal_pose.tug.result import N_BOUNDARIES
+from thermal_pose.training.tug_corpus import Array, MotionTrial, refused_boundaries_s
 from thermal_pose.types import TrialReason
 
 NAMESPACE = "tug-segmenter"
@@ -127,12 +126,7 @@ def known_boundaries_s(trial: Trial, kind: TrialReason) -> Array:
     if kind is TrialReason.VALID:
         phases = trial.truth.phases
         return np.array([*(p.start_s for p in phases), phases[-1].end_s])
-    boundaries_s = np.full(N_BOUNDARIES, np.nan)
-    if kind is TrialReason.STOPPED_EARLY:
-        boundaries_s[:5] = UNKNOWN
-    if kind is TrialReason.NEVER_SAT:
-        boundaries_s[2:5] = UNKNOWN
-    return boundaries_s
+    return refused_boundaries_s(kind)
 
 
 def write_motions(motions: list[MotionTrial], path: Path) -> None:

@@ -35,10 +35,11 @@ class TugRecipe:
 
     Attributes
     ----------
-    steps, batch, channels : of each segmentation network.
+    steps, batch, channels, learning_rate : of each segmentation network.
     members : networks whose distributions are averaged.
     limit_s : for all segmentation networks together.
     workers : processes that draw samples.
+    initial : file of networks to go on from; '' begins anew.
     live_samples, live_steps : of the causal network.
     """
 
@@ -48,6 +49,8 @@ class TugRecipe:
     members: int = 1
     limit_s: float = float("inf")
     workers: int = 0
+    initial: str = ""
+    learning_rate: float = 3e-3
     live_samples: int = 1200
     live_steps: int = 1500
 
@@ -60,7 +63,11 @@ def run_recipe(
     source = SampleSource(_kept(motions), _kept(recorded))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = SegmenterConfig(
-        channels=recipe.channels, steps=recipe.steps, batch=recipe.batch, average=0.998
+        channels=recipe.channels,
+        steps=recipe.steps,
+        batch=recipe.batch,
+        learning_rate=recipe.learning_rate,
+        average=0.995,
     )
     networks: list[TorchSegmenter] = []
     for member in range(recipe.members):
@@ -72,6 +79,7 @@ def run_recipe(
                 recipe.limit_s / recipe.members,
                 recipe.workers,
                 device,
+                _initial(recipe, member),
             )
         )
     write_network(networks, config, out_dir / SEGMENTER_FILE)
@@ -80,6 +88,14 @@ def run_recipe(
     card = _card(recipe, motions, recorded, held_out, out_dir)
     (out_dir / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
     return card
+
+
+def _initial(recipe: TugRecipe, member: int) -> dict[str, torch.Tensor] | None:
+    if not recipe.initial:
+        return None
+    members = load_network(Path(recipe.initial)).members
+    weights = members[member % len(members)]
+    return {name: torch.from_numpy(value).float() for name, value in weights.items()}
 
 
 def _kept(trials: Sequence[Any]) -> tuple[Any, ...]:
@@ -140,7 +156,7 @@ def held_out_errors_s(
     step_s = CELL_S / SUB_CELLS
     rows = []
     for _ in range(n_samples):
-        features, position = network_sample(source.observed(rng), rng)
+        features, position, _ = network_sample(source.observed(rng), rng)
         if np.isfinite(position).all():
             density, _ = network(features.astype(np.float64))
             posterior = ordered_posteriors(density, step_s)

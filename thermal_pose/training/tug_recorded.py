@@ -22,29 +22,39 @@ from thermal_pose.training.tug_corpus import (
     ObservedTrial,
     network_sample,
     observe,
+    refused_boundaries_s,
 )
+from thermal_pose.training.tug_curves import N_CURVES, body_curves, mirrored
 from thermal_pose.training.tug_segmenter import Sample
 from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.result import N_BOUNDARIES
 from thermal_pose.types import NS_PER_S, TrialReason
 
-#: Kinds of refused trials whose subject still does what can be learnt from: nothing of a test.
-_NO_TEST = (TrialReason.NEVER_STOOD, TrialReason.WRONG_ORDER)
+#: Kinds of refused trials of which it is known what they lack.
+_LACKING = (
+    TrialReason.NEVER_STOOD,
+    TrialReason.WRONG_ORDER,
+    TrialReason.NEVER_SAT,
+    TrialReason.STOPPED_EARLY,
+)
 
 
 def recorded_trial(trial: KeypointTrial, params: TugParams) -> ObservedTrial | None:
     """The subject's keypoints and boundaries; None for kinds of which the truth says too little."""
-    if not trial.truth.valid and trial.truth.reason not in _NO_TEST:
+    if not trial.truth.valid and trial.truth.reason not in _LACKING:
         return None
     track = follow_subject(list(trial.frames), params)
     if track.seen.sum() < 8:
         return None
     shift_s = (trial.truth.origin_ns - int(track.stamps_ns[0])) / NS_PER_S
-    edges: Array = np.full(N_BOUNDARIES, np.nan, dtype=np.float64)
     if trial.truth.valid:
         edges = boundaries_s(trial.truth) + shift_s
+    else:
+        edges = refused_boundaries_s(trial.truth.reason)
+    curves = np.full((len(track.stamps_ns), N_CURVES), np.nan)
+    if trial.joints_m is not None:
+        curves = body_curves(trial.joints_m)
     width = float(trial.frames[0].image_wh[0])
-    return ObservedTrial(track.stamps_s, track.xy * (80.0 / width), track.scores, edges)
+    return ObservedTrial(track.stamps_s, track.xy * (80.0 / width), track.scores, edges, curves)
 
 
 def read_recorded(paths: Sequence[Path], params: TugParams | None = None) -> list[ObservedTrial]:
@@ -69,22 +79,28 @@ def read_recorded(paths: Sequence[Path], params: TugParams | None = None) -> lis
 
 
 def vary(trial: ObservedTrial, rng: np.random.Generator) -> ObservedTrial:
-    """Cut, thin, mirror and shake a trial at random."""
-    times_s, edges = trial.times_s, trial.boundaries_s.copy()
+    """Cut, thin, mirror, shake a trial at random, and let it go faster or slower."""
+    pace = float(np.exp(rng.uniform(-0.14, 0.14)))
+    times_s, edges = trial.times_s * pace, trial.boundaries_s * pace
     start_s, end_s = float(times_s[0]), float(times_s[-1])
     if np.isfinite(edges).all():
         start_s = max(start_s, edges[0] - 0.6 - 4.0 * rng.random())
         end_s = min(end_s, edges[-1] + 0.6 + 4.0 * rng.random())
-        if rng.random() < 0.06:
+        kind = rng.random()
+        if kind < 0.05:
             end_s = rng.uniform(min(start_s + 2.0, edges[-1]), edges[-1])
+        elif kind < 0.09:
+            start_s = rng.uniform(edges[0], edges[-1] - 1.5)
     lost = 0.3 * rng.random() ** 2 if rng.random() < 0.4 else 0.0
     keep = (times_s >= start_s) & (times_s <= end_s) & (rng.random(len(times_s)) >= lost)
     keep[np.flatnonzero((times_s >= start_s) & (times_s <= end_s))[:2]] = True
-    times_s, xy, scores = times_s[keep], trial.xy[keep], trial.scores[keep]
-    edges[(edges < times_s[0]) | (edges > times_s[-1])] = np.nan
+    times_s, xy, scores = times_s[keep], trial.xy[keep].copy(), trial.scores[keep].copy()
+    curves = trial.curves[keep]
+    edges[np.isfinite(edges) & ((edges < times_s[0]) | (edges > times_s[-1]))] = np.nan
+    _burst(xy, scores, rng)
     if rng.random() < 0.5:
         xy = xy[:, MIRROR] * np.array([-1.0, 1.0]) + np.array([79.0, 0.0])
-        scores = scores[:, MIRROR]
+        scores, curves = scores[:, MIRROR], mirrored(curves)
     xy = xy * rng.uniform(0.93, 1.07) + rng.normal(0, 2.0, 2)
     if rng.random() < 0.5:
         xy = xy + rng.normal(0, rng.uniform(0, 0.6), xy.shape)
@@ -94,7 +110,19 @@ def vary(trial: ObservedTrial, rng: np.random.Generator) -> ObservedTrial:
         xy=xy,
         scores=scores,
         boundaries_s=edges - times_s[0],
+        curves=curves,
     )
+
+
+def _burst(xy: Array, scores: Array, rng: np.random.Generator) -> None:
+    """Lose the person, or take left for right, over a few frames in a row."""
+    first, length = int(rng.integers(len(xy))), int(rng.integers(1, 7))
+    rows = slice(first, first + length)
+    kind = rng.random()
+    if kind < 0.1:
+        xy[rows], scores[rows] = np.nan, 0.0
+    elif kind < 0.2:
+        xy[rows], scores[rows] = xy[rows][:, MIRROR], scores[rows][:, MIRROR]
 
 
 @dataclass(frozen=True)
@@ -109,7 +137,7 @@ class SampleSource:
 
     motions: tuple[MotionTrial, ...]
     recorded: tuple[ObservedTrial, ...] = ()
-    recorded_share: float = 0.6
+    recorded_share: float = 0.75
 
     def __post_init__(self) -> None:
         if not self.motions and not self.recorded:

@@ -8,7 +8,7 @@ spreads read from them need no later correction.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -19,13 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from thermal_pose.training.tug_curves import N_CURVES
 from thermal_pose.tug.features import N_FEATURES
 from thermal_pose.tug.network import KERNEL, SUB_CELLS
 from thermal_pose.tug.result import N_BOUNDARIES
 
-Sample = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]
+Sample = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float32]]
 Draw = Callable[[np.random.Generator], Sample]
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class SegmenterConfig:
     steps, batch, learning_rate : of AdamW with a cosine schedule and a short warm-up.
     dropout : of whole feature columns, so that no single signal is relied on.
     average : share of the running average of weights that a step keeps.
+    curves_weight : of the error of the body's curves, beside that of the boundaries.
     """
 
     channels: int = 64
@@ -48,6 +50,7 @@ class SegmenterConfig:
     weight_decay: float = 0.02
     dropout: float = 0.1
     average: float = 0.995
+    curves_weight: float = 1.0
     seed: int = 0
 
 
@@ -78,10 +81,15 @@ class TorchSegmenter(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, N_BOUNDARIES * SUB_CELLS)
         self.absent = nn.Linear(2 * width, N_BOUNDARIES)
+        self.curves = nn.Linear(width, N_CURVES)
         self.drop = nn.Dropout1d(config.dropout)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Return log probabilities (N, B, T * S + 1) of padded features (N, T, F)."""
+        return self.with_curves(features, lengths)[0]
+
+    def with_curves(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log probabilities as `forward`, and curves (N, T, 5) of the body."""
         n, n_cells, _ = features.shape
         valid = torch.arange(n_cells, device=features.device)[None] < lengths[:, None]
         mask = valid[..., None].float()
@@ -95,19 +103,26 @@ class TorchSegmenter(nn.Module):
         largest = hidden.masked_fill(~valid[..., None], float("-inf")).amax(1)
         absent = self.absent(torch.cat([mean, largest], dim=1))
         flat = logits.permute(0, 2, 1, 3).reshape(n, N_BOUNDARIES, -1)
-        return torch.log_softmax(torch.cat([flat, absent[..., None]], dim=2), dim=2)
+        both = torch.cat([flat, absent[..., None]], dim=2)
+        return torch.log_softmax(both, dim=2), self.curves(hidden)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Pad samples to one batch: features (N, T, F), lengths (N,), boundaries (N, 7) sub-cells."""
-    longest = max(len(features) for features, _ in samples)
-    padded = np.zeros((len(samples), longest, N_FEATURES), dtype=np.float32)
-    for row, (features, _) in enumerate(samples):
-        padded[row, : len(features)] = features
+    """Pad samples to one batch.
+
+    Features (N, T, F), lengths (N,), boundaries (N, 7) sub-cells, curves (N, T, 5).
+    """
+    lengths = [len(features) for features, _, _ in samples]
+    padded = np.zeros((len(samples), max(lengths), N_FEATURES), dtype=np.float32)
+    curves = np.full((len(samples), max(lengths), N_CURVES), np.nan, dtype=np.float32)
+    for row, (features, _, wanted) in enumerate(samples):
+        padded[row, : len(features)], curves[row, : len(wanted)] = features, wanted
+    positions = np.stack([position for _, position, _ in samples]).astype(np.float32)
     return (
         torch.from_numpy(padded),
-        torch.tensor([len(features) for features, _ in samples]),
-        torch.from_numpy(np.stack([position for _, position in samples]).astype(np.float32)),
+        torch.tensor(lengths),
+        torch.from_numpy(positions),
+        torch.from_numpy(curves),
     )
 
 
@@ -143,6 +158,13 @@ def boundary_loss(log_p: Tensor, position: Tensor) -> Tensor:
     return -(each * known).sum() / known.sum().clamp(min=1)
 
 
+def curves_loss(found: Tensor, curves: Tensor) -> Tensor:
+    """Mean squared error of the body's curves (N, T, 5) where they are known."""
+    known = torch.isfinite(curves)
+    error = torch.where(known, found - torch.nan_to_num(curves), 0.0)
+    return (error**2).sum() / known.sum().clamp(min=1)
+
+
 class SampleStream(IterableDataset[Batch]):
     """Batches for ever; each loading process draws its own.
 
@@ -167,6 +189,7 @@ def train_segmenter(
     limit_s: float = float("inf"),
     workers: int = 0,
     device: str = "cpu",
+    initial: Mapping[str, Tensor] | None = None,
 ) -> TorchSegmenter:
     """Train on samples drawn one by one; return the averaged network of the last steps.
 
@@ -177,9 +200,12 @@ def train_segmenter(
     limit_s : the schedule is cut short, not broken off, to end in about this time.
     workers : processes that draw samples; 0 draws them here.
     device : 'cpu' or 'cuda'.
+    initial : weights to begin with; what they lack is drawn.
     """
     torch.manual_seed(config.seed)
     network = TorchSegmenter(config).to(device)
+    if initial is not None:
+        network.load_state_dict(initial, strict=False)
     average = torch.optim.swa_utils.AveragedModel(
         network,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average),  # type: ignore[no-untyped-call]
@@ -191,15 +217,16 @@ def train_segmenter(
     loader = DataLoader(stream, batch_size=None, num_workers=workers)
     started, losses = time.monotonic(), list[Tensor]()
     network.train()
-    for step, (features, lengths, position) in enumerate(loader):
+    for step, (features, lengths, position, curves) in enumerate(loader):
         spent = max(step / config.steps, (time.monotonic() - started) / limit_s)
         if spent >= 1.0:
             break
         _set_rate(optimizer, config.learning_rate * _schedule(step, spent))
-        log_p = network(features.to(device), lengths.to(device))
+        log_p, found = network.with_curves(features.to(device), lengths.to(device))
         loss = boundary_loss(log_p, position.to(device))
+        further = config.curves_weight * curves_loss(found, curves.to(device))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss + further).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         average.update_parameters(network)
@@ -226,6 +253,7 @@ def write_network(networks: Sequence[TorchSegmenter], config: SegmenterConfig, p
         f"{index}/{name}": value.detach().numpy().astype(np.float32)
         for index, network in enumerate(networks)
         for name, value in network.state_dict().items()
+        if not name.startswith("curves.")
     }
     meta = {
         "members": len(networks),

@@ -24,7 +24,7 @@ REFERENCE_WIDTH_PX = 80.0
 #: Longest trial the network is run on, cells.
 MAX_CELLS = 8 * 240
 
-_N_EXTRA = 14
+_N_EXTRA = 19
 N_FEATURES = 3 * N_JOINTS + _N_EXTRA
 
 
@@ -130,7 +130,7 @@ def grid_features(grid: CellGrid) -> Array:
     relative = np.clip((xy - hips[:, None]) / 10.0, -5.0, 5.0)
     middle = {
         name: (relative[:, left] + relative[:, left + 1]) / 2
-        for name, left in (("shoulder", 5), ("knee", 13), ("ankle", 15))
+        for name, left in (("ear", 3), ("shoulder", 5), ("knee", 13), ("ankle", 15))
     }
     trunk = np.hypot(*middle["shoulder"].T)
     shank = np.abs(middle["ankle"][:, 1] - middle["knee"][:, 1])
@@ -149,6 +149,12 @@ def grid_features(grid: CellGrid) -> Array:
         (relative[:, Joint.LEFT_HIP, 0] - relative[:, Joint.RIGHT_HIP, 0]) / size,
         (relative[:, Joint.LEFT_ANKLE, 1] - relative[:, Joint.RIGHT_ANKLE, 1]) / size,
         (relative[:, Joint.NOSE, 0] - middle["shoulder"][:, 0]) / size,
+        # What a swap of left and right does not change.
+        np.abs(relative[:, Joint.LEFT_SHOULDER, 0] - relative[:, Joint.RIGHT_SHOULDER, 0]) / size,
+        np.abs(relative[:, Joint.LEFT_HIP, 0] - relative[:, Joint.RIGHT_HIP, 0]) / size,
+        (relative[:, Joint.NOSE, 0] - middle["ear"][:, 0]) / size,
+        np.abs(relative[:, Joint.LEFT_EAR, 0] - relative[:, Joint.RIGHT_EAR, 0]) / size,
+        hips[:, 1] / 30.0 + middle["ankle"][:, 1] / 3.0,
         grid.offsets,
         grid.observed,
     ]

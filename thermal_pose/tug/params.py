@@ -3,6 +3,9 @@
 
 from dataclasses import dataclass
 
+#: Longest focal length that is taken for one of a thermal camera, px.
+MAX_FOCAL_PX = 2000.0
+
 
 @dataclass(frozen=True)
 class TugParams:
@@ -48,7 +51,7 @@ class TugParams:
         for name, low, high in (
             ("age_years", 0.0, 120.0),
             ("height_m", 0.0, 2.5),
-            ("focal_px", 0.0, 2000.0),
+            ("focal_px", 0.0, MAX_FOCAL_PX),
             ("min_joint_score", 0.0, 1.0),
             ("max_gap_s", 0.2, 10.0),
             ("max_unseen_s", 0.2, 10.0),

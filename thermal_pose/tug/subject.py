@@ -141,7 +141,7 @@ class SubjectFollower:
         if found is not None:
             self._remember(found, frame.stamp_ns)
             for person in frame.persons:
-                if person is not found and person.track_id > 0:
+                if person.track_id > 0 and not _overlap(person, found):
                     self._others.add(person.track_id)
         return found
 
@@ -151,7 +151,7 @@ class SubjectFollower:
         for person in frame.persons:
             candidate = self._candidates.setdefault(person.track_id, _Candidate())
             self._judge(candidate, person, frame.stamp_ns)
-            rank = (candidate.seated_s, _height_px(person))
+            rank = (candidate.seated_s, height_px(person))
             if rank > best_rank:
                 best, best_rank = person, rank
         if best is not None:
@@ -186,8 +186,8 @@ class SubjectFollower:
             known = person.track_id == self.track_id and person.track_id > 0
             if person.track_id in self._others and not known:
                 continue
-            cost = float(np.linalg.norm(_centre(person) - self._centre))
-            cost += 0.5 * abs(_height_px(person) - self._size_px)
+            cost = float(np.linalg.norm(body_centre(person) - self._centre))
+            cost += 0.5 * abs(height_px(person) - self._size_px)
             if known and cost < 2.0 * limit:
                 return person
             if cost < best_cost:
@@ -195,13 +195,14 @@ class SubjectFollower:
         return best
 
     def _remember(self, person: PersonKeypoints, stamp_ns: int) -> None:
-        self._centre = _centre(person)
-        self._size_px = _height_px(person)
+        self._centre = body_centre(person)
+        self._size_px = height_px(person)
         self._last_ns = stamp_ns
         self.track_id = person.track_id
 
 
-def _centre(person: PersonKeypoints) -> Array:
+def body_centre(person: PersonKeypoints) -> Array:
+    """(2,) middle of shoulders, hips and knees, px; that of the box where none is known."""
     joints = person.xy[list(_ARM_FREE)]
     known = np.isfinite(joints).all(axis=1)
     if known.any():
@@ -210,8 +211,19 @@ def _centre(person: PersonKeypoints) -> Array:
     return np.array([(left + right) / 2, (top + bottom) / 2])
 
 
-def _height_px(person: PersonKeypoints) -> float:
+def height_px(person: PersonKeypoints) -> float:
+    """Height of the person's box, px."""
     return person.box.xyxy[3] - person.box.xyxy[1]
+
+
+def _overlap(one: PersonKeypoints, other: PersonKeypoints) -> bool:
+    """Whether the middle of either box lies in the other: perhaps one person, seen twice."""
+    return _holds(one, body_centre(other)) or _holds(other, body_centre(one))
+
+
+def _holds(person: PersonKeypoints, place: Array) -> bool:
+    left, top, right, bottom = person.box.xyxy
+    return bool(left <= place[0] <= right and top <= place[1] <= bottom)
 
 
 @dataclass

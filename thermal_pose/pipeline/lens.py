@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scale of a trial: what the thermal camera's calibration says of it."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from thermal_pose.bags import schema
+from thermal_pose.bags.messages import CameraInfo
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
+from thermal_pose.tug.params import MAX_FOCAL_PX, TugParams
+
+
+def with_lens(params: TugParams, info: CameraInfo) -> TugParams:
+    """Parameters with the focal length and the hash of a calibration.
+
+    A focal length that the caller gave stays. An uncalibrated lens, and the default that the
+    camera node assumes where it has none, say nothing: a guess must not become a speed.
+
+    Parameters
+    ----------
+    info : of the camera whose images were analyzed, px of those images.
+    """
+    focal_px = float(info.k[1, 1])
+    assumed = default_camera_info(info.image_wh, THERMAL_HFOV_DEG).k
+    if params.focal_px or not 0.0 < focal_px <= MAX_FOCAL_PX or np.allclose(info.k, assumed):
+        return params
+    return replace(params, focal_px=focal_px, calibration=calibration_hash(info))
+
+
+def calibration_hash(info: CameraInfo) -> str:
+    """Twelve hex digits that change with any number of the calibration."""
+    distortion = np.zeros(max(5, info.distortion.size))
+    distortion[: info.distortion.size] = info.distortion
+    numbers = np.concatenate([np.array(info.image_wh, dtype=np.float64), info.k.ravel()])
+    return hashlib.sha256(numbers.tobytes() + distortion.tobytes()).hexdigest()[:12]
+
+
+def lens_of_recording(params: TugParams, bag: BagReader) -> TugParams:
+    """Parameters with the calibration that the recording holds, if it holds one."""
+    if schema.THERMAL_INFO not in bag.topics:
+        return params
+    return with_lens(params, bag.camera_info())
