@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from test.support.waiting import spin_for
+from test.tug.stick_figure import Figure
+from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.conversions import keypoints_to_msg, stamp_to_ns
-from thermal_pose.nodes.qos import report_qos, result_qos
+from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos
 from thermal_pose.nodes.tug_analyzer import TugAnalyzerNode
+from thermal_pose.store.results import ResultsStore
 from thermal_pose.types import FrameKeypoints
 
 pytestmark = pytest.mark.graph
@@ -142,3 +146,90 @@ def test_without_auto_start_nothing_is_collected_before_go(bench):
     publisher.publish(keypoints_to_msg(empty_frame(1)))
     spin_for(executor, lambda: len(heard["phases"]) == 2)
     assert node.details()["frames held"] == "1"
+
+
+def whole_test(bench):
+    """Publish a whole test of a drawn figure; return its report."""
+    _, peer, executor, publisher, heard = bench
+    reports, phases = len(heard["reports"]), len(heard["phases"])
+    for index, frame in enumerate(Figure().frames()):
+        publisher.publish(keypoints_to_msg(frame))
+        spin_for(executor, lambda count=phases + index + 1: len(heard["phases"]) >= count)
+    if len(heard["reports"]) == reports:
+        call(executor, peer, "tug_analyzer/stop")
+    spin_for(executor, lambda: len(heard["reports"]) == reports + 1)
+    return json.loads(heard["reports"][-1].json)
+
+
+def send_lens(bench, focal_px):
+    """Publish a camera_info until the node has it."""
+    node, peer, executor, *_ = bench
+    lens = peer.create_publisher(CameraInfo, "thermal/camera_info", image_publisher_qos())
+    spin_for(executor, lambda: lens.get_subscription_count() == 1)
+    message = CameraInfo(width=80, height=60, distortion_model="plumb_bob", d=[0.0] * 5)
+    message.k = [focal_px, 0.0, 39.5, 0.0, focal_px, 29.5, 0.0, 0.0, 1.0]
+    lens.publish(message)
+    spin_for(executor, lambda: node._lens is not None)
+
+
+def test_the_calibration_gives_live_reports_their_scale(bench):
+    node, *_ = bench
+    node.set_parameters([rclpy.parameter.Parameter("height_m", value=1.70)])
+    without = {row["name"]: row for row in whole_test(bench)["measures"]}
+    assert "camera's calibration" in without["gait_speed_out_mps"]["omitted"]
+    send_lens(bench, 81.3)
+    report = whole_test(bench)
+    speeds = {row["name"]: row for row in report["measures"]}
+    assert "calibration" not in speeds["gait_speed_out_mps"]["omitted"]
+    assert report["parameters"]["focal_px"] == 81.3 and report["calibration"]
+
+
+def test_the_lens_that_is_only_assumed_gives_no_scale(bench):
+    node, *_ = bench
+    node.set_parameters([rclpy.parameter.Parameter("height_m", value=1.70)])
+    send_lens(bench, float(default_camera_info((80, 60), THERMAL_HFOV_DEG).k[1, 1]))
+    assert whole_test(bench)["parameters"]["focal_px"] == 0.0
+
+
+def test_a_store_keeps_trials_and_compares_with_earlier_ones(bench, tmp_path):
+    node, *_ = bench
+    parameters = {
+        "subject_id": "P-1",
+        "store_path": str(tmp_path / "results.sqlite"),
+        "report_dir": str(tmp_path / "report"),
+    }
+    node.set_parameters_atomically(
+        [rclpy.parameter.Parameter(name, value=value) for name, value in parameters.items()]
+    )
+    whole_test(bench)
+    assert "Tests of this person" not in (tmp_path / "report" / "report.html").read_text()
+    earlier = Figure().frames()[0].stamp_ns
+    with ResultsStore(tmp_path / "results.sqlite") as store:
+        (document,) = store.documents("P-1")
+        document["origin_ns"] = earlier - 86_400 * 10**9
+        store.add(document)
+    whole_test(bench)
+    with ResultsStore(tmp_path / "results.sqlite") as store:
+        assert len(store.history("P-1")) == 2
+    assert "Tests of this person" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_store_needs_a_pseudonym(bench, tmp_path):
+    node, *_ = bench
+    (answer,) = node.set_parameters(
+        [rclpy.parameter.Parameter("store_path", value=str(tmp_path / "results.sqlite"))]
+    )
+    assert not answer.successful and "subject_id" in answer.reason
+
+
+def test_a_store_that_fails_costs_no_report(bench, tmp_path):
+    node, *_ = bench
+    (tmp_path / "results.sqlite").write_bytes(b"no database at all" * 99)
+    node.set_parameters_atomically(
+        [
+            rclpy.parameter.Parameter("subject_id", value="P-1"),
+            rclpy.parameter.Parameter("store_path", value=str(tmp_path / "results.sqlite")),
+        ]
+    )
+    assert whole_test(bench)["subject_id"] == "P-1"
+    assert node.statistics.summary().counts["StorageError"] == 1

@@ -5,6 +5,7 @@ import pytest
 from thermal_pose.tug.decode import (
     ordered_posteriors,
     posterior_sd_s,
+    present_run,
     quantile_s,
     state_posteriors,
 )
@@ -64,3 +65,10 @@ def test_no_boundaries_is_one_state() -> None:
 def test_shape_is_checked() -> None:
     with pytest.raises(ValueError, match=r"expected \(B, N\)"):
         ordered_posteriors(np.zeros(5), STEP_S)
+
+
+def test_present_boundaries_are_one_run() -> None:
+    assert present_run(np.array([0.9, 0.99, 0.4, 0.9, 0.9, 0.9, 0.9])).tolist() == [*range(7)]
+    assert present_run(np.array([0.9, 0.9, 0.9, 0.2, 0.1, 0.1, 0.1])).tolist() == [0, 1, 2]
+    assert present_run(np.array([0.1, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9])).tolist() == [2, 3, 4, 5, 6]
+    assert present_run(np.full(7, 0.1)).tolist() == []

@@ -57,15 +57,26 @@ def test_smoothing_keeps_a_line_and_ignores_nan() -> None:
 
 def test_cadence_of_a_known_rhythm(signals: BodySignals) -> None:
     # The figure swings each leg 0.9 times a second: 1.8 steps.
-    steps = estimate_steps(signals, 3.4, 5.8)
+    (steps,) = estimate_steps(signals, [(3.4, 5.8)])
     assert steps.rate_hz == pytest.approx(1.8, abs=0.12)
     assert 0 < steps.rate_sd_hz < 0.3
     assert steps.clarity > 0.5
 
 
 def test_no_rhythm_is_not_a_number(signals: BodySignals) -> None:
-    assert np.isnan(estimate_steps(signals, 0.0, 1.8).rate_hz)
-    assert np.isnan(estimate_steps(signals, 3.0, 3.1).rate_hz)
+    for walk_s in ((0.0, 1.8), (3.0, 3.1)):
+        (steps,) = estimate_steps(signals, [walk_s])
+        assert np.isnan(steps.rate_hz)
+
+
+def test_one_walk_lends_the_other_its_rhythm(signals: BodySignals) -> None:
+    out, back = estimate_steps(signals, [(3.4, 5.8), (7.6, 9.4)])
+    assert out.rate_hz == pytest.approx(1.8, abs=0.12)
+    assert back.rate_hz == pytest.approx(1.8, abs=0.2)
+
+
+def test_left_and_right_are_not_compared_over_a_few_steps(signals: BodySignals) -> None:
+    assert np.isnan(estimate_steps(signals, [(3.4, 5.8)])[0].asymmetry)
 
 
 def test_measures_of_a_known_trial(signals: BodySignals) -> None:

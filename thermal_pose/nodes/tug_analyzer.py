@@ -23,7 +23,7 @@ from thermal_pose.nodes.conversions import (
 from thermal_pose.nodes.qos import image_subscription_qos, report_qos, result_qos
 from thermal_pose.params import TugAnalyzerParameters
 from thermal_pose.pipeline.film import TrialFilm
-from thermal_pose.pipeline.lens import with_lens
+from thermal_pose.pipeline.lens import with_stream_lens
 from thermal_pose.pipeline.trial import PhaseUpdate, TrialAnalyzer, go_stamp_ns
 from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.report.write import write_report
@@ -99,7 +99,7 @@ class TugAnalyzerNode(PipelineNode):
         params = TugParams(
             subject_id=chosen.subject_id, age_years=chosen.age_years, height_m=chosen.height_m
         )
-        return params if self._lens is None else with_lens(params, self._lens)
+        return params if self._lens is None else with_stream_lens(params, self._lens)
 
     def _check_store(self) -> None:
         """Refuse a store without a pseudonym to keep results under."""

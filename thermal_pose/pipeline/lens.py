@@ -14,20 +14,28 @@ from thermal_pose.tug.params import MAX_FOCAL_PX, TugParams
 
 
 def with_lens(params: TugParams, info: CameraInfo) -> TugParams:
-    """Parameters with the focal length and the hash of a calibration.
-
-    A focal length that the caller gave stays. An uncalibrated lens, and the default that the
-    camera node assumes where it has none, say nothing: a guess must not become a speed.
+    """Parameters with the focal length and the hash of a calibration; as they are without one.
 
     Parameters
     ----------
     info : of the camera whose images were analyzed, px of those images.
     """
     focal_px = float(info.k[1, 1])
-    assumed = default_camera_info(info.image_wh, THERMAL_HFOV_DEG).k
-    if params.focal_px or not 0.0 < focal_px <= MAX_FOCAL_PX or np.allclose(info.k, assumed):
+    if not 0.0 < focal_px <= MAX_FOCAL_PX:
         return params
     return replace(params, focal_px=focal_px, calibration=calibration_hash(info))
+
+
+def with_stream_lens(params: TugParams, info: CameraInfo) -> TugParams:
+    """Parameters with the lens that a stream of images names.
+
+    A focal length that the caller gave stays. The default that the camera node assumes where it
+    has no calibration says nothing: a guess must not become a speed.
+    """
+    assumed = default_camera_info(info.image_wh, THERMAL_HFOV_DEG).k
+    if params.focal_px or np.allclose(info.k, assumed):
+        return params
+    return with_lens(params, info)
 
 
 def calibration_hash(info: CameraInfo) -> str:
@@ -42,4 +50,4 @@ def lens_of_recording(params: TugParams, bag: BagReader) -> TugParams:
     """Parameters with the calibration that the recording holds, if it holds one."""
     if schema.THERMAL_INFO not in bag.topics:
         return params
-    return with_lens(params, bag.camera_info())
+    return with_stream_lens(params, bag.camera_info())

@@ -7,6 +7,8 @@ semi-Markov model with flat durations above that) gives each boundary's posterio
 forward and one backward pass of cumulative sums.
 """
 
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
 
@@ -44,6 +46,24 @@ def ordered_posteriors(density: Array, step_s: float, min_phase_s: float = MIN_P
         after[k] /= max(after[k].max(), _FLOOR)
     posterior = before * evidence * after
     return np.asarray(posterior / np.maximum(posterior.sum(axis=1, keepdims=True), _FLOOR))
+
+
+def present_run(presence: Array) -> npt.NDArray[np.int64]:
+    """Which boundaries are in the recording: the likeliest run of consecutive ones.
+
+    A recording may begin late or end early, but it does not lack the middle of what it holds;
+    so one doubtful boundary between sure ones is there, too.
+
+    Parameters
+    ----------
+    presence : (B,) probability that each boundary is there.
+    """
+    inside = np.log(np.clip(presence, _FLOOR, 1.0))
+    outside = np.log(np.clip(1.0 - presence, _FLOOR, 1.0))
+    gain = np.concatenate([[0.0], np.cumsum(inside - outside)])
+    runs = [(0, 0), *combinations(range(len(gain)), 2)]
+    first, last = max(runs, key=lambda run: gain[run[1]] - gain[run[0]])
+    return np.arange(first, last)
 
 
 def quantile_s(posterior: Array, start_s: float, step_s: float, share: float) -> Array:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.tug.subject import body_centre, height_px, standing_index
+from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.tug.subject import body_centre, height_px, standing_indices
 from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
@@ -76,13 +77,9 @@ def _sightings(frames: Sequence[FrameKeypoints], min_score: float) -> _Sightings
     frame = np.array([row[0] for row in rows], dtype=np.int64)
     times_s = np.array([row[2] for row in rows], dtype=np.float64)
     steps_s = np.diff([(f.stamp_ns - frames[0].stamp_ns) / NS_PER_S for f in frames], prepend=0.0)
-    index = np.array(
-        [
-            standing_index(p.xy.astype(np.float64), p.scores.astype(np.float64), min_score)
-            for *_, p in rows
-        ],
-        dtype=np.float64,
-    )
+    xy = np.array([p.xy for *_, p in rows], dtype=np.float64).reshape(-1, N_JOINTS, 2)
+    scores = np.array([p.scores for *_, p in rows], dtype=np.float64).reshape(-1, N_JOINTS)
+    index = standing_indices(xy, scores, min_score)
     seated = np.nan_to_num(np.clip((0.6 - index) / 0.2, 0.0, 1.0))
     return _Sightings(
         frame=frame,

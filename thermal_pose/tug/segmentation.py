@@ -97,7 +97,7 @@ def segment_by_network(
     """
     grid = track_grid(track, image_wh)
     density, absent = network(grid_features(grid))
-    present = np.flatnonzero(absent < 0.5)
+    present = decode.present_run(1.0 - absent)
     step_s = CELL_S / SUB_CELLS
     posterior = decode.ordered_posteriors(density[present], step_s)
     boundaries_s, sds_s = np.full(N_BOUNDARIES, np.nan), np.full(N_BOUNDARIES, np.nan)

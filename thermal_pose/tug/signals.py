@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.skeleton import Joint
-from thermal_pose.tug.subject import SubjectTrack, standing_index
+from thermal_pose.tug.subject import SubjectTrack, standing_indices
 
 Array = npt.NDArray[np.float64]
 
 _SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 _HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
 _KNEES = (Joint.LEFT_KNEE, Joint.RIGHT_KNEE)
+_WRISTS = (Joint.LEFT_WRIST, Joint.RIGHT_WRIST)
 _ANKLES = (Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
 
 #: Gaps longer than this are left open instead of being interpolated over, s.
@@ -40,7 +41,8 @@ class BodySignals:
     facing : (N,) signed shoulder width over its largest: +1 front, -1 back, 0 side.
     standing_index : (N,) drop hips-knees over drop knees-ankles.
     confidence : (N,) mean joint score, 0 where unseen.
-    ankle_gap : (N,) left minus right ankle, rows, as a share of `size_px`: steps swing it.
+    swings : (N, 8) what steps swing, as a share of `size_px`: left minus right ankle (row, then
+        column), knee and wrist alike, and the sway of shoulders and hips over the feet.
     nose_aside : (N,) nose right of the shoulders' middle in the image, share of `size_px`.
     hips_px : (N, 2) place of the hips' middle in the image.
     """
@@ -54,7 +56,7 @@ class BodySignals:
     facing: Array
     standing_index: Array
     confidence: Array
-    ankle_gap: Array
+    swings: Array
     nose_aside: Array
     hips_px: Array
 
@@ -114,7 +116,7 @@ def body_signals(track: SubjectTrack, min_score: float) -> BodySignals:
     shoulders = pair_mean(xy, scores, _SHOULDERS, min_score)
     hips = pair_mean(xy, scores, _HIPS, min_score)
     ankles = pair_mean(xy, scores, _ANKLES, min_score)
-    index = np.array([standing_index(p, s, min_score) for p, s in zip(xy, scores, strict=True)])
+    index = standing_indices(xy, scores, min_score)
     hips, ankles, shoulders = (
         np.stack([bridge(curve[:, axis], times_s) for axis in (0, 1)], axis=1)
         for curve in (hips, ankles, shoulders)
@@ -125,7 +127,9 @@ def body_signals(track: SubjectTrack, min_score: float) -> BodySignals:
     with np.errstate(invalid="ignore", divide="ignore"):
         hip_height = (ankles[:, 1] - hips[:, 1]) / size_px
         facing = _facing(xy, scores, min_score) / size_px
-        ankle_gap = _difference(xy, scores, _ANKLES, min_score)[:, 1] / size_px
+        sway = np.stack([shoulders[:, 0] - ankles[:, 0], hips[:, 0] - ankles[:, 0]], axis=1)
+        gaps = [_difference(xy, scores, p, min_score)[:, ::-1] for p in (_ANKLES, _KNEES, _WRISTS)]
+        swings = np.concatenate([*gaps, sway], axis=1) / size_px[:, None]
         nose_aside = (xy[:, Joint.NOSE, 0] - shoulders[:, 0]) / size_px
     return BodySignals(
         stamps_s=times_s,
@@ -137,7 +141,7 @@ def body_signals(track: SubjectTrack, min_score: float) -> BodySignals:
         facing=_unit(facing),
         standing_index=bridge(index, times_s),
         confidence=np.where(track.seen, scores.mean(axis=1), 0.0),
-        ankle_gap=ankle_gap,
+        swings=swings,
         nose_aside=nose_aside,
         hips_px=hips,
     )

@@ -70,25 +70,32 @@ class SubjectTrack:
         return (self.stamps_ns - self.stamps_ns[0]) / NS_PER_S
 
 
-def standing_index(xy: Array, scores: Array, min_score: float) -> float:
-    """Drop from hips to knees over drop from knees to ankles, in the image.
+def standing_indices(xy: Array, scores: Array, min_score: float) -> Array:
+    """(N,) drop from hips to knees over drop from knees to ankles, in the image.
 
     About 1 for a standing person at any distance and from any side, well under 1 for a
     seated one seen from the front or obliquely (the thigh points to the camera).
     NaN where hips, knees and ankles are not all there.
+
+    Parameters
+    ----------
+    xy : (N, 17, 2) px, NaN where unknown; scores : (N, 17).
+    min_score : joints scored below are not used.
     """
-    known = np.isfinite(xy).all(axis=1) & (scores >= min_score)
-    levels = []
-    for left in (Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE):
-        pair = np.array([left, left + 1])
-        pair = pair[known[pair]]
-        if not pair.size:
-            return float("nan")
-        levels.append(float(np.average(xy[pair, 1], weights=scores[pair] + 1e-6)))
-    shank_px = levels[2] - levels[1]
-    if shank_px < 1.0:
-        return float("nan")
-    return float(np.clip((levels[1] - levels[0]) / shank_px, -1.0, 3.0))
+    legs = slice(Joint.LEFT_HIP, Joint.RIGHT_ANKLE + 1)
+    known = np.isfinite(xy[:, legs]).all(axis=2) & (scores[:, legs] >= min_score)
+    weights = np.where(known, scores[:, legs] + 1e-6, 0.0).reshape(-1, 3, 2)
+    rows = np.where(known, xy[:, legs, 1], 0.0).reshape(-1, 3, 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        levels = (weights * rows).sum(axis=2) / weights.sum(axis=2)
+        thigh_px, shank_px = np.diff(levels, axis=1).T
+        index = np.clip(thigh_px / shank_px, -1.0, 3.0)
+    return np.asarray(np.where(shank_px >= 1.0, index, np.nan))
+
+
+def standing_index(xy: Array, scores: Array, min_score: float) -> float:
+    """Return the standing index of one person, joints (17, 2) (see `standing_indices`)."""
+    return float(standing_indices(xy[None], scores[None], min_score)[0])
 
 
 @dataclass
