@@ -6,6 +6,11 @@ from evaluation.test_tug_agreement import cohort
 from thermal_pose.evaluation.tug_agreement import agreement
 from thermal_pose.evaluation.tug_page import validation_page
 
+MEASURES = {
+    "steps_out": {"n": 9, "omitted": 1, "mae": 0.2, "bias": -0.1, "within_two_sd": 0.9},
+    "turn_direction": {"n": 9, "omitted": 1, "right": 0.875},
+}
+
 
 def document() -> dict[str, object]:
     point = {
@@ -19,7 +24,10 @@ def document() -> dict[str, object]:
     return {
         "seeds": "9000 and 9001",
         "command": "thermal-pose evaluate-tug --keypoints tug",
-        "cohorts": {"paper": agreement(cohort(0.14)), "clinic": agreement([])},
+        "cohorts": {
+            "paper": agreement(cohort(0.14)) | {"measures": MEASURES},
+            "clinic": agreement([]),
+        },
         "curves": {"paper": {"dropout": [point]}},
     }
 
@@ -30,6 +38,8 @@ def test_page_holds_the_figures_and_says_they_are_simulated() -> None:
     assert "| total, bias, s | +0.140 | - | ±0.02 | ±0.02 |" in page
     assert "| 0.1 | 12 | 100.0 | 0.071 | - | 95.0 |" in page
     assert "thermal-pose evaluate-tug --keypoints tug" in page
+    assert "| steps_out | 0.200 | -0.100 | - | 90 | 9 | 1 |" in page
+    assert "| turn_direction | 88 % right |" in page
     assert "![Agreement and curves](pictures/a.png)" in page
 
 

@@ -163,6 +163,8 @@ def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
         "view_deg": degrees(atan2(y, x)),
         "height_m": z,
         "netd_k": staged.scene.thermal.netd_k,
+        "focal_px": staged.scene.thermal.intrinsics.fy_px,
+        "stature_m": staged.trial.subject.shape.height_m,
         "n_people": len(staged.actors),
         "aid": str(staged.trial.subject.aid),
         "case": asdict(case) | {"kind": str(case.kind)},

@@ -2,7 +2,7 @@
 """How well trials are timed: cohorts of keypoint files to the figures of `docs/validation.md`."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,10 +19,11 @@ from thermal_pose.evaluation.tug_agreement import (
     boundaries_s,
     estimate_on_truth_clock,
 )
+from thermal_pose.evaluation.tug_measures import measure_agreement, true_measures
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, read_trial
 from thermal_pose.pipeline.trial import analyze_frames
 from thermal_pose.tug.params import TugParams
-from thermal_pose.types import FrameKeypoints
+from thermal_pose.types import NS_PER_S, FrameKeypoints
 
 #: What the curves vary, and how far.
 DROPOUT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -72,12 +73,17 @@ def _shaken(frame: FrameKeypoints, noise_px: float, rng: np.random.Generator) ->
 
 @dataclass(frozen=True)
 class EvaluatedTrial:
-    """One analyzed trial: truth beside estimate, and how it was recorded."""
+    """One analyzed trial: truth beside estimate, and how it was recorded.
+
+    `measures` holds value and standard deviation by name.
+    """
 
     pair: TrialPair
     name: str
     conditions: dict[str, Any]
     sds_s: tuple[float, ...] = field(default=())
+    true_measures: Mapping[str, float | str] = field(default_factory=dict)
+    measures: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def mean_error_s(self) -> float:
@@ -91,10 +97,21 @@ class EvaluatedTrial:
 def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance) -> EvaluatedTrial:
     """Analyze one trial as the live node would."""
     frames = change(trial.frames, trial.name)
-    result = analyze_frames(frames, params)
+    result = analyze_frames(frames, _with_scale(params, trial.conditions))
     stamps_ns = np.array([frame.stamp_ns for frame in trial.frames], dtype=np.int64)
     pair = TrialPair(trial.truth, result.timing, stamps_ns, trial.subject)
-    return EvaluatedTrial(pair, trial.name, trial.conditions, result.boundary_sds_s)
+    truth: dict[str, float | str] = {}
+    if pair.timed and trial.joints_m is not None:
+        times_s = (stamps_ns - trial.truth.origin_ns) / NS_PER_S
+        truth = true_measures(times_s, trial.joints_m, boundaries_s(trial.truth))
+    found = {row.name: (row.value, row.uncertainty) for row in result.measures}
+    return EvaluatedTrial(pair, trial.name, trial.conditions, result.boundary_sds_s, truth, found)
+
+
+def _with_scale(params: TugParams, conditions: Mapping[str, Any]) -> TugParams:
+    """The person's height and the lens, which a clinic would enter and calibrate."""
+    focal_px = float(conditions.get("focal_px", 0.0))
+    return replace(params, focal_px=focal_px, height_m=float(conditions.get("stature_m", 0.0)))
 
 
 def _evaluate_file(path: Path, params: TugParams, change: Disturbance) -> EvaluatedTrial:
@@ -126,6 +143,7 @@ def cohort_figures(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
         )
         inside = np.abs(errors) <= 1.96 * np.stack([t.sds_s for t in timed])
         document["within_two_sd"] = round(float(inside.mean()), 4)
+        document["measures"] = measure_agreement([(t.true_measures, t.measures) for t in timed])
     return document
 
 

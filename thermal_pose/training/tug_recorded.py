@@ -78,13 +78,39 @@ def read_recorded(paths: Sequence[Path], params: TugParams | None = None) -> lis
     return trials
 
 
-def vary(trial: ObservedTrial, rng: np.random.Generator) -> ObservedTrial:
+def drawn_out(trial: ObservedTrial, rng: np.random.Generator, extra_s: float) -> ObservedTrial:
+    """The trial with so much more sitting before it: its own seated frames, there and back."""
+    seated = np.flatnonzero(trial.times_s < trial.boundaries_s[0] - 0.3)
+    step_s = float(np.median(np.diff(trial.times_s)))
+    n_extra = int(extra_s / step_s)
+    if len(seated) < 4 or n_extra < 1:
+        return trial
+    turns = np.abs(
+        (np.arange(n_extra) + rng.integers(100)) % (2 * len(seated) - 2) - len(seated) + 1
+    )
+    order = np.concatenate([seated, seated[turns], np.arange(len(seated), len(trial.times_s))])
+    last_s = float(trial.times_s[seated[-1]])
+    added_s = last_s + step_s * np.arange(1, n_extra + 1)
+    later_s = trial.times_s[len(seated) :] + n_extra * step_s
+    return replace(
+        trial,
+        times_s=np.concatenate([trial.times_s[seated], added_s, later_s]),
+        xy=trial.xy[order],
+        scores=trial.scores[order],
+        curves=trial.curves[order],
+        boundaries_s=trial.boundaries_s + n_extra * step_s,
+    )
+
+
+def vary(
+    trial: ObservedTrial, rng: np.random.Generator, longest_rest_s: float = 8.0
+) -> ObservedTrial:
     """Cut, thin, mirror, shake a trial at random, and let it go faster or slower."""
     pace = float(np.exp(rng.uniform(-0.14, 0.14)))
     times_s, edges = trial.times_s * pace, trial.boundaries_s * pace
     start_s, end_s = float(times_s[0]), float(times_s[-1])
     if np.isfinite(edges).all():
-        start_s = max(start_s, edges[0] - 0.6 - 4.0 * rng.random())
+        start_s = max(start_s, edges[0] - 0.6 - longest_rest_s * rng.random() ** 2)
         end_s = min(end_s, edges[-1] + 0.6 + 4.0 * rng.random())
         kind = rng.random()
         if kind < 0.05:
@@ -151,6 +177,9 @@ class SampleSource:
         """Draw one trial as the analysis would get it."""
         share = self.recorded_share if self.motions else 1.0
         if self.recorded and rng.random() < share:
-            return vary(self.recorded[int(rng.integers(len(self.recorded)))], rng)
+            trial = self.recorded[int(rng.integers(len(self.recorded)))]
+            if longest_rest_s > 8.0 and np.isfinite(trial.boundaries_s).all():
+                trial = drawn_out(trial, rng, longest_rest_s * rng.random() ** 2)
+            return vary(trial, rng, longest_rest_s)
         motion = self.motions[int(rng.integers(len(self.motions)))]
         return observe(motion, rng, longest_rest_s)
