@@ -11,16 +11,23 @@ import time
 from pathlib import Path
 
 import pytest
+import rclpy
+from rosgraph_msgs.msg import Clock
 
 from test.support.waiting import wait_for
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.msg import Keypoints, TugReport
+from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import config_file
+from thermal_pose.nodes.qos import report_qos, result_qos
+from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.params import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.replay import replay_trial
+from thermal_pose.tug.params import TugParams
 from thermal_pose.types import TIMED_PHASES
 
 pytestmark = pytest.mark.graph
@@ -187,3 +194,42 @@ def test_altered_model_is_one_clear_error(ros_domain, tmp_path):
 
 def test_config_files_are_where_the_graph_looks():
     assert config_file("pose").exists()
+
+
+@pytest.mark.timeout(400)
+def test_ten_looped_replays_give_one_json_while_the_clock_jumps_back(ros):
+    params = TugParams(height_m=1.7)
+    expected = replay_trial(DEMO_BAG, build_perception(), params).to_json()
+    plan = GraphPlan(
+        overrides={
+            "thermal_camera": {
+                "backend": "bag",
+                "bag_path": str(DEMO_BAG),
+                "bag_rate": 0.0,
+                "bag_loop": True,
+                "bag_min_subscribers": 2,
+            },
+            "tug_analyzer": {"height_m": params.height_m},
+        },
+        use_sim_time=True,
+    )
+    found = []
+    with SingleProcessGraph(plan) as graph:
+        peer = rclpy.create_node("peer")
+        graph.add(peer)
+        clock = peer.create_publisher(Clock, "/clock", 10)
+        peer.create_subscription(
+            TugReport, "tug/report", lambda m: found.append(m.json), report_qos()
+        )
+        # The clock goes with the newest answered image, and back with it at each loop.
+        peer.create_subscription(
+            Keypoints,
+            "keypoints",
+            lambda m: clock.publish(Clock(clock=m.header.stamp)),
+            result_qos(),
+        )
+        deadline_s = time.monotonic() + 300.0
+        graph.spin_while(lambda: len(found) < 10 and time.monotonic() < deadline_s)
+        peer.destroy_node()
+    assert len(found) >= 10
+    assert set(found) == {expected}

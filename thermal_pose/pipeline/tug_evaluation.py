@@ -163,11 +163,14 @@ def disturbance_curves(
         "noise_px": [(noise, Disturbance(noise_px=noise)) for noise in NOISE_PX],
     }
     curves: dict[str, Curve] = {}
+    # The undisturbed trials are a point of every curve.
+    known: dict[Disturbance, dict[str, Any]] = {}
     for name, points in settings.items():
         curves[name] = []
         for value, change in points:
-            trials = list(evaluate_files(paths, params, change, jobs))
-            curves[name].append({"value": value} | _leading(trials))
+            if change not in known:
+                known[change] = _leading(list(evaluate_files(paths, params, change, jobs)))
+            curves[name].append({"value": value} | known[change])
             done()
     return curves
 

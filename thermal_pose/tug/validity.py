@@ -7,6 +7,7 @@ timed part only. A trial is timed only if all of them pass.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,7 @@ class TrialEvidence:
     segmentation: Segmentation
     params: TugParams
 
+    @cached_property
     def posture(self) -> Array:
         """(N,) standing index, smoothed; NaN where the legs were not seen."""
         return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
@@ -80,7 +82,7 @@ def _person(evidence: TrialEvidence) -> Verdict:
         return Verdict(
             TrialReason.NO_PERSON, f"A person was seen in {n_seen} of {n_frames} frames."
         )
-    if not np.isfinite(evidence.posture()).any():
+    if not np.isfinite(evidence.posture).any():
         return Verdict(
             TrialReason.FRAMES_LOST, "The person's legs were never seen well enough to tell."
         )
@@ -98,7 +100,7 @@ def _second_person(evidence: TrialEvidence) -> Verdict:
 def _whole(evidence: TrialEvidence) -> Verdict:
     """All boundaries are there and in order; if not, what was missing."""
     segmentation, params = evidence.segmentation, evidence.params
-    times_s, index = evidence.signals.stamps_s, evidence.posture()
+    times_s, index = evidence.signals.stamps_s, evidence.posture
     known = np.isfinite(index)
     upright = known & (index > UPRIGHT_INDEX)
     upright_s = float(np.ptp(times_s[upright])) if upright.any() else 0.0
@@ -185,7 +187,7 @@ def _continuous(evidence: TrialEvidence) -> Verdict:
 
 def _plausible(evidence: TrialEvidence) -> Verdict:
     """What was seen agrees with the phases: seated before and after, upright in between."""
-    edges, index = evidence.segmentation.boundaries_s, evidence.posture()
+    edges, index = evidence.segmentation.boundaries_s, evidence.posture
     spread_s = float(np.hypot(evidence.segmentation.sds_s[0], evidence.segmentation.sds_s[-1]))
     if spread_s > MAX_TOTAL_SD_S:
         return Verdict(
