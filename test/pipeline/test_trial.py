@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tug.stick_figure import Figure
 
-from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
+from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames, go_stamp_ns
 from thermal_pose.tug.params import TugParams
 from thermal_pose.types import FrameKeypoints, Phase, TrialReason
 
@@ -118,6 +118,25 @@ def test_go_gives_the_total_from_go(frames: list[FrameKeypoints]) -> None:
     assert result.total_from_go_s == pytest.approx(
         result.timing.phases[-1].end_s - (frames[8].stamp_ns - result.timing.origin_ns) / 1e9
     )
+
+
+def test_go_is_now_on_a_live_clock_and_the_newest_image_of_a_recording() -> None:
+    now_ns = 1_750_000_000_000_000_000
+    assert go_stamp_ns(now_ns - 150_000_000, now_ns) == now_ns
+    assert go_stamp_ns(None, now_ns) == now_ns
+    recorded_ns = now_ns - 86_400_000_000_000
+    assert go_stamp_ns(recorded_ns, now_ns) == recorded_ns
+    assert go_stamp_ns(now_ns + 500_000_000, now_ns) == now_ns + 500_000_000
+
+
+def test_what_was_completed_before_a_test_was_broken_off_stands_on_its_own(
+    frames: list[FrameKeypoints],
+) -> None:
+    result = analyze_frames(frames[: int(8 * 5.5)])
+    assert result.timing.reason is TrialReason.STOPPED_EARLY
+    assert result.total_s is None
+    assert [p.phase for p in result.timing.phases][:1] == [Phase.SIT_TO_STAND]
+    assert result.to_json_dict()["phases"][0]["phase"] == "SIT_TO_STAND"
 
 
 def test_parameters_name_the_bound() -> None:
