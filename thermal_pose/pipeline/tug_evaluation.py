@@ -19,9 +19,9 @@ from thermal_pose.evaluation.tug_agreement import (
     boundaries_s,
     estimate_on_truth_clock,
 )
-from thermal_pose.evaluation.tug_measures import measure_agreement, true_measures
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, read_trial
 from thermal_pose.pipeline.trial import analyze_frames
+from thermal_pose.pipeline.tug_measures import measure_agreement, true_measures
 from thermal_pose.tug.params import TugParams
 from thermal_pose.types import NS_PER_S, FrameKeypoints
 
@@ -103,7 +103,8 @@ def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance)
     truth: dict[str, float | str] = {}
     if pair.timed and trial.joints_m is not None:
         times_s = (stamps_ns - trial.truth.origin_ns) / NS_PER_S
-        truth = true_measures(times_s, trial.joints_m, boundaries_s(trial.truth))
+        joints_m = trial.joints_m.astype(np.float64)
+        truth = true_measures(times_s, joints_m, boundaries_s(trial.truth))
     found = {row.name: (row.value, row.uncertainty) for row in result.measures}
     return EvaluatedTrial(pair, trial.name, trial.conditions, result.boundary_sds_s, truth, found)
 

@@ -50,7 +50,7 @@ def recorded_trial(trial: KeypointTrial, params: TugParams) -> ObservedTrial | N
         edges = boundaries_s(trial.truth) + shift_s
     else:
         edges = refused_boundaries_s(trial.truth.reason)
-    curves = np.full((len(track.stamps_ns), N_CURVES), np.nan)
+    curves: Array = np.full((len(track.stamps_ns), N_CURVES), np.nan, dtype=np.float64)
     if trial.joints_m is not None:
         curves = body_curves(trial.joints_m)
     width = float(trial.frames[0].image_wh[0])
