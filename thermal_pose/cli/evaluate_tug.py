@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--segmenter", default="", help="another network in assets, or 'hmm'")
     parser.add_argument("--curves", action="store_true", help="also vary dropout, rate, noise")
+    parser.add_argument(
+        "--curve-trials", type=int, default=100, help="valid trials a cohort for --curves"
+    )
     parser.add_argument("--bake-only", action="store_true", help="only bake the bodies")
     parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
     parser.add_argument("--out", type=Path, help="JSON file of the figures")
@@ -103,6 +106,8 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
                 for path, case in zip(paths, group, strict=True)
                 if case.kind is TrialReason.VALID
             ]
+            # As many subjects as there are, fewer trials of each.
+            valid = valid[:: max(1, len(valid) // args.curve_trials)]
             with tqdm(total=N_CURVE_POINTS, desc=f"{name} curves", disable=None) as bar:
                 curves[name] |= disturbance_curves(valid, params, args.jobs, bar.update)
         if args.plots is not None:

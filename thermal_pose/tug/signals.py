@@ -87,16 +87,21 @@ def smooth(values: Array, times_s: Array, sigma_s: float) -> Array:
     ----------
     values : (N,); times_s : (N,) rising; sigma_s : of the kernel, s.
     """
-    smoothed = np.full(len(values), np.nan)
+    if not len(values):
+        return np.zeros(0)
     starts = np.searchsorted(times_s, times_s - 3 * sigma_s, side="left")
     ends = np.searchsorted(times_s, times_s + 3 * sigma_s, side="right")
-    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        near = values[start:end]
-        weights = np.exp(-0.5 * ((times_s[start:end] - times_s[row]) / sigma_s) ** 2)
-        weights = np.where(np.isfinite(near), weights, 0.0)
-        if weights.sum() > 0.2:
-            smoothed[row] = float(np.sum(weights * np.nan_to_num(near)) / weights.sum())
-    return smoothed
+    # One row a value: its neighbours, as many as the widest neighbourhood has.
+    rows = starts[:, None] + np.arange(int((ends - starts).max()))
+    inside = rows < ends[:, None]
+    rows = np.minimum(rows, len(values) - 1)
+    near = values[rows]
+    weights = np.exp(-0.5 * ((times_s[rows] - times_s[:, None]) / sigma_s) ** 2)
+    weights = np.where(inside & np.isfinite(near), weights, 0.0)
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (weights * np.nan_to_num(near)).sum(axis=1) / total
+    return np.asarray(np.where(total > 0.2, mean, np.nan))
 
 
 def pair_mean(xy: Array, scores: Array, pair: tuple[int, int], min_score: float) -> Array:
