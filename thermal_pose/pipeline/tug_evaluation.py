@@ -5,7 +5,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -130,8 +130,13 @@ def evaluate_files(
     if jobs <= 1:
         yield from map(work, paths)
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(work, paths, chunksize=4)
+    yield from _pool(jobs).map(work, paths, chunksize=4)
+
+
+@lru_cache(maxsize=1)
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    """One pool for all that a program evaluates: starting a process takes seconds."""
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
 
 
 def cohort_figures(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
