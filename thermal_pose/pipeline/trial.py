@@ -16,6 +16,7 @@ from thermal_pose.tug.live import LivePhases
 from thermal_pose.tug.live_network import shipped_live_network
 from thermal_pose.tug.measures import trial_measures
 from thermal_pose.tug.network import shipped_network
+from thermal_pose.tug.others import other_track
 from thermal_pose.tug.params import TugParams
 from thermal_pose.tug.path import subject_path
 from thermal_pose.tug.result import (
@@ -144,7 +145,8 @@ class TrialAnalyzer:
             track, signals.confidence, self._n_duplicated, self._n_out_of_order
         )
         segmentation = self._segment(frames, track, signals)
-        verdict = judge(TrialEvidence(frames, track, signals, segmentation, self.params))
+        other = self._other(frames, track)
+        verdict = judge(TrialEvidence(frames, track, signals, segmentation, self.params, other))
         timing = _timing(origin_ns, segmentation, verdict)
         sds_s = segmentation.sds_s if verdict.valid else np.zeros(0)
         return TrialResult(
@@ -178,6 +180,12 @@ class TrialAnalyzer:
             return segment_by_hmm(signals)
         network = shipped_network(self.params.segmenter)
         return segment_by_network(track, frames[0].image_wh, network)
+
+    def _other(self, frames: list[FrameKeypoints], track: SubjectTrack) -> Segmentation | None:
+        other = other_track(frames, track, self.params.min_joint_score) if frames else None
+        if other is None:
+            return None
+        return self._segment(frames, other, body_signals(other, self.params.min_joint_score))
 
     def _segmenter_name(self) -> str:
         if self.params.segmenter == HMM:

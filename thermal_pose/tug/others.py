@@ -1,84 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether anybody else in view did the test as well: sat, and then walked.
 
-A carer who stands by or walks along never sits; a second person tested does. The identities of
-the tracker are joined where one ends about where another begins.
+A carer who stands by or walks along never sits; a second person tested does. The other person is
+found as the subject is (`path`), among the sightings that are not the subject's; what they did,
+the same network tells.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.tug.signals import smooth
-from thermal_pose.tug.subject import SubjectTrack, standing_index
-from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
+from thermal_pose.tug.path import subject_path
+from thermal_pose.tug.segmentation import Segmentation
+from thermal_pose.tug.subject import SubjectTrack, TrackBuilder, body_centre
+from thermal_pose.types import FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
 
 #: Below, somebody sits; above, somebody stands (see `subject.standing_index`).
 SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
-#: How long somebody must be seen seated, and then upright, to have done the test.
-MIN_SEATED_S, MIN_UPRIGHT_S = 0.8, 2.0
-#: How far somebody must go, in box heights, to have walked.
+#: Who goes less far than this, in box heights, has not walked: warm things stay where they are.
 MIN_TRAVEL = 0.6
+#: Of somebody seen for less than this nothing can be told, s.
+MIN_SEEN_S = 2.5
 
 
-@dataclass
-class _Other:
-    """One other person's rows."""
-
-    times_s: list[float] = field(default_factory=list)
-    index: list[float] = field(default_factory=list)
-    place: list[tuple[float, float]] = field(default_factory=list)
-    height_px: list[float] = field(default_factory=list)
-
-    def add(self, time_s: float, person: PersonKeypoints, min_score: float) -> None:
-        xy, scores = person.xy.astype(np.float64), person.scores.astype(np.float64)
-        left, top, right, bottom = person.box.xyxy
-        self.times_s.append(time_s)
-        self.index.append(standing_index(xy, scores, min_score))
-        self.place.append(((left + right) / 2, bottom))
-        self.height_px.append(bottom - top)
-
-    def did_the_test(self) -> bool:
-        """Whether this person sat for a while, then stood for a while, and went somewhere."""
-        times_s = np.array(self.times_s)
-        if len(times_s) < 8:
-            return False
-        index = smooth(np.array(self.index), times_s, 0.35)
-        step_s = float(np.median(np.diff(times_s)))
-        seated = index < SEATED_INDEX
-        upright = index > UPRIGHT_INDEX
-        if seated.sum() * step_s < MIN_SEATED_S or upright.sum() * step_s < MIN_UPRIGHT_S:
-            return False
-        return self._travel(seated, upright) >= MIN_TRAVEL
-
-    def _travel(self, seated: npt.NDArray[np.bool_], upright: npt.NDArray[np.bool_]) -> float:
-        """Distance of the feet between the seated and the furthest upright place, in heights."""
-        place, height = np.array(self.place), np.array(self.height_px)
-        home = np.median(place[seated], axis=0)
-        away = np.linalg.norm(place[upright] - home, axis=1) / np.median(height[seated])
-        return float(np.percentile(away, 90))
-
-
-def somebody_else_did_the_test(
+def other_track(
     frames: Sequence[FrameKeypoints], subject: SubjectTrack, min_score: float
-) -> bool:
-    """Whether a person other than the subject did the test too.
+) -> SubjectTrack | None:
+    """The track of the other person most like a person tested; None if nobody walked.
 
     Parameters
     ----------
     frames : by rising stamp, the rows of `subject`.
+    min_score : joints below it do not tell a posture.
     """
-    others: dict[int, _Other] = {}
-    for row, frame in enumerate(frames):
-        time_s = (frame.stamp_ns - frames[0].stamp_ns) / NS_PER_S
-        for person in frame.persons:
-            if person.track_id and person.track_id == subject.track_ids[row]:
-                continue
-            if np.array_equal(subject.boxes[row], person.box.xyxy):
-                continue
-            others.setdefault(person.track_id, _Other()).add(time_s, person, min_score)
-    return any(other.did_the_test() for other in others.values())
+    remaining = [
+        replace(
+            frame,
+            persons=tuple(p for p in frame.persons if not (_in_box(p, box) or _cut_off(p, frame))),
+        )
+        for frame, box in zip(frames, subject.boxes, strict=True)
+    ]
+    builder = TrackBuilder()
+    for frame, person in zip(remaining, subject_path(remaining, min_score), strict=True):
+        builder.append(frame.stamp_ns, person, len(frame.persons))
+    track = builder.build()
+    times_s = track.stamps_s[track.seen]
+    if times_s.size <= 2 or np.ptp(times_s) < MIN_SEEN_S or _travel(track) < MIN_TRAVEL:
+        return None
+    return track
+
+
+def _travel(track: SubjectTrack) -> float:
+    """How far somebody went across the picture, in box heights."""
+    left, top, right, bottom = track.boxes[track.seen].T
+    feet = np.stack([(left + right) / 2, bottom], axis=1)
+    low, high = np.percentile(feet, [5, 95], axis=0)
+    return float(np.linalg.norm(high - low) / np.median(bottom - top))
+
+
+def _cut_off(person: PersonKeypoints, frame: FrameKeypoints) -> bool:
+    """Whether the legs leave the view below: somebody passing near the camera."""
+    return bool(person.box.xyxy[3] > frame.image_wh[1] - 1.0)
+
+
+def _in_box(person: PersonKeypoints, subject_box: Array) -> bool:
+    """Whether this is the subject, or a second detection of the subject."""
+    left, top, right, bottom = subject_box
+    x, y = body_centre(person)
+    return bool(left <= x <= right and top <= y <= bottom)
+
+
+def did_the_test(other: Segmentation) -> bool:
+    """Whether this person stood up from a chair and walked to a turn, or turned and sat down."""
+    present = other.presence >= 0.5
+    return bool(present[:3].all() or present[4:].all())
