@@ -83,8 +83,8 @@ def _value(
 
 
 #: Phases whose durations agree with the simulated truth closely enough (docs/validation.md):
-#: both of their boundaries are found to better than 0.1 s. Turns are not yet.
-VALIDATED_PHASES = (Phase.SIT_TO_STAND, Phase.STAND_TO_SIT)
+#: in both cohorts both of their boundaries are found to better than 0.1 s.
+VALIDATED_PHASES = (Phase.SIT_TO_STAND, Phase.TURN_TO_SIT, Phase.STAND_TO_SIT)
 
 
 def _durations(boundaries_s: Array, sds_s: Array) -> list[Measure]:
