@@ -56,7 +56,8 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     """The table for people: fault, times tried, result."""
     lines = [
         "# Faults",
-        "Written by `make faults`. Cameras are emulated, people and targets simulated.",
+        "Written by `make faults`, or part by part by `thermal-pose faults --only`. "
+        "Cameras are emulated, people and targets simulated.",
         "",
         "| fault | times tried | result |",
         "|---|---|---|",
