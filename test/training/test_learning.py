@@ -54,6 +54,17 @@ def test_a_killed_and_resumed_run_ends_with_the_same_weights(figures, tmp_path) 
         torch.testing.assert_close(second.network.state_dict()[key], value, rtol=0, atol=0)
 
 
+def test_what_an_earlier_run_used_of_the_wall_clock_counts(figures, tmp_path) -> None:
+    first = _learner(figures, tmp_path / "c.pt", epochs=1000)
+    fit_together([first], max_minutes=0.001)
+    assert 1 <= first.epoch < 1000 and first.used_s >= 0.06
+    again = _learner(figures, tmp_path / "c.pt", epochs=1000)
+    fit_together([again], max_minutes=0.001)
+    assert again.epoch == first.epoch and again.used_s == first.used_s
+    fit_together([again], max_minutes=again.used_s / 60 + 0.001)
+    assert again.epoch > first.epoch
+
+
 def test_nan_loss_stops_with_the_checkpoint_kept(figures, tmp_path) -> None:
     learner = _learner(figures, tmp_path / "c.pt", epochs=1)
     fit_together([learner])

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import TEACHER_WIDTH as WIDTH
 
 from thermal_pose.cli import main as command
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError, TrainingError
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
 from thermal_pose.training import teacher_cache
-from thermal_pose.training.config import FitConfig, TeacherConfig
+from thermal_pose.training.config import FitConfig
 from thermal_pose.training.loso import empty_results, summarise
 from thermal_pose.training.loso_run import (
     _remote_fold,
@@ -27,35 +28,9 @@ from thermal_pose.training.loso_run import (
     save_results,
 )
 from thermal_pose.training.loso_train import run_folds, sweep_entry
-from thermal_pose.training.pose_data import save_shard
-from thermal_pose.training.teacher_training import train_teacher
 
 CPU = torch.device("cpu")
-WIDTH = 32  # of the teacher's decoder here; half of it is trained, then widened
 FIT = FitConfig(epochs=1, batch=4, validate_every=1, lr=0.003)
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory, figures):
-    """A whole run in miniature: data set, teacher, cache."""
-    folder = tmp_path_factory.mktemp("loso")
-    save_shard(figures, folder / "data" / "a.npz")
-    teacher_data = dataclasses.replace(figures, subjects=("t0", "t1", "t2"))
-    fit = dataclasses.replace(FIT, batch=8)
-    config = TeacherConfig(
-        encoder="mobilenetv3", decoder_width=WIDTH, trained_width=WIDTH // 2, fit=fit
-    )
-    train_teacher(teacher_data, config, 1, CPU, folder / "teacher")
-    overrides = ["fit.epochs=1", "fit.batch=4", "distill.variants=2"]
-    return load_cohort(
-        folder / "data",
-        str(folder / "teacher"),
-        None,
-        overrides,
-        "cpu",
-        folder / "work",
-        "warm_blob",
-    )
 
 
 def test_teacher_names_its_subjects_and_its_accuracy(cohort) -> None:

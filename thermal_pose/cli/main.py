@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "dataset": "build a training data set from recordings or COCO json",
     "loso": "leave one subject out: the paper's table and beta sweep",
     "loso-detectors": "train the paper's person detector on the same folds",
+    "loso-variants": "beyond the paper: changes to its method on the same folds",
     "loso-tables": "write the paper's Table I and Figs. 1 and 3 from those results",
     "model-info": "print parameters and multiply-adds, true and as the paper counts",
     "train": "train, calibrate and export the students to ship",

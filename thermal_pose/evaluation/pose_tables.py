@@ -81,6 +81,24 @@ def read_results(path: Path) -> dict[str, Any]:
     return dict(results)
 
 
+def read_variants(path: Path) -> dict[str, Any]:
+    """Read a results file of `thermal-pose loso-variants`.
+
+    Raises
+    ------
+    TrainingError
+        There is none, or it is no such file.
+    """
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        wrong = [name for name, entry in results["variants"].items() if "baseline" not in entry]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path}: no results of `loso-variants`: {error!r}") from error
+    if wrong:
+        raise TrainingError(f"{path}: the variant '{wrong[0]}' has no baseline")
+    return dict(results)
+
+
 def _cell(value: Mapping[str, float | None] | None) -> str:
     if value is None or value["mean"] is None or value["sd"] is None:
         return NOT_RUN
@@ -126,6 +144,38 @@ def breakdowns(results: Mapping[str, Any]) -> str:
         if name in TABLE_I and entry.get("breakdown")
     }
     return "".join(_breakdown(part, title, found) for part, title in _BREAKDOWNS.items())
+
+
+def beyond_table(results: Mapping[str, Any]) -> str:
+    """Return, as Markdown, what each change to the paper's method gained on the same folds.
+
+    Parameters
+    ----------
+    results : what `thermal-pose loso-variants` wrote.
+    """
+    header = (
+        "| change | folds | epochs | AP, true boxes | baseline | gain ± standard error "
+        "| AP, detected boxes | baseline | helps |"
+    )
+    lines = [header, "|" + "---|" * header.count("|", 1)]
+    for entry in results["variants"].values():
+        gain, error = entry["gain_ap_true_boxes"], entry["gain_standard_error"]
+        told = "-" if gain is None else f"{gain:+.3f}" + (f" ± {error:.3f}" if error else "")
+        helps = {True: "yes", False: "no", None: "unknown"}[entry["helps"]]
+        epochs = sorted(set(entry["epochs"]))
+        cells = [
+            entry["change"],
+            str(entry["folds_run"]),
+            "-".join(map(str, dict.fromkeys((epochs[0], epochs[-1])))) if any(epochs) else "none",
+            _cell(entry["ap_true_boxes"]),
+            _cell(entry["baseline"]["ap_true_boxes"]),
+            told,
+            _cell(entry["ap"]),
+            _cell(entry["baseline"]["ap"]),
+            helps,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _caption(results), ""])
 
 
 def _breakdown(part: str, title: str, found: Mapping[str, Any]) -> str:

@@ -112,6 +112,11 @@ class DistillConfig:
     beta : weight of the latent's L1; 1 - beta is that of the heatmap's Adaptive Wing loss.
     latent_share : share of epochs and wall clock that the latent's L1 has to itself, before
         both (where 0 < beta < 1): it needs no decoder. 0 in the paper.
+    start : the weights that a student's encoder begins with: 'random'; 'teacher': the
+        teacher's encoder and 1x1, where student and teacher have the same encoder; otherwise a
+        trained student's file. The paper began with ImageNet's.
+    decoder_width : channels of a decoder of the student's own, learnt from the teacher's
+        heatmaps; 0: the teacher's, frozen, as in the paper.
     variants : crops of each sample whose teacher output is cached (box jitter, flip).
     variant_shift, variant_scale, variant_flip : of those crops but the first, as in
         `AugmentConfig`.
@@ -121,6 +126,8 @@ class DistillConfig:
 
     beta: float = 0.4
     latent_share: float = 0.0
+    start: str = "random"
+    decoder_width: int = 0
     variants: int = 4
     variant_shift: float = 0.06
     variant_scale: float = 0.2
@@ -132,7 +139,10 @@ class DistillConfig:
         _require(0 <= self.beta <= 1, f"beta: expected 0..1, got {self.beta}")
         share = self.latent_share
         _require(0 <= share < 1, f"latent_share: expected 0..1, 1 excluded, got {share}")
+        _require(self.start != "", "start: expected random, teacher or a file, got nothing")
         _require(self.variants >= 1, f"variants: expected >= 1, got {self.variants}")
+        width = self.decoder_width
+        _require(width >= 0, f"decoder_width: expected >= 0, got {width}")
         _require(self.labels in ("teacher", "truth"), f"labels: got {self.labels!r}")
 
 

@@ -87,6 +87,10 @@ class Learner:
     checkpoint : where progress is kept; an existing one is resumed. None: nowhere.
     log : called with (name, epoch, figures) after each validation.
 
+    Attributes
+    ----------
+    used_s : wall clock that `fit_together` has given it, in all runs of its checkpoint.
+
     Notes
     -----
     All randomness of an epoch comes from one generator seeded with (seed, epoch), so that a
@@ -130,6 +134,7 @@ class Learner:
         self.best_state: dict[str, torch.Tensor] = self._learned_state()
         self.history: list[dict[str, float]] = []
         self.stopped = False
+        self.used_s = 0.0
         self._steps_done = 0
         self._saved_s = time.monotonic()
         self._order = torch.zeros(0, dtype=torch.int64)
@@ -289,7 +294,7 @@ class Learner:
             "best_state": self.best_state,
             "scalars": {
                 name: getattr(self, name)
-                for name in ("epoch", "best", "stale", "wait", "plateau_lr", "stopped")
+                for name in ("epoch", "best", "stale", "wait", "plateau_lr", "stopped", "used_s")
             },
             "history": self.history,
         }
@@ -318,24 +323,32 @@ def fit_together(
 
     Parameters
     ----------
-    max_minutes : wall clock after which all stop at the end of a step; 0: none.
+    max_minutes : wall clock after which all stop at the end of a step; 0: none. What a resumed
+        learner used before counts, so that an interrupted run ends as it would have.
     tick : called with (smallest epoch, learners still at work) after each round of epochs.
     """
-    start = time.monotonic()
+    limit_s = 60 * max_minutes if max_minutes > 0 else math.inf
+    active = [learner for learner in learners if _has_work(learner, limit_s)]
+    before_s = min((learner.used_s for learner in active), default=0.0)
+    start_s = time.monotonic() - before_s
 
     def used() -> float:
-        return (time.monotonic() - start) / (60 * max_minutes) if max_minutes > 0 else 0.0
+        return (time.monotonic() - start_s) / limit_s
 
-    while True:
-        active = [learner for learner in learners if not learner.finished]
-        if not active or used() >= 1:
-            return
+    while active:
         running = [learner.steps(used) for learner in active]
         while running and used() < 1:
             running = [epoch for epoch in running if next(epoch, StopIteration) is None]
         if torch.cuda.is_available():
             torch.cuda.synchronize()  # nobody's memory is reused while a stream still reads it
+        elapsed_s = time.monotonic() - start_s
         for learner in active:
-            learner.end_epoch(last=used() >= 1)
+            learner.used_s = elapsed_s
+            learner.end_epoch(last=elapsed_s >= limit_s)
         if tick is not None:
             tick(min(learner.epoch for learner in active), len(active))
+        active = [learner for learner in active if _has_work(learner, limit_s)]
+
+
+def _has_work(learner: Learner, limit_s: float) -> bool:
+    return not learner.finished and learner.used_s < limit_s

@@ -6,6 +6,7 @@
 
 import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -140,6 +141,20 @@ class Cohort:
         return DecodeRule(alignment="half_pixel" if own else self.info.alignment)
 
 
+def started_from(cohort: Cohort, row: Row) -> str:
+    """Name the weights that a row's encoder begins with (`distill.start`).
+
+    A student whose encoder is unlike the start's begins with random weights, as supervised rows
+    always do.
+    """
+    start = cohort.config.distill.start
+    if row.kind != "distill" or start == "random":
+        return "random"
+    if start == "teacher":
+        return cohort.info.name if row.network == cohort.info.encoder else "random"
+    return Path(start).stem if row.network == "mobilenetv3" else "random"
+
+
 class TeacherOnThermal:
     """A crop source that feeds thermal crops to a network made for RGB: grey, ImageNet-scaled."""
 
@@ -170,13 +185,26 @@ class FoldResult:
     epochs: int = 0
 
 
-def evaluate_fold(cohort: Cohort, row: Row, fold: int, network: PoseNetwork) -> FoldResult:
-    """Measure a network on the left-out subject, against the truth and the teacher's labels."""
-    data, parts, rule = cohort.data, cohort.folds[fold], cohort.rule(row)
+def evaluate_fold(
+    cohort: Cohort,
+    row: Row,
+    fold: int,
+    network: PoseNetwork,
+    rule: DecodeRule | None = None,
+    flip_test: bool = False,
+) -> FoldResult:
+    """Measure a network on the left-out subject, against the truth and the teacher's labels.
+
+    Parameters
+    ----------
+    rule : how heatmaps are read, if not as the row's are.
+    flip_test : average with the mirrored crop's heatmaps.
+    """
+    data, parts, rule = cohort.data, cohort.folds[fold], rule or cohort.rule(row)
 
     def run(source: ThermalCrops, rows: IntArray) -> Predictions:
         view: CropSource = TeacherOnThermal(source) if row.kind == "teacher" else source
-        return predict(network, view, rows, rule)
+        return predict(network, view, rows, rule, flip_test)
 
     predictions = run(cohort.source, parts.test)
     boxes = true_boxes(data, parts.test)
@@ -248,6 +276,7 @@ def summarise(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str,
         "folds_run": len(results),
         "subjects": [r.subject for r in results],
         "epochs": [r.epochs for r in results],
+        "started_from": started_from(cohort, ROWS[name]),
         "decoder_channels_computed": cohort.decoder.width,
         "breakdown": breakdown(cohort.data, rows, joined),
     }

@@ -185,15 +185,21 @@ def _remote_fold(
     return run_folds(cohort, name, [fold], beta, checkpoints, max_minutes)[0]
 
 
-def load_results(path: Path, cohort: Cohort) -> dict[str, Any]:
+def load_results(
+    path: Path, cohort: Cohort, empty: Callable[[], dict[str, Any]] = empty_results
+) -> dict[str, Any]:
     """Read a results file, or an empty one; another cohort's results are refused.
+
+    Parameters
+    ----------
+    empty : makes the file that nothing was written to yet.
 
     Raises
     ------
     TrainingError
         The file holds results of other data.
     """
-    results = empty_results()
+    results = empty()
     if path.is_file():
         results.update(json.loads(path.read_text(encoding="utf-8")))
     data = results["data"]

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import torch
 
+from thermal_pose.errors import TrainingError
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.folded_pose import folded
 from thermal_pose.models.pose import PoseNetwork, build_network
@@ -27,7 +28,9 @@ from thermal_pose.training.loso import (
     Row,
     evaluate_fold,
     precision_of,
+    started_from,
 )
+from thermal_pose.training.ship import load_student
 from thermal_pose.training.tasks import DistillationTask, KeypointTask, Task
 
 Log = Callable[[str, int, dict[str, float]], None]
@@ -67,9 +70,30 @@ def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
     """Return a row's network as it trains: supervised ones have no wider decoder than others."""
     torch.manual_seed(cohort.config.seed * 1000 + fold)
     if row.kind == "distill":
-        decoder = copy.deepcopy(cohort.decoder)
-        return folded(build_network(row.network, decoder).freeze_decoder())
+        width = cohort.config.distill.decoder_width
+        decoder = ClassicDecoder(width=width) if width else copy.deepcopy(cohort.decoder)
+        network = build_network(row.network, decoder)
+        _begin(network, row, cohort)
+        return folded(network if width else network.freeze_decoder())
     return build_network(row.network, ClassicDecoder(width=cohort.decoder.width))
+
+
+def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
+    """Give a student the weights that `distill.start` names, where they fit its encoder.
+
+    Raises
+    ------
+    ModelArtifactError
+        The file named is no trained student.
+    """
+    if started_from(cohort, row) == "random":
+        return
+    start, parts = cohort.config.distill.start, ("encoder.", "project.")
+    trained = cohort.teacher
+    if start != "teacher":
+        trained, parts = load_student(Path(start))[0], ("encoder.",)
+    taken = {name: value for name, value in trained.state_dict().items() if name.startswith(parts)}
+    network.load_state_dict(taken, strict=False)
 
 
 class _Plan:
@@ -170,6 +194,30 @@ def run_folds(
         )
         for plan, learner in zip(plans, learners, strict=True)
     ]
+
+
+def trained_folds(
+    cohort: Cohort, name: str, folds: Sequence[int], checkpoints: Path
+) -> list[PoseNetwork]:
+    """Return the networks of a row's folds as `run_folds` left them.
+
+    Raises
+    ------
+    TrainingError
+        A fold was not trained.
+    """
+    networks = []
+    for fold in folds:
+        plan = _Plan(cohort, name, fold, cohort.config.distill.beta, checkpoints, None)
+        learner = plan.last()
+        if learner.epoch == 0:
+            subject = cohort.folds[fold].subject
+            raise TrainingError(
+                f"{checkpoints}: holds no trained '{name}' without '{subject}'; run `thermal-pose "
+                "loso` for that fold first"
+            )
+        networks.append(learner.take_best())
+    return networks
 
 
 def beta_key(beta: float) -> str:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes to the paper's method, measured in miniature, and where students begin."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from thermal_pose.cli import main as command
+from thermal_pose.errors import ConfigError, ModelArtifactError, TrainingError
+from thermal_pose.evaluation.oks import AveragePrecision
+from thermal_pose.evaluation.pose_tables import beyond_table, read_variants
+from thermal_pose.models.confidence import ConfidenceHead
+from thermal_pose.models.decoder import ClassicDecoder
+from thermal_pose.models.pose import build_network
+from thermal_pose.training.config import load_config
+from thermal_pose.training.loso import ROWS, FoldResult, started_from
+from thermal_pose.training.loso_train import _network, run_folds
+from thermal_pose.training.loso_variants import (
+    VARIANTS,
+    compared,
+    run_baseline,
+    run_variant,
+    varied,
+)
+from thermal_pose.training.predict import Predictions
+from thermal_pose.training.ship import save_student
+
+STUDENT = "student_mobilenetv3"
+
+
+def _starting(cohort, start: str):
+    distill = dataclasses.replace(cohort.config.distill, start=start)
+    return dataclasses.replace(cohort, config=dataclasses.replace(cohort.config, distill=distill))
+
+
+def _first_weight(network) -> torch.Tensor:
+    return next(network.encoder.parameters())
+
+
+def test_a_student_begins_where_it_is_told(cohort, tmp_path) -> None:
+    row = ROWS[STUDENT]
+    taught = _network(_starting(cohort, "teacher"), row, 0)
+    torch.testing.assert_close(_first_weight(taught), _first_weight(cohort.teacher))
+    torch.testing.assert_close(taught.project.weight, cohort.teacher.project.weight)
+    other = build_network("mobilenetv3", ClassicDecoder(width=16))
+    save_student(tmp_path / "lite.pt", other, ConfidenceHead(other.encoder.out_channels))
+    thermal = _network(_starting(cohort, str(tmp_path / "lite.pt")), row, 0)
+    assert torch.equal(_first_weight(thermal), _first_weight(other).half().float())
+    with pytest.raises(ModelArtifactError, match="not a trained student"):
+        _network(_starting(cohort, str(tmp_path / "absent.pt")), row, 0)
+    assert not torch.equal(_first_weight(_network(cohort, row, 0)), _first_weight(cohort.teacher))
+
+
+def test_only_students_like_the_teacher_begin_with_it(cohort) -> None:
+    begun = _starting(cohort, "teacher")
+    assert started_from(begun, ROWS[STUDENT]) == cohort.info.name
+    for name in ("student_resnet50", "supervised_no_transfer", "teacher_on_thermal"):
+        assert started_from(begun, ROWS[name]) == "random"
+    assert started_from(cohort, ROWS[STUDENT]) == "random"
+    assert started_from(_starting(cohort, "a/lite.pt"), ROWS[STUDENT]) == "lite"
+
+
+def test_variants_are_judged_on_the_folds_of_the_baseline(cohort, tmp_path) -> None:
+    with pytest.raises(TrainingError, match="run `thermal-pose loso`"):
+        run_baseline(cohort, [0], tmp_path / "none")
+    trained = tmp_path / "checkpoints"
+    straight = run_folds(cohort, STUDENT, [0, 2], checkpoints=trained)
+    baseline = run_baseline(cohort, [0, 2], trained)
+    for mine, theirs in zip(baseline, straight, strict=True):
+        np.testing.assert_array_equal(mine.predictions.xy, theirs.predictions.xy)
+    for name in ("argmax", "flip", "narrow_decoder", "radiometric"):
+        config = varied(None, cohort.source_arguments.overrides, VARIANTS[name], "")
+        own = tmp_path / name
+        found = run_variant(cohort, VARIANTS[name], config, [0, 2], trained, own)
+        assert [r.subject for r in found] == ["s0", "s2"]
+        assert not np.array_equal(found[0].predictions.xy, baseline[0].predictions.xy)
+        assert own.exists() == VARIANTS[name].is_trained
+        assert compared(VARIANTS[name], found, baseline)["folds_run"] == 2
+
+
+def test_every_variant_changes_the_settings_or_the_reading() -> None:
+    plain = load_config(Path("config/training-cpu.yaml"))
+    for name, variant in VARIANTS.items():
+        config = varied(Path("config/training-cpu.yaml"), [], variant, "lite.pt")
+        read_otherwise = variant.decode != "dark" or variant.flip
+        assert (config != plain) != read_otherwise, name
+
+
+def _fold(ap: float) -> FoldResult:
+    empty = np.zeros(0, np.int64)
+    nothing = Predictions(np.zeros((0, 17, 2), np.float32), np.zeros((0, 17), np.float32))
+    precision = AveragePrecision(ap, ap, ap)
+    return FoldResult("s", None, precision, precision, empty, nothing)
+
+
+def test_a_gain_must_exceed_its_standard_error_to_help() -> None:
+    base = [_fold(0.5), _fold(0.6), _fold(0.7)]
+    steady = compared(VARIANTS["flip"], [_fold(0.52), _fold(0.63), _fold(0.71)], base)
+    assert steady["gain_ap_true_boxes"] == pytest.approx(0.02) and steady["helps"] is True
+    assert steady["gain_standard_error"] == pytest.approx(0.01 / 3**0.5)
+    chance = compared(VARIANTS["flip"], [_fold(0.72), _fold(0.45), _fold(0.65)], base)
+    assert chance["helps"] is False
+    assert compared(VARIANTS["flip"], base[:1], base[:1])["helps"] is None
+
+
+def test_the_command_writes_results_that_the_table_reads(cohort, tmp_path, capsys) -> None:
+    args = cohort.source_arguments
+    work, out = Path(args.work), tmp_path / "pose_beyond.json"
+    run_folds(cohort, STUDENT, [0], checkpoints=work / "checkpoints")
+    line = ["loso-variants", args.data, "--teacher", args.teacher, "--work", args.work]
+    line += ["--variants", "argmax", "--folds", "0", "--out", str(out), "--device", "cpu"]
+    for override in args.overrides:
+        line += ["--set", override]
+    assert command.main(line) == 0
+    assert "argmax: folds 1" in capsys.readouterr().out
+    assert command.main(line) == 0
+    assert "is there already" in capsys.readouterr().out
+    assert json.loads(out.read_text())["variants"]["argmax"]["baseline"]["ap_true_boxes"]
+    assert "highest pixel instead of DARK" in beyond_table(read_variants(out))
+    assert command.main([*line, "--variants", "nothing"]) == ConfigError.exit_code
+    assert command.main([*line, "--variants", "from_thermal"]) == ConfigError.exit_code
+    (tmp_path / "junk.json").write_text("{}")
+    with pytest.raises(TrainingError, match="loso-variants"):
+        read_variants(tmp_path / "junk.json")

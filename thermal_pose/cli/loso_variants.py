@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Beyond the paper: measure changes to its method against the method, on the same folds.
+
+The baseline is what `thermal-pose loso` left in WORK/checkpoints. Ways of reading heatmaps are
+judged on those networks; variants that learn otherwise are trained anew, so give them the minutes
+that the baseline had.
+
+examples:
+  thermal-pose loso-variants out/paper-data --teacher out/teacher --variants argmax,quarter,flip
+  thermal-pose loso-variants out/paper-data --teacher out/teacher --work out/loso-sweep \\
+      --variants from_random,radiometric --folds 0,1 --max-minutes 6
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from thermal_pose.cli.loso import chosen_folds
+from thermal_pose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from thermal_pose.training.loso_variants import Variant
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("data", type=Path, help="the cohort's data set")
+    parser.add_argument("--teacher", required=True, help="folder or hub name")
+    parser.add_argument("--variants", required=True, help="comma-separated names, or all")
+    parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/pose_beyond.json"))
+    parser.add_argument("--work", type=Path, default=Path("out/loso"), help="as of the baseline")
+    parser.add_argument("--thermal", default="", help="a trained student's file: from_thermal")
+    parser.add_argument("--detector", default="", help="'': true boxes only")
+    parser.add_argument("--config", type=Path, help="YAML, the baseline's")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of a training")
+    parser.add_argument("--again", action="store_true", help="also run what is there already")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run the variants asked for and merge them into the results."""
+    from thermal_pose.training.loso_run import load_cohort, load_results, run_key, save_results
+    from thermal_pose.training.loso_variants import (
+        compared,
+        empty_variants,
+        run_baseline,
+        run_variant,
+        varied,
+    )
+
+    chosen = _chosen(args.variants, args.thermal)
+    cohort = load_cohort(
+        args.data, args.teacher, args.config, args.overrides, args.device, args.work, args.detector
+    )
+    folds = chosen_folds(args.folds, len(cohort.folds))
+    results = load_results(args.out, cohort, empty_variants)
+    trained = args.work / "checkpoints"
+    baseline = run_baseline(cohort, folds, trained)
+    for name, variant in chosen.items():
+        config = varied(args.config, args.overrides, variant, args.thermal)
+        key = run_key(cohort, f"{name}: {config}", folds, args.max_minutes)
+        if results["variants"].get(name, {}).get("run") == key and not args.again:
+            print(f"{name}: is there already")
+            continue
+        with tqdm(total=config.fit.epochs, unit="epoch", desc=name, disable=None) as bar:
+            found = run_variant(
+                cohort,
+                variant,
+                config,
+                folds,
+                trained,
+                args.work / "variants" / name,
+                args.max_minutes,
+                lambda epoch, active, bar=bar: bar.update(epoch - bar.n),
+            )
+        entry = {**compared(variant, found, baseline), "run": key}
+        results["variants"][name] = entry
+        save_results(args.out, results, cohort)
+        print(f"{name}: folds {len(found)}, {_told(entry)}")
+    return 0
+
+
+def _chosen(text: str, thermal: str) -> "dict[str, Variant]":
+    from thermal_pose.training.loso_variants import VARIANTS
+
+    names = list(VARIANTS) if text == "all" else text.split(",")
+    unknown = [name for name in names if name not in VARIANTS]
+    if unknown:
+        raise ConfigError(f"--variants: expected some of {sorted(VARIANTS)}, got '{unknown[0]}'")
+    needing = [name for name in names if any("{thermal}" in s for s in VARIANTS[name].settings)]
+    if needing and not thermal:
+        raise ConfigError(f"--thermal: '{needing[0]}' needs a trained student's file")
+    return {name: VARIANTS[name] for name in names}
+
+
+def _told(entry: dict[str, Any]) -> str:
+    mine, theirs = entry["ap_true_boxes"]["mean"], entry["baseline"]["ap_true_boxes"]["mean"]
+    if mine is None or theirs is None:
+        return "AP undefined"
+    return f"AP with true boxes {mine:.3f} against {theirs:.3f}"
