@@ -11,11 +11,14 @@ import pytest
 import thermal_pose
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
+from thermal_pose.calibration.files import intrinsics_of
 from thermal_pose.cli import main as command
 from thermal_pose.errors import BagError, BagNotFoundError
+from thermal_pose.imaging.registration import Registration
 from thermal_pose.training.bag_dataset import BuildOptions, build_shard
-from thermal_pose.training.build_dataset import build_all, find_recordings
+from thermal_pose.training.build_dataset import _extrinsics_for, build_all, find_recordings
 from thermal_pose.training.pose_data import load_folder
+from thermal_pose.types import RgbFrame
 
 DEMO = Path(thermal_pose.__file__).parent / "assets" / "demo"
 EVERY = 16
@@ -99,9 +102,8 @@ def test_a_corrupt_recording_is_skipped_and_named(tmp_path) -> None:
     options = BuildOptions(with_rgb=False, every=64)
     with pytest.raises(BagError, match="bad_1"):
         build_shard(tmp_path / "bad_1", "s", "1", options)
-    # Named by hand: whoever looks for recordings opens each to ask whose it is.
-    good = find_recordings([tmp_path / "good_1"])[0]
-    bad = type(good)(tmp_path / "bad_1", "bad", "1")
+    bad, good = find_recordings([tmp_path])
+    assert "bad_1" in bad.error and not good.error
     results = list(build_all([bad, good], tmp_path / "out", options, jobs=1))
     assert "bad_1" in results[0].error and results[0].quality is None
     assert results[1].quality is not None and results[1].quality.rows > 0
@@ -110,6 +112,38 @@ def test_a_corrupt_recording_is_skipped_and_named(tmp_path) -> None:
 def test_a_folder_without_recordings_is_an_error(tmp_path) -> None:
     with pytest.raises(BagNotFoundError, match="no recording"):
         find_recordings([tmp_path])
+
+
+def test_boxes_of_rgb_pictures_land_on_the_people(tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("rgb")
+    words = ["simulate", "--preset", "paper", "--subjects", "1", "--trials", "1"]
+    assert command.main([*words, "--rate-hz", "2", "--jobs", "1", "--out", str(folder)]) == 0
+    recording = find_recordings([folder])[0]
+    extrinsics = _extrinsics_for(recording.path, None)
+    truth, _ = build_shard(recording.path, "s", "1", BuildOptions(), extrinsics)
+    found_in = []
+
+    def detect(frame):
+        assert isinstance(frame, RgbFrame)
+        with BagReader(recording.path) as bag:
+            cameras = (bag.camera_info(), bag.camera_info(schema.RGB_INFO))
+        view = Registration(*map(intrinsics_of, cameras), extrinsics)
+        row = int(np.argmin(np.abs(truth.stamp_ns - frame.stamp_ns)))
+        found_in.append(row)
+        return view.boxes_to_rgb(truth.boxes[row], truth.distance_m[row])
+
+    options = BuildOptions("rgb")
+    data, _ = build_shard(recording.path, "s", "1", options, extrinsics, detect)
+    assert len(found_in) >= len(data) >= 0.8 * len(truth)
+    rows = np.searchsorted(truth.stamp_ns, data.stamp_ns)
+    off = np.abs(data.boxes - np.clip(truth.boxes[rows], 0, [79, 59, 79, 59]))
+    assert np.median(off) < 1.5  # thermal px: the distance is only guessed from the height
+    assert len(data.patches) == len(data)
+
+
+def test_rgb_boxes_cannot_do_without_rgb() -> None:
+    with pytest.raises(ValueError, match="needs RGB"):
+        BuildOptions("rgb", with_rgb=False)
 
 
 @pytest.mark.parametrize("wrong", [{"every": 0}, {"boxes": "hand"}])

@@ -7,6 +7,8 @@ folder shows what was dropped and some samples.
 examples:
   thermal-pose dataset out/paper --out out/paper-data --cohort paper-1
   thermal-pose dataset my_bags --out my_data --boxes detector --extrinsics extrinsics.yaml
+  thermal-pose dataset my_bags --out my_data --boxes rgb \\
+      --detector PekingU/rtdetr_r50vd_coco_o365
   thermal-pose dataset annotations.json --images pictures --out coco_data
 """
 
@@ -23,9 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--cohort", default="", help="prefix that keeps pseudonyms apart")
     parser.add_argument(
-        "--boxes", choices=("truth", "detector"), default="truth", help="where boxes come from"
+        "--boxes",
+        choices=("truth", "detector", "rgb"),
+        default="truth",
+        help="where boxes come from: simulated truth, a thermal detector, a detector on RGB",
     )
-    parser.add_argument("--detector", default="detector", help="detector's name or card")
+    parser.add_argument(
+        "--detector", default="detector", help="its name or card; of RGB: an RT-DETR's, see above"
+    )
     parser.add_argument("--no-rgb", action="store_true", help="thermal only: no teacher possible")
     parser.add_argument("--every", type=int, default=1, help="use every so many-th frame")
     parser.add_argument(

@@ -23,6 +23,7 @@ from thermal_pose.inference.card import CropRule
 from thermal_pose.training.pose_data import PoseData, encode_patch, save_shard
 from thermal_pose.training.registration import (
     BOX_HEIGHT_M,
+    boxes_from_rgb,
     cut_patch,
     depth_of,
     heading_deg,
@@ -30,8 +31,9 @@ from thermal_pose.training.registration import (
 )
 from thermal_pose.types import NS_PER_S, Phase, RgbFrame, ThermalFrame, TrueFrame, TruePerson
 
-BoxSource = Literal["truth", "detector"]
-Detect = Callable[[ThermalFrame], Sequence[tuple[float, float, float, float]]]
+BoxSource = Literal["truth", "detector", "rgb"]
+#: Boxes x0, y0, x1, y1 in px of the picture given: the thermal one, or with 'rgb' the RGB one.
+Detect = Callable[[Any], Sequence[tuple[float, float, float, float]] | npt.NDArray[Any]]
 
 #: Pictures of a pair may be this far apart in their stamps, s: half a period at 8 Hz.
 PAIR_TOLERANCE_S: Final = 0.0625
@@ -47,7 +49,8 @@ class BuildOptions:
 
     Attributes
     ----------
-    boxes : where boxes come from.
+    boxes : where boxes come from: the truth, a detector on the thermal pictures, or one on the
+        RGB pictures, whose boxes are carried over.
     with_rgb : also cut RGB patches (needed by teachers).
     every : use every so many-th thermal frame.
     roles : which simulated people are taken.
@@ -63,8 +66,10 @@ class BuildOptions:
     def __post_init__(self) -> None:
         if self.every < 1:
             raise ValueError(f"every: expected >= 1, got {self.every}")
-        if self.boxes not in ("truth", "detector"):
-            raise ValueError(f"boxes: expected truth or detector, got {self.boxes!r}")
+        if self.boxes not in ("truth", "detector", "rgb"):
+            raise ValueError(f"boxes: expected truth, detector or rgb, got {self.boxes!r}")
+        if self.boxes == "rgb" and not self.with_rgb:
+            raise ValueError("boxes: 'rgb' needs RGB pictures, with_rgb is false")
 
 
 @dataclass
@@ -108,7 +113,7 @@ def build_shard(
     Parameters
     ----------
     extrinsics : between the cameras; None takes them for one camera and says so in `Quality`.
-    detect : the detector, for `boxes='detector'`.
+    detect : the detector, for `boxes='detector'` and `'rgb'`.
 
     Raises
     ------
@@ -224,7 +229,12 @@ def _moved(truth: TrueFrame, truths: list[TrueFrame]) -> TrueFrame:
 
 
 def _people(
-    frame: ThermalFrame, truth: TrueFrame | None, options: BuildOptions, detect: Detect | None
+    frame: ThermalFrame,
+    rgb: RgbFrame | None,
+    truth: TrueFrame | None,
+    registration: Registration | None,
+    options: BuildOptions,
+    detect: Detect | None,
 ) -> list[tuple[npt.NDArray[np.float32], TruePerson | None]]:
     """Return the boxes to cut, each with the true person in it (None on real recordings)."""
     known = [
@@ -235,8 +245,13 @@ def _people(
     if options.boxes == "truth":
         return [(np.array(person.box_xyxy, np.float32), person) for person in known]
     if detect is None:
-        raise ValueError("detect: expected a detector for boxes='detector', got None")
-    boxes = [np.array(box, np.float32) for box in detect(frame)]
+        raise ValueError(f"detect: expected a detector for boxes={options.boxes!r}, got None")
+    if options.boxes == "detector":
+        boxes = [np.array(box, np.float32) for box in detect(frame)]
+    elif rgb is None or registration is None:
+        boxes = []
+    else:
+        boxes = list(boxes_from_rgb(registration, detect(rgb), frame.centikelvin.shape))
     if truth is None:
         return [(box, None) for box in boxes]
     people: list[tuple[npt.NDArray[np.float32], TruePerson | None]] = []
@@ -269,7 +284,7 @@ def _add_frame(
     detect: Detect | None,
     quality: Quality,
 ) -> None:
-    people = _people(frame, truth, options, detect)
+    people = _people(frame, rgb, truth, registration, options, detect)
     quality.without_person += not people
     added = False
     for box, person in people:

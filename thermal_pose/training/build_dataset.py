@@ -13,25 +13,27 @@ from typing import Any, Final
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import load_extrinsics
-from thermal_pose.errors import BagNotFoundError, ThermalPoseError, TrainingError
+from thermal_pose.errors import BagError, BagNotFoundError, ThermalPoseError, TrainingError
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.inference.factory import make_detector
+from thermal_pose.models.rgb_detector import load_rgb_detector
 from thermal_pose.training.bag_dataset import BuildOptions, Quality, write_shard
 from thermal_pose.training.pose_data import load_shard
 from thermal_pose.training.quality import quality_page, sample_rows, teacher_confidence
 from thermal_pose.training.ray_map import map_on_ray
-from thermal_pose.types import ThermalFrame
+from thermal_pose.types import RgbFrame, ThermalFrame
 
 EXTRINSICS_NAME: Final = "extrinsics.yaml"
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One bag and what it is called."""
+    """One bag and what it is called; `error` where it could not be asked."""
 
     path: Path
     subject: str
     trial: str
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def find_recordings(sources: list[Path], cohort: str = "") -> list[Recording]:
 
     Subject and trial come from the recorded `truth/tug` or the recording's own metadata,
     else from the folder's name (`<subject>_<trial>`). `cohort` is put before the subject, so
-    that equal pseudonyms of two cohorts stay two people.
+    that equal pseudonyms of two cohorts stay two people. A recording that cannot be opened
+    comes back with its error.
 
     Raises
     ------
@@ -58,7 +61,11 @@ def find_recordings(sources: list[Path], cohort: str = "") -> list[Recording]:
     found: list[Recording] = []
     for source in sources:
         for path in _bags(source):
-            subject, trial = _identify(path)
+            try:
+                subject, trial = _identify(path)
+            except BagError as error:
+                found.append(Recording(path, "", "", str(error)))
+                continue
             found.append(Recording(path, f"{cohort}/{subject}" if cohort else subject, trial))
     if not found:
         raise BagNotFoundError(f"no recording below {', '.join(map(str, sources))}")
@@ -125,8 +132,8 @@ def _simulated_extrinsics(trial: Path) -> CameraPose | None:
 
 
 @cache
-def _detector(name: str) -> Any:
-    return make_detector(name)
+def _detector(name: str, on_rgb: bool = False) -> Any:
+    return load_rgb_detector(name) if on_rgb else make_detector(name)
 
 
 def _build_one(
@@ -138,9 +145,13 @@ def _build_one(
 ) -> BuildResult:
     """Build one shard (in a worker process); errors of the recording become a result."""
 
-    def detect(frame: ThermalFrame) -> list[tuple[float, float, float, float]]:
+    def detect(frame: ThermalFrame | RgbFrame) -> Any:
+        if isinstance(frame, RgbFrame):
+            return _detector(detector, on_rgb=True).detect(frame.bgr[..., ::-1])
         return [box.xyxy for box in _detector(detector).detect(frame.centikelvin)]
 
+    if recording.error:
+        return BuildResult(recording, error=recording.error)
     try:
         quality = write_shard(
             recording.path,
@@ -149,7 +160,7 @@ def _build_one(
             recording.trial,
             options,
             _extrinsics_for(recording.path, extrinsics),
-            detect if options.boxes == "detector" else None,
+            None if options.boxes == "truth" else detect,
         )
     except ThermalPoseError as error:
         return BuildResult(recording, error=str(error))

@@ -64,6 +64,34 @@ def cut_patch(
     return np.asarray(patch, dtype=np.uint8), affine
 
 
+def boxes_from_rgb(
+    registration: Registration, boxes_xyxy: npt.ArrayLike, frame_hw: tuple[int, ...]
+) -> FloatArray:
+    """Carry people's boxes from the RGB picture over to the thermal one.
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4) px of the RGB picture.
+    frame_hw : size of the thermal picture.
+
+    Returns
+    -------
+    (M, 4) thermal px, cut at the picture's edges, without those wholly beside it.
+
+    Notes
+    -----
+    A person's distance is that of somebody `BOX_HEIGHT_M` tall: nothing better is known yet.
+    """
+    boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+    height_px = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
+    depth_m = registration.rgb.fy_px * BOX_HEIGHT_M / height_px
+    carried = registration.boxes_to_thermal(boxes, depth_m)
+    edges = np.array([frame_hw[1], frame_hw[0]] * 2) - 1.0
+    carried = np.clip(carried, 0, edges)
+    inside = (carried[:, 2] > carried[:, 0]) & (carried[:, 3] > carried[:, 1])
+    return np.asarray(carried[inside], dtype=np.float32)
+
+
 def depth_of(camera: CameraPose, joints_m: npt.ArrayLike) -> float:
     """Return the depth in m of the hips of a person's joints (17, 3) in the room."""
     joints = np.asarray(joints_m, dtype=np.float64)
