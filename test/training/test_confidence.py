@@ -9,7 +9,14 @@ from thermal_pose.errors import TrainingError
 from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.training import confidence
-from thermal_pose.training.confidence import Evidence, calibrate, fit_head, measure_confidence
+from thermal_pose.training.confidence import (
+    Evidence,
+    about_persons_only,
+    calibrate,
+    fit_head,
+    joined,
+    measure_confidence,
+)
 
 CHANNELS = 2
 INPUTS = 2 * N_JOINTS + 2 * CHANNELS
@@ -70,3 +77,12 @@ def test_without_empty_crops_nothing_is_fitted() -> None:
     part = Evidence(people.summary[only], people.hits[only], people.counted[only])
     with pytest.raises(TrainingError, match="with and without people"):
         fit_head(ConfidenceHead(CHANNELS), part)
+
+
+def test_people_that_poses_were_learnt_from_say_nothing_of_joints() -> None:
+    first, second = evidence_of(30, seed=5), about_persons_only(evidence_of(20, seed=6))
+    assert not second.counted[:, :N_JOINTS].any() and second.counted[:, N_JOINTS].all()
+    both = joined([first, second])
+    assert both.summary.shape == (50, INPUTS)
+    assert torch.equal(both.counted[:30], first.counted)
+    assert torch.equal(both.hits[30:], second.hits)

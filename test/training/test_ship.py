@@ -145,6 +145,14 @@ def test_a_subject_in_two_sets_is_refused() -> None:
         ShipData(people("a"), people("bb"), people("ccc"), {"clinic": people("a")})
 
 
+def test_the_head_learns_of_empty_rooms_from_the_training_set_too(figures) -> None:
+    person = np.ones(len(figures), np.bool_)
+    person[::6] = False
+    rows = ship._empty_and_as_many_people(dataclasses.replace(figures, person=person))
+    assert len(rows) == 2 * (~person).sum() and person[rows].mean() == 0.5
+    assert len(ship._empty_and_as_many_people(figures)) == 0
+
+
 def test_a_damaged_student_is_named(tmp_path) -> None:
     (tmp_path / "student.pt").write_text(json.dumps({"width": 4}))
     with pytest.raises(ModelArtifactError, match="not a trained student"):

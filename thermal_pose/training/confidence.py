@@ -6,7 +6,8 @@ of the truth (s = sqrt of the silhouette's area, k_i = 2 sigma_i); joints that t
 cannot see (v = 0) and crops without a person never count as hits.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -49,6 +50,19 @@ class Evidence:
     summary: torch.Tensor
     hits: torch.Tensor
     counted: torch.Tensor
+
+
+def joined(parts: Sequence[Evidence]) -> Evidence:
+    """Return the rows of several collections as one."""
+    columns = zip(*((p.summary, p.hits, p.counted) for p in parts), strict=True)
+    return Evidence(*(torch.cat(column) for column in columns))
+
+
+def about_persons_only(evidence: Evidence) -> Evidence:
+    """Return evidence whose joints say nothing: of people that the network learnt poses from."""
+    counted = evidence.counted.clone()
+    counted[:, :N_JOINTS] = 0
+    return replace(evidence, counted=counted)
 
 
 @torch.no_grad()

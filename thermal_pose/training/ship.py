@@ -8,7 +8,7 @@ and writes what comes out.
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,13 @@ from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.teacher import UNREADABLE, TeacherInfo
-from thermal_pose.training.confidence import calibrate, collect, fit_head
+from thermal_pose.training.confidence import (
+    about_persons_only,
+    calibrate,
+    collect,
+    fit_head,
+    joined,
+)
 from thermal_pose.training.config import AugmentConfig, TrainingConfig
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.pose_data import PoseData
@@ -211,6 +217,9 @@ def add_confidence(
 ) -> ConfidenceHead:
     """Fit and calibrate a confidence head for a trained network.
 
+    Whether a crop holds anybody is learnt from the training set's crops too: rooms without
+    people are many there, and the network was never asked that question.
+
     Parameters
     ----------
     rule : how its heatmaps are read (`decode_rule`).
@@ -223,17 +232,25 @@ def add_confidence(
         collect(network, head, fitting, data.confidence, rows, geometry, seed, rule)
         for seed, geometry in enumerate((None, config.augment, config.augment))
     ]
-    evidence = replace(
-        passes[0],
-        summary=torch.cat([p.summary for p in passes]),
-        hits=torch.cat([p.hits for p in passes]),
-        counted=torch.cat([p.counted for p in passes]),
-    )
-    fit_head(head, evidence, config.seed)
+    rows = _empty_and_as_many_people(data.train)
+    if len(rows):
+        rooms = ThermalCrops(data.train, config.normalization, config.augment, device)
+        found = collect(network, head, rooms, data.train, rows, config.augment, 9, rule)
+        passes.append(about_persons_only(found))
+    fit_head(head, joined(passes), config.seed)
     calibrating = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     rows = np.arange(len(data.calibration))
     calibrate(head, collect(network, head, calibrating, data.calibration, rows, None, rule=rule))
     return head.eval()
+
+
+def _empty_and_as_many_people(data: PoseData) -> IntArray:
+    """Return rows of all crops without people and of as many with, evenly spread."""
+    empty, people = np.flatnonzero(~data.person), np.flatnonzero(data.person)
+    if not len(empty) or not len(people):
+        return np.zeros(0, np.int64)
+    count = min(len(empty), len(people))
+    return np.concatenate([empty, people[np.linspace(0, len(people) - 1, count).astype(int)]])
 
 
 def save_student(path: Path, network: PoseNetwork, head: ConfidenceHead) -> None:
