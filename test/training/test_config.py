@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from thermal_pose.errors import ConfigError
-from thermal_pose.training.config import TrainingConfig, load_config
+from thermal_pose.training.config import FitConfig, TeacherConfig, TrainingConfig, load_config
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -42,3 +43,9 @@ def test_mistakes_are_named(override, message) -> None:
 def test_an_unreadable_file_is_one_error(tmp_path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_keys_of_a_nested_part_not_given_keep_that_parts_defaults() -> None:
+    given = load_config(None, ["teacher.fit.epochs=3"]).teacher.fit
+    assert given == dataclasses.replace(TeacherConfig().fit, epochs=3)
+    assert given.lr != FitConfig().lr

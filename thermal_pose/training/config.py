@@ -230,8 +230,12 @@ class TrainingConfig:
 T = TypeVar("T")
 
 
-def from_mapping(kind: type[T], values: Any, where: str = "") -> T:
+def from_mapping(kind: type[T], values: Any, where: str = "", base: T | None = None) -> T:
     """Fill a (nested) dataclass from a mapping.
+
+    Parameters
+    ----------
+    base : has the values of keys not given; None: the dataclass' own defaults.
 
     Raises
     ------
@@ -247,16 +251,20 @@ def from_mapping(kind: type[T], values: Any, where: str = "") -> T:
         raise ConfigError(
             f"{where or kind.__name__}: unknown key '{unknown[0]}', known: {sorted(known)}"
         )
-    filled = {key: _value(hints[key], value, f"{where}{key}") for key, value in values.items()}
+    base = kind() if base is None else base
+    filled = {
+        key: _value(hints[key], value, f"{where}{key}", getattr(base, key))
+        for key, value in values.items()
+    }
     try:
-        return kind(**filled)
+        return dataclasses.replace(base, **filled)  # type: ignore[type-var]
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{where or kind.__name__}: {error}") from error
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def _value(hint: Any, value: Any, where: str, base: Any) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return from_mapping(hint, value, f"{where}.")
+        return from_mapping(hint, value, f"{where}.", base)
     if typing.get_origin(hint) in (Literal, types.UnionType):
         return value
     wrong = isinstance(value, bool) != (hint is bool)
