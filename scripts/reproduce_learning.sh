@@ -3,7 +3,8 @@
 # Everything that docs/results and the shipped models come from, as plain commands, in order.
 #
 #   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
-#                                              detector loso sweep rcnn tables ship pack, or 'all'
+#                                              detector loso sweep variants rcnn tables ship pack,
+#                                              or 'all'
 #
 # Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
 # the *_MIN (wall-clock limits of training, minutes) override the defaults.
@@ -11,7 +12,7 @@
 #   SCALE=full   the whole protocol, with limits for one data-centre GPU
 #   SCALE=cpu    both on a few CPU cores, as docs/distillation.md has it: 'all' makes the shipped
 #                models; the paper's protocol is
-#                'bodies cohort teacher-data teacher loso sweep rcnn tables';
+#                'bodies cohort teacher-data teacher loso sweep variants rcnn tables';
 #                what a wall-clock limit reaches depends on the machine
 #   SCALE=smoke  every command on a handful of frames, in minutes
 set -euo pipefail
@@ -39,11 +40,17 @@ export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
 
+READ_VARIANTS=argmax,quarter,flip READ_FOLDS=all
+TRAINED_VARIANTS=radiometric,from_random,both_terms_at_once,plateaus,narrow_decoder
+if [ -e "$OUT_DIR/models/student-lite.pt" ]; then # stage ship
+    TRAINED_VARIANTS="from_thermal,$TRAINED_VARIANTS"
+fi
 TEACHER_BODIES=100 CONFIDENCE_BODIES=40 DETECTOR_BATCH=256
 if [ "$SCALE" = smoke ]; then
     SUBJECTS=3 TRIALS=2 EVERY=16 TEACHER_FRAMES=72 TRAIN_FRAMES=72 SIDE_FRAMES=72 HELD_OUT=1
-    ROWS="student_mobilenetv3:0+1,supervised_no_transfer:0,teacher_on_thermal:0" SWEEP="0,1"
-    RCNN_FOLDS=0 CONFIG=config/training.yaml COHORT_EVERY=16 TEACHER_KIND=() NO_DISK=(--no-disk)
+    ROWS="student_mobilenetv3:0+1,supervised_no_transfer:0,teacher_on_thermal:0" SWEEP="0,0.4"
+    READ_FOLDS=0,1 TRAINED_VARIANTS=radiometric
+    RCNN_FOLDS=0 CONFIG=config/training.yaml COHORT_EVERY=16 TEACHER_KIND=()
     TINY=(--set fit.epochs=1 --set fit.batch=4 --set distill.variants=2
         --set rcnn.backbone=resnet18 --set rcnn.min_size_px=60 --set rcnn.fit.epochs=1
         --set rcnn.fit.batch=4 --set rcnn.fit.lr=0.0001 --set rcnn.fit.cuda_graph=false)
@@ -57,7 +64,7 @@ else
     ROWS="$ROWS,teacher_on_thermal:all,student_resnet50:0+4:$ROW_MIN"
     ROWS="$ROWS,student_vit_b:0:$ROW_MIN,vitpose_b_supervised:0:$ROW_MIN"
     SWEEP="0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
-    RCNN_FOLDS="0,4" CONFIG=config/training.yaml COHORT_EVERY=1 TEACHER_KIND=() NO_DISK=(--no-disk)
+    RCNN_FOLDS="0,4" CONFIG=config/training.yaml COHORT_EVERY=1 TEACHER_KIND=()
     TINY=() TINY_TEACHER=() TINY_SHIP=()
     DETECTOR_STEPS=60000
 fi
@@ -65,7 +72,7 @@ if [ "$SCALE" = cpu ]; then
     TEACHER_FRAMES=5000 TRAIN_FRAMES=30000 SIDE_FRAMES=3000 HELD_OUT=8
     TEACHER_BODIES=60 DETECTOR_BATCH=48  # few steps fit: small ones teach more
     # The paper learnt from about 1,600 pictures: every fourth of the cohort's are as many.
-    CONFIG=config/training-cpu.yaml COHORT_EVERY=4 TEACHER_KIND=(--kind tug) NO_DISK=()
+    CONFIG=config/training-cpu.yaml COHORT_EVERY=4 TEACHER_KIND=(--kind tug)
     ROWS="teacher_on_thermal:all,student_mobilenetv3:all:$LOSO_MIN"
     ROWS="$ROWS,supervised_no_transfer:all:$SUPERVISED_MIN,student_resnet50:0:$ROW_MIN"
     ROWS="$ROWS,student_vit_b:0:$ROW_MIN,vitpose_b_supervised:0:$ROW_MIN"
@@ -109,8 +116,14 @@ loso() { # loso ARGUMENTS...: adds rows to the results
     local detector="$OUT_DIR/detector/detector.json"
     [ -e "$detector" ] || detector=detector # the shipped one, which knows nobody of the cohort
     tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
-        --detector "$detector" --work "$OUT_DIR/loso" "${NO_DISK[@]}" --config "$CONFIG" \
+        --detector "$detector" --work "$OUT_DIR/loso" --config "$CONFIG" \
         --out "$RESULTS/pose_loso.json" "${TINY[@]}" "$@"
+}
+variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
+    local work=$1; shift
+    tp loso-variants "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
+        --work "$work" --config "$CONFIG" --thermal "$OUT_DIR/models/student-lite.pt" \
+        --out "$RESULTS/pose_beyond.json" "${TINY[@]}" "$@"
 }
 detector() {
     tp train-detector --shards "$OUT_DIR/train" --validation "$OUT_DIR/calibration" \
@@ -165,14 +178,22 @@ run_stage() {
         grep "^=" "$OUT_DIR/stream.log" ;;
     detector) once detector detector ;;
     loso) once loso loso --rows "$ROWS" ;;
-    sweep) once sweep loso --sweep "$SWEEP" --folds 0,1 --max-minutes "$SWEEP_MIN" ;;
+    sweep) # in a folder of its own: all betas get the same time
+        once sweep loso --sweep "$SWEEP" --folds 0,1 --max-minutes "$SWEEP_MIN" \
+            --work "$OUT_DIR/loso-sweep" ;;
+    variants) # need checkpoints; the trained ones are compared with the sweep's configured beta
+        once read-variants variants "$OUT_DIR/loso" --variants "$READ_VARIANTS" --folds "$READ_FOLDS"
+        once trained-variants variants "$OUT_DIR/loso-sweep" --variants "$TRAINED_VARIANTS" \
+            --folds 0,1 --max-minutes "$SWEEP_MIN" ;;
     rcnn) # needs the extra torchvision
         once keypoint-rcnn loso --rows keypoint_rcnn --folds "$RCNN_FOLDS" --max-minutes "$ROW_MIN"
         once fold-detectors tp loso-detectors "$OUT_DIR/paper" --folds "$RCNN_FOLDS" \
             --max-minutes "$ROW_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
             --out "$OUT_DIR/fold-detectors" ;;
     tables)
-        tp loso-tables "$RESULTS/pose_loso.json" --out "$RESULTS" \
+        beyond=()
+        [ -e "$RESULTS/pose_beyond.json" ] && beyond=(--beyond "$RESULTS/pose_beyond.json")
+        tp loso-tables "$RESULTS/pose_loso.json" --out "$RESULTS" "${beyond[@]}" \
             --predictions "$OUT_DIR/loso/student_mobilenetv3.npz" ;;
     ship) once ship ship ;;
     pack)
@@ -187,7 +208,7 @@ run_stage() {
 mkdir -p "$OUT_DIR"
 STAGES=("$@")
 if [ "${STAGES[*]}" = all ]; then
-    STAGES=(bodies cohort teacher-data stream teacher detector loso sweep tables ship pack)
+    STAGES=(bodies cohort teacher-data stream teacher detector ship loso sweep variants tables pack)
     [ "$SCALE" = cpu ] && STAGES=(bodies teacher-data stream teacher detector ship pack)
 fi
 for stage in "${STAGES[@]}"; do run_stage "$stage"; done

@@ -20,6 +20,7 @@ STAGES = [
     "detector",
     "loso",
     "sweep",
+    "variants",
     "rcnn",
     "tables",
     "ship",
@@ -49,6 +50,11 @@ def _value(words: list[str], option: str) -> int:
     return int(words[words.index(option) + 1])
 
 
+def _last(words: list[str], option: str) -> str:
+    """The value that counts where an option is given twice."""
+    return words[len(words) - words[::-1].index(option)]
+
+
 def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None:
     assert {words[0] for words in commands} <= set(VERBS)
     streams = [words for words in commands if words[0] == "simulate-stream"]
@@ -62,6 +68,15 @@ def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None
     assert len(used) == len(set(used)) and max(used) < baked
     seeds = [_value(words, "--seed") for words in streams]
     assert len(set(seeds)) == 4 and all(seed < 1000 or 5000 <= seed < 6000 for seed in seeds)
+
+
+def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) -> None:
+    swept = next(words for words in commands if "--sweep" in words)
+    assert "0.4" in swept[swept.index("--sweep") + 1].split(",")
+    judged = [words for words in commands if words[0] == "loso-variants"]
+    assert len(judged) == 2
+    for option in ("--work", "--folds"):
+        assert len({_last(words, option) for words in (swept, judged[1])}) == 1
 
 
 def test_only_evaluation_seeds_are_judged_on(commands) -> None:
