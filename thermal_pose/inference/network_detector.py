@@ -110,12 +110,9 @@ class NetworkDetector:
                 f"frame: expected at most {width} x {height} px for {self.card.name}, "
                 f"got {values.shape[1]} x {values.shape[0]}"
             )
-        # As np.pad(mode="edge") does, in a tenth of the time.
-        padded = np.empty((height, width), dtype=np.float32)
-        padded[: values.shape[0], : values.shape[1]] = values
-        padded[values.shape[0] :, : values.shape[1]] = values[-1]
-        padded[:, values.shape[1] :] = padded[:, values.shape[1] - 1 : values.shape[1]]
-        return padded
+        return np.asarray(
+            cv2.copyMakeBorder(values, 0, below, 0, right, cv2.BORDER_REPLICATE), dtype=np.float32
+        )
 
     def _read(self, outputs: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
         scores = np.asarray(outputs[self.card.scores], dtype=np.float32).reshape(-1)

@@ -21,6 +21,7 @@ class DetectorAugmentation:
     ----------
     zoom : range of the magnification about a random point; above 1 brings people nearer than
         the walkway and partly out of view.
+    zoomed : share of frames that are magnified at all; the others show people as a camera does.
     contrast, offset_k : factor on, and shift of, temperatures above the median.
     noise_k : largest standard deviation of white noise.
     warm_objects : largest number of warm boxes (lamps, radiators, screens, kettles) pasted.
@@ -29,6 +30,7 @@ class DetectorAugmentation:
     """
 
     zoom: tuple[float, float] = (0.9, 1.8)
+    zoomed: float = 0.6
     contrast: tuple[float, float] = (0.6, 1.4)
     offset_k: float = 0.7
     noise_k: float = 0.25
@@ -95,6 +97,8 @@ def _zoomed(
     count, height, width = frames.shape
     size = torch.tensor([width, height], device=frames.device, dtype=torch.float32)
     zoom = _uniform((count, 1), *settings.zoom, generator)
+    left = _uniform((count, 1), 0, 1, generator) >= settings.zoomed
+    zoom = torch.where(left, torch.ones_like(zoom), zoom)
     mirror = torch.where(_uniform((count,), 0, 1, generator) < 0.5, -1.0, 1.0)
     fixed = _uniform((count, 2), 0, 1, generator) * size
     # output = fixed + zoom * (input - fixed), all in px from the picture's corner
