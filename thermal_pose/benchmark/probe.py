@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
 from thermal_pose.errors import GraphError
 from thermal_pose.msg import Keypoints
 from thermal_pose.nodes.conversions import ns_to_stamp, stamp_to_ns, thermal_to_msg
+from thermal_pose.nodes.prompt_executor import PromptExecutor
 from thermal_pose.nodes.qos import acknowledgement_qos, image_publisher_qos
 from thermal_pose.types import ThermalFrame
 
@@ -79,7 +79,7 @@ class Probe:
             self._node.create_subscription(
                 Keypoints, f"{prefix}/keypoints", self._listener(camera), acknowledgement_qos()
             )
-        self._executor = SingleThreadedExecutor()
+        self._executor = PromptExecutor()
         self._executor.add_node(self._node)
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)

@@ -5,6 +5,7 @@ Legend: N persons, K joints, (H, W) heatmap. All coordinates here are *heatmap* 
 (0, 0) at the centre of the top left one; `HeatmapGeometry` maps them to and from the crop.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -180,11 +181,11 @@ def _windows(maps: FloatArray, xy: FloatArray, radius: int) -> FloatArray:
     reach = np.arange(-radius, radius + 1)
     columns = np.clip(xy[..., 0].astype(np.int64)[..., None] + reach, 0, width - 1)
     rows = np.clip(xy[..., 1].astype(np.int64)[..., None] + reach, 0, height - 1)
-    person = np.arange(n)[:, None, None, None]
-    joint = np.arange(k)[None, :, None, None]
-    return np.asarray(maps[person, joint, rows[..., :, None], columns[..., None, :]])
+    first = (np.arange(n * k) * (height * width)).reshape(n, k, 1)
+    return np.take(maps, (first + rows * width)[..., :, None] + columns[..., None, :])
 
 
+@functools.cache
 def _blur_rows(blur: int) -> FloatArray:
     """Return (3, blur + 2): the kernel centred on the pixel before, at and after the middle."""
     sigma = 0.3 * ((blur - 1) * 0.5 - 1) + 0.8  # OpenCV's rule, which DARK's code relies on
@@ -196,16 +197,23 @@ def _blur_rows(blur: int) -> FloatArray:
     return rows
 
 
+#: Of a 3 x 3 patch, row by row: d/dx, d/dy, d2/dx2, d2/dy2, d2/dxdy.
+_DERIVATIVES: Final = np.array(
+    [
+        [0, 0, 0, -0.5, 0, 0.5, 0, 0, 0],
+        [0, -0.5, 0, 0, 0, 0, 0, 0.5, 0],
+        [0, 0, 0, 1, -2, 1, 0, 0, 0],
+        [0, 1, 0, 0, -2, 0, 0, 1, 0],
+        [0.25, 0, -0.25, 0, 0, 0, -0.25, 0, 0.25],
+    ],
+    dtype=np.float32,
+).T
+
+
 def _newton_step(log_maps: FloatArray) -> FloatArray:
     """Return the (..., 2) step -H^-1 g on (..., 3, 3) patches; zero where there is no maximum."""
-    gx = (log_maps[..., 1, 2] - log_maps[..., 1, 0]) / 2
-    gy = (log_maps[..., 2, 1] - log_maps[..., 0, 1]) / 2
-    centre = 2 * log_maps[..., 1, 1]
-    hxx = log_maps[..., 1, 2] - centre + log_maps[..., 1, 0]
-    hyy = log_maps[..., 2, 1] - centre + log_maps[..., 0, 1]
-    hxy = (
-        log_maps[..., 2, 2] - log_maps[..., 0, 2] - log_maps[..., 2, 0] + log_maps[..., 0, 0]
-    ) / 4
+    derived = log_maps.reshape(-1, 9) @ _DERIVATIVES
+    gx, gy, hxx, hyy, hxy = derived.T.reshape(5, *log_maps.shape[:-2])
     determinant = hxx * hyy - hxy**2
     is_maximum = (determinant > 1e-9) & (hxx < 0)
     safe = np.where(is_maximum, determinant, 1.0)

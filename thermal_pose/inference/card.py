@@ -55,13 +55,19 @@ class Normalization:
                 f"{self.scale_k}, {self.clip_min}, {self.clip_max}"
             )
 
-    def apply(self, crop: npt.ArrayLike, frame: npt.NDArray[np.uint16]) -> FloatArray:
+    def apply(
+        self,
+        crop: npt.ArrayLike,
+        frame: npt.NDArray[np.uint16],
+        out: FloatArray | None = None,
+    ) -> FloatArray:
         """Normalise one crop.
 
         Parameters
         ----------
         crop : (256, 192) centikelvin, already resampled.
         frame : (H, W) centikelvin, the whole frame that the crop was cut from.
+        out : where to write the answer, `crop` itself for one; None: a new array.
 
         Returns
         -------
@@ -69,10 +75,12 @@ class Normalization:
         """
         values = np.asarray(crop, dtype=np.float32)
         if self.kind == "crop_minmax":
-            low, high = float(values.min()), float(values.max())
-            return np.asarray((values - low) / max(high - low, 1.0), dtype=np.float32)
-        kelvin = (values - np.float32(np.median(frame))) * np.float32(_K_PER_COUNT / self.scale_k)
-        return np.asarray(np.clip(kelvin, self.clip_min, self.clip_max), dtype=np.float32)
+            low, high = values.min(), values.max()
+            answer = np.subtract(values, low, out=out)
+            return np.divide(answer, np.float32(max(float(high - low), 1.0)), out=answer)
+        answer = np.subtract(values, np.float32(np.median(frame)), out=out)
+        np.multiply(answer, np.float32(_K_PER_COUNT / self.scale_k), out=answer)
+        return np.clip(answer, self.clip_min, self.clip_max, out=answer)
 
 
 @dataclass(frozen=True)

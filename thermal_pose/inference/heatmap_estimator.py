@@ -82,9 +82,10 @@ class HeatmapPoseEstimator:
 
     def crops(self, centikelvin: UInt16Array, regions: FloatArray) -> FloatArray:
         """Return the network's input (N, 1, H, W) for regions (N, 4)."""
-        raw = sample_crops(centikelvin, regions, self._card.crop.input_wh)
-        normal = [self._card.normalization.apply(crop, centikelvin) for crop in raw]
-        return np.stack(normal)[:, None]
+        crops = sample_crops(centikelvin, regions, self._card.crop.input_wh)
+        for crop in crops:
+            self._card.normalization.apply(crop, centikelvin, out=crop)
+        return crops[:, None]
 
     def _check(self) -> None:
         width, height = self._card.crop.input_wh

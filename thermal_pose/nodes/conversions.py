@@ -79,15 +79,15 @@ def check_image(message: Image, encodings: Sequence[str], bytes_per_pixel: int) 
         )
 
 
-def _packed_rows(message: Image) -> bytes:
-    """Return 16-bit pixels without row padding, in this machine's byte order.
+def _pixels(message: Image) -> npt.NDArray[np.uint16]:
+    """Return a copy of 16-bit pixels without row padding, in this machine's byte order.
 
     The cv_bridge wheel handles neither padding nor foreign byte order with numpy 2.
     """
     order = ">u2" if message.is_bigendian else "<u2"
-    rows = np.frombuffer(bytes(message.data), dtype=np.uint8).reshape(message.height, message.step)
-    pixels = np.ascontiguousarray(rows[:, : message.width * _BYTES_PER_COUNT]).view(order)
-    return pixels.astype(np.uint16).tobytes()
+    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
+    packed = np.ascontiguousarray(rows[:, : message.width * _BYTES_PER_COUNT])
+    return packed.view(order).astype(np.uint16)
 
 
 def thermal_from_msg(message: Image) -> ThermalFrame:
@@ -99,15 +99,9 @@ def thermal_from_msg(message: Image) -> ThermalFrame:
         Wrong encoding, size, step or amount of data.
     """
     check_image(message, THERMAL_ENCODINGS, _BYTES_PER_COUNT)
-    plain = Image(
-        height=message.height,
-        width=message.width,
-        encoding="mono16",
-        step=message.width * _BYTES_PER_COUNT,
-        data=_packed_rows(message),
+    return ThermalFrame(
+        stamp_to_ns(message.header.stamp), message.header.frame_id, _pixels(message)
     )
-    counts = np.ascontiguousarray(_BRIDGE.imgmsg_to_cv2(plain, "passthrough"), dtype=np.uint16)
-    return ThermalFrame(stamp_to_ns(message.header.stamp), message.header.frame_id, counts)
 
 
 def thermal_to_msg(frame: ThermalFrame) -> Image:

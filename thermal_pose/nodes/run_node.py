@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 
 from thermal_pose.errors import ThermalPoseError
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.process_table import process_entry
+from thermal_pose.nodes.prompt_executor import PromptExecutor
 from thermal_pose.nodes.signals import EndRequest, init_ros
 
 #: Process id of whoever launched us: end when that process is gone. `ros2 launch` leaves orphans
@@ -38,7 +38,7 @@ def watch_parent(node: PipelineNode, end: Callable[[], None]) -> None:
 def main(name: str, args: Sequence[str] | None = None) -> int:
     """Run the node called `name`; return 0 after a clean end, else the error's exit code."""
     init_ros(list(sys.argv if args is None else args))
-    executor = SingleThreadedExecutor()
+    executor = PromptExecutor()
     node: PipelineNode | None = None
     with EndRequest() as end:
         try:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 
 from thermal_pose.msg import TugReport
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.processes import ProcessGraph
+from thermal_pose.nodes.prompt_executor import PromptExecutor
 from thermal_pose.nodes.signals import EndRequest, init_ros
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.nodes.status import StatusNode
@@ -145,7 +145,7 @@ def _spin_here(plan: GraphPlan, status: StatusNode, goes_on: Callable[[], bool])
 def _spin_processes(
     plan: GraphPlan, supervise: bool, status: StatusNode, goes_on: Callable[[], bool]
 ) -> None:
-    executor = SingleThreadedExecutor()
+    executor = PromptExecutor()
     executor.add_node(status)
 
     def turn() -> bool:

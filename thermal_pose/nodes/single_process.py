@@ -3,12 +3,12 @@
 
 from collections.abc import Callable
 
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import ProcessEntry
+from thermal_pose.nodes.prompt_executor import PromptExecutor
 
 _SPIN_S = 0.1
 
@@ -22,7 +22,7 @@ class SingleProcessGraph:
 
     def __init__(self, plan: GraphPlan) -> None:
         self._plan = plan
-        self._executor = SingleThreadedExecutor()
+        self._executor = PromptExecutor()
         self._nodes: dict[str, tuple[ProcessEntry, PipelineNode]] = {}
         self.rebuilt: dict[str, int] = {}
 
