@@ -10,7 +10,7 @@ import rclpy
 from thermal_pose.errors import ThermalPoseError
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.process_table import process_entry
-from thermal_pose.nodes.prompt_executor import PromptExecutor
+from thermal_pose.nodes.prompt_executor import PromptExecutor, settle
 from thermal_pose.nodes.signals import EndRequest, init_ros
 
 #: Process id of whoever launched us: end when that process is gone. `ros2 launch` leaves orphans
@@ -47,6 +47,7 @@ def main(name: str, args: Sequence[str] | None = None) -> int:
             watch_parent(node, end.ask)
             if node.parameters.autostart:
                 node.start()
+            settle()
             while not end.asked:
                 executor.spin_once(timeout_sec=_SPIN_S)
         except ThermalPoseError as error:

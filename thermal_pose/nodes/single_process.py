@@ -8,7 +8,7 @@ from rclpy.node import Node
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import ProcessEntry
-from thermal_pose.nodes.prompt_executor import PromptExecutor
+from thermal_pose.nodes.prompt_executor import PromptExecutor, settle
 
 _SPIN_S = 0.1
 
@@ -33,6 +33,7 @@ class SingleProcessGraph:
         except BaseException:
             self.close()
             raise
+        settle()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
