@@ -48,7 +48,7 @@ soak: setup-test  ## one real-time hour at 8 Hz -> docs/results/soak.json
 	@$(EXEC) thermal-pose bench --soak-s 3600 --out docs/results/soak.json
 
 bench: setup-test openvino  ## speed, latency, memory -> out/bench.json
-	@$(EXEC) thermal-pose bench --out out/bench.json
+	@$(EXEC) python scripts/bench.py --out out/bench.json
 
 bench-simulation: setup-test  ## speed of the simulated clinic -> docs/results/bench-simulation.json
 	@$(EXEC) thermal-pose bench-simulation --out docs/results/bench-simulation.json
