@@ -138,6 +138,6 @@ class DetectorWithPeaks(nn.Module):
         # Boxes of the chosen cells alone: those of all would cost as much as a convolution.
         chosen = raw.flatten(2).transpose(1, 2)
         edges = edges_px(torch.gather(chosen, 1, index[..., None].expand(-1, -1, 4)))
-        centres = cell_centres(*raw.shape[2:], raw.device).flatten(1).T
+        centres = cell_centres(raw.shape[2], raw.shape[3], raw.device).flatten(1).T
         corners = centres.repeat(1, 2)[index]
         return corners + edges * edges.new_tensor(_OUTWARD), best

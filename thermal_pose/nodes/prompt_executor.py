@@ -72,7 +72,8 @@ class PromptExecutor(SingleThreadedExecutor):
             for subscription in ready:
                 taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
                 if taken is not None:
-                    subscription.callback(taken[0])
+                    plain: Any = subscription.callback
+                    plain(taken[0])
                     self._answered_s = time.monotonic()
         return others
 
