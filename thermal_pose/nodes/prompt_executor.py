@@ -2,9 +2,8 @@
 """An executor that answers messages at once and looks at services between them.
 
 rclpy's own builds a wait set of every entity, some thirty a life-cycle node and nearly all of
-them services that nobody calls, three times a callback: with four nodes half a millisecond each
-time, with sixteen two. This one waits for messages and timers, and looks at the rest when the
-messages pause.
+them services that nobody calls, up to three times a callback: half a millisecond each time with
+four nodes. This one waits for messages and timers, and looks at the rest when messages pause.
 """
 
 import contextlib
