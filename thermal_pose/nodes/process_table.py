@@ -16,11 +16,20 @@ from thermal_pose.parameter import NodeParameters
 
 @dataclass(frozen=True)
 class ProcessEntry:
-    """One node: its executable and node name, its class, and whether it starts unasked."""
+    """One node.
+
+    Attributes
+    ----------
+    name : of the node and of its executable.
+    target : its class, as module:attribute.
+    by_default : whether it starts unasked.
+    aside : nothing that images wait for: in one process it runs in a thread of its own.
+    """
 
     name: str
     target: str
     by_default: bool = True
+    aside: bool = False
 
     def load(self) -> Any:
         """Import and return the node's class."""
@@ -34,12 +43,12 @@ class ProcessEntry:
 
 #: Consumers first: the camera then finds them listening.
 PROCESS_TABLE = (
-    ProcessEntry("recorder", "thermal_pose.nodes.recorder:RecorderNode", by_default=False),
-    ProcessEntry("visualizer", "thermal_pose.nodes.visualizer:VisualizerNode", by_default=False),
-    ProcessEntry("tug_analyzer", "thermal_pose.nodes.tug_analyzer:TugAnalyzerNode"),
+    ProcessEntry("recorder", "thermal_pose.nodes.recorder:RecorderNode", False, aside=True),
+    ProcessEntry("visualizer", "thermal_pose.nodes.visualizer:VisualizerNode", False, aside=True),
+    ProcessEntry("tug_analyzer", "thermal_pose.nodes.tug_analyzer:TugAnalyzerNode", aside=True),
     ProcessEntry("pose", "thermal_pose.nodes.pose:PoseNode"),
     ProcessEntry("detector", "thermal_pose.nodes.detector:DetectorNode"),
-    ProcessEntry("rgb_camera", "thermal_pose.nodes.rgb_camera:RgbCameraNode", by_default=False),
+    ProcessEntry("rgb_camera", "thermal_pose.nodes.rgb_camera:RgbCameraNode", False),
     ProcessEntry("thermal_camera", "thermal_pose.nodes.thermal_camera:ThermalCameraNode"),
 )
 

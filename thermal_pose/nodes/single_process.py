@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All nodes in one process and one executor, for small boards; a node that fails is rebuilt."""
+"""All nodes in one process, for small boards; a node that fails is rebuilt.
 
-from collections.abc import Callable
+Whatever turns images into keypoints shares one executor and thread, so that a message costs no
+switch. What only listens (analyzer, pictures, recorder) has a second thread: the end of a trial
+takes the analyzer about a tenth of a second, longer than an image may wait.
+"""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
 
 from rclpy.node import Node
 
@@ -11,6 +19,10 @@ from thermal_pose.nodes.process_table import ProcessEntry
 from thermal_pose.nodes.prompt_executor import PromptExecutor, settle
 
 _SPIN_S = 0.1
+_SPIN_ASIDE_S = 0.05
+_GIVE_WAY_S = 0.002
+#: The listeners' thread hands the interpreter over after so long, if asked (Python: 5 ms).
+_SWITCH_S = 0.0005
 
 
 class SingleProcessGraph:
@@ -23,10 +35,12 @@ class SingleProcessGraph:
     def __init__(self, plan: GraphPlan) -> None:
         self._plan = plan
         self._executor = PromptExecutor()
+        self._aside = _Aside()
         self._nodes: dict[str, tuple[ProcessEntry, PipelineNode]] = {}
         self.rebuilt: dict[str, int] = {}
 
     def __enter__(self) -> "SingleProcessGraph":
+        sys.setswitchinterval(_SWITCH_S)
         try:
             for entry in self._plan.entries:
                 self._create(entry)
@@ -34,6 +48,7 @@ class SingleProcessGraph:
             self.close()
             raise
         settle()
+        self._aside.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -52,33 +67,90 @@ class SingleProcessGraph:
         while condition():
             try:
                 self._executor.spin_once(timeout_sec=_SPIN_S)
+                self._aside.raise_failure()
             except Exception:
                 if not self._rebuild_failed():
                     raise
 
     def close(self) -> None:
         """Stop and destroy all nodes, sources first."""
-        for _, node in reversed(list(self._nodes.values())):
-            self._executor.remove_node(node)
+        self._aside.end()
+        for entry, node in reversed(list(self._nodes.values())):
+            self._executor_of(entry).remove_node(node)
             node.stop()
         self._nodes.clear()
         self._executor.shutdown()
+        self._aside.executor.shutdown()
+
+    def _executor_of(self, entry: ProcessEntry) -> PromptExecutor:
+        return self._aside.executor if entry.aside else self._executor
 
     def _create(self, entry: ProcessEntry) -> None:
         # Global arguments are those of the command line, which are not meant for nodes.
         node = entry.load()(cli_args=self._plan.ros_args(entry), use_global_arguments=False)
         self._nodes[entry.name] = (entry, node)
-        self._executor.add_node(node)
+        self._executor_of(entry).add_node(node)
         if node.parameters.autostart:
             node.start()
 
     def _rebuild_failed(self) -> bool:
-        failed = [entry for entry, node in self._nodes.values() if node.fault is not None]
-        for entry in failed:
-            node = self.node(entry.name)
-            node.get_logger().error(f"defect, rebuilding this node: {node.fault!r}")
-            self._executor.remove_node(node)
-            node.stop()
-            self._create(entry)
-            self.rebuilt[entry.name] = self.rebuilt.get(entry.name, 0) + 1
+        with self._aside.paused():
+            failed = [entry for entry, node in self._nodes.values() if node.fault is not None]
+            for entry in failed:
+                node = self.node(entry.name)
+                node.get_logger().error(f"defect, rebuilding this node: {node.fault!r}")
+                self._executor_of(entry).remove_node(node)
+                node.stop()
+                self._create(entry)
+                self.rebuilt[entry.name] = self.rebuilt.get(entry.name, 0) + 1
         return bool(failed)
+
+
+class _Aside:
+    """The listeners' executor and its thread."""
+
+    def __init__(self) -> None:
+        self.executor = PromptExecutor()
+        self._turn = threading.Lock()
+        self._wanted = threading.Event()
+        self._ends = threading.Event()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._spin, name="listeners", daemon=True)
+
+    def start(self) -> None:
+        """Begin to spin, where there is anything to."""
+        if self.executor.get_nodes():
+            self._thread.start()
+
+    def end(self) -> None:
+        """Let the present turn end, and no other begin."""
+        self._ends.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep the thread between two turns, for instance to create and destroy nodes."""
+        self._wanted.set()
+        try:
+            with self._turn:
+                yield
+        finally:
+            self._wanted.clear()
+
+    def raise_failure(self) -> None:
+        """Raise, in the caller's thread, what a listener's callback raised since the last call."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _spin(self) -> None:
+        while not self._ends.is_set():
+            if self._wanted.is_set():  # a lock alone would come back to this thread every time
+                self._ends.wait(_GIVE_WAY_S)
+                continue
+            with self._turn:
+                try:
+                    self.executor.spin_once(timeout_sec=_SPIN_ASIDE_S)
+                except Exception as error:
+                    self._failure = error
