@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from tug.stick_figure import Figure
+from tug.test_subject import moved
+from tug.test_validity import FAR
 
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames, go_stamp_ns
+from thermal_pose.tug.live import LivePhases
 from thermal_pose.tug.params import TugParams
 from thermal_pose.types import FrameKeypoints, Phase, TrialReason
 
@@ -100,16 +104,16 @@ def test_shuffled_input_has_a_clear_outcome(frames: list[FrameKeypoints]) -> Non
 
 
 def test_seated_all_the_time_is_refused() -> None:
-    seated = Figure(edges_s=(90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 96.0)).frames()
+    seated = Figure(edges_s=FAR).frames()
     assert analyze_frames(seated).timing.reason is TrialReason.NEVER_STOOD
 
 
 def test_memory_is_bounded_while_seated() -> None:
-    seated = Figure(edges_s=(90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 96.0), end_s=60.0).frames()
+    seated = Figure(edges_s=FAR, end_s=60.0).frames()
     analyzer = TrialAnalyzer(TugParams(pre_roll_s=8.0))
-    for frame in seated:
-        analyzer.update(frame)
-    assert analyzer.n_frames <= 8 * 8 + 2
+    # Looked at once in every eight seconds, so that up to twice as much is held.
+    assert max(analyzer.update(frame) and analyzer.n_frames for frame in seated) <= 2 * 8 * 8 + 2
+    assert analyzer.finish().timing.reason is TrialReason.NEVER_STOOD
 
 
 def test_go_gives_the_total_from_go(frames: list[FrameKeypoints]) -> None:
@@ -142,3 +146,49 @@ def test_what_was_completed_before_a_test_was_broken_off_stands_on_its_own(
 def test_parameters_name_the_bound() -> None:
     with pytest.raises(ValueError, match=r"age_years: expected 0.0 to 120.0, got 300"):
         TugParams(age_years=300)
+
+
+def blind(live: LivePhases, shares: np.ndarray) -> None:
+    """A causal network that sees nobody move."""
+
+
+def hasty(live: LivePhases, shares: np.ndarray) -> None:
+    """A causal network that takes the first second for a whole test."""
+    live._onset_s = live._seated_s = 0.0
+
+
+@pytest.mark.parametrize("mistaken", [blind, hasty])
+def test_a_causal_network_that_is_wrong_costs_no_trial(
+    monkeypatch: pytest.MonkeyPatch, mistaken: Callable[[LivePhases, np.ndarray], None]
+) -> None:
+    frames = Figure(edges_s=tuple(np.array(Figure().edges_s) + 2.0), end_s=19.0).frames()
+    expected = analyze_frames(frames)
+    monkeypatch.setattr(LivePhases, "_move", mistaken)
+    found = analyze_frames(frames)
+    assert found.timing.valid
+    assert found.total_s == pytest.approx(expected.total_s, abs=0.1)
+
+
+def test_a_rest_after_a_broken_off_test_ends_the_trial() -> None:
+    stands = Figure(edges_s=(2.0, 3.4, 90.0, 91.0, 92.0, 93.0, 94.0), end_s=4.5).frames()
+    sits = Figure(edges_s=FAR, end_s=14.0).frames(stands[-1].stamp_ns + 125_000_000)
+    analyzer = TrialAnalyzer()
+    updates = [analyzer.update(frame) for frame in [*stands, *sits]]
+    assert updates[-1].finished
+    assert not any(update.finished for update in updates[: len(stands) + 8])
+    assert analyzer.finish().timing.reason is TrialReason.STOPPED_EARLY
+
+
+def test_somebody_else_who_does_the_test_after_the_end_refuses_a_recording() -> None:
+    late = tuple(np.array(Figure().edges_s) + 15.0)
+    both = zip(Figure(end_s=32.0).frames(), Figure(edges_s=late, end_s=32.0).frames(), strict=True)
+    frames = [
+        f if k < 8 * 15 else replace(f, persons=(*f.persons, moved(g.persons[0], -16.0, 2)))
+        for k, (f, g) in enumerate(both)
+    ]
+    analyzer = TrialAnalyzer()
+    end = next(k for k, frame in enumerate(frames) if analyzer.update(frame).finished)
+    # Live, the first test's report is out before the second begins.
+    assert analyzer.finish().timing.valid
+    assert frames[end].stamp_ns - frames[0].stamp_ns < 16 * 10**9
+    assert analyze_frames(frames).timing.reason is TrialReason.SECOND_PERSON

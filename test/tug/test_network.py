@@ -19,7 +19,7 @@ def test_layer_norm_of_a_row() -> None:
 def test_convolution_looks_as_far_as_its_dilation() -> None:
     values = np.zeros((21, 1))
     values[10] = 1.0
-    weight = np.arange(1.0, 6.0).reshape(1, 1, 5)
+    weight = np.arange(1.0, 6.0).reshape(5, 1, 1)
     result = convolve(values, weight, np.zeros(1), dilation=3)[:, 0]
     assert np.flatnonzero(result).tolist() == [4, 7, 10, 13, 16]
     # Correlation, as in torch: the tap looks ahead where its index is above the middle.

@@ -16,19 +16,13 @@ from thermal_pose.tug.live import LivePhases
 from thermal_pose.tug.live_network import shipped_live_network
 from thermal_pose.tug.measures import trial_measures
 from thermal_pose.tug.network import shipped_network
-from thermal_pose.tug.others import other_track
+from thermal_pose.tug.others import did_the_test
 from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.path import subject_path
-from thermal_pose.tug.result import (
-    N_BOUNDARIES,
-    POSTERIOR_PHASES,
-    Provenance,
-    TrialResult,
-    TrialSignals,
-)
-from thermal_pose.tug.segmentation import Segmentation, segment_by_hmm, segment_by_network
-from thermal_pose.tug.signals import BodySignals, body_signals
-from thermal_pose.tug.subject import SubjectFollower, SubjectTrack, TrackBuilder
+from thermal_pose.tug.reading import HMM, Reading, read_frames, segment_other
+from thermal_pose.tug.result import Provenance, TrialResult, TrialSignals
+from thermal_pose.tug.segmentation import Segmentation
+from thermal_pose.tug.signals import BodySignals
+from thermal_pose.tug.subject import SubjectFollower
 from thermal_pose.tug.validity import TrialEvidence, Verdict, judge
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, TugTiming
 
@@ -36,8 +30,8 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, Tug
 JUMP_BACK_S = 2.0
 #: A newest image no older than this is a live one.
 LIVE_AGE_NS = 2 * NS_PER_S
-#: `TugParams.segmenter` that names the hidden Markov model.
-HMM = "hmm"
+#: Whether the test is over is looked at no more often than this, s.
+REVIEW_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +80,9 @@ class TrialAnalyzer:
         self._finished = False
         self._follower = SubjectFollower(self.params.min_joint_score)
         self._live: LivePhases | None = None
+        self._reading: Reading | None = None
+        self._reviewed_ns = 0
+        self._after: dict[int, FrameKeypoints] = {}
 
     @property
     def n_frames(self) -> int:
@@ -106,6 +103,7 @@ class TrialAnalyzer:
         """
         self._go_ns = go_stamp_ns
         self._finished = False
+        self._after.clear()
         self._live = None
         self._drop_before(go_stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
 
@@ -117,9 +115,12 @@ class TrialAnalyzer:
         """
         if frame.stamp_ns in self._frames:
             self._n_duplicated += 1
-        elif not self._finished:
+        elif self._finished:
+            self._keep_after(frame)
+        else:
             late = self._newest_ns is not None and frame.stamp_ns < self._newest_ns
             self._frames[frame.stamp_ns] = frame
+            self._reading = None
             if late:
                 self._n_out_of_order += 1
             else:
@@ -137,15 +138,14 @@ class TrialAnalyzer:
 
     def finish(self) -> TrialResult:
         """Return the final result of all frames held, or the reason why there is none."""
-        frames = [self._frames[stamp_ns] for stamp_ns in sorted(self._frames)]
-        track = follow_subject(frames, self.params)
+        reading = self._read()
+        frames, track, signals = list(reading.frames), reading.track, reading.signals
+        segmentation = reading.segmentation
         origin_ns = int(frames[0].stamp_ns) if frames else 0
-        signals = body_signals(track, self.params.min_joint_score)
         coverage = measure_coverage(
             track, signals.confidence, self._n_duplicated, self._n_out_of_order
         )
-        segmentation = self._segment(frames, track, signals)
-        other = self._other(frames, track)
+        other = self._other(reading)
         verdict = judge(TrialEvidence(frames, track, signals, segmentation, self.params, other))
         timing = _timing(origin_ns, segmentation, verdict)
         sds_s = segmentation.sds_s if verdict.valid else np.zeros(0)
@@ -169,46 +169,74 @@ class TrialAnalyzer:
             track_id=int(np.bincount(track.track_ids).argmax()) if frames else 0,
         )
 
-    def _segment(
-        self, frames: list[FrameKeypoints], track: SubjectTrack, signals: BodySignals
-    ) -> Segmentation:
-        if len(frames) < 3 or not track.seen.any():
-            absent = np.full(N_BOUNDARIES, np.nan)
-            nothing = np.zeros((len(frames), len(POSTERIOR_PHASES)))
-            return Segmentation(absent, absent, np.zeros(N_BOUNDARIES), nothing)
-        if self.params.segmenter == HMM:
-            return segment_by_hmm(signals)
-        network = shipped_network(self.params.segmenter)
-        return segment_by_network(track, frames[0].image_wh, network)
-
-    def _other(self, frames: list[FrameKeypoints], track: SubjectTrack) -> Segmentation | None:
-        other = other_track(frames, track, self.params.min_joint_score) if frames else None
-        if other is None:
-            return None
-        return self._segment(frames, other, body_signals(other, self.params.min_joint_score))
-
     def _segmenter_name(self) -> str:
         if self.params.segmenter == HMM:
             return HMM
         return shipped_network(self.params.segmenter).name
 
+    def _keep_after(self, frame: FrameKeypoints) -> None:
+        """Keep what a recording shows after the end: somebody else may do the test there."""
+        longest_ns = int(self.params.max_total_s * NS_PER_S)
+        if self._newest_ns is not None and 0 < frame.stamp_ns - self._newest_ns <= longest_ns:
+            self._after[frame.stamp_ns] = frame
+
+    def _read(self) -> Reading:
+        """Look at all frames held; what was seen at the last look is kept."""
+        reading = self._reading
+        if reading is None or reading.params != self.params:
+            frames = [self._frames[stamp_ns] for stamp_ns in sorted(self._frames)]
+            reading = self._reading = read_frames(frames, self.params)
+        return reading
+
+    def _other(self, reading: Reading) -> Segmentation | None:
+        """What somebody else did, also after the end where a recording goes on."""
+        other = segment_other(reading)
+        if not self._after or (other is not None and did_the_test(other)):
+            return other
+        return segment_other(reading, [self._after[ns] for ns in sorted(self._after)])
+
     def _advance(self, frame: FrameKeypoints) -> None:
-        """Move the live phase on; drop what lies long before the first movement."""
+        """Move the live phase on; see whether the test is over and what is still needed."""
         if self._live is None:
             network = shipped_live_network(self.params.live_network)
             self._live = LivePhases(network, frame.image_wh, self.params.seated_after_s)
-        person = self._follower.update(frame)
-        self._live.update(frame.stamp_ns, person)
-        oldest_ns = next(iter(self._frames))
-        longest_s = self.params.max_total_s + 2 * self.params.pre_roll_s
-        too_long = frame.stamp_ns - oldest_ns > longest_s * NS_PER_S
-        self._finished = self._live.finished or too_long
-        if not self._live.moving:
-            self._drop_before(frame.stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
+        self._live.update(frame.stamp_ns, self._follower.update(frame))
+        if self._review_due(frame.stamp_ns):
+            self._review(frame.stamp_ns)
+        longest_ns = int((self.params.max_total_s + 2 * self.params.pre_roll_s) * NS_PER_S)
+        if frame.stamp_ns - next(iter(self._frames)) > longest_ns:
+            self._finished = self._finished or self._live.moving
+            # A second more than there must be, so that not every frame costs a search.
+            self._drop_before(frame.stamp_ns - longest_ns + NS_PER_S)
+
+    def _review_due(self, stamp_ns: int) -> bool:
+        """Whether the causal view thinks that the test is over, or that nothing happens."""
+        live, rest_s = self._live, self._follower.rest_s
+        waited_ns = stamp_ns - self._reviewed_ns
+        over = live is not None and live.finished and waited_ns >= REVIEW_EVERY_S * NS_PER_S
+        return over or (
+            rest_s >= self.params.pre_roll_s and waited_ns >= self.params.pre_roll_s * NS_PER_S
+        )
+
+    def _review(self, stamp_ns: int) -> None:
+        """End the trial after a whole test, or after a rest; drop what lies before a rest.
+
+        The causal view can be wrong, so nothing is ended or dropped on its word alone.
+        """
+        self._reviewed_ns = stamp_ns
+        reading = self._read()
+        if reading.over_for_s() >= self.params.seated_after_s:
+            self._finished = True
+        elif reading.rested(self.params.pre_roll_s):
+            if reading.begun:
+                self._finished = True
+            else:
+                self._drop_before(stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
 
     def _drop_before(self, stamp_ns: int) -> None:
         for old_ns in [old_ns for old_ns in self._frames if old_ns < stamp_ns]:
             del self._frames[old_ns]
+        self._reading = None
 
     def _provenance(self, frames: list[FrameKeypoints]) -> Provenance:
         return Provenance(
@@ -243,15 +271,6 @@ def go_stamp_ns(newest_ns: int | None, now_ns: int) -> int:
     if newest_ns is None or 0 <= now_ns - newest_ns <= LIVE_AGE_NS:
         return now_ns
     return newest_ns
-
-
-def follow_subject(frames: list[FrameKeypoints], params: TugParams) -> SubjectTrack:
-    """The subject's rows from frames by rising stamp, decided over all of them."""
-    builder = TrackBuilder()
-    path = subject_path(frames, params.min_joint_score)
-    for frame, person in zip(frames, path, strict=True):
-        builder.append(frame.stamp_ns, person, len(frame.persons))
-    return builder.build()
 
 
 def _timing(origin_ns: int, segmentation: Segmentation, verdict: Verdict) -> TugTiming:

@@ -14,7 +14,6 @@ import numpy as np
 
 from thermal_pose.evaluation.tug_agreement import boundaries_s
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, read_trial
-from thermal_pose.pipeline.trial import follow_subject
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.training.tug_corpus import (
     Array,
@@ -27,6 +26,7 @@ from thermal_pose.training.tug_corpus import (
 from thermal_pose.training.tug_curves import N_CURVES, body_curves, mirrored
 from thermal_pose.training.tug_segmenter import Sample
 from thermal_pose.tug.params import TugParams
+from thermal_pose.tug.reading import follow_subject
 from thermal_pose.types import NS_PER_S, TrialReason
 
 #: Kinds of refused trials of which it is known what they lack.

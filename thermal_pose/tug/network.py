@@ -37,7 +37,8 @@ class SegmenterNetwork:
 
     Attributes
     ----------
-    members : of each network, name -> array (names as in torch).
+    members : of each network, name -> array (names and shapes as in torch, but convolutions
+        as `convolve` takes them).
     dilations : of the blocks.
     name : of the file and the first 12 hex digits of its sha256.
     """
@@ -107,14 +108,14 @@ def convolve(values: Array, weight: Array, bias: Array, dilation: int) -> Array:
 
     Parameters
     ----------
-    values : (T, C); weight : (D, C, K); bias : (D,).
+    values : (T, C); weight : (K, C, D); bias : (D,).
     """
-    n_cells, kernel = len(values), weight.shape[2]
+    n_cells, kernel = len(values), len(weight)
     reach = dilation * (kernel // 2)
     padded = np.pad(values, ((reach, reach), (0, 0)))
     result = np.tile(bias, (n_cells, 1))
     for tap in range(kernel):
-        result += padded[tap * dilation : tap * dilation + n_cells] @ weight[:, :, tap].T
+        result += padded[tap * dilation : tap * dilation + n_cells] @ weight[tap]
     return result
 
 
@@ -142,6 +143,9 @@ def load_network(path: Path) -> SegmenterNetwork:
         raise ModelArtifactError(f"{path}: no segmentation network there") from error
     except (OSError, ValueError, KeyError) as error:
         raise ModelArtifactError(f"{path}: not a segmentation network: {error}") from error
+    # One matrix (taps, in, out) a convolution, contiguous: so a product with it is fast.
+    for key in [key for key in arrays if key.endswith("conv.weight")]:
+        arrays[key] = np.ascontiguousarray(arrays[key].transpose(2, 1, 0))
     members = tuple(
         {key.split("/", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{m}/")}
         for m in range(int(meta["members"]))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from thermal_pose.tug.path import subject_path
 from thermal_pose.tug.segmentation import Segmentation
-from thermal_pose.tug.subject import SubjectTrack, TrackBuilder, body_centre
+from thermal_pose.tug.subject import SubjectTrack, TrackBuilder, body_centre, height_px
 from thermal_pose.types import FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
@@ -23,18 +23,21 @@ Array = npt.NDArray[np.float64]
 SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
 #: Who goes less far than this, in box heights, has not walked: warm things stay where they are.
 MIN_TRAVEL = 0.6
+#: A detection more than this much taller than the subject's is of somebody else.
+MAX_TALLER = 1.5
 #: Of somebody seen for less than this nothing can be told, s.
 MIN_SEEN_S = 2.5
 
 
 def other_track(
-    frames: Sequence[FrameKeypoints], subject: SubjectTrack, min_score: float
+    frames: Sequence[FrameKeypoints], subject_boxes: Array, min_score: float
 ) -> SubjectTrack | None:
     """The track of the other person most like a person tested; None if nobody walked.
 
     Parameters
     ----------
-    frames : by rising stamp, the rows of `subject`.
+    frames : by rising stamp.
+    subject_boxes : (N, 4) where the subject is in each of them, px; NaN where not seen.
     min_score : joints below it do not tell a posture.
     """
     remaining = [
@@ -42,7 +45,7 @@ def other_track(
             frame,
             persons=tuple(p for p in frame.persons if not (_in_box(p, box) or _cut_off(p, frame))),
         )
-        for frame, box in zip(frames, subject.boxes, strict=True)
+        for frame, box in zip(frames, subject_boxes, strict=True)
     ]
     builder = TrackBuilder()
     for frame, person in zip(remaining, subject_path(remaining, min_score), strict=True):
@@ -71,7 +74,9 @@ def _in_box(person: PersonKeypoints, subject_box: Array) -> bool:
     """Whether this is the subject, or a second detection of the subject."""
     left, top, right, bottom = subject_box
     x, y = body_centre(person)
-    return bool(left <= x <= right and top <= y <= bottom)
+    inside = left <= x <= right and top <= y <= bottom
+    # Somebody who walks past in front is larger.
+    return bool(inside and height_px(person) <= MAX_TALLER * (bottom - top))
 
 
 def did_the_test(other: Segmentation) -> bool:

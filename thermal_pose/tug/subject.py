@@ -16,6 +16,8 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
 
+#: Somebody whose smoothed standing index is above this sits no longer.
+RISEN_INDEX = 0.7
 _ARM_FREE = (
     Joint.LEFT_SHOULDER,
     Joint.RIGHT_SHOULDER,
@@ -117,6 +119,7 @@ class SubjectFollower:
     seated_s : how long somebody must sit to become the subject.
     reach, reach_per_s : how far, in box heights, and in box heights for each second unseen, the
         subject may be from the last place.
+    rest_s : how long the person followed has been seen seated without standing up, s.
     """
 
     min_joint_score: float = 0.05
@@ -124,6 +127,8 @@ class SubjectFollower:
     reach: float = 0.35
     reach_per_s: float = 0.8
     track_id: int = 0
+    rest_s: float = 0.0
+    _index: float = field(default=0.8, repr=False)
     _locked: bool = field(default=False, repr=False)
     _centre: Array | None = field(default=None, repr=False)
     _size_px: float = field(default=0.0, repr=False)
@@ -146,6 +151,7 @@ class SubjectFollower:
             return self._search(frame)
         found = self._match(frame)
         if found is not None:
+            self._watch(found, frame.stamp_ns)
             self._remember(found, frame.stamp_ns)
             for person in frame.persons:
                 if person.track_id > 0 and not _overlap(person, found):
@@ -162,6 +168,7 @@ class SubjectFollower:
             if rank > best_rank:
                 best, best_rank = person, rank
         if best is not None:
+            self._watch(best, frame.stamp_ns)
             self._remember(best, frame.stamp_ns)
             self._locked = best_rank[0] >= self.seated_s
         return best
@@ -177,6 +184,18 @@ class SubjectFollower:
         clarity = float(np.clip((0.65 - candidate.index) / 0.2, -1.0, 1.0))
         candidate.seated_s = max(0.0, candidate.seated_s + clarity * min(step_s, 0.5))
         candidate.last_ns = stamp_ns
+
+    def _watch(self, person: PersonKeypoints, stamp_ns: int) -> None:
+        """Keep the clock of the person's rest."""
+        index = standing_index(
+            person.xy.astype(np.float64), person.scores.astype(np.float64), self.min_joint_score
+        )
+        if np.isfinite(index):
+            self._index += 0.4 * (index - self._index)
+        if self._index > RISEN_INDEX:
+            self.rest_s = 0.0
+        elif self._last_ns:
+            self.rest_s += min((stamp_ns - self._last_ns) / NS_PER_S, 0.5)
 
     def _match(self, frame: FrameKeypoints) -> PersonKeypoints | None:
         """The known identity; if it is not there, an unknown one near the last place.

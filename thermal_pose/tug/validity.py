@@ -27,6 +27,8 @@ Mask = npt.NDArray[np.bool_]
 EDGE_SHARE = 0.12
 #: Largest standard deviation of a total that is still worth printing, s.
 MAX_TOTAL_SD_S = 1.0
+#: Largest standard deviation of any boundary of a trial whose phases can be told apart, s.
+MAX_BOUNDARY_SD_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -194,5 +196,12 @@ def _plausible(evidence: TrialEvidence) -> Verdict:
         return Verdict(
             TrialReason.FRAMES_LOST,
             f"The person was seen too poorly: the total would be uncertain by {spread_s:.1f} s.",
+        )
+    worst_s = float(evidence.segmentation.sds_s.max())
+    if worst_s > MAX_BOUNDARY_SD_S:
+        return Verdict(
+            TrialReason.FRAMES_LOST,
+            f"The person was not followed well enough: a phase would be uncertain by "
+            f"{worst_s:.1f} s.",
         )
     return Verdict()
