@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from tug.stick_figure import Figure
 
-from thermal_pose.pipeline.trial import follow_subject
+from thermal_pose.tug.reading import follow_subject
 from thermal_pose.tug.coverage import longest_unseen_s, measure_coverage
 from thermal_pose.tug.measures import trial_measures
 from thermal_pose.tug.params import TugParams

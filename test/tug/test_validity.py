@@ -8,6 +8,8 @@ from tug.test_subject import ALWAYS_UP, moved, with_carer
 
 from thermal_pose.pipeline.trial import analyze_frames
 from thermal_pose.tug.params import TugParams
+from thermal_pose.tug.reading import read_frames
+from thermal_pose.tug.validity import TrialEvidence, judge
 from thermal_pose.types import FrameKeypoints, TrialReason
 
 FAR = (90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 96.0)
@@ -31,6 +33,33 @@ def test_a_whole_test_is_valid() -> None:
 def test_a_carer_beside_is_no_second_person() -> None:
     frames = with_carer(Figure().frames(), Figure(edges_s=ALWAYS_UP, seed=5), 14.0)
     assert reason(frames) is TrialReason.VALID
+
+
+def test_a_carer_who_walks_past_is_no_second_person() -> None:
+    frames = Figure(end_s=18.0).frames()
+    up = Figure(edges_s=(-9.0, -8.0, -7.5, -6.0, 3.0, 40.0, 41.0), end_s=18.0, seed=4).frames()
+    both = [
+        replace(f, persons=(*f.persons, moved(g.persons[0], -16.0, 2)))
+        for f, g in zip(frames, up, strict=True)
+    ]
+    assert reason(both) is TrialReason.VALID
+
+
+def test_a_phase_that_nobody_could_tell_is_refused() -> None:
+    frames = Figure().frames()
+    reading = read_frames(frames, TugParams())
+    sds_s = np.full(7, 0.1)
+    sds_s[3] = 9.0
+    unsure = TrialEvidence(
+        frames,
+        reading.track,
+        reading.signals,
+        replace(reading.segmentation, sds_s=sds_s),
+        TugParams(),
+    )
+    verdict = judge(unsure)
+    assert verdict.reason is TrialReason.FRAMES_LOST
+    assert "9.0 s" in verdict.sentence
 
 
 def test_two_who_sit_stand_up_and_walk() -> None:

@@ -228,9 +228,8 @@ class TrialAnalyzer:
         if reading.over_for_s() >= self.params.seated_after_s:
             self._finished = True
         elif reading.rested(self.params.pre_roll_s):
-            if reading.begun:
-                self._finished = True
-            else:
+            self._finished = reading.begun and reading.risen
+            if not reading.begun:
                 self._drop_before(stamp_ns - int(self.params.pre_roll_s * NS_PER_S))
 
     def _drop_before(self, stamp_ns: int) -> None:

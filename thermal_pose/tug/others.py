@@ -14,7 +14,14 @@ import numpy.typing as npt
 
 from thermal_pose.tug.path import subject_path
 from thermal_pose.tug.segmentation import Segmentation
-from thermal_pose.tug.subject import SubjectTrack, TrackBuilder, body_centre, height_px
+from thermal_pose.tug.signals import smooth
+from thermal_pose.tug.subject import (
+    SubjectTrack,
+    TrackBuilder,
+    body_centre,
+    height_px,
+    standing_indices,
+)
 from thermal_pose.types import FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
@@ -25,6 +32,8 @@ SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
 MIN_TRAVEL = 0.6
 #: A detection more than this much taller than the subject's is of somebody else.
 MAX_TALLER = 1.5
+#: Who is not seen seated for this long in all has not sat, s.
+MIN_SEATED_S = 1.0
 #: Of somebody seen for less than this nothing can be told, s.
 MIN_SEEN_S = 2.5
 
@@ -32,7 +41,7 @@ MIN_SEEN_S = 2.5
 def other_track(
     frames: Sequence[FrameKeypoints], subject_boxes: Array, min_score: float
 ) -> SubjectTrack | None:
-    """The track of the other person most like a person tested; None if nobody walked.
+    """The track of the other person most like a person tested; None if nobody sat and walked.
 
     Parameters
     ----------
@@ -54,7 +63,17 @@ def other_track(
     times_s = track.stamps_s[track.seen]
     if times_s.size <= 2 or np.ptp(times_s) < MIN_SEEN_S or _travel(track) < MIN_TRAVEL:
         return None
+    if _seated_s(track, min_score) < MIN_SEATED_S:
+        return None
     return track
+
+
+def _seated_s(track: SubjectTrack, min_score: float) -> float:
+    """How long somebody was seen seated, s."""
+    times_s = track.stamps_s
+    index = smooth(standing_indices(track.xy, track.scores, min_score), times_s, 0.3)
+    steps_s = np.minimum(np.diff(times_s, prepend=times_s[:1]), 0.25)
+    return float(steps_s[track.seen & (index < SEATED_INDEX)].sum())
 
 
 def _travel(track: SubjectTrack) -> float:

@@ -56,10 +56,18 @@ class Reading:
         if not len(times_s) or times_s[-1] < rest_s:
             return False
         lately = times_s >= times_s[-1] - rest_s
-        index = smooth(self.signals.standing_index, times_s, 0.3)[lately]
-        seated = np.isfinite(index) & (index < UPRIGHT_INDEX)
-        upright = np.isfinite(index) & (index >= UPRIGHT_INDEX)
-        return bool(seated.mean() >= _REST_SHARE and upright.mean() <= (1 - _REST_SHARE) / 4)
+        index = self._posture()[lately]
+        known = np.isfinite(index)
+        return bool(known.mean() >= _REST_SHARE and not (index[known] > UPRIGHT_INDEX).any())
+
+    @property
+    def risen(self) -> bool:
+        """Whether the subject was seen upright for half a second or more."""
+        times_s, upright = self.signals.stamps_s, self._posture() > UPRIGHT_INDEX
+        return bool(np.diff(times_s, prepend=times_s[:1])[upright].sum() >= 0.5)
+
+    def _posture(self) -> Array:
+        return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
 
     def seat_box(self) -> Array:
         """(4,) where the subject sat before the test, px; NaN where that was not seen."""
