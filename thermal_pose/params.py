@@ -46,7 +46,9 @@ class TugAnalyzerParameters(ImageConsumerParameters):
         True, "Begin a trial by itself when a seated person is seen.", dynamic=True
     )
     report_dir: str = parameter(
-        "", "Folder for each trial's report files; empty: publish only.", dynamic=True
+        "",
+        "Folder below which each trial gets a report folder of its own; empty: publish only.",
+        dynamic=True,
     )
     store_path: str = parameter(
         "",

@@ -202,7 +202,8 @@ def test_a_store_keeps_trials_and_compares_with_earlier_ones(bench, tmp_path):
         [rclpy.parameter.Parameter(name, value=value) for name, value in parameters.items()]
     )
     whole_test(bench)
-    assert "Tests of this person" not in (tmp_path / "report" / "report.html").read_text()
+    (first,) = (tmp_path / "report").rglob("report.html")
+    assert "Tests of this person" not in first.read_text()
     earlier = Figure().frames()[0].stamp_ns
     with ResultsStore(tmp_path / "results.sqlite") as store:
         (document,) = store.documents("P-1")
@@ -211,7 +212,21 @@ def test_a_store_keeps_trials_and_compares_with_earlier_ones(bench, tmp_path):
     whole_test(bench)
     with ResultsStore(tmp_path / "results.sqlite") as store:
         assert len(store.history("P-1")) == 2
-    assert "Tests of this person" in (tmp_path / "report" / "report.html").read_text()
+    # The same trial comes to the same folder, now with the earlier test beside it.
+    (again,) = (tmp_path / "report").rglob("report.html")
+    assert again == first
+    assert "Tests of this person" in again.read_text()
+
+
+def test_each_trial_keeps_a_report_of_its_own(bench, tmp_path):
+    node, peer, executor, publisher, heard = bench
+    node.set_parameters([rclpy.parameter.Parameter("report_dir", value=str(tmp_path))])
+    for count, index in enumerate((0, 500), start=1):
+        publisher.publish(keypoints_to_msg(empty_frame(index)))
+        spin_for(executor, lambda count=count: len(heard["phases"]) == count)
+        call(executor, peer, "tug_analyzer/stop")
+    names = sorted(path.parent.name for path in tmp_path.rglob("report.json"))
+    assert names == ["20010909T014640.000000000Z", "20010909T014742.500000000Z"]
 
 
 def test_a_store_needs_a_pseudonym(bench, tmp_path):

@@ -14,7 +14,7 @@ from thermal_pose.errors import StorageError
 from thermal_pose.report.files import delete_report, find_reports
 from thermal_pose.report.picture import PICTURE_WH
 from thermal_pose.report.table import COLUMNS, trial_csv
-from thermal_pose.report.write import write_report
+from thermal_pose.report.write import write_report, write_trial_report
 from thermal_pose.tug.history import EarlierTest
 from thermal_pose.tug.result import (
     POSTERIOR_PHASES,
@@ -23,7 +23,7 @@ from thermal_pose.tug.result import (
     TrialResult,
     TrialSignals,
 )
-from thermal_pose.types import TrialReason
+from thermal_pose.types import NS_PER_S, TrialReason
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 
@@ -111,6 +111,20 @@ def test_a_report_replaces_an_earlier_one(tmp_path: Path):
     paths = write_report(refused(), [], [], tmp_path)
     assert "Trial refused" in paths.html.read_text()
     assert "Total time" not in paths.html.read_text()
+
+
+def test_each_trial_has_a_folder_named_after_its_first_stamp(tmp_path: Path):
+    result = fabricated.result()
+    again = [write_trial_report(result, [], [], tmp_path).html for _ in range(2)]
+    assert again[0] == again[1]
+    other = write_trial_report(replace(result, subject_id="P-2"), [], [], tmp_path).html
+    assert other.parent.name == f"{again[0].parent.name}-2"
+    assert write_trial_report(result, [], [], tmp_path).html == again[0]
+    later = replace(
+        result, timing=replace(result.timing, origin_ns=result.timing.origin_ns + 60 * NS_PER_S)
+    )
+    assert write_trial_report(later, [], [], tmp_path).html.parent.name > other.parent.name
+    assert len(list(find_reports(tmp_path))) == 3
 
 
 def test_csv_has_one_figure_a_row(tmp_path: Path):

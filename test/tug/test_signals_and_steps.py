@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from tug.stick_figure import Figure
 
-from thermal_pose.tug.reading import follow_subject
 from thermal_pose.tug.coverage import longest_unseen_s, measure_coverage
 from thermal_pose.tug.measures import trial_measures
 from thermal_pose.tug.params import TugParams
+from thermal_pose.tug.reading import follow_subject
 from thermal_pose.tug.result import MeasureStatus
 from thermal_pose.tug.signals import BodySignals, body_signals, bridge, smooth
 from thermal_pose.tug.steps import estimate_steps

@@ -11,6 +11,8 @@ examples:
 
 import argparse
 import json
+import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,26 @@ def start(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(report, indent=2))
     print(summary_line(report))
-    print(f"report: {args.out / 'report.html'}")
+    print(f"report: {_newest_up(args.out, outcome.last_report_json)}")
     return 0 if report["valid"] else GraphError.exit_code
+
+
+def _newest_up(out: Path, report_json: str) -> Path:
+    """Copy the last trial's files from its own folder up to `out`; return the page's path.
+
+    The node keeps a folder for each trial; whoever runs the demo looks for one page.
+    """
+    from thermal_pose.report.files import find_reports
+    from thermal_pose.report.write import ReportPaths
+
+    wanted = report_json.encode()
+    for report in find_reports(out):
+        if report.folder != out and report.paths.json.read_bytes() == wanted:
+            top = ReportPaths.below(out)
+            for field in fields(ReportPaths):
+                shutil.copyfile(getattr(report.paths, field.name), getattr(top, field.name))
+            return top.html
+    raise GraphError(f"a report was published, but its files are not below {out}")
 
 
 def summary_line(report: dict[str, Any]) -> str:

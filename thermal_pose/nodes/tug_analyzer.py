@@ -26,7 +26,7 @@ from thermal_pose.pipeline.film import TrialFilm
 from thermal_pose.pipeline.lens import with_stream_lens
 from thermal_pose.pipeline.trial import PhaseUpdate, TrialAnalyzer, go_stamp_ns
 from thermal_pose.pipeline.truth import with_truth
-from thermal_pose.report.write import write_report
+from thermal_pose.report.write import write_trial_report
 from thermal_pose.store.results import check_subject_id, keep_and_compare
 from thermal_pose.tug.history import EarlierTest
 from thermal_pose.tug.params import TugParams
@@ -159,7 +159,9 @@ class TugAnalyzerNode(PipelineNode):
         if self.parameters.report_dir:
             last_ns = result.timing.origin_ns + round(result.signals.stamps_s[-1] * NS_PER_S)
             frames, keypoints = self._film.between(result.timing.origin_ns, last_ns)
-            write_report(result, frames, keypoints, Path(self.parameters.report_dir), earlier)
+            below = Path(self.parameters.report_dir)
+            paths = write_trial_report(result, frames, keypoints, below, earlier)
+            self.get_logger().info(f"report: {paths.html}")
 
     def _kept(self, result: TrialResult) -> list[EarlierTest]:
         """Keep the result in the store; return the person's earlier tests.

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from thermal_pose.errors import StorageError
@@ -12,7 +13,7 @@ from thermal_pose.report.picture import summary_png
 from thermal_pose.report.table import trial_csv
 from thermal_pose.tug.history import EarlierTest
 from thermal_pose.tug.result import RunInfo, TrialResult
-from thermal_pose.types import FrameKeypoints, ThermalFrame
+from thermal_pose.types import NS_PER_S, FrameKeypoints, ThermalFrame
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,44 @@ def write_report(
     except OSError as error:
         raise StorageError(f"cannot write the report to {out_dir}: {error}") from error
     return paths
+
+
+def write_trial_report(
+    result: TrialResult,
+    frames: Sequence[ThermalFrame],
+    keypoints: Sequence[FrameKeypoints],
+    report_dir: Path,
+    history: Sequence[EarlierTest] = (),
+) -> ReportPaths:
+    """Write a report into a folder of its own below `report_dir` (see `trial_folder`)."""
+    folder = trial_folder(report_dir, result)
+    return write_report(result, frames, keypoints, folder, history)
+
+
+def trial_folder(report_dir: Path, result: TrialResult) -> Path:
+    """The folder for a trial's report: named after the stamp of its first frame, in UTC.
+
+    The name follows from the recording alone, so a replay comes to the same place. Another
+    result that begins at the same stamp gets '-2', '-3', ... behind it: no report is lost.
+    """
+    seconds, nanoseconds = divmod(result.timing.origin_ns, NS_PER_S)
+    start = datetime.fromtimestamp(seconds, UTC)
+    name = f"{start:%Y%m%dT%H%M%S}.{nanoseconds:09d}Z"
+    content = result.to_json().encode()
+    number, folder = 1, report_dir / name
+    while _holds_another(folder, content):
+        number += 1
+        folder = report_dir / f"{name}-{number}"
+    return folder
+
+
+def _holds_another(folder: Path, content: bytes) -> bool:
+    try:
+        return ReportPaths.below(folder).json.read_bytes() != content
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StorageError(f"cannot read the report in {folder}: {error}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:
