@@ -60,9 +60,9 @@ clean:  ## remove everything that was built or installed
 	rm -rf .venv build install log out
 
 tug: setup-test  ## keypoints of development seeds -> networks of the TUG -> docs/validation.md
-	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-dev --seed 400 --valid 200 --invalid 42 --keypoints-only --jobs 2
-	@$(EXEC) thermal-pose train-tug --motions 0 --keypoints build/tug-dev --steps 1500 --batch 16 --members 2 --out thermal_pose/assets
-	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug --seed 9200 --jobs 2 --curves --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
+	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-dev --development --keypoints-only --jobs 2
+	@$(EXEC) thermal-pose train-tug --keypoints build/tug-dev --out thermal_pose/assets
+	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug --jobs 2 --curves --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
 
 demo-recording: setup-test  ## make the shipped recording anew (simulated, seed 9950)
 	@$(EXEC) thermal-pose simulate --preset paper --subjects 1 --trials 1 --seed 9950 --no-rgb --out build/demo

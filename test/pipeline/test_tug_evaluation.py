@@ -7,8 +7,16 @@ import pytest
 from tug.stick_figure import Figure
 
 from thermal_pose.cli import main as cli
+from thermal_pose.evaluation.tug_agreement import TrialPair, boundaries_s, labels_at, live_right
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, write_trial
-from thermal_pose.pipeline.tug_cases import TrialCase, cohort_cases, keypoint_path
+from thermal_pose.pipeline.tug_cases import (
+    EVALUATION_SEED,
+    TrialCase,
+    cohort_cases,
+    development_cases,
+    is_development_seed,
+    keypoint_path,
+)
 from thermal_pose.pipeline.tug_evaluation import (
     Disturbance,
     cohort_figures,
@@ -43,6 +51,19 @@ def test_figures_of_a_small_cohort(evaluated: list) -> None:
     assert figures["invalid_timed"] == 0
     assert 0.0 < figures["boundary_mae_s"] < 0.5
     assert 0.0 <= figures["within_two_sd"] <= 1.0
+    assert 0.5 < figures["live_within_two_frames"] <= 1.0
+
+
+def test_a_live_phase_may_be_two_frames_late() -> None:
+    whole = trial(0)
+    stamps_ns = np.array([frame.stamp_ns for frame in whole.frames], dtype=np.int64)
+    pair = TrialPair(whole.truth, whole.truth, stamps_ns, "s")
+    exact = labels_at((stamps_ns - whole.truth.origin_ns) / 1e9, boundaries_s(whole.truth))
+    assert live_right(pair, exact).all()
+    assert live_right(pair, np.concatenate([exact[:1].repeat(2), exact[:-2]])).all()
+    late = live_right(pair, np.concatenate([exact[:1].repeat(4), exact[:-4]]))
+    # Two frames too late at each of the seven boundaries.
+    assert (~late).sum() == 14
 
 
 def test_rows_hold_the_errors_of_timed_trials_only(evaluated: list) -> None:
@@ -76,10 +97,19 @@ def test_cohorts_have_all_kinds_of_invalid_trials() -> None:
     cases = cohort_cases("paper", 12, 14)
     assert len({case.name for case in cases}) == 26
     valid = [case for case in cases if case.kind is TrialReason.VALID]
-    assert {case.seed for case in valid} == {9000}
+    assert {case.seed for case in valid} == {EVALUATION_SEED}
+    assert not any(is_development_seed(case.seed) for case in cases)
     assert [case.subject_index for case in valid] == [0] * 5 + [1] * 5 + [2] * 2
     kinds = {case.kind for case in cases} - {TrialReason.VALID}
     assert kinds == set(TrialReason) - {TrialReason.VALID}
+
+
+def test_development_trials_are_of_development_seeds() -> None:
+    pytest.importorskip("numba")
+    cases = development_cases("paper")
+    assert len({case.name for case in cases}) == len(cases) == 640 + 182
+    assert all(is_development_seed(case.seed) for case in cases)
+    assert not is_development_seed(9000)
 
 
 def test_command_analyzes_what_is_cached(

@@ -3,14 +3,15 @@
 
 Three steps, each of which can run on another machine: bake the bodies (--bake-only; needs the
 extra 'sim' with its body model), render and estimate keypoints (--keypoints-only; many cores
-help), and analyze the keypoints. What is in the keypoint folder is not made again. Seeds from
-9000 on were never used for training or tuning.
+help), and analyze the keypoints. What is in the keypoint folder is not made again. The default
+seed was never used for training or tuning; --development takes all that was
+(`pipeline/tug_cases.py`).
 
 examples:
   thermal-pose evaluate-tug --keypoints out/tug --jobs 8 --curves \\
       --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
   thermal-pose evaluate-tug --keypoints out/tug --bake-only
-  thermal-pose evaluate-tug --keypoints out/dev --seed 100 --valid 20 --invalid 14 --json
+  thermal-pose evaluate-tug --keypoints out/tug-dev --development --keypoints-only --jobs 8
 """
 
 import argparse
@@ -32,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cohorts", nargs="+", default=list(COHORTS), help="presets to evaluate")
     parser.add_argument("--valid", type=int, default=200, help="valid trials a cohort")
     parser.add_argument("--invalid", type=int, default=56, help="invalid trials a cohort")
-    parser.add_argument("--seed", type=int, default=9000, help="first seed (default: 9000)")
+    parser.add_argument("--seed", type=int, help="of valid trials; invalid ones have the next")
+    parser.add_argument(
+        "--development", action="store_true", help="all trials of the seeds to develop on"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--segmenter", default="", help="another network in assets, or 'hmm'")
     parser.add_argument("--curves", action="store_true", help="also vary dropout, rate, noise")
@@ -49,11 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Run the steps asked for; print one line a cohort."""
-    from thermal_pose.pipeline.tug_cases import bake_cases, cache_keypoints, cohort_cases
+    from thermal_pose.pipeline.tug_cases import EVALUATION_SEED, bake_cases, cache_keypoints
 
-    cases: dict[str, list[TrialCase]] = {
-        name: cohort_cases(name, args.valid, args.invalid, args.seed) for name in args.cohorts
-    }
+    args.seed = EVALUATION_SEED if args.seed is None else args.seed
+    cases = {name: _cases(args, name) for name in args.cohorts}
     everything = [case for group in cases.values() for case in group]
     if args.bake_only:
         print(f"{bake_cases(everything)} bodies are in the cache")
@@ -75,6 +78,14 @@ def start(args: argparse.Namespace) -> int:
         for name, figures in document["cohorts"].items():
             print(_line(name, figures))
     return 0
+
+
+def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":
+    from thermal_pose.pipeline.tug_cases import cohort_cases, development_cases
+
+    if args.development:
+        return development_cases(cohort)
+    return cohort_cases(cohort, args.valid, args.invalid, args.seed)
 
 
 def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> dict[str, Any]:
@@ -114,10 +125,13 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
             from thermal_pose.evaluation.tug_plots import draw_cohort
 
             draw_cohort(name, error_rows(trials), curves[name], args.plots)
+    seeds = f"{args.seed} (valid trials) and {args.seed + 1} (invalid trials)"
+    if args.development:
+        seeds = "those that timing was developed on"
     return {
-        "data": f"simulated clinic, seeds {args.seed} and {args.seed + 1}, keypoints of the "
-        "shipped models through the whole pipeline",
-        "seeds": f"{args.seed} (valid trials) and {args.seed + 1} (invalid trials)",
+        "data": f"simulated clinic, seeds {seeds}, keypoints of the shipped models through the "
+        "whole pipeline",
+        "seeds": seeds,
         "command": _command(args),
         "cohorts": cohorts,
         "curves": curves,
@@ -135,7 +149,10 @@ def _write_page(args: argparse.Namespace, document: dict[str, Any]) -> None:
 
 def _command(args: argparse.Namespace) -> str:
     words = ["thermal-pose evaluate-tug", f"--keypoints {args.keypoints.name}"]
-    words += [f"--seed {args.seed}", f"--valid {args.valid}", f"--invalid {args.invalid}"]
+    if args.development:
+        words.append("--development")
+    else:
+        words += [f"--seed {args.seed}", f"--valid {args.valid}", f"--invalid {args.invalid}"]
     if args.segmenter:
         words.append(f"--segmenter {args.segmenter}")
     return " ".join(words + (["--curves"] if args.curves else []))

@@ -128,6 +128,23 @@ def frame_labels(pair: TrialPair, estimate_s: Array | None) -> tuple[IntArray, I
     return truth, labels_at(times_s[counted], estimate_s)
 
 
+def live_right(pair: TrialPair, phases: IntArray, n_frames: int = 2) -> npt.NDArray[np.bool_]:
+    """Of the counted frames, whether the phase told live is true within `n_frames` frames.
+
+    Parameters
+    ----------
+    phases : (N,) phase told at each of the pair's frames.
+    """
+    edges = boundaries_s(pair.truth)
+    times_s = (pair.stamps_ns - pair.truth.origin_ns) / 1e9
+    counted = (times_s >= edges[0] - MARGIN_S) & (times_s < edges[-1] + MARGIN_S)
+    reach_s = n_frames * float(np.median(np.diff(times_s)))
+    times_s, phases = times_s[counted], phases[counted]
+    around = np.arange(-n_frames, n_frames + 1) / n_frames * reach_s
+    near = np.stack([labels_at(times_s + shift_s, edges) for shift_s in around])
+    return np.asarray((near == phases).any(axis=0))
+
+
 def estimate_on_truth_clock(pair: TrialPair) -> Array:
     """(7,) estimated boundaries in the truth's seconds."""
     shift_s = (pair.estimate.origin_ns - pair.truth.origin_ns) / 1e9

@@ -13,6 +13,13 @@ _TARGETS: dict[str, tuple[str, float, str, str, str]] = {
     "phase_mae_s": ("phases, mean absolute error, s", 1, ".3f", "", ""),
     "frame_accuracy": ("frames with the right phase, %", 100, ".1f", "95.5", "97"),
     "macro_f1": ("macro-F1 over phases", 1, ".3f", "0.93", "0.93"),
+    "live_within_two_frames": (
+        "live phase true within two frames, %",
+        100,
+        ".1f",
+        "",
+        "",
+    ),
     "detected": ("valid trials timed, %", 100, ".1f", "100", "100"),
     "invalid_timed": ("invalid trials timed", 1, "d", "0", "0"),
 }
@@ -21,8 +28,9 @@ _INTRODUCTION = """# How well the Timed Up and Go is timed
 
 **All figures here are from simulated data**: people, rooms and cameras of the simulated clinic,
 whose exact truth is known; the keypoints come from the shipped models through the whole pipeline.
-Seeds are {seeds}; nothing was trained or tuned on them. Earlier evaluations were on seeds 9000,
-9001, 9100 and 9101; what they refused wrongly was understood and changed on development seeds.
+Seeds are {seeds}; nothing was trained or tuned on them. Earlier evaluations
+were on seeds 9000, 9100 and 9200 (and the next of each): the errors on the latter two were looked
+at, and their trials are development data since.
 No recording of a real person was measured: agreement on real people is not shown. Definitions and
 method stand in [tug.md](tug.md).
 This page is written by the command below; figures of each cohort also stand in

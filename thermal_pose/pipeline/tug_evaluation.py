@@ -12,15 +12,17 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+import numpy.typing as npt
 
 from thermal_pose.evaluation.tug_agreement import (
     TrialPair,
     agreement,
     boundaries_s,
     estimate_on_truth_clock,
+    live_right,
 )
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, read_trial
-from thermal_pose.pipeline.trial import analyze_frames
+from thermal_pose.pipeline.trial import TrialAnalyzer
 from thermal_pose.pipeline.tug_measures import measure_agreement, true_measures
 from thermal_pose.tug.params import TugParams
 from thermal_pose.types import NS_PER_S, FrameKeypoints
@@ -75,7 +77,8 @@ def _shaken(frame: FrameKeypoints, noise_px: float, rng: np.random.Generator) ->
 class EvaluatedTrial:
     """One analyzed trial: truth beside estimate, and how it was recorded.
 
-    `measures` holds value and standard deviation by name.
+    `measures` holds value and standard deviation by name; `live_right` says of the counted frames
+    of a valid trial whether the phase told live was true within two frames.
     """
 
     pair: TrialPair
@@ -84,6 +87,7 @@ class EvaluatedTrial:
     sds_s: tuple[float, ...] = field(default=())
     true_measures: Mapping[str, float | str] = field(default_factory=dict)
     measures: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    live_right: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def mean_error_s(self) -> float:
@@ -97,7 +101,9 @@ class EvaluatedTrial:
 def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance) -> EvaluatedTrial:
     """Analyze one trial as the live node would."""
     frames = change(trial.frames, trial.name)
-    result = analyze_frames(frames, _with_scale(params, trial.conditions))
+    analyzer = TrialAnalyzer(_with_scale(params, trial.conditions))
+    phases = np.array([int(analyzer.update(frame).phase) for frame in frames], dtype=np.int64)
+    result = analyzer.finish()
     stamps_ns = np.array([frame.stamp_ns for frame in trial.frames], dtype=np.int64)
     pair = TrialPair(trial.truth, result.timing, stamps_ns, trial.subject)
     truth: dict[str, float | str] = {}
@@ -106,7 +112,13 @@ def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance)
         joints_m = trial.joints_m.astype(np.float64)
         truth = true_measures(times_s, joints_m, boundaries_s(trial.truth))
     found = {row.name: (row.value, row.uncertainty) for row in result.measures}
-    return EvaluatedTrial(pair, trial.name, trial.conditions, result.boundary_sds_s, truth, found)
+    right = np.zeros(0, np.bool_)
+    if pair.truth.valid and len(frames) > 1:
+        seen_ns = np.array([frame.stamp_ns for frame in frames], dtype=np.int64)
+        right = live_right(replace(pair, stamps_ns=seen_ns), phases)
+    return EvaluatedTrial(
+        pair, trial.name, trial.conditions, result.boundary_sds_s, truth, found, right
+    )
 
 
 def _with_scale(params: TugParams, conditions: Mapping[str, Any]) -> TugParams:
@@ -142,6 +154,8 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 def cohort_figures(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
     """Figures of one cohort, with how honest the uncertainties are."""
     document = agreement([trial.pair for trial in trials])
+    live = np.concatenate([np.zeros(0, np.bool_), *(trial.live_right for trial in trials)])
+    document["live_within_two_frames"] = round(float(live.mean()), 4) if live.size else None
     timed = [trial for trial in trials if trial.pair.timed]
     if timed:
         errors = np.stack(

@@ -2,7 +2,7 @@
 """Training input of the segmentation network from keypoints that the shipped model found.
 
 No noise model is as good as the real errors. Trials of development seeds go through the whole
-pipeline (`thermal-pose evaluate-tug --keypoints-only --seed 100`); here they are followed as the
+pipeline (`thermal-pose evaluate-tug --development --keypoints-only`); here they are followed as the
 analysis follows them, and varied: cut, thinned, mirrored, shaken.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from thermal_pose.evaluation.tug_agreement import boundaries_s
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, read_trial
+from thermal_pose.pipeline.tug_cases import is_development_seed
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.training.tug_corpus import (
     Array,
@@ -29,6 +30,8 @@ from thermal_pose.tug.params import TugParams
 from thermal_pose.tug.reading import follow_subject
 from thermal_pose.types import NS_PER_S, TrialReason
 
+#: Most samples rest up to this long before the test; some as long as nobody would wait, s.
+REST_S, LONG_REST_S = 8.0, 40.0
 #: Kinds of refused trials of which it is known what they lack.
 _LACKING = (
     TrialReason.NEVER_STOOD,
@@ -57,8 +60,10 @@ def recorded_trial(trial: KeypointTrial, params: TugParams) -> ObservedTrial | N
     return ObservedTrial(track.stamps_s, track.xy * (80.0 / width), track.scores, edges, curves)
 
 
-def read_recorded(paths: Sequence[Path], params: TugParams | None = None) -> list[ObservedTrial]:
-    """All usable trials of keypoint files.
+def read_recorded(
+    paths: Sequence[Path], params: TugParams | None = None
+) -> list[tuple[int, ObservedTrial]]:
+    """All usable trials of keypoint files, each with its seed.
 
     Raises
     ------
@@ -70,11 +75,11 @@ def read_recorded(paths: Sequence[Path], params: TugParams | None = None) -> lis
     for path in paths:
         trial = read_trial(path)
         seed = int(trial.conditions["case"]["seed"])
-        if not 0 <= seed < 1000:
-            raise ValueError(f"{path}: expected a development seed (0 to 999), got {seed}")
+        if not is_development_seed(seed):
+            raise ValueError(f"{path}: expected a seed to develop on, got {seed}")
         found = recorded_trial(trial, chosen)
         if found is not None:
-            trials.append(found)
+            trials.append((seed, found))
     return trials
 
 
@@ -103,7 +108,7 @@ def drawn_out(trial: ObservedTrial, rng: np.random.Generator, extra_s: float) ->
 
 
 def vary(
-    trial: ObservedTrial, rng: np.random.Generator, longest_rest_s: float = 8.0
+    trial: ObservedTrial, rng: np.random.Generator, longest_rest_s: float = REST_S
 ) -> ObservedTrial:
     """Cut, thin, mirror, shake a trial at random, and let it go faster or slower."""
     pace = float(np.exp(rng.uniform(-0.14, 0.14)))
@@ -159,11 +164,13 @@ class SampleSource:
     ----------
     motions, recorded : one of them may be empty.
     recorded_share : of samples that come from recorded keypoints, if there are any.
+    long_share : of samples whose rest before the test may last up to `LONG_REST_S`.
     """
 
     motions: tuple[MotionTrial, ...]
     recorded: tuple[ObservedTrial, ...] = ()
     recorded_share: float = 0.75
+    long_share: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.motions and not self.recorded:
@@ -171,14 +178,15 @@ class SampleSource:
 
     def __call__(self, rng: np.random.Generator) -> Sample:
         """Draw one sample."""
-        return network_sample(self.observed(rng), rng)
+        long = rng.random() < self.long_share
+        return network_sample(self.observed(rng, LONG_REST_S if long else REST_S), rng)
 
-    def observed(self, rng: np.random.Generator, longest_rest_s: float = 8.0) -> ObservedTrial:
+    def observed(self, rng: np.random.Generator, longest_rest_s: float = REST_S) -> ObservedTrial:
         """Draw one trial as the analysis would get it."""
         share = self.recorded_share if self.motions else 1.0
         if self.recorded and rng.random() < share:
             trial = self.recorded[int(rng.integers(len(self.recorded)))]
-            if longest_rest_s > 8.0 and np.isfinite(trial.boundaries_s).all():
+            if longest_rest_s > REST_S and np.isfinite(trial.boundaries_s).all():
                 trial = drawn_out(trial, rng, longest_rest_s * rng.random() ** 2)
             return vary(trial, rng, longest_rest_s)
         motion = self.motions[int(rng.integers(len(self.motions)))]
