@@ -52,3 +52,16 @@ def test_tables_have_as_many_cells_in_every_row() -> None:
 
 def test_the_same_figures_give_the_same_page() -> None:
     assert validation_page(document()) == validation_page(document())
+
+
+def test_page_gives_the_cost_where_it_was_measured() -> None:
+    assert "## Cost" not in validation_page(document())
+    memory = {
+        "trials": 1000,
+        "written": 1000,
+        "resident_mib_after": {"100": 110.02, "1000": 110.5},
+        "command": "python scripts/tug_cost.py memory",
+    }
+    page = validation_page(document(), (), {"memory": memory})
+    assert "110.0 MiB after 100, 110.5 MiB after 1000: `python scripts/tug_cost.py memory`" in page
+    assert "ms on average" not in page

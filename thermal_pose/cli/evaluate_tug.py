@@ -144,7 +144,9 @@ def _write_page(args: argparse.Namespace, document: dict[str, Any]) -> None:
     drawn = sorted(args.plots.glob("tug_*.png")) if args.plots is not None else []
     below = args.page.resolve().parent
     plots = [str(path.resolve().relative_to(below)) for path in drawn]
-    args.page.write_text(validation_page(document, plots))
+    measured = below / "results" / "tug_cost.json"
+    cost = json.loads(measured.read_text()) if measured.is_file() else None
+    args.page.write_text(validation_page(document, plots, cost))
 
 
 def _command(args: argparse.Namespace) -> str:

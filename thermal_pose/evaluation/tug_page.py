@@ -57,13 +57,16 @@ They were measured on real people, ours on simulated ones: the rows do not compa
 """
 
 
-def validation_page(document: dict[str, Any], plots: Sequence[str] = ()) -> str:
+def validation_page(
+    document: dict[str, Any], plots: Sequence[str] = (), cost: dict[str, Any] | None = None
+) -> str:
     """Return the page as Markdown.
 
     Parameters
     ----------
     document : what `thermal-pose evaluate-tug --out` writes.
     plots : paths of pictures, relative to the page.
+    cost : what `scripts/tug_cost.py` writes; left out where not measured.
     """
     cohorts: dict[str, Any] = document["cohorts"]
     parts = [
@@ -74,6 +77,7 @@ def validation_page(document: dict[str, Any], plots: Sequence[str] = ()) -> str:
         _measure_table(cohorts),
         *(f"![Agreement and curves]({plot})\n" for plot in plots),
         _curve_tables(document.get("curves", {})),
+        _cost_section(cost or {}),
         _PUBLISHED,
     ]
     return "\n".join(part for part in parts if part)
@@ -203,6 +207,31 @@ def _curve_tables(curves: dict[str, Any]) -> str:
                 )
             rows.append("")
     return "\n".join(rows) if curves else ""
+
+
+def _cost_section(cost: dict[str, Any]) -> str:
+    """Time a frame, and memory over many recordings."""
+    rows = []
+    if "frames" in cost:
+        found = cost["frames"]
+        rows.append(
+            f"Live, the analysis of a frame's keypoints takes {found['mean_ms']:.3f} ms on average "
+            f"(median {found['p50_ms']:.3f} ms, 99th percentile {found['p99_ms']:.3f} ms, worst "
+            f"{found['max_ms']:.1f} ms: the look at all frames that ends a test), and the final "
+            f"result {found['final_ms']:.0f} ms a trial: `{found['command']}` on {found['machine']}, "
+            f"{found['passes']} passes over {found['frames']} frames. Target: 0.5 ms a frame."
+        )
+    if "memory" in cost:
+        found = cost["memory"]
+        marks = ", ".join(
+            f"{mib:.1f} MiB after {n}" for n, mib in found["resident_mib_after"].items()
+        )
+        rows.append(
+            f"{found['trials']} recordings analyzed one after the other from their images "
+            f"({found['written']} results written) keep the resident memory at {marks}: "
+            f"`{found['command']}`."
+        )
+    return "## Cost\n\n" + "\n\n".join(rows) + "\n" if rows else ""
 
 
 def _row(cells: Sequence[str]) -> str:
