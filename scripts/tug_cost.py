@@ -5,7 +5,7 @@
     bash scripts/with_venv.sh python scripts/tug_cost.py memory --trials 1000
 
 `frames` times the live analysis frame by frame, on the shipped recording's keypoints; the machine
-should do nothing else. `memory` analyzes so many copies of the shipped recording one after the other, as
+should do nothing else. `memory` analyzes copies of the shipped recording one after the other, as
 `thermal-pose analyze FOLDER` does, and notes the resident memory on the way.
 """
 

@@ -51,6 +51,8 @@ def test_the_recipe_writes_networks_and_card(tmp_path: Path) -> None:
     assert len(load_network(tmp_path / "out" / card["file"]).members) == 2
     assert load_live_network(tmp_path / "out" / card["live_file"]).n_hidden == small.live_hidden
     assert card["boundary_mae_s"] > 0
+    again = run_recipe(small, (), paths, tmp_path / "again")
+    assert (again["sha256"], again["live_sha256"]) == (card["sha256"], card["live_sha256"])
 
 
 def test_some_samples_rest_for_long(tmp_path: Path) -> None:

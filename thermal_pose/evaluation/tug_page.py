@@ -218,8 +218,8 @@ def _cost_section(cost: dict[str, Any]) -> str:
             f"Live, the analysis of a frame's keypoints takes {found['mean_ms']:.3f} ms on average "
             f"(median {found['p50_ms']:.3f} ms, 99th percentile {found['p99_ms']:.3f} ms, worst "
             f"{found['max_ms']:.1f} ms: the look at all frames that ends a test), and the final "
-            f"result {found['final_ms']:.0f} ms a trial: `{found['command']}` on {found['machine']}, "
-            f"{found['passes']} passes over {found['frames']} frames. Target: 0.5 ms a frame."
+            f"result {found['final_ms']:.0f} ms a trial: `{found['command']}` on "
+            f"{found['machine']}, {found['passes']} passes over {found['frames']} frames. Target: 0.5 ms a frame."
         )
     if "memory" in cost:
         found = cost["memory"]
