@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from thermal_pose.pipeline.keypoint_file import KeypointTrial, write_trial
 from thermal_pose.pipeline.tug_cases import (
     EVALUATION_SEED,
     TrialCase,
+    blocked,
     cohort_cases,
     development_cases,
     is_development_seed,
@@ -110,6 +112,24 @@ def test_development_trials_are_of_development_seeds() -> None:
     assert len({case.name for case in cases}) == len(cases) == 640 + 182
     assert all(is_development_seed(case.seed) for case in cases)
     assert not is_development_seed(9000)
+
+
+def test_a_carer_right_before_the_camera_hides_the_test() -> None:
+    def person(role: str, place: tuple[float, float]) -> SimpleNamespace:
+        joints = np.tile(np.array([*place, 0.9]), (17, 1))
+        return SimpleNamespace(role=role, joints=lambda time_s: joints)
+
+    def staged(*performers: SimpleNamespace) -> SimpleNamespace:
+        placement = SimpleNamespace(position_m=(5.5, -1.6, 1.5))
+        return SimpleNamespace(
+            scene=SimpleNamespace(thermal_placement=placement),
+            trial=SimpleNamespace(duration_s=3.0, performers=performers),
+        )
+
+    assert blocked(staged(person("carer", (5.2, -1.35))))
+    assert not blocked(staged(person("carer", (4.0, -1.35))))
+    # The person tested may walk past the camera.
+    assert not blocked(staged(person("subject", (5.2, -1.35))))
 
 
 def test_command_analyzes_what_is_cached(

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from thermal_pose.pipeline.keypoint_file import KeypointTrial, write_trial
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
-from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.skeleton import N_JOINTS, Joint
 from thermal_pose.types import ThermalFrame, TrialReason, TrueFrame
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ TRIALS_PER_SUBJECT = 5
 #: Purposes of a subject's random generators.
 _TRIAL, _SESSION, _STAGE, _CARER = 11, 12, 13, 14
 _ATTEMPTS = 8
+#: Nobody but the person tested comes nearer to the thermal camera, m.
+CLEAR_M = 1.0
+_HIPS = [Joint.LEFT_HIP, Joint.RIGHT_HIP]
 #: Recordings start at this stamp: a real clock's, so that no code relies on small numbers.
 START_NS = 1_750_000_000_000_000_000
 
@@ -149,7 +152,8 @@ def people_of(case: TrialCase) -> tuple["Subject", "Subject | None", "Subject | 
 def stage_case(case: TrialCase) -> "StagedTrial":
     """Plan a trial and put it on stage; the trials of one subject share room and camera.
 
-    A draw that a body cannot do is drawn again, so that every cohort is complete.
+    A draw that a body cannot do, or that a carer who stands right before the camera hides, is drawn
+    again, so that every cohort is complete.
 
     Raises
     ------
@@ -165,19 +169,30 @@ def stage_case(case: TrialCase) -> "StagedTrial":
     preset = find_preset(case.preset)
     identity = (preset.name, case.seed, case.subject_index)
     subject, carer, second = people_of(case)
-    trial = None
+    camera: Any = case.camera
+    session = draw_session(subject_rng(*identity, _SESSION), preset.room, camera, case.rate_hz)
     for attempt in range(_ATTEMPTS):
         try:
             rng = subject_rng(*identity, _TRIAL, case.trial_index, attempt)
             trial = plan_trial(subject, rng, kind=case.kind, carer=carer, second=second)
-            break
         except (SimulationError, ValueError):
             continue
-    if trial is None:
-        raise SimulationError(f"{case.name}: the body can do none of {_ATTEMPTS} drawn tests")
-    camera: Any = case.camera
-    session = draw_session(subject_rng(*identity, _SESSION), preset.room, camera, case.rate_hz)
-    return stage(trial, session, subject_rng(*identity, _STAGE, case.trial_index))
+        staged = stage(trial, session, subject_rng(*identity, _STAGE, case.trial_index))
+        if not blocked(staged):
+            return staged
+    raise SimulationError(f"{case.name}: the body can do none of {_ATTEMPTS} drawn tests")
+
+
+def blocked(staged: "StagedTrial") -> bool:
+    """Whether somebody stands right before the thermal camera, where nobody could see the test."""
+    place = np.array(staged.scene.thermal_placement.position_m[:2])
+    times_s = np.arange(0.0, staged.trial.duration_s, 0.5)
+    return any(
+        np.linalg.norm(performer.joints(float(time_s))[_HIPS, :2].mean(axis=0) - place) < CLEAR_M
+        for performer in staged.trial.performers
+        if performer.role != "subject"
+        for time_s in times_s
+    )
 
 
 def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
