@@ -51,7 +51,7 @@ def test_the_recipe_writes_networks_and_card(tmp_path: Path) -> None:
     assert len(load_network(tmp_path / "out" / card["file"]).members) == 2
     assert load_live_network(tmp_path / "out" / card["live_file"]).n_hidden == small.live_hidden
     assert card["boundary_mae_s"] > 0
-    again = run_recipe(small, (), paths, tmp_path / "again")
+    again = run_recipe(small, (), paths, tmp_path / "again", jobs=2)
     assert (again["sha256"], again["live_sha256"]) == (card["sha256"], card["live_sha256"])
 
 

@@ -50,7 +50,7 @@ def start(args: argparse.Namespace) -> int:
     names = ("steps", "batch", "channels", "members", "learning_rate")
     changed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     recipe = replace(TugRecipe(), **changed)
-    card = run_recipe(recipe, motions, paths, args.out, args.jobs if args.jobs > 1 else 0)
+    card = run_recipe(recipe, motions, paths, args.out, args.jobs)
     print(_line(card, args.out))
     return 0
 

@@ -3,7 +3,9 @@
 
 import hashlib
 import json
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,21 +60,19 @@ def run_recipe(
     motions: Sequence[MotionTrial],
     paths: Sequence[Path],
     out_dir: Path,
-    workers: int = 0,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Train, write networks and card to `out_dir`, return the card.
 
     Parameters
     ----------
     motions, paths : simulated motions, and keypoint files of development seeds.
-    workers : processes that draw samples; their number changes what is drawn.
+    jobs : networks trained at a time, each on one processor; changes no result.
     """
     recorded = read_recorded(paths)
     kept = tuple(trial for seed, trial in recorded if seed not in recipe.held_out)
     source = SampleSource(tuple(motions), kept, long_share=recipe.long_share)
-    networks = [_member(recipe, source, seed, workers) for seed in range(recipe.members)]
-    write_network(networks, _config(recipe, 0), out_dir / SEGMENTER_FILE)
-    _train_live(recipe, source, out_dir / LIVE_FILE)
+    _train_all(recipe, source, out_dir, jobs)
     held_out = tuple(trial for seed, trial in recorded if seed in recipe.held_out)
     counts = {"n_motions": len(motions), "n_recorded": len(kept), "n_held_out": len(held_out)}
     seeds = sorted({seed for seed, _ in recorded} - set(recipe.held_out))
@@ -92,9 +92,36 @@ def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:
     )
 
 
-def _member(recipe: TugRecipe, source: SampleSource, seed: int, workers: int) -> TorchSegmenter:
+def _train_all(recipe: TugRecipe, source: SampleSource, out_dir: Path, jobs: int) -> None:
+    """Train the members and the causal network, and write both files."""
+    if jobs <= 1:
+        states = [_member(recipe, source, seed) for seed in range(recipe.members)]
+        _train_live(recipe, source, out_dir / LIVE_FILE)
+    else:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(jobs, recipe.members + 1), mp_context=context) as pool:
+            waiting = [pool.submit(_member, recipe, source, k) for k in range(recipe.members)]
+            live = pool.submit(_train_live, recipe, source, out_dir / LIVE_FILE)
+            states = [member.result() for member in waiting]
+            live.result()
+    networks = []
+    for state in states:
+        networks.append(TorchSegmenter(_config(recipe, 0)))
+        networks[-1].load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
+    write_network(networks, _config(recipe, 0), out_dir / SEGMENTER_FILE)
+
+
+def _member(recipe: TugRecipe, source: SampleSource, seed: int) -> dict[str, Any]:
+    """Weights of one network, by name."""
+    _one_thread()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return train_segmenter(source, _config(recipe, seed), _report, workers=workers, device=device)
+    network = train_segmenter(source, _config(recipe, seed), _report, device=device)
+    return {name: value.numpy() for name, value in network.state_dict().items()}
+
+
+def _one_thread() -> None:
+    """Sums of several threads come out in any order; those of one are the same each time."""
+    torch.set_num_threads(1)
 
 
 def _report(step: int, loss: float, seconds: float) -> None:
@@ -103,6 +130,7 @@ def _report(step: int, loss: float, seconds: float) -> None:
 
 
 def _train_live(recipe: TugRecipe, source: SampleSource, path: Path) -> None:
+    _one_thread()
     rng = np.random.default_rng(0)
     # Long rests, so that sitting for a minute is not taken for the end of a test.
     samples = [live_sample(source.observed(rng, LONG_REST_S)) for _ in range(recipe.live_samples)]

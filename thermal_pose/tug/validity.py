@@ -27,8 +27,8 @@ Mask = npt.NDArray[np.bool_]
 EDGE_SHARE = 0.12
 #: Largest standard deviation of a total that is still worth printing, s.
 MAX_TOTAL_SD_S = 1.0
-#: Largest standard deviation of any boundary of a trial whose phases can be told apart, as a share of
-#: the total. Of 400 valid trials none came to more than 0.083; a path that leads from the person
+#: Largest standard deviation of any boundary of a trial whose phases can be told apart, as a share
+#: of the total. Of 400 valid trials none came to more than 0.083; a path that leads from the person
 #: tested to somebody else and back came to 0.146 and more.
 MAX_BOUNDARY_SD_SHARE = 0.11
 
