@@ -8,8 +8,9 @@ spreads read from them need no later correction.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from thermal_pose.training.tug_curves import N_CURVES
 from thermal_pose.tug.features import N_FEATURES
@@ -165,31 +165,11 @@ def curves_loss(found: Tensor, curves: Tensor) -> Tensor:
     return (error**2).sum() / known.sum().clamp(min=1)
 
 
-class SampleStream(IterableDataset[Batch]):
-    """Batches for ever; each loading process draws its own.
-
-    Parameters
-    ----------
-    draw : makes one training sample from a generator; must be picklable.
-    """
-
-    def __init__(self, draw: Draw, size: int, seed: int) -> None:
-        self.draw, self.size, self.seed = draw, size, seed
-
-    def __iter__(self) -> Iterator[Batch]:
-        worker = get_worker_info()
-        rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
-        return map(collate, batches_by_length(self.draw, self.size, rng))
-
-
 def train_segmenter(
     draw: Draw,
     config: SegmenterConfig,
     report: Callable[[int, float, float], None] = lambda step, loss, seconds: None,
-    limit_s: float = float("inf"),
-    workers: int = 0,
     device: str = "cpu",
-    initial: Mapping[str, Tensor] | None = None,
 ) -> TorchSegmenter:
     """Train on samples drawn one by one; return the averaged network of the last steps.
 
@@ -197,15 +177,10 @@ def train_segmenter(
     ----------
     draw : makes one training sample from a generator.
     report : called every 50 steps with step, mean loss and seconds so far.
-    limit_s : the schedule is cut short, not broken off, to end in about this time.
-    workers : processes that draw samples; 0 draws them here.
     device : 'cpu' or 'cuda'.
-    initial : weights to begin with; what they lack is drawn.
     """
     torch.manual_seed(config.seed)
     network = TorchSegmenter(config).to(device)
-    if initial is not None:
-        network.load_state_dict(initial, strict=False)
     average = torch.optim.swa_utils.AveragedModel(
         network,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average),  # type: ignore[no-untyped-call]
@@ -213,15 +188,12 @@ def train_segmenter(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    stream = SampleStream(draw, config.batch, config.seed)
-    loader = DataLoader(stream, batch_size=None, num_workers=workers)
+    stream = batches_by_length(draw, config.batch, np.random.default_rng([config.seed, 0]))
     started, losses = time.monotonic(), list[Tensor]()
     network.train()
-    for step, (features, lengths, position, curves) in enumerate(loader):
-        spent = max(step / config.steps, (time.monotonic() - started) / limit_s)
-        if spent >= 1.0:
-            break
-        _set_rate(optimizer, config.learning_rate * _schedule(step, spent))
+    for step, samples in enumerate(islice(stream, config.steps)):
+        features, lengths, position, curves = collate(samples)
+        _set_rate(optimizer, config.learning_rate * _schedule(step, step / config.steps))
         log_p, found = network.with_curves(features.to(device), lengths.to(device))
         loss = boundary_loss(log_p, position.to(device))
         further = config.curves_weight * curves_loss(found, curves.to(device))
