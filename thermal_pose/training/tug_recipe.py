@@ -46,13 +46,13 @@ class TugRecipe:
     steps: int = 4000
     batch: int = 16
     channels: int = 64
-    members: int = 1
+    members: int = 2
     learning_rate: float = 3e-3
     average: float = 0.995
     long_share: float = 0.08
-    live_hidden: int = 48
+    live_hidden: int = 64
     live_samples: int = 2400
-    live_steps: int = 2500
+    live_steps: int = 3000
 
 
 def run_recipe(
