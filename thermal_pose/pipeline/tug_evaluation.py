@@ -112,7 +112,7 @@ def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance)
         joints_m = trial.joints_m.astype(np.float64)
         truth = true_measures(times_s, joints_m, boundaries_s(trial.truth))
     found = {row.name: (row.value, row.uncertainty) for row in result.measures}
-    right = np.zeros(0, np.bool_)
+    right: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
     if pair.truth.valid and len(frames) > 1:
         seen_ns = np.array([frame.stamp_ns for frame in frames], dtype=np.int64)
         right = live_right(replace(pair, stamps_ns=seen_ns), phases)
