@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -70,3 +71,12 @@ def test_the_shipped_networks_are_those_of_the_card() -> None:
     card = json.loads((files("thermal_pose") / "assets" / CARD_FILE).read_text())
     segmenter = analyze_frames(Figure().frames()).provenance.versions["segmenter"]
     assert segmenter.endswith(card["sha256"][:12])
+
+
+def test_what_ships_was_made_by_the_recipe_that_make_tug_runs() -> None:
+    card = json.loads((files("thermal_pose") / "assets" / CARD_FILE).read_text())
+    recipe = asdict(TugRecipe())
+    assert card["recipe"] == recipe | {"held_out": list(recipe["held_out"])}
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    (line,) = re.findall(r"thermal-pose train-tug (.*)", makefile)
+    assert line == "--keypoints build/tug-dev --jobs 2 --out thermal_pose/assets"
