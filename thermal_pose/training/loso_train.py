@@ -7,7 +7,6 @@ decoder are computed once, and the latent term, which needs no decoder, may come
 """
 
 import copy
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -146,16 +145,17 @@ class _Plan:
 
 def _fit(plans: Sequence[_Plan], max_minutes: float, tick: Tick | None) -> list[Learner]:
     """Train all plans; return their last learners."""
-    began_s = time.monotonic()
     first = [(plan, learner) for plan in plans if (learner := plan.latent()) is not None]
     share = plans[0].cohort.config.distill.latent_share
     fit_together([learner for _, learner in first], max_minutes * share, tick)
+    latent_s = 0.0
     for plan, learner in first:
         learner.take_best()
         plan.latent_epochs = learner.epoch
+        latent_s = max(latent_s, learner.used_s)
     del first  # and with it the optimisers' memory
     learners = [plan.last() for plan in plans]
-    left = max_minutes - (time.monotonic() - began_s) / 60
+    left = max_minutes - latent_s / 60
     fit_together(learners, max(left, _LEAST_MINUTES) if max_minutes else 0.0, tick)
     return learners
 
