@@ -31,9 +31,7 @@ whose exact truth is known; the keypoints come from the shipped models through t
 Seeds are {seeds}; nothing was trained or tuned on them. Earlier evaluations
 were on seeds 9000, 9100 and 9200 (and the next of each): the errors on the latter two were looked
 at, and their trials are development data since. A trial in which a carer would stand within a metre
-of the camera, and hide all, is drawn again. The five trials of the cohort `paper` that are refused
-are of one subject whom furniture hides up to the head while seated: no frame of the start shows more
-than 2 x 2 pixels of that person.
+of the camera, and hide all, is drawn again.
 No recording of a real person was measured: agreement on real people is not shown. Definitions and
 method stand in [tug.md](tug.md).
 This page is written by the command below; figures of each cohort also stand in
