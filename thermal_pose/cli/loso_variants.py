@@ -12,6 +12,7 @@ examples:
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +67,11 @@ def start(args: argparse.Namespace) -> int:
         if results["variants"].get(name, {}).get("run") == key and not args.again:
             print(f"{name}: is there already")
             continue
+        own = args.work / "variants" / name
         with tqdm(total=config.fit.epochs, unit="epoch", desc=name, disable=None) as bar:
+            tick = partial(_advance, bar)
             found = run_variant(
-                cohort,
-                variant,
-                config,
-                folds,
-                trained,
-                args.work / "variants" / name,
-                args.max_minutes,
-                lambda epoch, active, bar=bar: bar.update(epoch - bar.n),
+                cohort, variant, config, folds, trained, own, args.max_minutes, tick
             )
         entry = {**compared(variant, found, baseline), "run": key}
         results["variants"][name] = entry
@@ -95,6 +91,10 @@ def _chosen(text: str, thermal: str) -> "dict[str, Variant]":
     if needing and not thermal:
         raise ConfigError(f"--thermal: '{needing[0]}' needs a trained student's file")
     return {name: VARIANTS[name] for name in names}
+
+
+def _advance(bar: Any, epoch: int, active: int) -> None:
+    bar.update(epoch - bar.n)
 
 
 def _told(entry: dict[str, Any]) -> str:

@@ -87,11 +87,13 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
     """
     if started_from(cohort, row) == "random":
         return
-    start, parts = cohort.config.distill.start, ("encoder.", "project.")
-    trained = cohort.teacher
+    start = cohort.config.distill.start
+    trained, parts = cohort.teacher, ["encoder.", "project."]
     if start != "teacher":
-        trained, parts = load_student(Path(start))[0], ("encoder.",)
-    taken = {name: value for name, value in trained.state_dict().items() if name.startswith(parts)}
+        trained, parts = load_student(Path(start))[0], ["encoder."]
+    taken = {
+        name: value for name, value in trained.state_dict().items() if name.startswith(tuple(parts))
+    }
     network.load_state_dict(taken, strict=False)
 
 

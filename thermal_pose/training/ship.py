@@ -232,10 +232,10 @@ def add_confidence(
         collect(network, head, fitting, data.confidence, rows, geometry, seed, rule)
         for seed, geometry in enumerate((None, config.augment, config.augment))
     ]
-    rows = _empty_and_as_many_people(data.train)
-    if len(rows):
+    mixed = _empty_and_as_many_people(data.train)
+    if len(mixed):
         rooms = ThermalCrops(data.train, config.normalization, config.augment, device)
-        found = collect(network, head, rooms, data.train, rows, config.augment, 9, rule)
+        found = collect(network, head, rooms, data.train, mixed, config.augment, 9, rule)
         passes.append(about_persons_only(found))
     fit_head(head, joined(passes), config.seed)
     calibrating = ThermalCrops(data.calibration, config.normalization, config.augment, device)
