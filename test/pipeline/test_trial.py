@@ -170,7 +170,7 @@ def test_a_causal_network_that_is_wrong_costs_no_trial(
 
 
 def test_a_rest_after_a_broken_off_test_ends_the_trial() -> None:
-    stands = Figure(edges_s=(2.0, 3.4, 90.0, 91.0, 92.0, 93.0, 94.0), end_s=4.5).frames()
+    stands = Figure(edges_s=(2.0, 3.4, 90.0, 91.0, 92.0, 93.0, 94.0), end_s=6.0).frames()
     sits = Figure(edges_s=FAR, end_s=14.0).frames(stands[-1].stamp_ns + 125_000_000)
     analyzer = TrialAnalyzer()
     updates = [analyzer.update(frame) for frame in [*stands, *sits]]

@@ -103,6 +103,8 @@ class SingleProcessGraph:
                 node.stop()
                 self._create(entry)
                 self.rebuilt[entry.name] = self.rebuilt.get(entry.name, 0) + 1
+            if any(entry.aside for entry in failed):
+                self._aside.forget_failure()  # the same defect may have struck twice by now
         return bool(failed)
 
 
@@ -143,6 +145,10 @@ class _Aside:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+    def forget_failure(self) -> None:
+        """Take what was raised as dealt with; to be called while `paused`."""
+        self._failure = None
 
     def _spin(self) -> None:
         while not self._ends.is_set():
