@@ -25,16 +25,12 @@ if TYPE_CHECKING:
     from thermal_pose.training.loso import Cohort
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line."""
+def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what every verb over the folds takes: data, teacher, folds, settings, device."""
     parser.add_argument("data", type=Path, help="the cohort's data set")
     parser.add_argument("--teacher", required=True, help="folder or hub name")
-    parser.add_argument("--rows", default="", help="NAME[:FOLDS[:MINUTES]],...")
-    parser.add_argument("--sweep", default="", help="comma-separated betas")
     parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/pose_loso.json"))
     parser.add_argument("--work", type=Path, default=Path("out/loso"), help="checkpoints, cache")
-    parser.add_argument("--no-disk", action="store_true", help="cache in memory only")
     parser.add_argument(
         "--detector",
         default="",
@@ -43,11 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="YAML; default: config/training.yaml's values")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument(
-        "--max-minutes", type=float, default=0.0, help="wall clock of each row or beta"
+        "--max-minutes", type=float, default=0.0, help="wall clock of each training"
     )
     parser.add_argument("--again", action="store_true", help="also run what is there already")
-    parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    add_cohort_arguments(parser)
+    parser.add_argument("--rows", default="", help="NAME[:FOLDS[:MINUTES]],...")
+    parser.add_argument("--sweep", default="", help="comma-separated betas")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/pose_loso.json"))
+    parser.add_argument("--no-disk", action="store_true", help="cache in memory only")
+    parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
 
 
 def start(args: argparse.Namespace) -> int:

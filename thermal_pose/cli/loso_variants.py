@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.loso import chosen_folds
+from thermal_pose.cli.loso import add_cohort_arguments, chosen_folds
 from thermal_pose.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,19 +27,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("data", type=Path, help="the cohort's data set")
-    parser.add_argument("--teacher", required=True, help="folder or hub name")
+    add_cohort_arguments(parser)
     parser.add_argument("--variants", required=True, help="comma-separated names, or all")
-    parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
     parser.add_argument("--out", type=Path, default=Path("docs/results/pose_beyond.json"))
-    parser.add_argument("--work", type=Path, default=Path("out/loso"), help="as of the baseline")
     parser.add_argument("--thermal", default="", help="a trained student's file: from_thermal")
-    parser.add_argument("--detector", default="", help="'': true boxes only")
-    parser.add_argument("--config", type=Path, help="YAML, the baseline's")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of a training")
-    parser.add_argument("--again", action="store_true", help="also run what is there already")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
 def start(args: argparse.Namespace) -> int:
