@@ -73,6 +73,16 @@ def test_breakdowns_show_what_was_run(made_up) -> None:
     assert "distilled, MobileNetV3" in text and "ViT-Base" not in text
 
 
+def test_breakdowns_begin_with_what_the_teacher_s_labels_are_worth(made_up) -> None:
+    part = {"subject": {"anna": {"ap": 0.5, "ap75": 0.4, "n": 3}}}
+    made_up["models"]["student_mobilenetv3"]["breakdown"] = part
+    better = {"subject": {"anna": {"ap": 0.75, "ap75": 0.7, "n": 3}}}
+    made_up["teacher"]["on_cohort_rgb"] = {"breakdown": better}
+    text = breakdowns(made_up)
+    assert "| | RGB teacher on RGB | distilled, MobileNetV3 |" in text
+    assert "| anna | 0.750 (n = 3) | 0.500 (n = 3) |" in text
+
+
 def test_sweep_is_in_order_and_without_what_was_not_run(made_up) -> None:
     assert sweep_points(made_up)["ap75"] == [(0.0, 0.1, 0.05), (1.0, 0.4, 0.2)]
     assert sweep_points({"beta_sweep": None}) == {"ap": [], "ap50": [], "ap75": []}

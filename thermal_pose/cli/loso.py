@@ -89,6 +89,7 @@ def start(args: argparse.Namespace) -> int:
             print(f"{name}: is there already")
             continue
         found = run(name, chosen, minutes)
+        results = load_results(args.out, cohort)  # another process may have written meanwhile
         results["models"][name] = {**summarise(cohort, name, found), "run": key}
         save_results(args.out, results, cohort)
         save_predictions(args.work / f"{name}.npz", cohort, found)
@@ -100,7 +101,8 @@ def start(args: argparse.Namespace) -> int:
             print(f"beta {beta:g}: is there already")
             continue
         entry = {**sweep_entry(run(SWEPT, folds, args.max_minutes, beta)), "run": key}
-        results["beta_sweep"] = {**swept, beta_key(beta): entry}
+        results = load_results(args.out, cohort)
+        results["beta_sweep"] = {**(results["beta_sweep"] or {}), beta_key(beta): entry}
         save_results(args.out, results, cohort)
         _report(f"beta {beta:g}", entry)
     return 0

@@ -19,6 +19,8 @@ _BREAKDOWNS: Final = {
     "phase": "AP by phase, true boxes",
     "distance_m": "AP by distance in m, true boxes",
     "view": "AP by viewing direction, true boxes",
+    "occluded_joints": "AP by number of occluded joints (from, up to but without), true boxes",
+    "subject": "AP by person, true boxes",
     "joint": "Similarity (and median error) by joint, true boxes",
 }
 
@@ -132,17 +134,21 @@ def table_i(results: Mapping[str, Any]) -> str:
 
 
 def breakdowns(results: Mapping[str, Any]) -> str:
-    """Return, as Markdown, AP by phase, distance and view, and similarity by joint.
+    """Return, as Markdown, AP by phase, distance and so on, and similarity by joint.
 
     Parameters
     ----------
-    results : as `read_results` returns them; models without a break-down are left out.
+    results : as `read_results` returns them; models without a break-down are left out. The
+        first column is the RGB teacher on the cohort's RGB: what its labels are worth.
     """
     found = {
-        name: entry["breakdown"]
+        f"{TABLE_I[name].label}, {TABLE_I[name].encoder}": entry["breakdown"]
         for name, entry in results["models"].items()
         if name in TABLE_I and entry.get("breakdown")
     }
+    taught = ((results.get("teacher") or {}).get("on_cohort_rgb") or {}).get("breakdown")
+    if taught:
+        found = {"RGB teacher on RGB": taught, **found}
     return "".join(_breakdown(part, title, found) for part, title in _BREAKDOWNS.items())
 
 
@@ -179,13 +185,12 @@ def beyond_table(results: Mapping[str, Any]) -> str:
 
 
 def _breakdown(part: str, title: str, found: Mapping[str, Any]) -> str:
-    rows = list(dict.fromkeys(row for parts in found.values() for row in parts[part]))
+    rows = list(dict.fromkeys(row for parts in found.values() for row in parts.get(part, {})))
     if not rows:
         return ""
-    labels = [f"{TABLE_I[name].label}, {TABLE_I[name].encoder}" for name in found]
-    lines = [f"## {title}", "", f"| | {' | '.join(labels)} |", "|---" * (len(found) + 1) + "|"]
+    lines = [f"## {title}", "", f"| | {' | '.join(found)} |", "|---" * (len(found) + 1) + "|"]
     for row in rows:
-        cells = [_part_cell(parts[part].get(row)) for parts in found.values()]
+        cells = [_part_cell(parts.get(part, {}).get(row)) for parts in found.values()]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", ""])
 

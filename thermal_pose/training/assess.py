@@ -81,7 +81,7 @@ def estimated_poses(boxes: Boxes, predictions: Predictions) -> list[EstimatedPos
 
 
 def breakdown(data: PoseData, rows: IntArray, predictions: Predictions) -> dict[str, Any]:
-    """Return AP by phase, distance and viewing direction, and similarity by joint.
+    """Return AP by phase, distance, view, occlusion and person, and similarity by joint.
 
     Parameters
     ----------
@@ -104,13 +104,19 @@ def breakdown(data: PoseData, rows: IntArray, predictions: Predictions) -> dict[
         },
         "distance_m": _ranges(figures, data.distance_m[rows], (0, 3, 4, 5, 6, 7, 10)),
         "view": _views(figures, data.heading_deg[rows]),
+        "occluded_joints": _ranges(figures, (data.visibility[rows] == 1).sum(1), (0, 3, 6, 9, 18)),
+        "subject": {
+            name: figures(chosen)
+            for number, name in enumerate(data.subjects)
+            if (chosen := data.subject[rows] == number).any()
+        },
         "joint": _by_joint(data, rows, predictions),
     }
 
 
 def _ranges(
     figures: Callable[[BoolArray], dict[str, Any]],
-    values: npt.NDArray[np.float32],
+    values: npt.NDArray[Any],
     edges: tuple[int, ...],
 ) -> dict[str, Any]:
     parts = {f"{low}-{high}": (values >= low) & (values < high) for low, high in pairwise(edges)}

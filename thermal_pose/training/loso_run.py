@@ -15,7 +15,13 @@ from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
 from thermal_pose.evaluation.oks import average_precision, oks
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.models.teacher import load_teacher
-from thermal_pose.training.assess import Boxes, estimated_poses, true_boxes, true_poses
+from thermal_pose.training.assess import (
+    Boxes,
+    breakdown,
+    estimated_poses,
+    true_boxes,
+    true_poses,
+)
 from thermal_pose.training.config import AugmentConfig, load_config
 from thermal_pose.training.fold_detectors import card_of, is_per_fold
 from thermal_pose.training.loso import Cohort, FoldResult, IntArray, empty_results
@@ -253,6 +259,7 @@ def _teacher_on_cohort(cohort: Cohort) -> dict[str, Any]:
         "ap": precision.ap,
         "ap50": precision.ap50,
         "ap75": precision.ap75,
+        "breakdown": breakdown(data, rows, labels),
     }
 
 
