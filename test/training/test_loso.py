@@ -5,6 +5,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from thermal_pose.cli import main as command
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError, TrainingError
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
-from thermal_pose.training import teacher_cache
+from thermal_pose.training import loso_run, teacher_cache
 from thermal_pose.training.config import FitConfig
 from thermal_pose.training.loso import empty_results, summarise
 from thermal_pose.training.loso_run import (
@@ -71,6 +72,14 @@ def test_rows_folds_and_sweep_end_in_the_promised_schema(cohort, tmp_path) -> No
     assert set(back["models"]) >= set(empty_results()["models"])
     assert back["models"]["student_vit_b"]["ap"] == {"mean": None, "sd": None}
     assert back["teacher"]["encoder"] == "mobilenetv3"
+    both = {"s0", "s2"}
+    for parts, subjects in (
+        (entry["breakdown"], both),
+        (back["teacher"]["on_cohort_rgb"]["breakdown"], set(cohort.data.subjects)),
+    ):
+        assert set(parts["subject"]) == subjects
+        counted = sum(part["n"] for part in parts["occluded_joints"].values())
+        assert counted == sum(part["n"] for part in parts["subject"].values()) > 0
 
 
 def test_students_compute_the_teachers_equal_channels_once(cohort) -> None:
@@ -145,6 +154,28 @@ def test_the_command_keeps_what_is_there_and_adds_the_sweep(cohort, tmp_path, ca
     assert results["beta_sweep"]["1.0"]["folds_run"] == 1
     assert results["models"]["teacher_on_thermal"]["folds_run"] == 1
     assert results["models"]["keypoint_rcnn"]["ap"] == {"mean": None, "sd": None}
+
+
+def test_what_another_process_wrote_meanwhile_is_kept(cohort, tmp_path, monkeypatch) -> None:
+    args, path = cohort.source_arguments, tmp_path / "r.json"
+    words = ["loso", args.data, "--teacher", args.teacher, "--device", "cpu", "--folds", "1"]
+    words += ["--out", str(path), "--no-disk", "--work", str(tmp_path)]
+    words += [word for each in args.overrides for word in ("--set", each)]
+    run = loso_run.run_row_anywhere
+
+    def beside(*given: Any, **named: Any) -> Any:
+        results = load_results(path, cohort)
+        results["models"]["student_vit_b"]["folds_run"] = 7
+        save_results(path, results, cohort)
+        return run(*given, **named)
+
+    monkeypatch.setattr(loso_run, "run_row_anywhere", beside)
+    assert command.main([*words, "--rows", "teacher_on_thermal"]) == 0
+    models = json.loads(path.read_text())["models"]
+    assert (models["student_vit_b"]["folds_run"], models["teacher_on_thermal"]["folds_run"]) == (
+        7,
+        1,
+    )
 
 
 def test_a_row_is_known_by_all_that_its_figures_depend_on(cohort) -> None:
