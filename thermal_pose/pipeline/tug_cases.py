@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 #: in `DEVELOPMENT`.
 FIRST_EVALUATION_SEED = 9000
 #: The evaluation of docs/validation.md: valid trials under this seed, invalid ones under the next.
-EVALUATION_SEED = 9400
+EVALUATION_SEED = 9500
 TRIALS_PER_SUBJECT = 5
 #: Purposes of a subject's random generators.
-_TRIAL, _SESSION, _STAGE, _CARER = 11, 12, 13, 14
+_TRIAL, SESSION, _STAGE, _CARER = 11, 12, 13, 14
 _ATTEMPTS = 8
 #: Nobody but the person tested comes nearer to the thermal camera, m.
 CLEAR_M = 1.0
@@ -170,7 +170,7 @@ def stage_case(case: TrialCase) -> "StagedTrial":
     identity = (preset.name, case.seed, case.subject_index)
     subject, carer, second = people_of(case)
     camera: Any = case.camera
-    session = draw_session(subject_rng(*identity, _SESSION), preset.room, camera, case.rate_hz)
+    session = draw_session(subject_rng(*identity, SESSION), preset.room, camera, case.rate_hz)
     for attempt in range(_ATTEMPTS):
         try:
             rng = subject_rng(*identity, _TRIAL, case.trial_index, attempt)

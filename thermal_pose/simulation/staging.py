@@ -10,6 +10,7 @@ from thermal_pose.errors import SimulationError
 from thermal_pose.simulation.garments import draw_outfit
 from thermal_pose.simulation.scene import Actor, Placement, Room, Scene, ThermalSensor
 from thermal_pose.simulation.scene_draw import Camera, draw_beside, draw_scene
+from thermal_pose.simulation.sight import with_clear_sight
 from thermal_pose.simulation.subject import Rng
 from thermal_pose.simulation.trial import BEYOND_CAMERA_M, Performer, Trial
 from thermal_pose.types import TrialReason
@@ -89,6 +90,8 @@ def _stressed(rng: Rng, scene: Scene) -> Scene:
 def stage(trial: Trial, session: Scene, rng: Rng) -> StagedTrial:
     """Bring people, chairs and room of one trial together.
 
+    What would hide the person on the chair from the camera is taken out (`sight`).
+
     Parameters
     ----------
     trial : what happens.
@@ -102,6 +105,7 @@ def stage(trial: Trial, session: Scene, rng: Rng) -> StagedTrial:
     )
     if trial.truth.reason is TrialReason.LEFT_VIEW:
         scene = _room_to_leave(scene)
+    scene = with_clear_sight(scene, trial.performers[0].joints(0.0))
     air_degc = scene.room.air_degc
     actors = tuple(
         _actor(number, performer, air_degc)
