@@ -117,7 +117,7 @@ class NetworkDetector:
     def _read(
         self, outputs: dict[str, FloatArray], threshold: float = 0.0
     ) -> tuple[FloatArray, FloatArray]:
-        scores = np.asarray(outputs[self.card.scores], dtype=np.float32).reshape(-1)
+        scores: FloatArray = np.asarray(outputs[self.card.scores], dtype=np.float32).reshape(-1)
         boxes = np.asarray(outputs[self.card.boxes], dtype=np.float32)
         if boxes.size != 4 * scores.size or (boxes.size and boxes.shape[-1] != 4):
             raise ModelArtifactError(
