@@ -35,7 +35,9 @@ of the camera, and hide all, is drawn again. On seeds 9400 and 9401 five of 200 
 `paper` and one of `clinic` were refused; the five were of one subject, whom a bed before the chair
 hid up to the head. Since then the simulated assessor takes out of the room whatever hides more than
 a third of the joints of the person on the chair (`simulation/sight.py`): the room of that one
-subject out of the 80, and nothing else, changed by it. Timing was left as it was.
+subject out of the 80, and nothing else, changed by it. Timing was left as it was. No room of the
+valid trials of the present seeds had such a thing: that `paper` has no refusal now is the new draw
+of people, not that change.
 No recording of a real person was measured: agreement on real people is not shown. Definitions and
 method stand in [tug.md](tug.md).
 This page is written by the command below; figures of each cohort also stand in
