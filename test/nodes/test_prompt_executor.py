@@ -9,7 +9,6 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
@@ -147,28 +146,3 @@ def test_it_returns_when_nothing_happens(executor: PromptExecutor, node: Node) -
     executor.spin_once(timeout_sec=0.01)
     executor.spin_once()  # without a limit it comes back at the next look at services
     assert time.monotonic() - begin_s < LOOK_AT_LATEST_S + _LIMIT_S
-
-
-def test_services_are_looked_at_once_after_a_message_and_not_again_before_the_next(
-    executor: PromptExecutor, node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks: list[float] = []
-    rclpys_own = SingleThreadedExecutor.spin_once
-
-    def look(self: PromptExecutor, timeout_sec: float | None = None) -> None:
-        looks.append(time.monotonic())
-        rclpys_own(self, timeout_sec)
-
-    monkeypatch.setattr(SingleThreadedExecutor, "spin_once", look)
-    heard: list[float] = []
-    node.create_subscription(Header, "stream", lambda _: heard.append(time.monotonic()), 8)
-    publisher = node.create_publisher(Header, "stream", 8)
-    spin_until(executor, lambda: publisher.get_subscription_count() == 1)
-    for count in range(1, 6):
-        publisher.publish(Header())
-        spin_until(executor, lambda: len(heard) == count)
-        spin_until(executor, lambda: looks[-1:] > heard[-1:])
-        looked = len(looks)
-        executor.spin_once(timeout_sec=0.1)
-        if time.monotonic() < looks[-1] + LOOK_AT_LATEST_S:  # else it was due
-            assert len(looks) == looked, f"another look {looks[-1] - heard[-1]:.3f} s after"

@@ -172,10 +172,8 @@ def test_what_another_process_wrote_meanwhile_is_kept(cohort, tmp_path, monkeypa
     monkeypatch.setattr(loso_run, "run_row_anywhere", beside)
     assert command.main([*words, "--rows", "teacher_on_thermal"]) == 0
     models = json.loads(path.read_text())["models"]
-    assert (models["student_vit_b"]["folds_run"], models["teacher_on_thermal"]["folds_run"]) == (
-        7,
-        1,
-    )
+    runs = [models[name]["folds_run"] for name in ("student_vit_b", "teacher_on_thermal")]
+    assert runs == [7, 1]
 
 
 def test_a_row_is_known_by_all_that_its_figures_depend_on(cohort) -> None:

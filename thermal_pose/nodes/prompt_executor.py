@@ -19,13 +19,10 @@ from rclpy.subscription import Subscription
 
 #: A pause in the messages: what one brings about in the same process is there sooner.
 PAUSE_S: Final = 0.005
-#: Services, events and clients are looked at once in each such pause, so that the next message
-#: does not find the thread at it; this often while there are no messages at all ...
+#: Services, events and clients are looked at this often while messages pause ...
 LOOK_EVERY_S: Final = 0.05
-#: ... and this often while they come slowly, or never pause.
+#: ... and this often if they never do.
 LOOK_AT_LATEST_S: Final = 0.2
-#: Messages further apart than this are none.
-SILENCE_S: Final = 0.5
 _NS_PER_S: Final = 1_000_000_000
 
 
@@ -54,7 +51,8 @@ class PromptExecutor(SingleThreadedExecutor):
 
         Returns earlier, perhaps with nothing done, where services were to be looked at.
         """
-        due_s = self._next_look_s(time.monotonic())
+        pause_s = max(self._answered_s + PAUSE_S, self._looked_s + LOOK_EVERY_S)
+        due_s = min(pause_s, self._looked_s + LOOK_AT_LATEST_S)
         wait_s = max(due_s - time.monotonic(), 0.0)
         if timeout_sec is not None and timeout_sec >= 0:
             wait_s = min(wait_s, timeout_sec)
@@ -62,13 +60,6 @@ class PromptExecutor(SingleThreadedExecutor):
         if others_ready or time.monotonic() >= due_s:
             super().spin_once(timeout_sec=0)
             self._looked_s = time.monotonic()
-
-    def _next_look_s(self, now_s: float) -> float:
-        latest_s = self._looked_s + LOOK_AT_LATEST_S
-        if self._looked_s < self._answered_s:
-            return min(self._answered_s + PAUSE_S, latest_s)
-        silent = now_s > self._answered_s + SILENCE_S
-        return self._looked_s + LOOK_EVERY_S if silent else latest_s
 
     def _answer(self, wait_s: float) -> bool:
         """Wait for messages, call back with them; return whether timers or a guard woke us."""
