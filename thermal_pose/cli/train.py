@@ -2,29 +2,38 @@
 """Train the students to ship on a broad stream of simulated people, calibrate, export.
 
 Poses, confidence, its calibration and the evaluation each have people of their own; a subject
-in two sets is an error. All named students train at the same time.
+in two sets is an error. All named students train at the same time. With --start a shipped
+model learns on instead of a network of random weights.
 
 examples:
   thermal-pose train --train out/stream --confidence out/stream-head \\
       --calibration out/stream-calibration --evaluation clinic=out/stream-clinic --out out/models
+  thermal-pose train --names student-lite --start student-lite --train out/stream out/my-room \\
+      --confidence out/stream-head --calibration out/stream-calibration --out out/models
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from thermal_pose.training.ship import ShipData
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("--train", type=Path, required=True, help="shards to learn poses from")
-    parser.add_argument("--confidence", type=Path, required=True, help="shards for the scores")
+    folders: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
+    parser.add_argument("--train", help="shards to learn poses from", **folders)
+    parser.add_argument("--confidence", help="shards to learn the scores from", **folders)
     parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
     parser.add_argument(
         "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
     )
     parser.add_argument("--names", default="student,student-lite", help="what to train")
+    parser.add_argument("--start", default="", help="go on from this fp32 model, a name or card")
     parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
@@ -36,36 +45,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Train, calibrate, measure and export."""
-    from thermal_pose.errors import ConfigError
     from thermal_pose.models.teacher import load_teacher
     from thermal_pose.training.config import load_config
-    from thermal_pose.training.pose_data import load_folder
     from thermal_pose.training.predict import choose_device
     from thermal_pose.training.run_log import command_line, tensorboard_log, write_run
     from thermal_pose.training.ship import (
-        SHIPPED,
-        ShipData,
         add_confidence,
         decode_rule,
         save_student,
         train_students,
     )
     from thermal_pose.training.ship_export import export_shipped
+    from thermal_pose.training.shipped_start import shipped_start
 
     names = args.names.split(",")
-    unknown = [name for name in names if name not in SHIPPED]
-    if unknown:
-        raise ConfigError(f"--names: expected some of {sorted(SHIPPED)}, got '{unknown[0]}'")
+    _check(args, names)
     config = load_config(args.config, args.overrides)
     device = choose_device(args.device)
-    parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
-    data = ShipData(
-        load_folder(args.train),
-        load_folder(args.confidence),
-        load_folder(args.calibration),
-        {name: load_folder(Path(folder)) for name, folder in parts.items()},
-    )
+    data = _load(args)
     teacher = load_teacher(args.teacher) if args.teacher else None
+    begun, started_from = None, "random weights"
+    if args.start:
+        begun, started_from = shipped_start(args.start, names[0], data.train, config)
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     with tqdm(total=config.fit.epochs, unit="epoch", disable=None) as bar:
         networks = train_students(
@@ -78,6 +79,7 @@ def start(args: argparse.Namespace) -> int:
             tensorboard_log(args.out),
             lambda epoch, active: bar.update(epoch - bar.n) and None,
             teacher,
+            begun,
         )
     for name, network in networks.items():
         rule = decode_rule(teacher[1] if teacher else None)
@@ -94,9 +96,41 @@ def start(args: argparse.Namespace) -> int:
             command_line(),
             args.detector or None,
             teacher[1] if teacher else None,
+            started_from,
         )
-        for precision, path in cards.items():
-            figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
-            shown = {part: figures[part].get("runtime") for part in parts}
-            print(f"{name} {precision}: {json.dumps(shown)}")
+        _report(name, cards, list(data.evaluation))
     return 0
+
+
+def _check(args: argparse.Namespace, names: list[str]) -> None:
+    from thermal_pose.errors import ConfigError
+    from thermal_pose.training.ship import SHIPPED
+
+    unknown = [name for name in names if name not in SHIPPED]
+    if unknown:
+        raise ConfigError(f"--names: expected some of {sorted(SHIPPED)}, got '{unknown[0]}'")
+    if args.start and (len(names) > 1 or args.teacher):
+        raise ConfigError(
+            "--start: expected one of --names and no --teacher, whose decoder would replace "
+            "the model's"
+        )
+
+
+def _load(args: argparse.Namespace) -> "ShipData":
+    from thermal_pose.training.pose_data import concatenate, load_folder
+    from thermal_pose.training.ship import ShipData
+
+    parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
+    return ShipData(
+        concatenate([load_folder(folder) for folder in args.train]),
+        concatenate([load_folder(folder) for folder in args.confidence]),
+        load_folder(args.calibration),
+        {name: load_folder(Path(folder)) for name, folder in parts.items()},
+    )
+
+
+def _report(name: str, cards: dict[str, Path], parts: list[str]) -> None:
+    for precision, path in cards.items():
+        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        shown = {part: figures[part].get("runtime") for part in parts}
+        print(f"{name} {precision}: {json.dumps(shown)}")

@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float32]
 
 #: Taps of a 4-wide, stride-2, padding-1 transposed convolution that reach an even output
 #: pixel 2y (inputs y-1, y) and an odd one 2y+1 (inputs y, y+1).
-_TAPS: Final = ((3, 1), (2, 0))
+TAPS: Final = ((3, 1), (2, 0))
 PARITIES: Final = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
@@ -62,9 +62,7 @@ def _array(tensor: torch.Tensor) -> FloatArray:
 
 def _parity_weights(weight: torch.Tensor) -> torch.Tensor:
     """Split (in, out, 4, 4) into (4, out, in, 2, 2)."""
-    parts = [
-        weight[:, :, list(_TAPS[row])][:, :, :, list(_TAPS[column])] for row, column in PARITIES
-    ]
+    parts = [weight[:, :, list(TAPS[row])][:, :, :, list(TAPS[column])] for row, column in PARITIES]
     return torch.stack(parts).transpose(1, 2)
 
 

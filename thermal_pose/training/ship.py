@@ -133,12 +133,14 @@ def train_students(
     log: Callable[[str, int, dict[str, float]], None] | None = None,
     tick: Callable[[int, int], None] | None = None,
     teacher: tuple[PoseNetwork, TeacherInfo] | None = None,
+    begun: PoseNetwork | None = None,
 ) -> dict[str, PoseNetwork]:
     """Train the named students at the same time on the same data.
 
     Parameters
     ----------
     teacher : distil from it, with its decoder frozen; None: supervise with exact keypoints.
+    begun : a trained network that learns on (`shipped_start`); None: random weights.
 
     Raises
     ------
@@ -160,7 +162,7 @@ def train_students(
     learners = []
     for name in names:
         torch.manual_seed(config.seed)
-        network = _network(name, teacher[0] if teacher else None)
+        network = copy.deepcopy(begun) or _network(name, teacher[0] if teacher else None)
         learners.append(
             ShippedLearner(
                 name,

@@ -121,6 +121,7 @@ def export_shipped(
     command: str,
     detector: str | None = None,
     teacher: TeacherInfo | None = None,
+    started_from: str = "random weights",
 ) -> dict[str, Path]:
     """Measure, export fp32 and int8, measure the files, and write their cards.
 
@@ -129,6 +130,7 @@ def export_shipped(
     command : what the cards say made them.
     detector : also measure the files with its boxes.
     teacher : that the network was distilled from; None: exact keypoints.
+    started_from : the weights that training began with.
     """
     size, rule = measure(network), decode_rule(teacher)
     figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
@@ -138,6 +140,7 @@ def export_shipped(
         data={
             "simulated": True,
             "learnt_from": "exact keypoints" if teacher is None else _taught_by(teacher),
+            "started_from": started_from,
             "train": _described(data.train),
             "confidence": _described(data.confidence),
             "calibration": _described(data.calibration),
