@@ -69,8 +69,8 @@ else
     DETECTOR_STEPS=60000
 fi
 if [ "$SCALE" = cpu ]; then
-    TEACHER_FRAMES=5000 TRAIN_FRAMES=30000 SIDE_FRAMES=3000 HELD_OUT=8
-    TEACHER_BODIES=60 DETECTOR_BATCH=48  # few steps fit: small ones teach more
+    TEACHER_FRAMES=12000 TRAIN_FRAMES=30000 SIDE_FRAMES=3000 HELD_OUT=8
+    DETECTOR_BATCH=48  # few steps fit: small ones teach more
     # The paper learnt from about 1,600 pictures: every fourth of the cohort's are as many.
     CONFIG=config/training-cpu.yaml COHORT_EVERY=4 TEACHER_KIND=(--kind tug)
     ROWS="teacher_on_thermal:all,student_mobilenetv3:all:$LOSO_MIN"

@@ -153,6 +153,46 @@ def test_the_head_learns_of_empty_rooms_from_the_training_set_too(figures) -> No
     assert len(ship._empty_and_as_many_people(figures)) == 0
 
 
+def _command(folder, out: str, *more: str) -> int:
+    words = ["train", "--names", "student", "--out", str(folder / out), "--device", "cpu", *more]
+    for name in ("train", "confidence", "calibration"):
+        words += [f"--{name}", str(folder / name)]
+    for override in OVERRIDES:
+        words += ["--set", override]
+    return command.main(words)
+
+
+def test_a_shipped_model_learns_on_and_its_card_says_so(narrow, tmp_path, capsys) -> None:
+    for name, empty in (("train", 1), ("confidence", 2), ("calibration", 1)):
+        save_shard(people(name, 6, empty, rgb=False), tmp_path / name / "a.npz")
+    assert _command(tmp_path, "first") == 0
+    first = load_card(tmp_path / "first" / "student.json")
+    assert first.data["started_from"] == "random weights"
+
+    start = ["--start", str(tmp_path / "first" / "student.json")]
+    assert _command(tmp_path, "second", *start, "--set", "fit.lr=1.0e-12") == 0
+    second = load_card(tmp_path / "second" / "student.json")
+    assert second.data["started_from"] == f"student {first.sha256[:12]}"
+    crop = np.random.default_rng(0).random((1, 1, 256, 192), np.float32)
+    before, after = (
+        onnxruntime.InferenceSession(str(tmp_path / out / "student.onnx")).run(
+            None, {"thermal": crop}
+        )[0]
+        for out in ("first", "second")
+    )
+    # Nothing was learnt at that rate; only the norms' statistics are those of other crops.
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
+
+    assert _command(tmp_path, "third", *start, "--set", "normalization.kind=crop_minmax") != 0
+    assert "its input is" in capsys.readouterr().err
+    assert _command(tmp_path, "third", *start, "--teacher", "any") != 0
+    assert "no --teacher" in capsys.readouterr().err
+    narrow_again = ship.SHIPPED["student"]
+    ship.SHIPPED["student"] = 2 * narrow_again
+    assert _command(tmp_path, "third", *start) != 0
+    assert "its decoder is 16 wide, that of 'student' 32" in capsys.readouterr().err
+
+
 def test_a_damaged_student_is_named(tmp_path) -> None:
     (tmp_path / "student.pt").write_text(json.dumps({"width": 4}))
     with pytest.raises(ModelArtifactError, match="not a trained student"):
