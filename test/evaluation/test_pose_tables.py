@@ -55,6 +55,16 @@ def test_the_table_has_all_rows_and_says_what_was_not_run(made_up) -> None:
     assert "Simulated people" in table and "`feed`" in table
 
 
+def test_rows_of_an_earlier_teacher_are_named(made_up) -> None:
+    made_up["teacher"]["ap_rgb"] = 0.9
+    entry = made_up["models"]["student_mobilenetv3"]
+    entry["teacher"] = {"name": "tiny", "ap_rgb": 0.9}
+    assert "earlier teacher" not in table_i(made_up)
+    entry["teacher"]["ap_rgb"] = 0.8
+    told = "earlier teacher (AP 0.800 on held-out people's RGB, not 0.900): distilled MobileNetV3."
+    assert told in table_i(made_up)
+
+
 def test_an_empty_results_file_gives_an_empty_table() -> None:
     table = table_i({"data": None, "models": {}, "teacher": None, "device": None})
     assert table.count("not run") == 7 * 5

@@ -130,7 +130,22 @@ def table_i(results: Mapping[str, Any]) -> str:
         folds = str(entry.get("folds_run", 0))
         cells = [row.label, row.encoder, *ours, *size, folds, *(row.paper or ("-",) * 3)]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _caption(results), ""])
+    return "\n".join([*lines, "", _caption(results) + _earlier_teachers(results), ""])
+
+
+def _earlier_teachers(results: Mapping[str, Any]) -> str:
+    """Name the rows whose labels are of another teacher than the one that the file names."""
+    latest = (results.get("teacher") or {}).get("ap_rgb")
+    rows: dict[float, list[str]] = {}
+    for name, entry in results["models"].items():
+        accuracy = (entry.get("teacher") or {}).get("ap_rgb")
+        if name in TABLE_I and entry.get("folds_run") and accuracy not in (None, latest):
+            rows.setdefault(accuracy, []).append(f"{TABLE_I[name].label} {TABLE_I[name].encoder}")
+    return "".join(
+        f" With the labels of an earlier teacher (AP {accuracy:.3f} on held-out people's RGB, not "
+        f"{latest:.3f}): {'; '.join(names)}."
+        for accuracy, names in rows.items()
+    )
 
 
 def breakdowns(results: Mapping[str, Any]) -> str:

@@ -277,6 +277,7 @@ def summarise(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str,
         "subjects": [r.subject for r in results],
         "epochs": [r.epochs for r in results],
         "started_from": started_from(cohort, ROWS[name]),
+        "teacher": {"name": cohort.info.name, "ap_rgb": cohort.info.figures.get("ap_rgb")},
         "decoder_channels_computed": cohort.decoder.width,
         "breakdown": breakdown(cohort.data, rows, joined),
     }
