@@ -33,7 +33,8 @@ def evidence_of(n: int, seed: int) -> Evidence:
     counted = np.ones((n, N_JOINTS + 1), np.float32)
     counted[:, :N_JOINTS] = person[:, None]
     both = np.concatenate([hits, person[:, None]], axis=1).astype(np.float32)
-    return Evidence(*(torch.from_numpy(part) for part in (summary, both, counted)))
+    in_sight = np.where(person, rng.integers(0, N_JOINTS + 1, n), 0)
+    return Evidence(*(torch.from_numpy(part) for part in (summary, both, counted, in_sight)))
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,19 @@ def test_scores_are_probabilities_on_people_never_seen(head) -> None:
     assert figures["people"] + figures["crops_without_people"] == 2000
 
 
+def test_people_hardly_in_sight_count_apart(head) -> None:
+    evidence = evidence_of(2000, seed=5)
+    unseen = evidence.hits[:, N_JOINTS] > 0.5
+    unseen &= evidence.in_sight < 9
+    # Nothing of them shows: what the head sees is an empty room.
+    empty = torch.nonzero(evidence.hits[:, N_JOINTS] < 0.5)[:, 0]
+    evidence.summary[unseen] = evidence.summary[empty[: int(unseen.sum())]]
+    figures = measure_confidence(head, evidence)
+    assert figures["half_visible"] == int((evidence.in_sight >= 9).sum())
+    assert figures["half_visible_refused_at_99_recall"] > 0.9
+    assert figures["refused_at_99_recall"] < 0.1
+
+
 def test_calibration_mends_an_overconfident_head(head) -> None:
     held_out = evidence_of(2000, seed=4)
     with torch.no_grad():
@@ -74,7 +88,9 @@ def test_calibration_mends_an_overconfident_head(head) -> None:
 def test_without_empty_crops_nothing_is_fitted() -> None:
     people = evidence_of(64, seed=0)
     only = people.hits[:, N_JOINTS] > 0.5
-    part = Evidence(people.summary[only], people.hits[only], people.counted[only])
+    part = Evidence(
+        people.summary[only], people.hits[only], people.counted[only], people.in_sight[only]
+    )
     with pytest.raises(TrainingError, match="with and without people"):
         fit_head(ConfidenceHead(CHANNELS), part)
 

@@ -1,8 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far scores are probabilities: expected calibration error and refusal at a given recall."""
 
+from typing import Any, Final
+
 import numpy as np
 import numpy.typing as npt
+
+from thermal_pose.skeleton import N_JOINTS
+
+BoolArray = npt.NDArray[np.bool_]
+
+#: A person of whom the camera sees so many joints is at least half visible.
+HALF_OF_JOINTS: Final = (N_JOINTS + 1) // 2
 
 
 def expected_calibration_error(scores: npt.ArrayLike, hits: npt.ArrayLike, bins: int = 15) -> float:
@@ -46,3 +55,48 @@ def refused_at_recall(
         raise ValueError("positives, negatives: expected both non-empty")
     threshold = float(np.sort(kept)[int(np.floor((1 - recall) * kept.size))])
     return float((refused < threshold).mean()), threshold
+
+
+def confidence_figures(
+    scores: npt.NDArray[np.floating[Any]],
+    hits: BoolArray,
+    counted: BoolArray,
+    in_sight: npt.NDArray[np.integer[Any]],
+) -> dict[str, Any]:
+    """Return how far a model's scores are probabilities, and what its person score refuses.
+
+    Parameters
+    ----------
+    scores : (M, 18) of 17 joints and the person, of M crops.
+    hits : (M, 18), whether the joint was right, and whether there is a person.
+    counted : (M, 17 or 18), whether the crop says anything about that joint.
+    in_sight : (M,) joints that the camera sees.
+
+    Notes
+    -----
+    Refusal is given twice: where 99 % of all labelled people are kept, of some of whom the
+    camera sees four pixels and no joint, and where 99 % of those at least half visible are.
+    """
+    joint, is_person = counted[:, :N_JOINTS], hits[:, N_JOINTS]
+    person = scores[:, N_JOINTS]
+    figures: dict[str, Any] = {
+        "joint_ece": expected_calibration_error(
+            scores[:, :N_JOINTS][joint], hits[:, :N_JOINTS][joint]
+        ),
+        "person_ece": expected_calibration_error(person, is_person),
+        "joints_right": float(hits[:, :N_JOINTS][joint].mean()),
+        "people": int(is_person.sum()),
+        "crops_without_people": int((~is_person).sum()),
+    }
+    if is_person.any() and not is_person.all():
+        refused, threshold = refused_at_recall(person[is_person], person[~is_person])
+        figures |= {"refused_at_99_recall": refused, "person_threshold": threshold}
+    half = is_person & (in_sight >= HALF_OF_JOINTS)
+    if half.any() and not is_person.all():
+        refused, threshold = refused_at_recall(person[half], person[~is_person])
+        figures |= {
+            "half_visible": int(half.sum()),
+            "half_visible_refused_at_99_recall": refused,
+            "half_visible_person_threshold": threshold,
+        }
+    return figures

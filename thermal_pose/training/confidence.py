@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from thermal_pose.errors import TrainingError
-from thermal_pose.evaluation.calibration import expected_calibration_error, refused_at_recall
+from thermal_pose.evaluation.calibration import confidence_figures
 from thermal_pose.evaluation.oks import joint_similarity
 from thermal_pose.inference.card import DecodeRule
 from thermal_pose.models.confidence import ConfidenceHead
@@ -45,16 +45,18 @@ class Evidence:
     hits : (M, 18) 1.0 where the joint was right, and whether there is a person.
     counted : (M, 18) whether the row says anything about that event (joints of a crop
         without person do not enter the joints' calibration).
+    in_sight : (M,) joints that the camera sees (v = 2).
     """
 
     summary: torch.Tensor
     hits: torch.Tensor
     counted: torch.Tensor
+    in_sight: torch.Tensor
 
 
 def joined(parts: Sequence[Evidence]) -> Evidence:
     """Return the rows of several collections as one."""
-    columns = zip(*((p.summary, p.hits, p.counted) for p in parts), strict=True)
+    columns = zip(*((p.summary, p.hits, p.counted, p.in_sight) for p in parts), strict=True)
     return Evidence(*(torch.cat(column) for column in columns))
 
 
@@ -91,7 +93,7 @@ def collect(
     )
     generator = None if geometry is None else torch.Generator(device).manual_seed(seed)
     network.eval()
-    parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+    parts: list[tuple[torch.Tensor, ...]] = []
     for chunk in torch.split(torch.as_tensor(rows, dtype=torch.int64, device=device), _BATCH):
         inputs = task.draw(chunk, generator)
         with autocast(device):
@@ -101,17 +103,19 @@ def collect(
         xy = crops.apply_affine(inputs["affine"], torch.from_numpy(crop_xy).to(device))
         xy = crops.mirror_joints(xy, crops.is_mirrored(inputs["affine"]))
         index = chunk.cpu().numpy()
-        hits, counted = _events(data, index, xy.cpu().numpy())
+        hits, counted = events(data, index, xy.cpu().numpy())
         mirrored = crops.is_mirrored(inputs["affine"])
         joint_hits = crops.mirror_joints(torch.from_numpy(hits[:, :N_JOINTS]).to(device), mirrored)
         hits_there = torch.cat([joint_hits, torch.from_numpy(hits[:, N_JOINTS:]).to(device)], dim=1)
-        parts.append((summary, hits_there, torch.from_numpy(counted).to(device)))
+        in_sight = torch.from_numpy((data.visibility[index] == 2).sum(axis=1)).to(device)
+        parts.append((summary, hits_there, torch.from_numpy(counted).to(device), in_sight))
     return Evidence(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def _events(
+def events(
     data: PoseData, rows: IntArray, xy: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return `Evidence.hits` and `Evidence.counted` of joints found at `xy` (M, 17, 2)."""
     area = np.maximum(data.area_px[rows], 1.0)
     near = joint_similarity(xy, data.xy[rows], area) >= WITHIN_HALF_SK
     person = data.person[rows]
@@ -193,24 +197,11 @@ def calibrate(head: ConfidenceHead, evidence: Evidence) -> None:
 
 @torch.no_grad()
 def measure_confidence(head: ConfidenceHead, evidence: Evidence) -> dict[str, Any]:
-    """Return calibration errors and refusal on held-out evidence."""
+    """Return calibration errors and refusal on held-out evidence (`confidence_figures`)."""
     scores = torch.sigmoid(head.eval().logits(evidence.summary)).cpu().numpy()
-    hits = evidence.hits.cpu().numpy() > 0.5
-    counted = evidence.counted.cpu().numpy() > 0.5
-    joint = counted[:, :N_JOINTS]
-    is_person = hits[:, N_JOINTS]
-    figures: dict[str, Any] = {
-        "joint_ece": expected_calibration_error(
-            scores[:, :N_JOINTS][joint], hits[:, :N_JOINTS][joint]
-        ),
-        "person_ece": expected_calibration_error(scores[:, N_JOINTS], is_person),
-        "joints_right": float(hits[:, :N_JOINTS][joint].mean()),
-        "people": int(is_person.sum()),
-        "crops_without_people": int((~is_person).sum()),
-    }
-    if is_person.any() and not is_person.all():
-        refused, threshold = refused_at_recall(
-            scores[is_person, N_JOINTS], scores[~is_person, N_JOINTS]
-        )
-        figures |= {"refused_at_99_recall": refused, "person_threshold": threshold}
-    return figures
+    return confidence_figures(
+        scores,
+        evidence.hits.cpu().numpy() > 0.5,
+        evidence.counted.cpu().numpy() > 0.5,
+        evidence.in_sight.cpu().numpy(),
+    )

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shipped models judged on truth, with estimators whose every answer is known."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from synthetic import stick_figures
+
+from thermal_pose.cli import main as command
+from thermal_pose.inference.base import RuntimeInfo
+from thermal_pose.training.evaluate_models import evaluate_model
+from thermal_pose.training.pose_data import save_shard
+from thermal_pose.types import PersonKeypoints
+
+
+@pytest.fixture
+def data():
+    """Twelve frames of people, all in sight, of which every third shows nobody."""
+    made = stick_figures(12, subjects=2, trials=1, seed=5)
+    person = np.arange(12) % 3 > 0
+    seen = np.where(person[:, None], 2, 0).astype(np.uint8) * np.ones((1, 17), np.uint8)
+    return dataclasses.replace(made, person=person, visibility=seen)
+
+
+class Oracle:
+    """Knows all joints, sure of them by `score`, and of people by what `is_person` says."""
+
+    model_id, info = "oracle-0", RuntimeInfo("numpy", "CPU", "fp32", 1)
+
+    def __init__(self, data, score: float, is_person) -> None:
+        self.data, self.score, self.is_person = data, score, is_person
+
+    def estimate(self, centikelvin, boxes):
+        row = int(np.argmin(np.abs(self.data.boxes - boxes[0].xyxy).sum(axis=1)))
+        scores = np.full(17, self.score, np.float32)
+        return tuple(
+            PersonKeypoints(0, box, self.data.xy[row], scores, self.is_person(row)) for box in boxes
+        )
+
+
+def test_who_knows_everything_is_right_calibrated_and_refuses_all_empty_crops(data) -> None:
+    done = []
+    found = evaluate_model(
+        Oracle(data, 1.0, lambda row: float(data.person[row])), data, done.append
+    )
+    assert found["ap"] == pytest.approx(1) and found["ap75"] == pytest.approx(1)
+    confidence = found["confidence"]
+    assert confidence["joint_ece"] == 0 and confidence["joints_right"] == 1
+    assert confidence["refused_at_99_recall"] == 1
+    assert confidence["half_visible_refused_at_99_recall"] == 1
+    assert (confidence["people"], confidence["crops_without_people"]) == (8, 4)
+    assert sum(done) == found["frames"] == 12
+
+
+def test_modesty_is_a_calibration_error_and_blindness_refuses_nobody(data) -> None:
+    found = evaluate_model(Oracle(data, 0.6, lambda row: 0.5), data)
+    assert found["confidence"]["joint_ece"] == pytest.approx(0.4, abs=1e-6)
+    assert found["confidence"]["refused_at_99_recall"] == 0
+
+
+def test_people_out_of_sight_are_not_among_the_half_visible(data) -> None:
+    hidden = data.visibility.copy()
+    hidden[np.flatnonzero(data.person)[0]] = 1
+    data = dataclasses.replace(data, visibility=hidden)
+    first = int(np.flatnonzero(data.person)[0])
+
+    def sure(row: int) -> float:
+        return float(data.person[row] and row != first)
+
+    confidence = evaluate_model(Oracle(data, 1.0, sure), data)["confidence"]
+    assert confidence["half_visible"] == 7
+    assert confidence["half_visible_refused_at_99_recall"] == 1
+    assert confidence["refused_at_99_recall"] == 0
+
+
+def test_a_set_without_people_has_no_precision(data) -> None:
+    nobody = dataclasses.replace(data, person=np.zeros(12, bool))
+    assert "ap" not in evaluate_model(Oracle(nobody, 1.0, lambda row: 0.0), nobody)
+
+
+def test_the_command_judges_a_shipped_model_on_joined_folders(data, tmp_path, capsys) -> None:
+    save_shard(data, tmp_path / "a" / "a.npz")
+    other = dataclasses.replace(data, subjects=("c", "d"), trials=("c", "d"))
+    save_shard(other, tmp_path / "b" / "b.npz")
+    words = ["evaluate-pose", "--model", "student-lite-int8", "--out", str(tmp_path / "r.json")]
+    words += ["--set", f"both={tmp_path / 'a'}", str(tmp_path / "b")]
+    assert command.main(words) == 0
+    assert "of 8 empty crops refused at 99 % of 16 people" in capsys.readouterr().out
+    results = json.loads((tmp_path / "r.json").read_text())
+    judged = results["models"]["student-lite-int8"]["both"]
+    assert judged["subjects"] == 4 and 0 <= judged["ap"] <= 1
+
+
+def test_a_set_without_a_folder_is_refused(capsys) -> None:
+    assert command.main(["evaluate-pose", "--set", "clinic"]) != 0
+    assert "--set clinic: expected NAME=DIR" in capsys.readouterr().err

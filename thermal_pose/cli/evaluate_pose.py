@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judge pose models on sets of people they never saw: AP, and whether their scores tell the truth.
+
+Models run as in the live nodes, around each person's own box. Crops without anybody (rooms of
+`simulate-stream --kind empty`) say what the person's score refuses.
+
+examples:
+  thermal-pose evaluate-pose --set clinic=out/clinic --set broad=out/broad out/empty
+  thermal-pose evaluate-pose --model student-lite --model out/models/student.json \\
+      --set stress=out/stress --out docs/results/pose_models.json
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from thermal_pose.inference.factory import make_estimator
+
+MODELS = ("student-lite", "student-lite-int8", "student", "student-int8")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument(
+        "--model", action="append", default=[], help="name or card; repeat (default: all shipped)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        nargs="+",
+        required=True,
+        metavar="NAME=DIR",
+        help="shards, named; more folders may follow the first",
+    )
+    parser.add_argument("--out", type=Path, help="write the figures there as JSON")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run each model on each set."""
+    from thermal_pose.training.evaluate_models import evaluate_model
+    from thermal_pose.training.run_log import command_line
+
+    sets = dict(_load(words) for words in args.set)
+    results: dict[str, Any] = {
+        "simulated": True,
+        "command": command_line(),
+        "oks": "thermal frame, silhouette area, joints with v > 0, true boxes",
+        "sets": {name: data.fingerprint() for name, data in sets.items()},
+        "models": {},
+    }
+    for model in args.model or MODELS:
+        estimator = make_estimator(model)
+        judged: dict[str, Any] = {"model_id": estimator.model_id, "device": str(estimator.info)}
+        for name, data in sets.items():
+            label = f"{model} on {name}"
+            with tqdm(total=len(data.frames), unit="frame", desc=label, disable=None) as bar:
+                judged[name] = evaluate_model(estimator, data, bar.update)
+            if not args.json:
+                print(f"{label}: {_line(judged[name])}")
+        results["models"][model] = judged
+    text = json.dumps(results, indent=1)
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(text + "\n", encoding="utf-8")
+    if args.json:
+        print(text)
+    return 0
+
+
+def _load(words: list[str]) -> tuple[str, Any]:
+    from thermal_pose.errors import ConfigError
+    from thermal_pose.training.pose_data import concatenate, load_folder
+
+    name, _, first = words[0].partition("=")
+    if not first:
+        raise ConfigError(f"--set {words[0]}: expected NAME=DIR")
+    folders = [Path(first), *map(Path, words[1:])]
+    return name, concatenate([load_folder(folder) for folder in folders])
+
+
+def _line(figures: dict[str, Any]) -> str:
+    if "ap" not in figures:
+        return f"nobody in {figures['frames']} frames"
+    confidence = figures["confidence"]
+    told = f"AP {figures['ap']:.3f}, joints' calibration error {confidence['joint_ece']:.3f}"
+    if "refused_at_99_recall" in confidence:
+        told += (
+            f", {100 * confidence['refused_at_99_recall']:.1f} % of "
+            f"{confidence['crops_without_people']} empty crops refused at 99 % of "
+            f"{confidence['people']} people kept"
+        )
+    if "half_visible" in confidence:
+        told += (
+            f", {100 * confidence['half_visible_refused_at_99_recall']:.1f} % at 99 % of the "
+            f"{confidence['half_visible']} at least half visible"
+        )
+    return told
