@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "loso-tables": "write the paper's Table I and Figs. 1 and 3 from those results",
     "model-info": "print parameters and multiply-adds, true and as the paper counts",
     "train": "train, calibrate and export the students to ship",
+    "recalibrate": "calibrate a pose model's scores anew, for int8 or another camera",
     "distil-thermal": "train the paper's student from a trained thermal network",
     "train-teacher": "train a teacher on rendered RGB",
     "train-detector": "train the tiny person detector and export it",

@@ -172,13 +172,19 @@ def _cross_entropy(
 def calibrate(head: ConfidenceHead, evidence: Evidence) -> None:
     """Fit one slope and offset a logit (Platt 1999) on data that the head has not seen."""
     head.eval()
-    device = evidence.summary.device
     with torch.no_grad():
         head.scale.fill_(1)
         head.offset.zero_()
         logits = head.logits(evidence.summary)
-    log_scale = torch.zeros(N_JOINTS + 1, device=device, requires_grad=True)
-    offset = torch.zeros(N_JOINTS + 1, device=device, requires_grad=True)
+    scale, offset = fit_platt(logits, evidence)
+    head.scale.copy_(scale)
+    head.offset.copy_(offset)
+
+
+def fit_platt(logits: torch.Tensor, evidence: Evidence) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return slopes and offsets (18,) that make logits (M, 18) speak the truth of the evidence."""
+    log_scale = torch.zeros(N_JOINTS + 1, device=logits.device, requires_grad=True)
+    offset = torch.zeros(N_JOINTS + 1, device=logits.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_scale, offset], max_iter=100)
 
     def closure() -> torch.Tensor:
@@ -190,9 +196,7 @@ def calibrate(head: ConfidenceHead, evidence: Evidence) -> None:
         return loss
 
     optimizer.step(closure)  # type: ignore[arg-type, no-untyped-call]
-    with torch.no_grad():
-        head.scale.copy_(log_scale.exp())
-        head.offset.copy_(offset)
+    return log_scale.exp().detach(), offset.detach()
 
 
 @torch.no_grad()

@@ -22,9 +22,11 @@ from thermal_pose.training import crops
 from thermal_pose.training.assess import breakdown, true_poses
 from thermal_pose.training.confidence import collect, measure_confidence
 from thermal_pose.training.config import TrainingConfig
+from thermal_pose.training.evaluate_models import evaluate_model
 from thermal_pose.training.export import Provenance, export_student
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.predict import device_name, predict
+from thermal_pose.training.recalibrate import recalibrate
 from thermal_pose.training.ship import ShipData, decode_rule
 from thermal_pose.training.tasks import ThermalCrops
 from thermal_pose.types import PersonBox
@@ -155,6 +157,7 @@ def export_shipped(
     )
     subset = calibration_crops(data.train, config)
     cards = export_student(network, head, out, name, subset, provenance)
+    recalibrate(cards["int8"], data.calibration)  # the head knows fp32 heatmaps only
     for path in cards.values():
         _measure_file(path, data.evaluation, detector)
     return cards
@@ -169,6 +172,10 @@ def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str 
     figures = dict(card.figures)
     for name, part in evaluation.items():
         entry = {"runtime": evaluate_files(path, part)}
+        if part.person.any():
+            entry["runtime_confidence"] = evaluate_model(make_estimator(str(path)), part)[
+                "confidence"
+            ]
         if detector is not None:
             entry["runtime_detected"] = evaluate_files(path, part, detector)
         figures[name] = {**figures.get(name, {}), **entry}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores calibrated again on the file itself: better scores, the same joints."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from synthetic import stick_figures
+
+from thermal_pose.cli import main as command
+from thermal_pose.errors import ModelArtifactError, StorageError
+from thermal_pose.inference.artifacts import ASSETS
+from thermal_pose.inference.card import ModelCard, load_card, sha256_of
+from thermal_pose.inference.factory import make_estimator
+from thermal_pose.training.evaluate_models import evaluate_model, run_model
+from thermal_pose.training.pose_data import save_shard
+from thermal_pose.training.recalibrate import recalibrate
+
+
+@pytest.fixture
+def data():
+    """People drawn with sticks, whom the shipped models misjudge, and some empty crops."""
+    made = stick_figures(40, subjects=2, trials=1, seed=7)
+    person = np.arange(40) % 5 > 0
+    seen = np.where(person[:, None], 2, 0).astype(np.uint8) * np.ones((1, 17), np.uint8)
+    return dataclasses.replace(made, person=person, visibility=seen)
+
+
+@pytest.fixture
+def card(tmp_path):
+    for path in ASSETS.glob("student-lite-int8.*"):
+        shutil.copy(path, tmp_path / path.name)
+    return tmp_path / "student-lite-int8.json"
+
+
+def test_scores_tell_the_truth_afterwards_and_joints_stay(card, data) -> None:
+    before = run_model(make_estimator(str(card)), data)
+    error_before = evaluate_model(make_estimator(str(card)), data)["confidence"]["joint_ece"]
+    recalibrate(card, data)
+    after = run_model(make_estimator(str(card)), data)  # the new sha256 is the card's
+    np.testing.assert_array_equal(after.xy, before.xy)
+    error = evaluate_model(make_estimator(str(card)), data)["confidence"]["joint_ece"]
+    assert error < 0.5 * error_before
+    about = load_card(card).data["scores_calibrated_again"]
+    assert len(about["slope"]) == 18 and about["hash"] == data.fingerprint()
+
+
+def test_the_command_says_what_it_did(card, data, tmp_path, capsys) -> None:
+    save_shard(data, tmp_path / "set" / "a.npz")
+    assert command.main(["recalibrate", str(card), "--calibration", str(tmp_path / "set")]) == 0
+    assert "on the 32 people it was fitted to" in capsys.readouterr().out
+
+
+def test_a_file_without_scores_is_named(tmp_path, data, card) -> None:
+    about = load_card(card)
+    path = tmp_path / about.file
+    shutil.copy(ASSETS / "detector.onnx", path)
+    dataclasses.replace(about, sha256=sha256_of(path)).save(card)
+    with pytest.raises(ModelArtifactError, match="has no layer"):
+        recalibrate(card, data)
+
+
+def test_a_card_that_cannot_be_written_leaves_the_old_model(card, data, monkeypatch) -> None:
+    def full(self, path) -> None:
+        raise StorageError(f"{path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr(ModelCard, "save", full)
+    with pytest.raises(StorageError, match="No space left"):
+        recalibrate(card, data)
+    monkeypatch.undo()
+    assert sha256_of(card.parent / load_card(card).file) == load_card(card).sha256
+    assert sorted(path.suffix for path in card.parent.iterdir() if path.is_file()) == [
+        ".json",
+        ".onnx",
+    ]
