@@ -39,6 +39,12 @@ SHIP_MIN="${SHIP_MIN:-5}"
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
+# Where Debian's libjemalloc2 is installed, tensors keep their memory between steps (see the docs).
+JEMALLOC=$(ldconfig -p 2>/dev/null | awk '/libjemalloc\.so/ && !found++ {print $NF}') || JEMALLOC=
+if [ "$SCALE" = cpu ] && [ -n "$JEMALLOC" ]; then
+    export LD_PRELOAD="$JEMALLOC${LD_PRELOAD:+:$LD_PRELOAD}"
+    export MALLOC_CONF="${MALLOC_CONF:-oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1}"
+fi
 
 READ_VARIANTS=argmax,quarter,flip READ_FOLDS=all
 TRAINED_VARIANTS=radiometric,from_random,both_terms_at_once,plateaus,narrow_decoder
