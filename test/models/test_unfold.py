@@ -32,27 +32,26 @@ def _outputs(network, head, crops: np.ndarray) -> list[np.ndarray]:
     return [out.heatmaps.numpy(), *(s.numpy() for s in head(out.features, out.heatmaps))]
 
 
-def _file(folder, crops: np.ndarray):
+@pytest.fixture(scope="module")
+def path(tmp_path_factory, crops: np.ndarray):
     """Write a student whose norms have seen something and whose 1x1 has a bias."""
     torch.manual_seed(3)
     network = build_network("mobilenetv3", ClassicDecoder(width=16))
     torch.nn.init.normal_(network.project.bias)
     network.train()(torch.from_numpy(crops).expand(-1, 3, -1, -1))
-    path = folder / "some.onnx"
+    path = tmp_path_factory.mktemp("student") / "some.onnx"
     onnx.save(build_onnx(network.eval(), ConfidenceHead(48).eval(), "some"), path)
     return path
 
 
-def test_a_network_unfolded_computes_what_its_file_does(tmp_path, crops) -> None:
-    path = _file(tmp_path, crops)
+def test_a_network_unfolded_computes_what_its_file_does(path, crops) -> None:
     network, head = unfold_student(path, crops)
     assert network.decoder.width == 16
     for mine, theirs in zip(_outputs(network, head, crops), _run(path, crops), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3 * np.abs(theirs).max())
 
 
-def test_training_mode_computes_nearly_the_same_on_the_same_crops(tmp_path, crops) -> None:
-    path = _file(tmp_path, crops)
+def test_training_mode_computes_nearly_the_same_on_the_same_crops(path, crops) -> None:
     network, _ = unfold_student(path, crops)
     with torch.no_grad():
         got = network.train().heatmaps(torch.from_numpy(crops).expand(-1, 3, -1, -1)).numpy()
@@ -60,8 +59,7 @@ def test_training_mode_computes_nearly_the_same_on_the_same_crops(tmp_path, crop
     assert np.abs(got - expected).max() < 0.02 * np.abs(expected).max()
 
 
-def test_unfolding_and_folding_again_gives_the_same_file(tmp_path, crops) -> None:
-    path = _file(tmp_path, crops)
+def test_unfolding_and_folding_again_gives_the_same_file(path, tmp_path, crops) -> None:
     network, head = unfold_student(path, crops)
     again = tmp_path / "again.onnx"
     onnx.save(build_onnx(network, head, "some"), again)
@@ -69,8 +67,8 @@ def test_unfolding_and_folding_again_gives_the_same_file(tmp_path, crops) -> Non
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3 * np.abs(theirs).max())
 
 
-def test_all_that_is_learnt_can_be_learnt_on(tmp_path, crops) -> None:
-    network, _ = unfold_student(_file(tmp_path, crops), crops)
+def test_all_that_is_learnt_can_be_learnt_on(path, crops) -> None:
+    network, _ = unfold_student(path, crops)
     network.train().heatmaps(
         torch.from_numpy(crops).expand(-1, 3, -1, -1)
     ).square().sum().backward()
