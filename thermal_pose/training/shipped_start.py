@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets a shipped model learn on: from its ONNX file to the network that a training begins with."""
 
+from typing import Final
+
 from thermal_pose.errors import ConfigError
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import load_card
@@ -12,7 +14,7 @@ from thermal_pose.training.ship import SHIPPED
 from thermal_pose.training.ship_export import calibration_crops
 
 #: Crops that fix the batch norms' statistics.
-_CROPS = 128
+_CROPS: Final = 128
 
 
 def shipped_start(
