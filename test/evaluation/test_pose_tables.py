@@ -63,6 +63,8 @@ def test_rows_of_an_earlier_teacher_are_named(made_up) -> None:
     entry["teacher"]["ap_rgb"] = 0.8
     told = "earlier teacher (AP 0.800 on held-out people's RGB, not 0.900): distilled MobileNetV3."
     assert told in table_i(made_up)
+    del made_up["teacher"]["ap_rgb"]  # ViTPose, say, whose accuracy on RGB nobody measured
+    assert "(AP 0.800 on held-out people's RGB): distilled MobileNetV3." in table_i(made_up)
 
 
 def test_an_empty_results_file_gives_an_empty_table() -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drawn stick figures in thermal frames and RGB: fast stand-ins for recordings in tests."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 
@@ -87,3 +89,11 @@ def _draw_rgb(joints: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         ends = [tuple(int(v) for v in joints[j]) for j in (a, b)]
         cv2.line(picture, *ends, colour, 9, cv2.LINE_AA)
     return picture
+
+
+def people_and_empty(n: int, empty_every: int, seed: int) -> PoseData:
+    """Stick figures all in sight, of which every so many a frame counts as showing nobody."""
+    made = stick_figures(n, subjects=2, trials=1, seed=seed)
+    person = np.arange(n) % empty_every > 0
+    seen = np.where(person[:, None], 2, 0).astype(np.uint8) * np.ones((1, 17), np.uint8)
+    return dataclasses.replace(made, person=person, visibility=seen)

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from synthetic import stick_figures
+from synthetic import people_and_empty
 
 from thermal_pose.cli import main as command
 from thermal_pose.inference.base import RuntimeInfo
@@ -18,10 +18,7 @@ from thermal_pose.types import PersonKeypoints
 @pytest.fixture
 def data():
     """Twelve frames of people, all in sight, of which every third shows nobody."""
-    made = stick_figures(12, subjects=2, trials=1, seed=5)
-    person = np.arange(12) % 3 > 0
-    seen = np.where(person[:, None], 2, 0).astype(np.uint8) * np.ones((1, 17), np.uint8)
-    return dataclasses.replace(made, person=person, visibility=seen)
+    return people_and_empty(12, empty_every=3, seed=5)
 
 
 class Oracle:
@@ -96,3 +93,10 @@ def test_the_command_judges_a_shipped_model_on_joined_folders(data, tmp_path, ca
 def test_a_set_without_a_folder_is_refused(capsys) -> None:
     assert command.main(["evaluate-pose", "--set", "clinic"]) != 0
     assert "--set clinic: expected NAME=DIR" in capsys.readouterr().err
+
+
+def test_a_set_named_twice_is_refused(data, tmp_path, capsys) -> None:
+    save_shard(data, tmp_path / "a.npz")
+    twice = ["--set", f"x={tmp_path}"] * 2
+    assert command.main(["evaluate-pose", *twice]) != 0
+    assert "there is a set 'x' already" in capsys.readouterr().err

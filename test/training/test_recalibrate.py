@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from synthetic import stick_figures
+from synthetic import people_and_empty
 
 from thermal_pose.cli import main as command
-from thermal_pose.errors import ModelArtifactError, StorageError
+from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
 from thermal_pose.inference.artifacts import ASSETS
 from thermal_pose.inference.card import ModelCard, load_card, sha256_of
 from thermal_pose.inference.factory import make_estimator
@@ -21,10 +21,7 @@ from thermal_pose.training.recalibrate import recalibrate
 @pytest.fixture
 def data():
     """People drawn with sticks, whom the shipped models misjudge, and some empty crops."""
-    made = stick_figures(40, subjects=2, trials=1, seed=7)
-    person = np.arange(40) % 5 > 0
-    seen = np.where(person[:, None], 2, 0).astype(np.uint8) * np.ones((1, 17), np.uint8)
-    return dataclasses.replace(made, person=person, visibility=seen)
+    return people_and_empty(40, empty_every=5, seed=7)
 
 
 @pytest.fixture
@@ -37,11 +34,13 @@ def card(tmp_path):
 def test_scores_tell_the_truth_afterwards_and_joints_stay(card, data) -> None:
     before = run_model(make_estimator(str(card)), data)
     error_before = evaluate_model(make_estimator(str(card)), data)["confidence"]["joint_ece"]
-    recalibrate(card, data)
+    fitted = recalibrate(card, data)
     after = run_model(make_estimator(str(card)), data)  # the new sha256 is the card's
     np.testing.assert_array_equal(after.xy, before.xy)
     error = evaluate_model(make_estimator(str(card)), data)["confidence"]["joint_ece"]
     assert error < 0.5 * error_before
+    assert fitted["joint_ece_before"] == pytest.approx(error_before)
+    assert fitted["joint_ece_after"] == pytest.approx(error, abs=5e-3)  # a score may change its bin
     about = load_card(card).data["scores_calibrated_again"]
     assert len(about["slope"]) == 18 and about["hash"] == data.fingerprint()
 
@@ -74,3 +73,11 @@ def test_a_card_that_cannot_be_written_leaves_the_old_model(card, data, monkeypa
         ".json",
         ".onnx",
     ]
+
+
+def test_without_empty_crops_or_people_nothing_is_fitted(card, data, tmp_path, capsys) -> None:
+    with pytest.raises(TrainingError, match="with and without people"):
+        recalibrate(card, dataclasses.replace(data, person=np.ones(40, bool)))
+    save_shard(dataclasses.replace(data, person=np.zeros(40, bool)), tmp_path / "set" / "a.npz")
+    assert command.main(["recalibrate", str(card), "--calibration", str(tmp_path / "set")]) != 0
+    assert "needs crops with and without people" in capsys.readouterr().err

@@ -162,7 +162,9 @@ def _command(folder, out: str, *more: str) -> int:
     return command.main(words)
 
 
-def test_a_shipped_model_learns_on_and_its_card_says_so(narrow, tmp_path, capsys) -> None:
+def test_a_shipped_model_learns_on_and_its_card_says_so(
+    narrow, tmp_path, capsys, monkeypatch
+) -> None:
     for name, empty in (("train", 1), ("confidence", 2), ("calibration", 1)):
         save_shard(people(name, 6, empty, rgb=False), tmp_path / name / "a.npz")
     assert _command(tmp_path, "first") == 0
@@ -187,8 +189,7 @@ def test_a_shipped_model_learns_on_and_its_card_says_so(narrow, tmp_path, capsys
     assert "its input is" in capsys.readouterr().err
     assert _command(tmp_path, "third", *start, "--teacher", "any") != 0
     assert "no --teacher" in capsys.readouterr().err
-    narrow_again = ship.SHIPPED["student"]
-    ship.SHIPPED["student"] = 2 * narrow_again
+    monkeypatch.setitem(ship.SHIPPED, "student", 2 * WIDTH)
     assert _command(tmp_path, "third", *start) != 0
     assert "its decoder is 16 wide, that of 'student' 32" in capsys.readouterr().err
 

@@ -44,7 +44,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.training.evaluate_models import evaluate_model
     from thermal_pose.training.run_log import command_line
 
-    sets = dict(_load(words) for words in args.set)
+    sets = _load_sets(args.set)
     results: dict[str, Any] = {
         "simulated": True,
         "command": command_line(),
@@ -71,15 +71,19 @@ def start(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(words: list[str]) -> tuple[str, Any]:
+def _load_sets(entries: list[list[str]]) -> dict[str, Any]:
     from thermal_pose.errors import ConfigError
     from thermal_pose.training.pose_data import concatenate, load_folder
 
-    name, _, first = words[0].partition("=")
-    if not first:
-        raise ConfigError(f"--set {words[0]}: expected NAME=DIR")
-    folders = [Path(first), *map(Path, words[1:])]
-    return name, concatenate([load_folder(folder) for folder in folders])
+    sets: dict[str, Any] = {}
+    for words in entries:
+        name, _, first = words[0].partition("=")
+        if not first:
+            raise ConfigError(f"--set {words[0]}: expected NAME=DIR")
+        if name in sets:
+            raise ConfigError(f"--set {words[0]}: there is a set '{name}' already")
+        sets[name] = concatenate([load_folder(Path(folder)) for folder in (first, *words[1:])])
+    return sets
 
 
 def _line(figures: dict[str, Any]) -> str:

@@ -23,17 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Fit, rewrite, and say by how much the scores moved."""
-    from thermal_pose.inference.factory import make_estimator
-    from thermal_pose.training.evaluate_models import evaluate_model
     from thermal_pose.training.pose_data import concatenate, load_folder
     from thermal_pose.training.recalibrate import recalibrate
 
     data = concatenate([load_folder(folder) for folder in args.calibration])
-    before = evaluate_model(make_estimator(str(args.card)), data)["confidence"]
-    recalibrate(args.card, data)
-    after = evaluate_model(make_estimator(str(args.card)), data)["confidence"]
+    fitted = recalibrate(args.card, data)
     print(
-        f"{args.card}: joints' calibration error {before['joint_ece']:.3f} -> "
-        f"{after['joint_ece']:.3f} on the {data.person.sum()} people it was fitted to"
+        f"{args.card}: joints' calibration error {fitted['joint_ece_before']:.3f} -> "
+        f"{fitted['joint_ece_after']:.3f} on the {data.person.sum()} people it was fitted to"
     )
     return 0

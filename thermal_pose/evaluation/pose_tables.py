@@ -141,9 +141,10 @@ def _earlier_teachers(results: Mapping[str, Any]) -> str:
         accuracy = (entry.get("teacher") or {}).get("ap_rgb")
         if name in TABLE_I and entry.get("folds_run") and accuracy not in (None, latest):
             rows.setdefault(accuracy, []).append(f"{TABLE_I[name].label} {TABLE_I[name].encoder}")
+    present = "" if latest is None else f", not {latest:.3f}"
     return "".join(
-        f" With the labels of an earlier teacher (AP {accuracy:.3f} on held-out people's RGB, not "
-        f"{latest:.3f}): {'; '.join(names)}."
+        f" With the labels of an earlier teacher (AP {accuracy:.3f} on held-out people's RGB"
+        f"{present}): {'; '.join(names)}."
         for accuracy, names in rows.items()
     )
 

@@ -150,7 +150,8 @@ def fit_head(head: ConfidenceHead, evidence: Evidence, seed: int = 0) -> float:
     loss = torch.zeros(())
     for _ in range(_STEPS):
         rows = torch.randint(len(person), (_MINI_BATCH,), generator=generator).to(device)
-        loss = _cross_entropy(head.logits(evidence.summary[rows]), evidence, rows)
+        logits = head.logits(evidence.summary[rows])
+        loss = _cross_entropy(logits, evidence.hits[rows], evidence.counted[rows])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -159,14 +160,9 @@ def fit_head(head: ConfidenceHead, evidence: Evidence, seed: int = 0) -> float:
     return float(loss.detach())
 
 
-def _cross_entropy(
-    logits: torch.Tensor, evidence: Evidence, rows: torch.Tensor | slice
-) -> torch.Tensor:
-    weight = evidence.counted[rows]
-    loss = functional.binary_cross_entropy_with_logits(
-        logits, evidence.hits[rows], weight, reduction="sum"
-    )
-    return loss / weight.sum().clamp(min=1)
+def _cross_entropy(logits: torch.Tensor, hits: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    loss = functional.binary_cross_entropy_with_logits(logits, hits, counted, reduction="sum")
+    return loss / counted.sum().clamp(min=1)
 
 
 def calibrate(head: ConfidenceHead, evidence: Evidence) -> None:
@@ -176,20 +172,22 @@ def calibrate(head: ConfidenceHead, evidence: Evidence) -> None:
         head.scale.fill_(1)
         head.offset.zero_()
         logits = head.logits(evidence.summary)
-    scale, offset = fit_platt(logits, evidence)
+    scale, offset = fit_platt(logits, evidence.hits, evidence.counted)
     head.scale.copy_(scale)
     head.offset.copy_(offset)
 
 
-def fit_platt(logits: torch.Tensor, evidence: Evidence) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return slopes and offsets (18,) that make logits (M, 18) speak the truth of the evidence."""
+def fit_platt(
+    logits: torch.Tensor, hits: torch.Tensor, counted: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return slopes and offsets (18,) of logits (M, 18); hits and counted as in `Evidence`."""
     log_scale = torch.zeros(N_JOINTS + 1, device=logits.device, requires_grad=True)
     offset = torch.zeros(N_JOINTS + 1, device=logits.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_scale, offset], max_iter=100)
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = _cross_entropy(logits * log_scale.exp() + offset, evidence, slice(None))
+        loss = _cross_entropy(logits * log_scale.exp() + offset, hits, counted)
         # A weak pull towards the identity keeps joints that are nearly always right in bounds.
         loss = loss + 1e-4 * (log_scale.square().mean() + offset.square().mean())
         loss.backward()  # type: ignore[no-untyped-call]

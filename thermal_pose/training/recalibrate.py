@@ -7,7 +7,6 @@ of each logit (Platt 1999) are fitted again on people the model has not learnt f
 into the file's last layer; joints do not move.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +16,12 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from thermal_pose.errors import ModelArtifactError, StorageError
-from thermal_pose.inference.card import load_card, sha256_of
+from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
+from thermal_pose.evaluation.calibration import expected_calibration_error
+from thermal_pose.inference.card import ModelCard, load_card, sha256_of
 from thermal_pose.inference.factory import make_estimator
-from thermal_pose.training.confidence import Evidence, fit_platt
+from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.training.confidence import fit_platt
 from thermal_pose.training.evaluate_models import run_model
 from thermal_pose.training.pose_data import PoseData
 
@@ -38,15 +39,21 @@ def recalibrate(card_path: Path, data: PoseData) -> dict[str, Any]:
 
     Returns
     -------
-    {'slope': (18,), 'offset': (18,)} of the logits, the person's last; also in the card's data.
+    {'slope': (18,), 'offset': (18,)} of the logits, the person's last, and the joints' expected
+    calibration error on this very data, 'joint_ece_before' and 'joint_ece_after'; also in the
+    card's data.
 
     Raises
     ------
+    TrainingError
+        There are no people, or no crops without people, to fit to.
     ModelArtifactError
         The file has no such layer.
     StorageError
         The disk is full or read-only; the old model is kept.
     """
+    if data.person.all() or not data.person.any():
+        raise TrainingError("recalibrate: needs crops with and without people")
     card = load_card(card_path)
     path = card_path.parent / card.file
     model = onnx.load(path)
@@ -58,14 +65,21 @@ def recalibrate(card_path: Path, data: PoseData) -> dict[str, Any]:
     answers = run_model(make_estimator(str(card_path)), data)
     scores = np.clip(answers.scores.astype(np.float64), _LEAST, 1 - _LEAST)
     logits = torch.from_numpy(np.log(scores / (1 - scores))).float()
-    hits, counted = (torch.from_numpy(part) for part in answers.events(data))
-    slope, offset = fit_platt(logits, Evidence(logits, hits, counted, torch.zeros(len(data))))
+    hits, counted = answers.events(data)
+    slope, offset = fit_platt(logits, torch.from_numpy(hits), torch.from_numpy(counted))
+    fitted_scores = torch.sigmoid(logits * slope + offset).numpy()
     _scale(weight, slope.numpy()[:, None], 0)
     _scale(bias, slope.numpy(), offset.numpy())
-    fitted = {"slope": slope.tolist(), "offset": offset.tolist()}
+    joint = counted[:, :N_JOINTS] > 0.5
+    before, after = (
+        expected_calibration_error(given[:, :N_JOINTS][joint], hits[:, :N_JOINTS][joint] > 0.5)
+        for given in (answers.scores, fitted_scores)
+    )
+    fitted: dict[str, Any] = {"slope": slope.tolist(), "offset": offset.tolist()}
+    fitted |= {"joint_ece_before": before, "joint_ece_after": after}
     about = {"hash": data.fingerprint(), "frames": len(data.frames), **fitted}
     told = replace(card, data={**card.data, "scores_calibrated_again": about})
-    _replace(path, model, lambda digest: replace(told, sha256=digest).save(card_path))
+    _replace(path, model, card_path, told)
     return fitted
 
 
@@ -75,19 +89,16 @@ def _scale(tensor: onnx.TensorProto, slope: Any, offset: Any) -> None:
     tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
 
 
-def _replace(path: Path, model: onnx.ModelProto, save_card: Callable[[str], None]) -> None:
-    """Write model and card; where either cannot be written, the old model stays."""
-    new, old = path.with_suffix(".part"), path.with_suffix(".old")
+def _replace(path: Path, model: onnx.ModelProto, card_path: Path, card: ModelCard) -> None:
+    """Write model and card whole beside the old ones before either takes its place."""
+    new_model, new_card = path.with_suffix(".onnx.part"), card_path.with_suffix(".json.part")
     try:
-        onnx.save(model, new)
-        path.replace(old)
-        new.replace(path)
-        save_card(sha256_of(path))
+        onnx.save(model, new_model)
+        replace(card, sha256=sha256_of(new_model)).save(new_card)
+        new_model.replace(path)
+        new_card.replace(card_path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error}") from error
-    else:
-        old.unlink()
     finally:
-        if old.exists():
-            old.replace(path)
-        new.unlink(missing_ok=True)
+        new_model.unlink(missing_ok=True)
+        new_card.unlink(missing_ok=True)

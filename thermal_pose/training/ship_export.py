@@ -29,7 +29,6 @@ from thermal_pose.training.predict import device_name, predict
 from thermal_pose.training.recalibrate import recalibrate
 from thermal_pose.training.ship import ShipData, decode_rule
 from thermal_pose.training.tasks import ThermalCrops
-from thermal_pose.types import PersonBox
 
 CALIBRATION_CROPS: Final = 256
 _LIMITS: Final = (
@@ -68,36 +67,33 @@ def evaluate_student(
     }
 
 
-def evaluate_files(
-    card: Path, data: PoseData, detector: str | None = None, max_frames: int = 300
+def evaluate_detected(
+    card: Path, data: PoseData, detector: str, max_frames: int = 300
 ) -> dict[str, Any]:
-    """Return AP of an exported file through the pose runtime, as the live nodes run it.
+    """Return AP of an exported file with a detector's boxes, as the live nodes run both.
 
     Parameters
     ----------
-    detector : name of a detector; None: the data set's own boxes.
+    detector : name of a detector.
     max_frames : at most so many frames, evenly spaced.
     """
-    estimator = make_estimator(str(card))
-    finder = None if detector is None else make_detector(detector)
+    estimator, finder = make_estimator(str(card)), make_detector(detector)
     frames = np.unique(data.frame_of[data.person])
     frames = frames[np.linspace(0, len(frames) - 1, min(len(frames), max_frames)).astype(int)]
     rows = np.flatnonzero(np.isin(data.frame_of, frames) & data.person)
     estimates = []
     for frame in frames:
         image = np.ascontiguousarray(data.frames[frame][: data.frame_rows[frame]])
-        if finder is None:
-            mine = data.boxes[rows[data.frame_of[rows] == frame]]
-            boxes = [PersonBox((b[0], b[1], b[2], b[3]), 1.0) for b in mine.tolist()]
-        else:
-            boxes = list(finder.detect(image))
         estimates += [
             EstimatedPose(int(frame), found.xy, found.person_score * found.box.score)
-            for found in estimator.estimate(image, boxes)
+            for found in estimator.estimate(image, list(finder.detect(image)))
         ]
     precision = average_precision(true_poses(data, rows), estimates)
-    kind = "true_boxes" if finder is None else "detected_boxes"
-    return {f"ap_{kind}": precision.ap, f"ap75_{kind}": precision.ap75, "frames": len(frames)}
+    return {
+        "ap_detected_boxes": precision.ap,
+        "ap75_detected_boxes": precision.ap75,
+        "frames": len(frames),
+    }
 
 
 def calibration_crops(
@@ -171,13 +167,11 @@ def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str 
     card = load_card(path)
     figures = dict(card.figures)
     for name, part in evaluation.items():
-        entry = {"runtime": evaluate_files(path, part)}
-        if part.person.any():
-            entry["runtime_confidence"] = evaluate_model(make_estimator(str(path)), part)[
-                "confidence"
-            ]
+        found = evaluate_model(make_estimator(str(path)), part)
+        runtime = {key: value for key, value in found.items() if key != "breakdown"}
+        entry = {"runtime": runtime}
         if detector is not None:
-            entry["runtime_detected"] = evaluate_files(path, part, detector)
+            entry["runtime_detected"] = evaluate_detected(path, part, detector)
         figures[name] = {**figures.get(name, {}), **entry}
     replace(card, figures=figures).save(path)
 
