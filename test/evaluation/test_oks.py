@@ -11,6 +11,7 @@ from thermal_pose.evaluation.oks import (
     average_precision,
     joint_similarity,
     oks,
+    pose_score,
 )
 from thermal_pose.skeleton import SIGMAS
 
@@ -122,6 +123,12 @@ def test_similarity_of_a_joint_one_k_s_away_is_exp_minus_half() -> None:
     assert np.isnan(oks(estimated, true, visibility, 100.0))
     visibility[3] = 1
     assert oks(estimated, true, visibility, 100.0) == pytest.approx(np.exp(-0.5))
+
+
+def test_people_are_ranked_by_their_joints_where_all_are_surely_people() -> None:
+    joints = np.stack([np.full(17, 0.9), np.full(17, 0.2)])
+    assert pose_score(joints, [1.0, 1.0]) == pytest.approx([0.9, 0.2])
+    assert pose_score(joints[0], 0.5) == pytest.approx(0.45)
 
 
 def test_nan_estimates_score_zero() -> None:

@@ -16,7 +16,9 @@ from thermal_pose.cli import main as command
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError, TrainingError
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
+from thermal_pose.skeleton import MIRROR
 from thermal_pose.training import loso_run, teacher_cache
+from thermal_pose.training.assess import breakdown
 from thermal_pose.training.config import FitConfig
 from thermal_pose.training.loso import empty_results, summarise
 from thermal_pose.training.loso_run import (
@@ -29,6 +31,7 @@ from thermal_pose.training.loso_run import (
     save_results,
 )
 from thermal_pose.training.loso_train import run_folds, sweep_entry
+from thermal_pose.training.predict import Predictions
 
 CPU = torch.device("cpu")
 FIT = FitConfig(epochs=1, batch=4, validate_every=1, lr=0.003)
@@ -80,6 +83,16 @@ def test_rows_folds_and_sweep_end_in_the_promised_schema(cohort, tmp_path) -> No
         assert set(parts["subject"]) == subjects
         counted = sum(part["n"] for part in parts["occluded_joints"].values())
         assert counted == sum(part["n"] for part in parts["subject"].values()) > 0
+
+
+def test_people_taken_for_their_mirror_image_are_counted_and_put_right(figures) -> None:
+    rows = np.arange(len(figures))
+    xy = figures.xy.copy()
+    xy[:6] = xy[:6][:, MIRROR]
+    found = Predictions(xy, np.ones((len(rows), 17), np.float32))
+    parts = breakdown(figures, rows, found)
+    assert parts["left_right"]["told apart"] == {"ap": 1.0, "ap75": 1.0, "n": 6}
+    assert parts["view"]["front"]["ap"] < 1
 
 
 def test_students_compute_the_teachers_equal_channels_once(cohort) -> None:

@@ -116,6 +116,20 @@ def oks(
     return np.where(n > 0, similarity.sum(-1) / np.maximum(n, 1), np.nan)
 
 
+def pose_score(joint_scores: npt.ArrayLike, person_score: npt.ArrayLike) -> FloatArray:
+    """Return what ranks estimated people: how sure it is of a person, times its joints' mean score.
+
+    So do top-down estimators on COCO, ViTPose among them. The person score alone, near one for
+    everybody, would leave the order to chance.
+
+    Parameters
+    ----------
+    joint_scores, person_score : (..., 17) and (...), in 0..1.
+    """
+    joints = np.asarray(joint_scores, np.float64)
+    return np.asarray(person_score, np.float64) * joints.mean(axis=-1)
+
+
 def average_precision(
     truths: Sequence[TruePose], estimates: Sequence[EstimatedPose]
 ) -> AveragePrecision:

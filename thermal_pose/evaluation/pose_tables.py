@@ -22,6 +22,7 @@ _BREAKDOWNS: Final = {
     "occluded_joints": "AP by number of occluded joints (from, up to but without), true boxes",
     "subject": "AP by person, true boxes",
     "joint": "Similarity (and median error) by joint, true boxes",
+    "left_right": "AP had nobody been taken for a mirror image (n people were), true boxes",
 }
 
 

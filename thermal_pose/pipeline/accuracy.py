@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.evaluation.oks import (
     AveragePrecision,
     EstimatedPose,
     TruePose,
     average_precision,
+    pose_score,
 )
 from thermal_pose.inference.base import PoseEstimator
 from thermal_pose.types import FrameKeypoints, PersonBox, TrueFrame, TruePerson
@@ -52,7 +51,7 @@ class PoseScores:
             if frame.stamp_ns in found:
                 self.estimates += [
                     EstimatedPose(
-                        image, person.xy, float(person.person_score * np.mean(person.scores))
+                        image, person.xy, float(pose_score(person.scores, person.person_score))
                     )
                     for person in found[frame.stamp_ns].persons
                 ]

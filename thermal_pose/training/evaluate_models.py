@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.evaluation.calibration import confidence_figures
-from thermal_pose.evaluation.oks import EstimatedPose, average_precision
+from thermal_pose.evaluation.oks import EstimatedPose, average_precision, pose_score
 from thermal_pose.inference.base import PoseEstimator
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.training.assess import breakdown, true_poses
@@ -76,8 +76,10 @@ def evaluate_model(
         return figures
     xy, scores = answers.xy[people], answers.scores[people]
     estimates = [
-        EstimatedPose(int(data.frame_of[row]), joints, float(score[-1]))
-        for row, joints, score in zip(people, xy, scores, strict=True)
+        EstimatedPose(int(data.frame_of[row]), joints, float(score))
+        for row, joints, score in zip(
+            people, xy, pose_score(scores[:, :N_JOINTS], scores[:, N_JOINTS]), strict=True
+        )
     ]
     precision = average_precision(true_poses(data, people), estimates)
     hits, counted = answers.events(data)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from thermal_pose.evaluation.oks import EstimatedPose, average_precision
+from thermal_pose.evaluation.oks import EstimatedPose, average_precision, pose_score
 from thermal_pose.inference.card import NEVER_ON_PATIENTS, DecodeRule, load_card
 from thermal_pose.inference.factory import make_detector, make_estimator
 from thermal_pose.models.confidence import ConfidenceHead
@@ -18,6 +18,7 @@ from thermal_pose.models.counting import measure
 from thermal_pose.models.folded_pose import slim
 from thermal_pose.models.pose import PoseNetwork
 from thermal_pose.models.teacher import TeacherInfo
+from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.training import crops
 from thermal_pose.training.assess import breakdown, true_poses
 from thermal_pose.training.confidence import collect, measure_confidence
@@ -51,7 +52,8 @@ def evaluate_student(
     rows = np.flatnonzero(data.person)
     predictions = predict(network, source, rows, rule or DecodeRule())
     evidence = collect(network, head, source, data, np.arange(len(data)), None, rule=rule)
-    scores = torch.sigmoid(head.logits(evidence.summary))[:, -1].detach().cpu().numpy()[rows]
+    said = torch.sigmoid(head.logits(evidence.summary)).detach().cpu().numpy()[rows]
+    scores = pose_score(said[:, :N_JOINTS], said[:, N_JOINTS])
     estimates = [
         EstimatedPose(int(data.frame_of[row]), xy, float(score))
         for row, xy, score in zip(rows, predictions.xy, scores, strict=True)
@@ -85,7 +87,11 @@ def evaluate_detected(
     for frame in frames:
         image = np.ascontiguousarray(data.frames[frame][: data.frame_rows[frame]])
         estimates += [
-            EstimatedPose(int(frame), found.xy, found.person_score * found.box.score)
+            EstimatedPose(
+                int(frame),
+                found.xy,
+                float(pose_score(found.scores, found.person_score)) * found.box.score,
+            )
             for found in estimator.estimate(image, list(finder.detect(image)))
         ]
     precision = average_precision(true_poses(data, rows), estimates)
@@ -183,6 +189,7 @@ def _described(data: PoseData) -> dict[str, Any]:
         "people": int(data.person.sum()),
         "crops_without_people": int((~data.person).sum()),
         "subjects": len(data.subjects),
+        "streams": sorted({subject.partition("/")[0] for subject in data.subjects}),
         "first_subject": data.subjects[0],
         "last_subject": data.subjects[-1],
     }
