@@ -11,9 +11,16 @@ from thermal_pose.inference.card import Normalization
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
 from thermal_pose.training.config import AugmentConfig, FitConfig
+from thermal_pose.training.crops import crop_affine
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.loso import split_folds
-from thermal_pose.training.pose_data import concatenate, load_folder, load_shard, save_shard
+from thermal_pose.training.pose_data import (
+    concatenate,
+    earlier_frames,
+    load_folder,
+    load_shard,
+    save_shard,
+)
 from thermal_pose.training.tasks import KeypointTask, ThermalCrops
 from thermal_pose.training.teacher_training import check_disjoint, split_subjects
 
@@ -174,6 +181,36 @@ def test_shards_round_trip_and_join(figures, tmp_path) -> None:
     np.testing.assert_array_equal(joined.rgb()[-1], other.rgb()[-1])
     tail = joined.select(np.arange(len(joined) - 6, len(joined)))
     np.testing.assert_array_equal(tail.frames, other.frames)
+
+
+def test_a_frame_s_predecessors_are_of_its_own_recording(figures) -> None:
+    """Stamps are 125 ms apart; every sixth row is of the same trial, in the order of stamps."""
+    trial = np.repeat([0, 1], 12).astype(np.int32)
+    stamp_ns = figures.stamp_ns.copy()
+    stamp_ns[6:12] += 2_000_000_000  # a gap
+    data = dataclasses.replace(figures, trial=trial, stamp_ns=stamp_ns, trials=("a", "b"))
+    earlier = earlier_frames(data, 2)
+    assert earlier[[0, 1, 2, 3]].tolist() == [[0, 0], [0, 0], [1, 0], [2, 1]]
+    assert earlier[[5, 6, 7]].tolist() == [[4, 3], [6, 6], [6, 6]]
+    assert earlier[[11, 12, 13]].tolist() == [[10, 9], [12, 12], [12, 12]]
+    backwards = data.select(np.arange(len(data))[::-1])
+    assert earlier_frames(backwards, 2).tolist() == earlier.tolist()
+
+
+def test_earlier_frames_are_the_other_channels_of_the_same_crop(figures) -> None:
+    data = dataclasses.replace(figures, trial=np.zeros(len(figures), np.int32))
+    plain = ThermalCrops(data, Normalization(), AugmentConfig(), CPU)
+    three = ThermalCrops(data, Normalization(), AugmentConfig(), CPU, with_earlier=True)
+    rows = torch.tensor([5])
+    inputs = three.draw(rows, None) | {"affine": crop_affine(three.regions[rows])}
+    image = three.images(inputs)
+    assert image.shape == (1, 3, 256, 192)
+    for channel, source in enumerate((plain, plain.shifted(1), plain.shifted(2))):
+        torch.testing.assert_close(image[:, channel], source.images(inputs)[:, 0])
+    there = {"affine": inputs["affine"], "index": torch.tensor([4])}
+    torch.testing.assert_close(image[:, 1], plain.images(there)[:, 0])
+    drawn = three.draw(rows, torch.Generator().manual_seed(0)) | {"affine": inputs["affine"]}
+    assert three.images(drawn).isfinite().all()
 
 
 def test_shards_without_rgb_round_trip_and_say_so(tmp_path) -> None:

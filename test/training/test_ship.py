@@ -127,6 +127,13 @@ def test_a_student_cannot_share_a_decoder_of_another_width(teacher, tmp_path) ->
         _distil(data, teacher[1:], tmp_path, "student-lite")
 
 
+def test_an_exported_model_sees_one_frame(tmp_path) -> None:
+    data = ShipData(people("train"), people("confidence"), people("calibration"))
+    config = load_config(None, [*OVERRIDES, "distill.earlier_frames=true"])
+    with pytest.raises(ConfigError, match="an exported model has one frame"):
+        train_students(["student"], data, config, CPU, tmp_path)
+
+
 def test_a_teacher_may_not_have_seen_who_is_judged(teacher, narrow, tmp_path) -> None:
     data = ShipData(people("train"), people("confidence"), people("calibration"))
     data = dataclasses.replace(data, evaluation={"clinic": people("seen")})

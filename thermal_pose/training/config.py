@@ -122,6 +122,8 @@ class DistillConfig:
         `AugmentConfig`.
     labels : where supervised baselines have their keypoints from ('teacher': the paper's way).
     sigma_px : of drawn heatmaps, heatmap px.
+    earlier_frames : whether the student's three channels are the frame and the two before it,
+        instead of the frame three times. No exported model does that.
     """
 
     beta: float = 0.4
@@ -134,6 +136,7 @@ class DistillConfig:
     variant_flip: float = 0.5
     labels: Labels = "teacher"
     sigma_px: float = 2.0
+    earlier_frames: bool = False
 
     def __post_init__(self) -> None:
         _require(0 <= self.beta <= 1, f"beta: expected 0..1, got {self.beta}")

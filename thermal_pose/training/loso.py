@@ -131,7 +131,11 @@ class Cohort:
     def __post_init__(self) -> None:
         self.decoder = without_copies(self.teacher.decoder)
         self.source = ThermalCrops(
-            self.data, self.config.normalization, self.config.augment, self.device
+            self.data,
+            self.config.normalization,
+            self.config.augment,
+            self.device,
+            with_earlier=self.config.distill.earlier_frames,
         )
         self.folds = split_folds(self.data, self.config.train_stride, self.config.validation_stride)
 
@@ -192,6 +196,7 @@ def evaluate_fold(
     network: PoseNetwork,
     rule: DecodeRule | None = None,
     flip_test: bool = False,
+    earlier: int = 0,
 ) -> FoldResult:
     """Measure a network on the left-out subject, against the truth and the teacher's labels.
 
@@ -199,12 +204,14 @@ def evaluate_fold(
     ----------
     rule : how heatmaps are read, if not as the row's are.
     flip_test : average with the mirrored crop's heatmaps.
+    earlier : average with the heatmaps of so many earlier frames (2 at most), cut alike.
     """
     data, parts, rule = cohort.data, cohort.folds[fold], rule or cohort.rule(row)
 
     def run(source: ThermalCrops, rows: IntArray) -> Predictions:
         view: CropSource = TeacherOnThermal(source) if row.kind == "teacher" else source
-        return predict(network, view, rows, rule, flip_test)
+        also = [source.shifted(back + 1) for back in range(earlier)]
+        return predict(network, view, rows, rule, flip_test, also)
 
     predictions = run(cohort.source, parts.test)
     boxes = true_boxes(data, parts.test)

@@ -28,12 +28,14 @@ class Variant:
     settings : overrides of the configuration, as KEY=VALUE; '{thermal}' stands for the file of
         a student trained on other people's thermal images. None: nothing is trained.
     decode, flip : how heatmaps are read.
+    earlier : earlier frames whose heatmaps are averaged in.
     """
 
     change: str
     settings: tuple[str, ...] = ()
     decode: DecodeKind = "dark"
     flip: bool = False
+    earlier: int = 0
 
     @property
     def is_trained(self) -> bool:
@@ -45,6 +47,12 @@ VARIANTS: Final[dict[str, Variant]] = {
     "argmax": Variant("highest pixel instead of DARK", decode="argmax"),
     "quarter": Variant("a quarter pixel to the higher neighbour instead of DARK", decode="quarter"),
     "flip": Variant("heatmaps averaged with the mirrored crop's, twice the time", flip=True),
+    "previous_frame": Variant(
+        "heatmaps averaged with the previous frame's, twice the time", earlier=1
+    ),
+    "three_frames": Variant(
+        "the frame and the two before it as the three channels", ("distill.earlier_frames=true",)
+    ),
     "from_random": Variant("random weights at the start", ("distill.start=random",)),
     "from_thermal": Variant(
         "encoder trained on other people's thermal images at the start",
@@ -117,7 +125,7 @@ def run_variant(
     rule = replace(cohort.rule(row), kind=variant.decode)
     networks = trained_folds(cohort, SWEPT, folds, baseline)
     return [
-        evaluate_fold(cohort, row, fold, network, rule, variant.flip)
+        evaluate_fold(cohort, row, fold, network, rule, variant.flip, variant.earlier)
         for fold, network in zip(folds, networks, strict=True)
     ]
 

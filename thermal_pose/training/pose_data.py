@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import NS_PER_S
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -126,6 +127,32 @@ class PoseData:
         for coded in self.patches:
             digest.update(coded)
         return digest.hexdigest()[:16]
+
+
+def earlier_frames(data: PoseData, count: int, longest_gap_s: float = 0.3) -> npt.NDArray[np.int64]:
+    """Return, of each frame, the indices of the `count` frames before it in its recording.
+
+    Parameters
+    ----------
+    longest_gap_s : two frames further apart do not follow on each other.
+
+    Returns
+    -------
+    (F, count), the nearest first. A frame without one before it stands in for it.
+    """
+    frames, rows = np.unique(data.frame_of, return_index=True)
+    order = np.lexsort((data.stamp_ns[rows], data.trial[rows]))
+    frames, rows = frames[order], rows[order]
+    follows = np.diff(data.trial[rows]) == 0
+    follows &= np.diff(data.stamp_ns[rows]) <= longest_gap_s * NS_PER_S
+    before = np.arange(len(data.frames))
+    before[frames[1:][follows]] = frames[:-1][follows]
+    found = np.empty((len(before), count), np.int64)
+    last = np.arange(len(before))
+    for back in range(count):
+        last = before[last]
+        found[:, back] = last
+    return found
 
 
 def _row_arrays() -> tuple[str, ...]:

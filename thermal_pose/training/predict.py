@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a pose network over crops and decodes, for teachers, students and baselines alike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,6 +72,15 @@ def decode(heatmaps: FloatArray, rule: DecodeRule) -> tuple[FloatArray, FloatArr
     return geometry.to_crop(xy), peaks
 
 
+def _heatmaps(network: PoseNetwork, image: torch.Tensor, flip_test: bool) -> torch.Tensor:
+    heatmaps = network(image).heatmaps
+    if not flip_test:
+        return heatmaps
+    mirrored = network(image.flip(-1)).heatmaps.flip(-1)
+    every = torch.ones(len(image), dtype=torch.bool, device=image.device)
+    return (heatmaps + crops.mirror_joints(mirrored, every)) / 2
+
+
 @torch.no_grad()
 def predict(
     network: PoseNetwork,
@@ -78,12 +88,14 @@ def predict(
     rows: npt.NDArray[np.integer],
     rule: DecodeRule,
     flip_test: bool = False,
+    also: Sequence[CropSource] = (),
 ) -> Predictions:
     """Run the network over the plain crops of `rows` of a source.
 
     Parameters
     ----------
     flip_test : average with the mirrored crop's heatmaps, mirrored back.
+    also : further sources of the same rows, whose heatmaps are averaged in.
     """
     network.eval()
     device = source.regions.device
@@ -93,12 +105,8 @@ def predict(
         inputs = source.draw(chunk, None)
         inputs["affine"] = crops.crop_affine(source.regions[chunk])
         with autocast(device):
-            image = source.images(inputs)
-            heatmaps = network(image).heatmaps
-            if flip_test:
-                mirrored = network(image.flip(-1)).heatmaps.flip(-1)
-                every = torch.ones(len(chunk), dtype=torch.bool, device=device)
-                heatmaps = (heatmaps + crops.mirror_joints(mirrored, every)) / 2
+            each = [_heatmaps(network, one.images(inputs), flip_test) for one in (source, *also)]
+        heatmaps = torch.stack(each).mean(0)
         crop_xy, peak = decode(heatmaps.float().cpu().numpy(), rule)
         points = torch.from_numpy(crop_xy).to(device)
         xy.append(crops.apply_affine(inputs["affine"], points).cpu().numpy())

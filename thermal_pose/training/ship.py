@@ -145,10 +145,12 @@ def train_students(
     Raises
     ------
     ConfigError
-        A student's decoder has another width than the teacher's.
+        A student's decoder has another width than the teacher's, or earlier frames are asked for.
     TrainingError
         The teacher has seen people that the student is judged on, or there is no RGB.
     """
+    if config.distill.earlier_frames:
+        raise ConfigError("distill.earlier_frames: expected false, an exported model has one frame")
     task: Task
     if teacher is None:
         _, task = supervised_task(data.train, config, device)

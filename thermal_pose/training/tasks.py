@@ -19,12 +19,15 @@ from thermal_pose.models.teacher import RGB_MEAN, RGB_STD
 from thermal_pose.training import crops
 from thermal_pose.training.config import AugmentConfig
 from thermal_pose.training.losses import adaptive_wing, distillation_loss
-from thermal_pose.training.pose_data import PoseData
+from thermal_pose.training.pose_data import PoseData, earlier_frames
 
 Inputs = dict[str, torch.Tensor]
 
 #: uint16 centikelvin are stored as int16 about 20 C: half the memory, exact.
 _ZERO_COUNTS: Final = 29315
+
+#: Frames before the present one that can be further channels: a network has three.
+_EARLIER: Final = 2
 
 
 class Task(Protocol):
@@ -56,6 +59,11 @@ class CropSource(Protocol):
 class ThermalCrops:
     """Thermal frames on the device, cut and normalised on demand.
 
+    Parameters
+    ----------
+    with_earlier : the three channels are the frame and the two before it, at the same place,
+        instead of the frame three times.
+
     Attributes
     ----------
     regions : (N, 4) crop regions of each row's box.
@@ -68,6 +76,7 @@ class ThermalCrops:
         augment: AugmentConfig,
         device: torch.device,
         crop_rule: CropRule | None = None,
+        with_earlier: bool = False,
     ) -> None:
         if len(data) == 0:
             raise TrainingError("the data set is empty")
@@ -80,6 +89,8 @@ class ThermalCrops:
         ]
         self.medians = torch.tensor(medians, dtype=torch.float32, device=device)
         self.frame_of = torch.from_numpy(data.frame_of.astype(np.int64)).to(device)
+        self.earlier = torch.from_numpy(earlier_frames(data, _EARLIER)).to(device)
+        self.with_earlier = with_earlier
         regions = (crop_rule or CropRule()).region(data.boxes)
         self.regions = torch.from_numpy(regions).to(device)
         self.normalization = normalization
@@ -96,6 +107,14 @@ class ThermalCrops:
         view.regions = torch.from_numpy(regions).to(self.device)
         return view
 
+    def shifted(self, back: int) -> "ThermalCrops":
+        """Return a view that cuts the same crops from the frames 1 or 2 earlier (0: these)."""
+        view = copy.copy(self)
+        view.with_earlier = False
+        if back:
+            view.frame_of = self.earlier[self.frame_of, back - 1]
+        return view
+
     def draw(self, index: torch.Tensor, generator: torch.Generator | None) -> Inputs:
         """Draw the random photometry of a batch (none without a generator)."""
         inputs = {"index": index}
@@ -106,6 +125,16 @@ class ThermalCrops:
 
     def images(self, inputs: Inputs) -> torch.Tensor:
         """Return the batch's (B, 3, 256, 192) crops; `inputs['affine']` says where they lie."""
+        if not self.with_earlier:
+            return self._channel(inputs).expand(-1, 3, -1, -1)
+        channels = []
+        for back in range(_EARLIER + 1):
+            channels.append(self.shifted(back)._channel(inputs))
+            if "pixels" in inputs:  # each frame has a noise of its own
+                inputs = {**inputs, "pixels": inputs["pixels"].roll(1, 0)}
+        return torch.cat(channels, dim=1)
+
+    def _channel(self, inputs: Inputs) -> torch.Tensor:
         frame = self.frame_of[inputs["index"]]
         frames = self.frames[frame].float()
         medians = self.medians[frame]
@@ -116,8 +145,7 @@ class ThermalCrops:
             # An object in front: from wall-cold to skin-warm.
             fill = medians + 100 * (inputs["uniform"][:, 10] * 10 - 2)
             cut = crops.occlude(cut, inputs, self.augment.occlude, fill[:, None])
-        image = crops.normalise(cut[:, 0], medians, self.normalization)
-        return image[:, None].expand(-1, 3, -1, -1)
+        return crops.normalise(cut[:, 0], medians, self.normalization)[:, None]
 
 
 def _without_padding(data: PoseData) -> npt.NDArray[np.uint16]:
