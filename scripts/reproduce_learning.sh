@@ -3,8 +3,8 @@
 # Everything that docs/results and the shipped models come from, as plain commands, in order.
 #
 #   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
-#                                              detector loso sweep variants rcnn tables ship pack,
-#                                              or 'all'
+#                                              detector loso sweep variants temporal rcnn tables
+#                                              ship pack, or 'all'
 #
 # Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
 # the *_MIN (wall-clock limits of training, minutes) override the defaults.
@@ -12,8 +12,9 @@
 #   SCALE=full   the whole protocol, with limits for one data-centre GPU
 #   SCALE=cpu    both on a few CPU cores, as docs/distillation.md has it: 'all' makes the shipped
 #                models; the paper's protocol is
-#                'bodies cohort teacher-data teacher loso sweep variants rcnn tables';
+#                'bodies cohort teacher-data teacher loso sweep variants temporal rcnn tables';
 #                what a wall-clock limit reaches depends on the machine
+#                TEACHER_START=student-lite: its teacher begins with that shipped model
 #   SCALE=smoke  every command on a handful of frames, in minutes
 set -euo pipefail
 
@@ -132,14 +133,27 @@ variants() { # variants WORK ARGUMENTS...: changes to the method, against the ne
         --work "$work" --config "$CONFIG" --thermal "$OUT_DIR/models/student-lite.pt" \
         --out "$RESULTS/pose_beyond.json" "${TINY[@]}" "$@"
 }
+temporal() { # earlier frames need the cohort at the camera's rate; as many pictures are learnt from
+    local stride="$((COHORT_EVERY / EVERY))"
+    local common=("$OUT_DIR/paper-all" --teacher "$OUT_DIR/teacher" --device "$DEVICE"
+        --detector detector --work "$OUT_DIR/loso-all" --config "$CONFIG" "${TINY[@]}"
+        --set "train_stride=$stride" --set distill.variants=2 --folds 0,1)
+    tp dataset "$OUT_DIR/bags-paper" --every "$EVERY" --jobs "$JOBS" --out "$OUT_DIR/paper-all"
+    tp loso "${common[@]}" --rows "student_mobilenetv3:0+1:$SWEEP_MIN" \
+        --out "$OUT_DIR/loso-all/baseline.json"
+    tp loso-variants "${common[@]}" --variants previous_frame,three_frames \
+        --max-minutes "$SWEEP_MIN" --out "$RESULTS/pose_temporal.json"
+}
 detector() {
     tp train-detector --shards "$OUT_DIR/train" --validation "$OUT_DIR/calibration" \
         --max-minutes "$DETECTOR_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
         --batch "$DETECTOR_BATCH" --out "$OUT_DIR/detector"
 }
 teacher() {
+    local start=()
+    [ -n "${TEACHER_START:-}" ] && start=(--start "$TEACHER_START" --set teacher.fit.lr=0.002)
     tp train-teacher "$OUT_DIR/teacher-data" --max-minutes "$TEACHER_MIN" --device "$DEVICE" \
-        --config "$CONFIG" --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}"
+        --config "$CONFIG" --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}" "${start[@]}"
 }
 train() { # train NAMES DATA MINUTES ARGUMENTS...
     local names=$1 data=$2 minutes=$3; shift 3
@@ -192,6 +206,7 @@ run_stage() {
         once read-variants variants "$OUT_DIR/loso" --variants "$READ_VARIANTS" --folds "$READ_FOLDS"
         once trained-variants variants "$OUT_DIR/loso-sweep" --variants "$TRAINED_VARIANTS" \
             --folds 0,1 --max-minutes "$SWEEP_MIN" ;;
+    temporal) once temporal temporal ;;
     rcnn) # needs the extra torchvision
         once keypoint-rcnn loso --rows keypoint_rcnn --folds "$RCNN_FOLDS" --max-minutes "$ROW_MIN"
         once fold-detectors tp loso-detectors "$OUT_DIR/paper" --folds "$RCNN_FOLDS" \

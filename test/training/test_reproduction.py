@@ -21,6 +21,7 @@ STAGES = [
     "loso",
     "sweep",
     "variants",
+    "temporal",
     "rcnn",
     "tables",
     "ship",
@@ -74,9 +75,16 @@ def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) ->
     swept = next(words for words in commands if "--sweep" in words)
     assert "0.4" in swept[swept.index("--sweep") + 1].split(",")
     judged = [words for words in commands if words[0] == "loso-variants"]
-    assert len(judged) == 2
+    assert len(judged) == 3
     for option in ("--work", "--folds"):
         assert len({_last(words, option) for words in (swept, judged[1])}) == 1
+
+
+def test_earlier_frames_are_judged_against_networks_of_the_same_data(commands) -> None:
+    judged = next(words for words in commands if "previous_frame,three_frames" in words)
+    base = next(words for words in commands if words[0] == "loso" and words[1] == judged[1])
+    assert _last(base, "--work") == _last(judged, "--work")
+    assert {word for word in base if "=" in word} == {word for word in judged if "=" in word}
 
 
 def test_only_evaluation_seeds_are_judged_on(commands) -> None:

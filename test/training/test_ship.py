@@ -201,6 +201,33 @@ def test_a_shipped_model_learns_on_and_its_card_says_so(
     assert "its decoder is 16 wide, that of 'student' 32" in capsys.readouterr().err
 
 
+def test_the_paper_s_student_is_distilled_from_a_narrow_one(narrow, tmp_path, capsys) -> None:
+    for name, empty in (("train", 1), ("confidence", 2), ("calibration", 1), ("held", 0)):
+        save_shard(people(name, 6, empty, rgb=False), tmp_path / name / "a.npz")
+    assert _command(tmp_path, "lite") == 0
+    words = ["distil-thermal", "--teacher", str(tmp_path / "lite" / "student.pt")]
+    words += ["--out", str(tmp_path / "wide"), "--device", "cpu", "--set", "fit.lr=1.0e-12"]
+    for name in ("train", "confidence", "calibration"):
+        words += [f"--{name}", str(tmp_path / name)]
+    words += ["--evaluation", f"held={tmp_path / 'held'}"]
+    for override in OVERRIDES:
+        words += ["--set", override]
+    assert command.main(words) == 0
+    assert "student int8" in capsys.readouterr().out
+    card = load_card(tmp_path / "wide" / "student.json")
+    assert card.figures["params"] == 4_398_049
+    assert "widened to the classic decoder" in card.data["learnt_from"]["teacher"]
+    crop = np.random.default_rng(0).random((1, 1, 256, 192), np.float32)
+    narrow_one, wide_one = (
+        onnxruntime.InferenceSession(str(tmp_path / out / "student.onnx")).run(
+            ["heatmaps"], {"thermal": crop}
+        )[0]
+        for out in ("lite", "wide")
+    )
+    # Nothing was learnt at that rate; only the norms' statistics are those of other crops.
+    assert np.corrcoef(narrow_one.ravel(), wide_one.ravel())[0, 1] > 0.9
+
+
 def test_a_damaged_student_is_named(tmp_path) -> None:
     (tmp_path / "student.pt").write_text(json.dumps({"width": 4}))
     with pytest.raises(ModelArtifactError, match="not a trained student"):

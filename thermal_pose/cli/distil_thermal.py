@@ -12,13 +12,15 @@ examples:
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--teacher", type=Path, required=True, help="a trained student (.pt)")
-    parser.add_argument("--train", type=Path, required=True, help="shards to learn poses from")
-    parser.add_argument("--confidence", type=Path, required=True, help="shards for the scores")
+    folders: dict[str, Any] = {"type": Path, "required": True, "nargs": "+", "metavar": "DIR"}
+    parser.add_argument("--train", help="shards to learn poses from", **folders)
+    parser.add_argument("--confidence", help="shards to learn the scores from", **folders)
     parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
     parser.add_argument(
         "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
@@ -36,7 +38,7 @@ def start(args: argparse.Namespace) -> int:
     """Train, calibrate, measure and export."""
     from thermal_pose.models.folded_pose import slim
     from thermal_pose.training.config import load_config
-    from thermal_pose.training.pose_data import load_folder
+    from thermal_pose.training.pose_data import concatenate, load_folder
     from thermal_pose.training.predict import choose_device
     from thermal_pose.training.run_log import command_line, write_run
     from thermal_pose.training.ship import ShipData, add_confidence, decode_rule, save_student
@@ -46,8 +48,8 @@ def start(args: argparse.Namespace) -> int:
     config, device = load_config(args.config, args.overrides), choose_device(args.device)
     parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
     data = ShipData(
-        load_folder(args.train),
-        load_folder(args.confidence),
+        concatenate([load_folder(folder) for folder in args.train]),
+        concatenate([load_folder(folder) for folder in args.confidence]),
         load_folder(args.calibration),
         {name: load_folder(Path(folder)) for name, folder in parts.items()},
     )
