@@ -9,7 +9,7 @@ from thermal_pose.inference.card import CropRule, Normalization
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.training import crops
 from thermal_pose.training.config import AugmentConfig
-from thermal_pose.training.losses import adaptive_wing, distillation_loss
+from thermal_pose.training.losses import adaptive_wing, distillation_loss, wing_step_by_step
 from thermal_pose.training.tasks import KeypointTask, ThermalCrops
 
 CPU = torch.device("cpu")
@@ -116,6 +116,22 @@ def test_adaptive_wing_has_finite_gradients_at_no_error_and_above_one() -> None:
     predicted = torch.tensor([0.0, 0.5, 1.0, 1.3], requires_grad=True)
     adaptive_wing(predicted, torch.tensor([0.0, 0.5, 1.0, 1.3])).backward()
     assert torch.isfinite(predicted.grad).all()
+
+
+@pytest.mark.parametrize("spread", [0.02, 1.0])  # without and with errors in the linear part
+def test_value_and_gradient_in_one_pass_are_those_of_torch(spread) -> None:
+    generator = torch.Generator().manual_seed(0)
+    target = torch.rand(4, 17, 8, 6, generator=generator) * 1.2
+    target[target < 0.6] = 0
+    noise = spread * torch.randn(target.shape, generator=generator)
+    one = (target + noise).requires_grad_()
+    other = one.detach().clone().requires_grad_()
+    once, stepwise = adaptive_wing(one, target), wing_step_by_step(other, target)
+    torch.testing.assert_close(once, stepwise)
+    (2 * once).backward()
+    (2 * stepwise).backward()
+    torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-7)
+    assert torch.isnan(adaptive_wing(torch.tensor([float("nan")]), torch.tensor([0.5])))
 
 
 def test_beta_weighs_the_two_terms() -> None:
