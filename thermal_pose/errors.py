@@ -14,13 +14,17 @@ class ThermalPoseError(Exception):
 
 
 class MissingExtraError(ThermalPoseError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed, or does not load."""
 
     exit_code = 3
 
-    def __init__(self, purpose: str, module: str, extra: str) -> None:
+    def __init__(
+        self, purpose: str, module: str, extra: str, cause: Exception | None = None
+    ) -> None:
+        absent = cause is None or isinstance(cause, ModuleNotFoundError)
+        wrong = "is not installed" if absent else f"does not load here ({cause})"
         super().__init__(
-            f"{purpose} needs the Python module '{module}', which is not installed: "
+            f"{purpose} needs the Python module '{module}', which {wrong}: "
             f"run `pip install 'thermal-pose[{extra}]'` (in a checkout: `make {extra}`)"
         )
 

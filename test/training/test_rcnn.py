@@ -138,3 +138,12 @@ def test_without_torchvision_one_is_told_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision.models.detection.keypoint_rcnn", None)
     with pytest.raises(MissingExtraError, match=r"thermal-pose\[torchvision\]"):
         build_keypoint_rcnn("resnet18")
+
+
+def test_a_library_that_is_there_but_does_not_load_is_not_called_absent() -> None:
+    absent = str(MissingExtraError("it", "torchvision", "torchvision", ModuleNotFoundError("x")))
+    broken = RuntimeError("operator torchvision::nms does not exist")
+    assert "is not installed" in absent
+    assert "does not load here (operator torchvision::nms" in str(
+        MissingExtraError("it", "torchvision", "torchvision", broken)
+    )

@@ -130,7 +130,7 @@ def faster_rcnn(threads: int) -> Run:
     try:
         model = build_faster_rcnn().eval()
     except (ImportError, RuntimeError) as error:
-        raise MissingExtraError("Faster R-CNN", "torchvision", "torchvision") from error
+        raise MissingExtraError("Faster R-CNN", "torchvision", "torchvision", error) from error
     frame = torch.zeros(3, 60, 80)
 
     def run() -> object:

@@ -100,7 +100,7 @@ def build_keypoint_rcnn(backbone: str = "resnext101_32x8d", min_size_px: int = 2
         from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
         from torchvision.models.detection.keypoint_rcnn import KeypointRCNN
     except (ImportError, RuntimeError) as error:
-        raise MissingExtraError("Keypoint R-CNN", "torchvision", "torchvision") from error
+        raise MissingExtraError("Keypoint R-CNN", "torchvision", "torchvision", error) from error
     features = resnet_fpn_backbone(
         backbone_name=backbone, weights=None, norm_layer=nn.BatchNorm2d, trainable_layers=5
     )

@@ -53,7 +53,9 @@ def train_faster_rcnn(
     try:
         network = build_faster_rcnn()
     except (ImportError, RuntimeError) as error:
-        raise MissingExtraError("training Faster R-CNN", "torchvision", "torchvision") from error
+        raise MissingExtraError(
+            "training Faster R-CNN", "torchvision", "torchvision", error
+        ) from error
     device = settings.torch_device()
     network.to(device).train()
     optimiser = torch.optim.SGD(
