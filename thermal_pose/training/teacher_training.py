@@ -76,16 +76,18 @@ def check_disjoint(teacher_subjects: tuple[str, ...], evaluated: tuple[str, ...]
     TrainingError
         Names the subjects in both.
     """
-    streams = tuple(name[:-1] for name in teacher_subjects if name.endswith("/*"))
-    both = sorted(
-        subject
-        for subject in set(evaluated)
-        if subject in teacher_subjects or f"{subject}/".startswith(streams)
-    )
+    both = _in_both(teacher_subjects, evaluated)
     if both:
         raise TrainingError(
             f"teacher: was trained on {len(both)} of the subjects evaluated, such as '{both[0]}'"
         )
+
+
+def _in_both(seen: tuple[str, ...], subjects: tuple[str, ...]) -> list[str]:
+    streams = tuple(name[:-1] for name in seen if name.endswith("/*"))
+    return sorted(
+        subject for subject in set(subjects) if subject in seen or f"{subject}/".startswith(streams)
+    )
 
 
 def train_teacher(
@@ -109,8 +111,11 @@ def train_teacher(
     TrainingError
         No RGB, too few subjects, subjects that `begun` has seen, or a loss that is not finite.
     """
-    if begun is not None:
-        check_disjoint(begun.trained_on, data.subjects)
+    if begun is not None and (known := _in_both(begun.trained_on, data.subjects)):
+        raise TrainingError(
+            f"teacher: '{begun.name}' has learnt from {len(known)} of these subjects, such as "
+            f"'{known[0]}': what the teacher is judged on would be known to it"
+        )
     torch.manual_seed(seed)
     vit = VitConfig(depth=config.depth, conv_stem=True) if config.encoder == "vit" else None
     width = config.trained_width or config.decoder_width
