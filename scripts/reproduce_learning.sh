@@ -133,12 +133,14 @@ variants() { # variants WORK ARGUMENTS...: changes to the method, against the ne
         --out "$RESULTS/pose_beyond.json" "${TINY[@]}" "$@"
 }
 temporal() { # earlier frames need the cohort at the camera's rate; as many pictures are learnt from
-    local stride="$((COHORT_EVERY / EVERY))"
+    local stride="$((COHORT_EVERY / EVERY))" folds=0,1,9 # the tenth is most often mirrored
+    [ "$SCALE" = smoke ] && folds=0,1
+    local -x LD_PRELOAD= # kept memory would add up to more than 24 GB here
     local common=("$OUT_DIR/paper-all" --teacher "$OUT_DIR/teacher" --device "$DEVICE"
         --detector detector --work "$OUT_DIR/loso-all" --config "$CONFIG" "${TINY[@]}"
-        --set "train_stride=$stride" --set distill.variants=2 --folds 0,1)
+        --set "train_stride=$stride" --set distill.variants=2 --folds "$folds")
     tp dataset "$OUT_DIR/bags-paper" --every "$EVERY" --jobs "$JOBS" --out "$OUT_DIR/paper-all"
-    tp loso "${common[@]}" --rows "student_mobilenetv3:0+1:$SWEEP_MIN" \
+    tp loso "${common[@]}" --rows "student_mobilenetv3::$SWEEP_MIN" \
         --out "$OUT_DIR/loso-all/baseline.json"
     tp loso-variants "${common[@]}" --variants previous_frame,three_frames \
         --max-minutes "$SWEEP_MIN" --out "$RESULTS/pose_temporal.json"
