@@ -82,12 +82,14 @@ def test_the_command_judges_a_shipped_model_on_joined_folders(data, tmp_path, ca
     other = dataclasses.replace(data, subjects=("c", "d"), trials=("c", "d"))
     save_shard(other, tmp_path / "b" / "b.npz")
     words = ["evaluate-pose", "--model", "student-lite-int8", "--out", str(tmp_path / "r.json")]
-    words += ["--set", f"both={tmp_path / 'a'}", str(tmp_path / "b")]
+    words += ["--set", f"both={tmp_path / 'a'}", str(tmp_path / "b"), "--detector", "warm_blob"]
     assert command.main(words) == 0
     assert "of 8 empty crops refused at 99 % of 16 people" in capsys.readouterr().out
     results = json.loads((tmp_path / "r.json").read_text())
     judged = results["models"]["student-lite-int8"]["both"]
     assert judged["subjects"] == 4 and 0 <= judged["ap"] <= 1
+    assert judged["detected"]["frames"] == 16 and results["detector"] == "warm_blob"
+    assert 0 <= judged["detected"]["ap_detected_boxes"] <= 1
 
 
 def test_a_set_without_a_folder_is_refused(capsys) -> None:

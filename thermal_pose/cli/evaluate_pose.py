@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.inference.factory import make_estimator
+from thermal_pose.inference.factory import make_detector, make_estimator
 
 MODELS = ("student-lite", "student-lite-int8", "student", "student-int8")
 
@@ -35,20 +35,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         help="shards, named; more folders may follow the first",
     )
+    parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     parser.add_argument("--out", type=Path, help="write the figures there as JSON")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def start(args: argparse.Namespace) -> int:
     """Run each model on each set."""
-    from thermal_pose.training.evaluate_models import evaluate_model
+    from thermal_pose.training.evaluate_models import evaluate_detected, evaluate_model
     from thermal_pose.training.run_log import command_line
 
     sets = _load_sets(args.set)
+    finder = make_detector(args.detector) if args.detector else None
     results: dict[str, Any] = {
         "simulated": True,
         "command": command_line(),
         "oks": "thermal frame, silhouette area, joints with v > 0, true boxes",
+        "detector": args.detector or None,
         "sets": {name: data.fingerprint() for name, data in sets.items()},
         "models": {},
     }
@@ -59,6 +62,8 @@ def start(args: argparse.Namespace) -> int:
             label = f"{model} on {name}"
             with tqdm(total=len(data.frames), unit="frame", desc=label, disable=None) as bar:
                 judged[name] = evaluate_model(estimator, data, bar.update)
+                if finder is not None and data.person.any():
+                    judged[name]["detected"] = evaluate_detected(estimator, finder, data)
             if not args.json:
                 print(f"{label}: {_line(judged[name])}")
         results["models"][model] = judged
@@ -91,6 +96,8 @@ def _line(figures: dict[str, Any]) -> str:
         return f"nobody in {figures['frames']} frames"
     confidence = figures["confidence"]
     told = f"AP {figures['ap']:.3f}, joints' calibration error {confidence['joint_ece']:.3f}"
+    if "detected" in figures:
+        told += f", AP {figures['detected']['ap_detected_boxes']:.3f} with detected boxes"
     if "refused_at_99_recall" in confidence:
         told += (
             f", {100 * confidence['refused_at_99_recall']:.1f} % of "

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from thermal_pose.evaluation.calibration import confidence_figures
 from thermal_pose.evaluation.oks import EstimatedPose, average_precision, pose_score
-from thermal_pose.inference.base import PoseEstimator
+from thermal_pose.inference.base import PersonDetector, PoseEstimator
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.training.assess import breakdown, true_poses
 from thermal_pose.training.confidence import events
@@ -90,4 +90,37 @@ def evaluate_model(
             answers.scores, hits > 0.5, counted > 0.5, (data.visibility == 2).sum(axis=1)
         ),
         "breakdown": breakdown(data, people, Predictions(xy, scores[:, :N_JOINTS])),
+    }
+
+
+def evaluate_detected(
+    estimator: PoseEstimator, finder: PersonDetector, data: PoseData, max_frames: int = 0
+) -> dict[str, Any]:
+    """Return AP with a detector's boxes, as the live nodes run both.
+
+    Parameters
+    ----------
+    max_frames : at most so many frames with people, evenly spaced; 0: all.
+    """
+    frames = np.unique(data.frame_of[data.person])
+    count = min(len(frames), max_frames or len(frames))
+    frames = frames[np.linspace(0, len(frames) - 1, count).astype(int)]
+    rows = np.flatnonzero(np.isin(data.frame_of, frames) & data.person)
+    estimates = []
+    for frame in frames:
+        image = np.ascontiguousarray(data.frames[frame][: data.frame_rows[frame]])
+        estimates += [
+            EstimatedPose(
+                int(frame),
+                found.xy,
+                float(pose_score(found.scores, found.person_score)) * found.box.score,
+            )
+            for found in estimator.estimate(image, list(finder.detect(image)))
+        ]
+    precision = average_precision(true_poses(data, rows), estimates)
+    return {
+        "ap_detected_boxes": precision.ap,
+        "ap50_detected_boxes": precision.ap50,
+        "ap75_detected_boxes": precision.ap75,
+        "frames": len(frames),
     }

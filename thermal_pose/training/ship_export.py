@@ -23,7 +23,7 @@ from thermal_pose.training import crops
 from thermal_pose.training.assess import breakdown, true_poses
 from thermal_pose.training.confidence import collect, measure_confidence
 from thermal_pose.training.config import TrainingConfig
-from thermal_pose.training.evaluate_models import evaluate_model
+from thermal_pose.training.evaluate_models import evaluate_detected, evaluate_model
 from thermal_pose.training.export import Provenance, export_student
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.predict import device_name, predict
@@ -32,6 +32,7 @@ from thermal_pose.training.ship import ShipData, decode_rule
 from thermal_pose.training.tasks import ThermalCrops
 
 CALIBRATION_CROPS: Final = 256
+_DETECTED_FRAMES: Final = 300
 _LIMITS: Final = (
     NEVER_ON_PATIENTS,
     "Trained and measured on simulated people only.",
@@ -66,39 +67,6 @@ def evaluate_student(
         "confidence": measure_confidence(head, evidence),
         "breakdown": breakdown(data, rows, predictions),
         "people": len(rows),
-    }
-
-
-def evaluate_detected(
-    card: Path, data: PoseData, detector: str, max_frames: int = 300
-) -> dict[str, Any]:
-    """Return AP of an exported file with a detector's boxes, as the live nodes run both.
-
-    Parameters
-    ----------
-    detector : name of a detector.
-    max_frames : at most so many frames, evenly spaced.
-    """
-    estimator, finder = make_estimator(str(card)), make_detector(detector)
-    frames = np.unique(data.frame_of[data.person])
-    frames = frames[np.linspace(0, len(frames) - 1, min(len(frames), max_frames)).astype(int)]
-    rows = np.flatnonzero(np.isin(data.frame_of, frames) & data.person)
-    estimates = []
-    for frame in frames:
-        image = np.ascontiguousarray(data.frames[frame][: data.frame_rows[frame]])
-        estimates += [
-            EstimatedPose(
-                int(frame),
-                found.xy,
-                float(pose_score(found.scores, found.person_score)) * found.box.score,
-            )
-            for found in estimator.estimate(image, list(finder.detect(image)))
-        ]
-    precision = average_precision(true_poses(data, rows), estimates)
-    return {
-        "ap_detected_boxes": precision.ap,
-        "ap75_detected_boxes": precision.ap75,
-        "frames": len(frames),
     }
 
 
@@ -177,7 +145,8 @@ def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str 
         runtime = {key: value for key, value in found.items() if key != "breakdown"}
         entry = {"runtime": runtime}
         if detector is not None:
-            entry["runtime_detected"] = evaluate_detected(path, part, detector)
+            pair = make_estimator(str(path)), make_detector(detector)
+            entry["runtime_detected"] = evaluate_detected(*pair, part, _DETECTED_FRAMES)
         figures[name] = {**figures.get(name, {}), **entry}
     replace(card, figures=figures).save(path)
 
