@@ -14,6 +14,7 @@
 #                models; the paper's protocol is
 #                'bodies cohort teacher-data teacher loso sweep variants temporal rcnn tables';
 #                what a wall-clock limit reaches depends on the machine
+#                TEACHER_START=student-lite: its teacher begins with that shipped model
 #   SCALE=smoke  every command on a handful of frames, in minutes
 set -euo pipefail
 
@@ -151,8 +152,10 @@ detector() {
         --batch "$DETECTOR_BATCH" --out "$OUT_DIR/detector"
 }
 teacher() {
+    local start=()
+    [ -n "${TEACHER_START:-}" ] && start=(--start "$TEACHER_START" --set teacher.fit.lr=0.002)
     tp train-teacher "$OUT_DIR/teacher-data" --max-minutes "$TEACHER_MIN" --device "$DEVICE" \
-        --config "$CONFIG" --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}"
+        --config "$CONFIG" --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}" "${start[@]}"
 }
 train() { # train NAMES DATA MINUTES ARGUMENTS...
     local names=$1 data=$2 minutes=$3; shift 3

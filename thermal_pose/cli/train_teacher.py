@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("data", type=Path, nargs="+", help="data sets with RGB")
     parser.add_argument("--out", type=Path, required=True, help="folder for the teacher")
+    parser.add_argument("--start", default="", help="begin with this fp32 student, a name or card")
     parser.add_argument("--config", type=Path, help="YAML; default: config/training.yaml's values")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--max-minutes", type=float, help="wall clock of the training")
@@ -32,6 +33,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.training.pose_data import concatenate, load_folder
     from thermal_pose.training.predict import choose_device
     from thermal_pose.training.run_log import tensorboard_log, write_run
+    from thermal_pose.training.shipped_start import teacher_start
     from thermal_pose.training.teacher_training import train_teacher
 
     overrides = list(args.overrides)
@@ -39,6 +41,7 @@ def start(args: argparse.Namespace) -> int:
         overrides.append(f"teacher.fit.max_minutes={args.max_minutes}")
     config = load_config(args.config, overrides)
     data = concatenate([load_folder(folder) for folder in args.data])
+    begun = teacher_start(args.start, data, config) if args.start else None
     write_run(args.out, config, data.fingerprint(), config.seed)
     with tqdm(total=config.teacher.fit.epochs, unit="epoch", disable=None) as bar:
         info = train_teacher(
@@ -49,6 +52,7 @@ def start(args: argparse.Namespace) -> int:
             args.out,
             tensorboard_log(args.out),
             lambda epoch, active: bar.update(epoch - bar.n) and None,
+            begun,
         )
     print(f"{args.out}: {json.dumps(info.figures)}")
     return 0

@@ -158,6 +158,7 @@ def _described(data: PoseData) -> dict[str, Any]:
         "people": int(data.person.sum()),
         "crops_without_people": int((~data.person).sum()),
         "subjects": len(data.subjects),
+        "streams": sorted({subject.partition("/")[0] for subject in data.subjects}),
         "first_subject": data.subjects[0],
         "last_subject": data.subjects[-1],
     }

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets a shipped model learn on: from its ONNX file to the network that a training begins with."""
+"""Lets a shipped model learn on: from its ONNX file to the network that a training begins with.
 
+A student goes on as it is; a teacher begins with what a student knows of people, and learns RGB.
+"""
+
+from dataclasses import replace
 from typing import Final
 
-from thermal_pose.errors import ConfigError
+from thermal_pose.errors import ConfigError, ModelArtifactError
 from thermal_pose.inference.artifacts import card_path
-from thermal_pose.inference.card import load_card
+from thermal_pose.inference.card import ModelCard, load_card
 from thermal_pose.models.pose import PoseNetwork
 from thermal_pose.models.unfold import unfold_student
 from thermal_pose.training.config import TrainingConfig
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.ship import SHIPPED
 from thermal_pose.training.ship_export import calibration_crops
+from thermal_pose.training.teacher_training import TeacherStart
 
 #: Crops that fix the batch norms' statistics.
 _CROPS: Final = 128
@@ -35,18 +40,70 @@ def shipped_start(
     ModelArtifactError
         Card or file missing or damaged, or the file is quantised.
     """
-    path = card_path(model)
-    card = load_card(path)
+    card = load_card(card_path(model))
     if card.normalization != config.normalization:
         raise ConfigError(
             f"--start {model}: its input is {card.normalization}, the configuration's is "
             f"{config.normalization}"
         )
-    crops = calibration_crops(data, config, _CROPS)
-    network, _ = unfold_student(path.parent / card.file, crops)
-    if network.decoder.width != SHIPPED[name]:
+    network = _unfolded(model, card, data, config, SHIPPED[name], name)
+    return network, _described(card)
+
+
+def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
+    """Return what a teacher of the encoder 'mobilenetv3' begins with.
+
+    Parameters
+    ----------
+    model : a name in the package's assets, or the path of a card.
+    data : the teacher's training set; its thermal frames fix the batch norms' statistics.
+
+    Raises
+    ------
+    ConfigError
+        The teacher to train has another encoder, or a decoder of another width.
+    ModelArtifactError
+        As `shipped_start`.
+    """
+    settings = config.teacher
+    if settings.encoder != "mobilenetv3":
         raise ConfigError(
-            f"--start {model}: its decoder is {network.decoder.width} wide, that of '{name}' "
-            f"{SHIPPED[name]}"
+            f"--start {model}: expected teacher.encoder=mobilenetv3, got {settings.encoder}"
         )
-    return network, f"{card.name} {card.sha256[:12]}"
+    card = load_card(card_path(model))
+    width = settings.trained_width or settings.decoder_width
+    same_input = replace(config, normalization=card.normalization)
+    network = _unfolded(model, card, data, same_input, width, "the teacher")
+    return TeacherStart(network, _described(card), _streams(card))
+
+
+def _unfolded(
+    model: str, card: ModelCard, data: PoseData, config: TrainingConfig, width: int, wanted: str
+) -> PoseNetwork:
+    crops = calibration_crops(data, config, _CROPS)
+    network, _ = unfold_student(card_path(model).parent / card.file, crops)
+    if network.decoder.width != width:
+        of = wanted if wanted == "the teacher" else f"'{wanted}'"
+        raise ConfigError(
+            f"--start {model}: its decoder is {network.decoder.width} wide, that of {of} {width}"
+        )
+    return network
+
+
+def _described(card: ModelCard) -> str:
+    return f"{card.name} {card.sha256[:12]}"
+
+
+def _streams(card: ModelCard) -> tuple[str, ...]:
+    """Return the simulated streams that a card names as learnt from, as patterns of subjects."""
+    sets = [card.data[name] for name in ("train", "confidence") if name in card.data]
+    found: set[str] = set()
+    for part in sets:
+        ends = [part.get("first_subject", ""), part.get("last_subject", "")]  # of older cards
+        found.update(part.get("streams", [subject.partition("/")[0] for subject in ends]))
+    if not sets or "" in found:
+        raise ModelArtifactError(
+            f"{card.name}: its card does not say whom it was trained on; a teacher that began with "
+            "it could not be kept apart from those it is judged on"
+        )
+    return tuple(f"{stream}/*" for stream in sorted(found))

@@ -7,6 +7,7 @@ subjects it learns from must be disjoint from every cohort evaluated.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,22 @@ from thermal_pose.training.tasks import KeypointTask, RgbCrops
 VALIDATION_SHARE = 0.1
 
 
+@dataclass(frozen=True)
+class TeacherStart:
+    """What a teacher begins with.
+
+    Attributes
+    ----------
+    network : MobileNetV3 encoder, 1x1 and decoder.
+    name : what results say of it.
+    trained_on : subjects that it has seen ('stream-0/*': all of that stream).
+    """
+
+    network: PoseNetwork
+    name: str
+    trained_on: tuple[str, ...]
+
+
 def split_subjects(data: PoseData, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
     """Return rows to train on and rows of held-out subjects to validate on.
 
@@ -50,16 +67,27 @@ def split_subjects(data: PoseData, seed: int) -> tuple[np.ndarray, np.ndarray]: 
 def check_disjoint(teacher_subjects: tuple[str, ...], evaluated: tuple[str, ...]) -> None:
     """Refuse a teacher that has seen an evaluated subject.
 
+    Parameters
+    ----------
+    teacher_subjects : names; 'stream-0/*' stands for every subject of that stream.
+
     Raises
     ------
     TrainingError
         Names the subjects in both.
     """
-    both = sorted(set(teacher_subjects) & set(evaluated))
+    both = _in_both(teacher_subjects, evaluated)
     if both:
         raise TrainingError(
             f"teacher: was trained on {len(both)} of the subjects evaluated, such as '{both[0]}'"
         )
+
+
+def _in_both(seen: tuple[str, ...], subjects: tuple[str, ...]) -> list[str]:
+    streams = tuple(name[:-1] for name in seen if name.endswith("/*"))
+    return sorted(
+        subject for subject in set(subjects) if subject in seen or f"{subject}/".startswith(streams)
+    )
 
 
 def train_teacher(
@@ -70,18 +98,28 @@ def train_teacher(
     folder: Path,
     log: Callable[[str, int, dict[str, float]], None] | None = None,
     tick: Callable[[int, int], None] | None = None,
+    begun: TeacherStart | None = None,
 ) -> TeacherInfo:
     """Train, measure on held-out subjects, and write the teacher to `folder`.
+
+    Parameters
+    ----------
+    begun : a thermal student of other people that learns RGB; None: random weights.
 
     Raises
     ------
     TrainingError
-        No RGB, too few subjects, or a loss that is not finite.
+        No RGB, too few subjects, subjects that `begun` has seen, or a loss that is not finite.
     """
+    if begun is not None and (known := _in_both(begun.trained_on, data.subjects)):
+        raise TrainingError(
+            f"teacher: '{begun.name}' has learnt from {len(known)} of these subjects, such as "
+            f"'{known[0]}': what the teacher is judged on would be known to it"
+        )
     torch.manual_seed(seed)
     vit = VitConfig(depth=config.depth, conv_stem=True) if config.encoder == "vit" else None
     width = config.trained_width or config.decoder_width
-    network = build_teacher(config.encoder, vit, width)
+    network = build_teacher(config.encoder, vit, width) if begun is None else begun.network
     source = RgbCrops(data, config.augment, device)
     task = KeypointTask(
         source,
@@ -106,9 +144,9 @@ def train_teacher(
     fit_together([learner], config.fit.max_minutes, tick)
     network = learner.take_best().float()
     info = TeacherInfo(
-        name=f"rendered-rgb-{config.encoder}",
+        name=_name(config, begun),
         encoder=config.encoder,
-        trained_on=",".join(data.subjects),
+        trained_on=",".join([*data.subjects, *(begun.trained_on if begun else ())]),
         decoder_width=config.decoder_width,
         figures={
             **measure_teacher(network, source, data, validation),
@@ -116,12 +154,18 @@ def train_teacher(
             "training_rows": len(train),
             "epochs": learner.epoch,
             "trained_width": width,
+            "started_from": begun.name if begun else "random weights",
             "device": device_name(device),
         },
     )
     network.decoder = widen(network.decoder, config.decoder_width)
     save_teacher(network, info, folder, vit)
     return info
+
+
+def _name(config: TeacherConfig, begun: TeacherStart | None) -> str:
+    name = f"rendered-rgb-{config.encoder}"
+    return name if begun is None else f"{name}-from-{begun.name.split()[0]}"
 
 
 def measure_teacher(
