@@ -19,6 +19,9 @@ from tqdm import tqdm
 
 from thermal_pose.inference.factory import make_detector, make_estimator
 
+_DETECTED = (
+    "every box counts: in sets that label the person tested only, others in view are false alarms"
+)
 MODELS = ("student-lite", "student-lite-int8", "student", "student-int8")
 
 
@@ -52,6 +55,7 @@ def start(args: argparse.Namespace) -> int:
         "command": command_line(),
         "oks": "thermal frame, silhouette area, joints with v > 0, true boxes",
         "detector": args.detector or None,
+        "detected": _DETECTED if args.detector else None,
         "sets": {name: data.fingerprint() for name, data in sets.items()},
         "models": {},
     }

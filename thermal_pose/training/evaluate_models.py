@@ -98,6 +98,9 @@ def evaluate_detected(
 ) -> dict[str, Any]:
     """Return AP with a detector's boxes, as the live nodes run both.
 
+    Every box counts. A set made of recordings labels the person tested only, by default: whoever
+    else is in view, a carer say, is a false alarm to it (`evaluate-perception` knows them all).
+
     Parameters
     ----------
     max_frames : at most so many frames with people, evenly spaced; 0: all.
