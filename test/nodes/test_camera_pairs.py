@@ -251,9 +251,13 @@ def test_a_recording_with_rgb_keeps_how_the_cameras_stand(
             output_dir=str(tmp_path / "out"), min_free_mb=0, record_rgb=True
         )
     )
+    heard: set[str] = set()
+    write = recorder._write
+    recorder._write = lambda topic, cdr: (heard.add(topic), write(topic, cdr))  # type: ignore
     executor.add_node(recorder)
     recorder.start()
-    spin_for(executor, lambda: recorder.statistics.summary().frames >= 6)
+    wanted = {schema.TF_STATIC, schema.THERMAL_IMAGE}
+    spin_for(executor, lambda: wanted <= heard and recorder.statistics.summary().frames >= 6)
     recorder.stop()
     (path,) = (tmp_path / "out").iterdir()
     with BagReader(path) as bag:
