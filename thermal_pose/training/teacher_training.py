@@ -111,11 +111,7 @@ def train_teacher(
     TrainingError
         No RGB, too few subjects, subjects that `begun` has seen, or a loss that is not finite.
     """
-    if begun is not None and (known := _in_both(begun.trained_on, data.subjects)):
-        raise TrainingError(
-            f"teacher: '{begun.name}' has learnt from {len(known)} of these subjects, such as "
-            f"'{known[0]}': what the teacher is judged on would be known to it"
-        )
+    _check_start(begun, data)
     torch.manual_seed(seed)
     vit = VitConfig(depth=config.depth, conv_stem=True) if config.encoder == "vit" else None
     width = config.trained_width or config.decoder_width
@@ -143,29 +139,44 @@ def train_teacher(
     )
     fit_together([learner], config.fit.max_minutes, tick)
     network = learner.take_best().float()
-    info = TeacherInfo(
-        name=_name(config, begun),
-        encoder=config.encoder,
-        trained_on=",".join([*data.subjects, *(begun.trained_on if begun else ())]),
-        decoder_width=config.decoder_width,
-        figures={
-            **measure_teacher(network, source, data, validation),
-            "validation_subjects": len(np.unique(data.subject[validation])),
-            "training_rows": len(train),
-            "epochs": learner.epoch,
-            "trained_width": width,
-            "started_from": begun.name if begun else "random weights",
-            "device": device_name(device),
-        },
-    )
+    figures = {
+        **measure_teacher(network, source, data, validation),
+        "validation_subjects": len(np.unique(data.subject[validation])),
+        "training_rows": len(train),
+        "epochs": learner.epoch,
+        "trained_width": width,
+        "started_from": begun.name if begun else "random weights",
+        "device": device_name(device),
+    }
+    info = _info(config, data, begun, figures)
     network.decoder = widen(network.decoder, config.decoder_width)
     save_teacher(network, info, folder, vit)
     return info
 
 
-def _name(config: TeacherConfig, begun: TeacherStart | None) -> str:
-    name = f"rendered-rgb-{config.encoder}"
-    return name if begun is None else f"{name}-from-{begun.name.split()[0]}"
+def _check_start(begun: TeacherStart | None, data: PoseData) -> None:
+    known = _in_both(begun.trained_on, data.subjects) if begun else []
+    if begun and known:
+        raise TrainingError(
+            f"teacher: '{begun.name}' has learnt from {len(known)} of these subjects, such as "
+            f"'{known[0]}': what the teacher is judged on would be known to it"
+        )
+
+
+def _info(
+    config: TeacherConfig, data: PoseData, begun: TeacherStart | None, figures: dict[str, Any]
+) -> TeacherInfo:
+    name, seen = f"rendered-rgb-{config.encoder}", list(data.subjects)
+    if begun is not None:
+        name = f"{name}-from-{begun.name.split()[0]}"
+        seen += begun.trained_on
+    return TeacherInfo(
+        name=name,
+        encoder=config.encoder,
+        trained_on=",".join(seen),
+        decoder_width=config.decoder_width,
+        figures=figures,
+    )
 
 
 def measure_teacher(
