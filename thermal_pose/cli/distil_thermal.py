@@ -12,19 +12,14 @@ examples:
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+
+from thermal_pose.cli.train import add_data_arguments, load_data
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--teacher", type=Path, required=True, help="a trained student (.pt)")
-    folders: dict[str, Any] = {"type": Path, "required": True, "nargs": "+", "metavar": "DIR"}
-    parser.add_argument("--train", help="shards to learn poses from", **folders)
-    parser.add_argument("--confidence", help="shards to learn the scores from", **folders)
-    parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
-    parser.add_argument(
-        "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
-    )
+    add_data_arguments(parser)
     parser.add_argument("--latent-minutes", type=float, default=7.0, help="latent term alone")
     parser.add_argument("--max-minutes", type=float, default=4.0, help="both terms")
     parser.add_argument("--cold", action="store_true", help="from random weights")
@@ -38,21 +33,14 @@ def start(args: argparse.Namespace) -> int:
     """Train, calibrate, measure and export."""
     from thermal_pose.models.folded_pose import slim
     from thermal_pose.training.config import load_config
-    from thermal_pose.training.pose_data import concatenate, load_folder
     from thermal_pose.training.predict import choose_device
     from thermal_pose.training.run_log import command_line, write_run
-    from thermal_pose.training.ship import ShipData, add_confidence, decode_rule, save_student
+    from thermal_pose.training.ship import add_confidence, decode_rule, save_student
     from thermal_pose.training.ship_export import export_shipped
     from thermal_pose.training.thermal_teacher import distil_from_thermal, load_thermal_teacher
 
     config, device = load_config(args.config, args.overrides), choose_device(args.device)
-    parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
-    data = ShipData(
-        concatenate([load_folder(folder) for folder in args.train]),
-        concatenate([load_folder(folder) for folder in args.confidence]),
-        load_folder(args.calibration),
-        {name: load_folder(Path(folder)) for name, folder in parts.items()},
-    )
+    data = load_data(args)
     teacher, info = load_thermal_teacher(args.teacher)
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     network = distil_from_thermal(
@@ -72,5 +60,7 @@ def start(args: argparse.Namespace) -> int:
     )
     for precision, path in cards.items():
         figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
-        print(f"student {precision}: {json.dumps({key: figures[key]['runtime'] for key in parts})}")
+        print(
+            f"student {precision}: {json.dumps({key: figures[key]['runtime'] for key in data.evaluation})}"
+        )
     return 0

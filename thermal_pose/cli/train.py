@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    folders: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
-    parser.add_argument("--train", help="shards to learn poses from", **folders)
-    parser.add_argument("--confidence", help="shards to learn the scores from", **folders)
-    parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
-    parser.add_argument(
-        "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
-    )
+    add_data_arguments(parser)
     parser.add_argument("--names", default="student,student-lite", help="what to train")
     parser.add_argument("--start", default="", help="go on from this fp32 model, a name or card")
     parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
@@ -41,6 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--teacher", default="", help="distil from it (needs paired RGB)")
     parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of training")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sets that a shipped model is made from (`load_data`)."""
+    folders: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
+    parser.add_argument("--train", help="shards to learn poses from", **folders)
+    parser.add_argument("--confidence", help="shards to learn the scores from", **folders)
+    parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
+    parser.add_argument(
+        "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
+    )
 
 
 def start(args: argparse.Namespace) -> int:
@@ -62,7 +67,7 @@ def start(args: argparse.Namespace) -> int:
     _check(args, names)
     config = load_config(args.config, args.overrides)
     device = choose_device(args.device)
-    data = _load(args)
+    data = load_data(args)
     teacher = load_teacher(args.teacher) if args.teacher else None
     begun, started_from = None, "random weights"
     if args.start:
@@ -116,7 +121,8 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
         )
 
 
-def _load(args: argparse.Namespace) -> "ShipData":
+def load_data(args: argparse.Namespace) -> "ShipData":
+    """Read the sets that `add_data_arguments` declares."""
     from thermal_pose.training.pose_data import concatenate, load_folder
     from thermal_pose.training.ship import ShipData
 

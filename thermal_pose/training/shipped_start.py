@@ -46,7 +46,7 @@ def shipped_start(
             f"--start {model}: its input is {card.normalization}, the configuration's is "
             f"{config.normalization}"
         )
-    network = _unfolded(model, card, data, config, SHIPPED[name], name)
+    network = _unfolded(model, card, data, config, SHIPPED[name], f"'{name}'")
     return network, _described(card)
 
 
@@ -83,9 +83,8 @@ def _unfolded(
     crops = calibration_crops(data, config, _CROPS)
     network, _ = unfold_student(card_path(model).parent / card.file, crops)
     if network.decoder.width != width:
-        of = wanted if wanted == "the teacher" else f"'{wanted}'"
         raise ConfigError(
-            f"--start {model}: its decoder is {network.decoder.width} wide, that of {of} {width}"
+            f"--start {model}: its decoder is {network.decoder.width} wide, that of {wanted} {width}"
         )
     return network
 
