@@ -84,7 +84,8 @@ def _unfolded(
     network, _ = unfold_student(card_path(model).parent / card.file, crops)
     if network.decoder.width != width:
         raise ConfigError(
-            f"--start {model}: its decoder is {network.decoder.width} wide, that of {wanted} {width}"
+            f"--start {model}: its decoder is {network.decoder.width} wide, "
+            f"that of {wanted} {width}"
         )
     return network
 
