@@ -117,20 +117,16 @@ def train_teacher(
     width = config.trained_width or config.decoder_width
     network = build_teacher(config.encoder, vit, width) if begun is None else begun.network
     source = RgbCrops(data, config.augment, device)
-    task = KeypointTask(
-        source,
-        torch.from_numpy(data.xy).to(device),
-        torch.from_numpy(data.visibility > 0).to(device),
-        config.augment,
-        config.sigma_px,
-    )
+    xy, present = torch.from_numpy(data.xy), torch.from_numpy(data.visibility > 0)
+    task = KeypointTask(source, xy.to(device), present.to(device), config.augment, config.sigma_px)
     train, validation = split_subjects(data, seed)
+    few = validation[:: max(1, len(validation) // 1024)]
     learner = Learner(
         "teacher",
         network,
         task,
         torch.from_numpy(train),
-        torch.from_numpy(validation[:: max(1, len(validation) // 1024)]),
+        torch.from_numpy(few),
         config.fit,
         seed,
         device,
