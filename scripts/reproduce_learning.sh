@@ -48,7 +48,7 @@ if [ "$SCALE" = cpu ] && [ -n "$JEMALLOC" ]; then
 fi
 
 READ_VARIANTS=argmax,quarter,flip READ_FOLDS=all
-TRAINED_VARIANTS=radiometric,from_random,both_terms_at_once,plateaus,narrow_decoder
+TRAINED_VARIANTS=radiometric,from_random,both_terms_at_once,plateaus,narrow_decoder,own_head
 if [ -e "$OUT_DIR/models/student-lite.pt" ]; then # stage ship
     TRAINED_VARIANTS="from_thermal,$TRAINED_VARIANTS"
 fi
@@ -153,7 +153,7 @@ detector() {
 }
 teacher() {
     local start=()
-    [ -n "${TEACHER_START:-}" ] && start=(--start "$TEACHER_START" --set teacher.fit.lr=0.002)
+    [ -n "${TEACHER_START:-}" ] && start=(--start "$TEACHER_START" --set teacher.fit.lr=0.0015)
     tp train-teacher "$OUT_DIR/teacher-data" --max-minutes "$TEACHER_MIN" --device "$DEVICE" \
         --config "$CONFIG" --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}" "${start[@]}"
 }

@@ -67,6 +67,12 @@ def test_unfolding_and_folding_again_gives_the_same_file(path, tmp_path, crops) 
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3 * np.abs(theirs).max())
 
 
+def test_deconvolutions_come_back_as_large_as_trained_ones(path, crops) -> None:
+    decoder = unfold_student(path, crops)[0].decoder
+    for layer in (decoder.deconv1, decoder.deconv2):  # Adam's steps are small beside them
+        assert float(layer.weight.std()) == pytest.approx(0.05, rel=0.01)
+
+
 def test_all_that_is_learnt_can_be_learnt_on(path, crops) -> None:
     network, _ = unfold_student(path, crops)
     network.train().heatmaps(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes to the paper's method, measured in miniature, and where students begin."""
 
+import copy
 import dataclasses
 import json
 from pathlib import Path
@@ -17,6 +18,8 @@ from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
 from thermal_pose.training.config import load_config
+from thermal_pose.training.head_distillation import head_learner
+from thermal_pose.training.learner import fit_together
 from thermal_pose.training.loso import ROWS, FoldResult, started_from
 from thermal_pose.training.loso_train import _network, run_folds
 from thermal_pose.training.loso_variants import (
@@ -74,7 +77,7 @@ def test_variants_are_judged_on_the_folds_of_the_baseline(cohort, tmp_path) -> N
     baseline = run_baseline(cohort, [0, 2], trained)
     for mine, theirs in zip(baseline, straight, strict=True):
         np.testing.assert_array_equal(mine.predictions.xy, theirs.predictions.xy)
-    for name in ("argmax", "flip", "previous_frame", "narrow_decoder", "three_frames"):
+    for name in ("argmax", "flip", "previous_frame", "narrow_decoder", "three_frames", "own_head"):
         config = varied(None, cohort.source_arguments.overrides, VARIANTS[name], "")
         own = tmp_path / name
         found = run_variant(cohort, VARIANTS[name], config, [0, 2], trained, own)
@@ -89,7 +92,20 @@ def test_every_variant_changes_the_settings_or_the_reading() -> None:
     for name, variant in VARIANTS.items():
         config = varied(Path("config/training-cpu.yaml"), [], variant, "lite.pt")
         read_otherwise = variant.decode != "dark" or variant.flip or variant.earlier > 0
-        assert (config != plain) != read_otherwise, name
+        assert (config != plain) != (read_otherwise or variant.own_head), name
+
+
+def test_self_distillation_changes_the_head_alone(cohort) -> None:
+    trained = _network(cohort, ROWS[STUDENT], 0).train()
+    before = copy.deepcopy(trained.state_dict())
+    learner = head_learner(cohort, 0, trained)
+    fit_together([learner])
+    after = learner.network.state_dict()
+    moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert moved and all(name.startswith("decoder.") for name in moved)
+    assert "decoder.deconv1.weight" in moved
+    for name, value in trained.state_dict().items():  # the one that answers did not learn
+        assert torch.equal(value, before[name]), name
 
 
 def _fold(ap: float) -> FoldResult:

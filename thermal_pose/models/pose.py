@@ -61,7 +61,7 @@ class PoseNetwork(nn.Module):
         if not project and channels != latent:
             raise ValueError(f"encoder: expected {latent} channels without a 1x1, got {channels}")
         self.project: nn.Module = nn.Conv2d(channels, latent, 1) if project else nn.Identity()
-        self._decoder_frozen = False
+        self._decoder_frozen = self._encoder_frozen = False
 
     def freeze_decoder(self) -> Self:
         """Keep the decoder's weights and running statistics as they are; return self."""
@@ -69,12 +69,32 @@ class PoseNetwork(nn.Module):
         self.decoder.requires_grad_(False)
         return self.train(self.training)
 
+    def thaw_decoder(self) -> Self:
+        """Let the decoder learn again; return self."""
+        self._decoder_frozen = False
+        self.decoder.requires_grad_(True)
+        return self.train(self.training)
+
+    def freeze_encoder(self) -> Self:
+        """Keep encoder and 1x1 as they are; return self."""
+        self._encoder_frozen = True
+        for part in self._before_the_latent():
+            part.requires_grad_(False)
+        return self.train(self.training)
+
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, but a frozen decoder always stays in evaluation mode."""
+        """Set training mode, but what is frozen always stays in evaluation mode."""
         super().train(mode)
         if self._decoder_frozen:
             self.decoder.eval()
+        if self._encoder_frozen:
+            for part in self._before_the_latent():
+                part.eval()
         return self
+
+    def _before_the_latent(self) -> tuple[nn.Module, nn.Module]:
+        assert isinstance(self.encoder, nn.Module)
+        return self.encoder, self.project
 
     def encode(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the encoder's features and the latent, without the decoder's cost."""

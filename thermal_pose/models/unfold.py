@@ -4,7 +4,9 @@
 Folding forgets how the trained network was normalised, and splits nothing apart again. Both
 have many answers that compute the same; this takes one that trains well: every convolution's
 output has unit variance on crops that are given, its batch norm restores mean and scale, and
-the folded first deconvolution is a random 1x1 and what is left.
+the folded first deconvolution is a random 1x1 and what is left. Deconvolutions are scaled
+instead to weights as large as trained ones: what is left over is small, and steps of Adam, whose
+size does not depend on it, would destroy it.
 """
 
 from collections.abc import Mapping
@@ -31,6 +33,8 @@ Weights = Mapping[str, torch.Tensor]
 
 #: Of the random 1x1: that of torch's own initialisation for 48 channels.
 _PROJECT_STD: Final = 0.083
+#: Of deconvolutions: that of `student-lite` at the end of its first training.
+_DECONVOLUTION_STD: Final = 0.05
 #: A channel of less variance is left as it is.
 _DEAD: Final = 1e-6
 
@@ -185,6 +189,9 @@ def _normalise(
         assert norm.running_mean is not None and norm.running_var is not None
         variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
         scale = torch.where(variance > _DEAD, variance.sqrt(), torch.ones_like(variance))
+        if isinstance(convolutions[-1], nn.ConvTranspose2d):
+            divided = convolutions[-1].weight / scale[None, :, None, None]
+            scale = scale * divided.std() / _DECONVOLUTION_STD
         norm.running_mean.copy_(mean / scale)
         norm.running_var.copy_(variance / scale**2)
         norm.weight.copy_(scale * (norm.running_var + norm.eps).sqrt())

@@ -14,6 +14,7 @@ import numpy as np
 
 from thermal_pose.codecs.heatmap import DecodeKind
 from thermal_pose.training.config import TrainingConfig, load_config
+from thermal_pose.training.head_distillation import run_head_folds
 from thermal_pose.training.loso import ROWS, Cohort, FoldResult, evaluate_fold, precision_of
 from thermal_pose.training.loso_train import SWEPT, Tick, run_folds, trained_folds
 
@@ -29,6 +30,7 @@ class Variant:
         a student trained on other people's thermal images. None: nothing is trained.
     decode, flip : how heatmaps are read.
     earlier : earlier frames whose heatmaps are averaged in.
+    own_head : the baseline's students go on, their decoders taught by themselves.
     """
 
     change: str
@@ -36,11 +38,12 @@ class Variant:
     decode: DecodeKind = "dark"
     flip: bool = False
     earlier: int = 0
+    own_head: bool = False
 
     @property
     def is_trained(self) -> bool:
         """Whether the variant needs a training of its own."""
-        return bool(self.settings)
+        return bool(self.settings) or self.own_head
 
 
 VARIANTS: Final[dict[str, Variant]] = {
@@ -75,6 +78,10 @@ VARIANTS: Final[dict[str, Variant]] = {
     "narrow_decoder": Variant(
         "a decoder 32 wide of the student's own, learnt from the teacher's heatmaps",
         ("distill.decoder_width=32",),
+    ),
+    "own_head": Variant(
+        "then the decoder alone, taught by the student's own heatmaps (as long again)",
+        own_head=True,
     ),
 }
 
@@ -118,6 +125,9 @@ def run_variant(
     TrainingError
         A fold of the baseline was not trained, or a loss is not finite.
     """
+    if variant.own_head:
+        networks = trained_folds(cohort, SWEPT, folds, baseline)
+        return run_head_folds(cohort, networks, folds, checkpoints, max_minutes, tick)
     if variant.is_trained:
         own = replace(cohort, config=config)
         return run_folds(own, SWEPT, folds, None, checkpoints, max_minutes, None, tick)
