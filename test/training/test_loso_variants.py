@@ -31,6 +31,7 @@ from thermal_pose.training.loso_variants import (
 )
 from thermal_pose.training.predict import Predictions
 from thermal_pose.training.ship import save_student
+from thermal_pose.training.shipped_start import student_start
 
 STUDENT = "student_mobilenetv3"
 
@@ -56,6 +57,24 @@ def test_a_student_begins_where_it_is_told(cohort, tmp_path) -> None:
     with pytest.raises(ModelArtifactError, match="not a trained student"):
         _network(_starting(cohort, str(tmp_path / "absent.pt")), row, 0)
     assert not torch.equal(_first_weight(_network(cohort, row, 0)), _first_weight(cohort.teacher))
+
+
+def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
+    settings = varied(
+        None, cohort.source_arguments.overrides, VARIANTS["from_shipped"], "student-lite"
+    )
+    shipped = dataclasses.replace(cohort, config=settings)
+    student = _network(shipped, ROWS[STUDENT], 0)
+    other_input = _starting(cohort, "student-lite")
+    with pytest.raises(ConfigError, match=r"student-lite: its input is .*frame_median"):
+        _network(other_input, ROWS[STUDENT], 0)
+    expected = student_start("student-lite", cohort.data, settings)
+    torch.testing.assert_close(_first_weight(student), _first_weight(expected))
+    torch.testing.assert_close(student.project.weight, expected.project.weight)
+    torch.testing.assert_close(student.decoder.conv.weight, shipped.decoder.conv.weight)
+    seen = dataclasses.replace(cohort.data, subjects=("stream-0/1", *cohort.data.subjects[1:]))
+    with pytest.raises(TrainingError, match="student-lite: was trained on 1 of the subjects"):
+        student_start("student-lite", seen, settings)
 
 
 def test_only_students_like_the_teacher_begin_with_it(cohort) -> None:

@@ -30,7 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cohort_arguments(parser)
     parser.add_argument("--variants", required=True, help="comma-separated names, or all")
     parser.add_argument("--out", type=Path, default=Path("docs/results/pose_beyond.json"))
-    parser.add_argument("--thermal", default="", help="a trained student's file: from_thermal")
+    parser.add_argument(
+        "--thermal",
+        default="",
+        help="trained student: a file (from_thermal) or a shipped model (from_shipped)",
+    )
 
 
 def start(args: argparse.Namespace) -> int:

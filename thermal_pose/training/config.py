@@ -113,8 +113,9 @@ class DistillConfig:
     latent_share : share of epochs and wall clock that the latent's L1 has to itself, before
         both (where 0 < beta < 1): it needs no decoder. 0 in the paper.
     start : the weights that a student's encoder begins with: 'random'; 'teacher': the
-        teacher's encoder and 1x1, where student and teacher have the same encoder; otherwise a
-        trained student's file. The paper began with ImageNet's.
+        teacher's encoder and 1x1, where student and teacher have the same encoder; a trained
+        student's file ('….pt'): its encoder; a shipped model's name or card: its encoder and 1x1,
+        for a teacher that began with it. The paper began with ImageNet's.
     decoder_width : channels of a decoder of the student's own, learnt from the teacher's
         heatmaps; 0: the teacher's, frozen, as in the paper.
     variants : crops of each sample whose teacher output is cached (box jitter, flip).
@@ -142,7 +143,7 @@ class DistillConfig:
         _require(0 <= self.beta <= 1, f"beta: expected 0..1, got {self.beta}")
         share = self.latent_share
         _require(0 <= share < 1, f"latent_share: expected 0..1, 1 excluded, got {share}")
-        _require(self.start != "", "start: expected random, teacher or a file, got nothing")
+        _require(self.start != "", "start: expected random, teacher, a file or a model, got ''")
         _require(self.variants >= 1, f"variants: expected >= 1, got {self.variants}")
         width = self.decoder_width
         _require(width >= 0, f"decoder_width: expected >= 0, got {width}")

@@ -30,6 +30,7 @@ from thermal_pose.training.loso import (
     started_from,
 )
 from thermal_pose.training.ship import load_student
+from thermal_pose.training.shipped_start import student_start
 from thermal_pose.training.tasks import DistillationTask, KeypointTask, Task
 
 Log = Callable[[str, int, dict[str, float]], None]
@@ -82,15 +83,19 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
 
     Raises
     ------
-    ModelArtifactError
-        The file named is no trained student.
+    ModelArtifactError, ConfigError, TrainingError
+        The file named is no trained student, or as `student_start`.
     """
     if started_from(cohort, row) == "random":
         return
     start = cohort.config.distill.start
-    trained, parts = cohort.teacher, ["encoder.", "project."]
-    if start != "teacher":
+    parts = ["encoder.", "project."]
+    if start == "teacher":
+        trained = cohort.teacher
+    elif Path(start).suffix == ".pt":
         trained, parts = load_student(Path(start))[0], ["encoder."]
+    else:
+        trained = student_start(start, cohort.data, cohort.config)
     taken = {
         name: value for name, value in trained.state_dict().items() if name.startswith(tuple(parts))
     }

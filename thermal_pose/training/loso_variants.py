@@ -27,7 +27,8 @@ class Variant:
     ----------
     change : what differs from the baseline, in words.
     settings : overrides of the configuration, as KEY=VALUE; '{thermal}' stands for the file of
-        a student trained on other people's thermal images. None: nothing is trained.
+        a student trained on other people's thermal images, or a shipped one's name or card. None:
+        nothing is trained.
     decode, flip : how heatmaps are read.
     earlier : earlier frames whose heatmaps are averaged in.
     own_head : the baseline's students go on, their decoders taught by themselves.
@@ -46,6 +47,13 @@ class Variant:
         return bool(self.settings) or self.own_head
 
 
+_RADIOMETRIC: Final = (
+    "normalization.kind=frame_median",
+    "normalization.scale_k=5.0",
+    "normalization.clip_min=-2.0",
+    "normalization.clip_max=3.0",
+)
+
 VARIANTS: Final[dict[str, Variant]] = {
     "argmax": Variant("highest pixel instead of DARK", decode="argmax"),
     "quarter": Variant("a quarter pixel to the higher neighbour instead of DARK", decode="quarter"),
@@ -63,12 +71,12 @@ VARIANTS: Final[dict[str, Variant]] = {
     ),
     "radiometric": Variant(
         "temperatures about the frame's median instead of each crop's minimum to maximum",
-        (
-            "normalization.kind=frame_median",
-            "normalization.scale_k=5.0",
-            "normalization.clip_min=-2.0",
-            "normalization.clip_max=3.0",
-        ),
+        _RADIOMETRIC,
+    ),
+    "from_shipped": Variant(
+        "the shipped model's encoder and 1x1 at the start, which the teacher too began with, and "
+        "its input",
+        ("distill.start={thermal}", *_RADIOMETRIC),
     ),
     "both_terms_at_once": Variant("no stage of the latent term alone", ("distill.latent_share=0",)),
     "plateaus": Variant(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets a shipped model learn on: from its ONNX file to the network that a training begins with.
 
-A student goes on as it is; a teacher begins with what a student knows of people, and learns RGB.
+A student goes on as it is; a teacher begins with what a student knows of people, and learns RGB;
+a student of such a teacher may begin with the same, and learn the teacher's latent.
 """
 
 from dataclasses import replace
@@ -16,7 +17,7 @@ from thermal_pose.training.config import TrainingConfig
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.ship import SHIPPED
 from thermal_pose.training.ship_export import calibration_crops
-from thermal_pose.training.teacher_training import TeacherStart
+from thermal_pose.training.teacher_training import TeacherStart, check_disjoint
 
 #: Crops that fix the batch norms' statistics.
 _CROPS: Final = 128
@@ -40,14 +41,31 @@ def shipped_start(
     ModelArtifactError
         Card or file missing or damaged, or the file is quantised.
     """
-    card = load_card(card_path(model))
-    if card.normalization != config.normalization:
-        raise ConfigError(
-            f"--start {model}: its input is {card.normalization}, the configuration's is "
-            f"{config.normalization}"
-        )
-    network = _unfolded(model, card, data, config, SHIPPED[name], f"'{name}'")
+    card = _card_of_same_input(model, config)
+    network = _unfolded(model, card, data, config)
+    _check_width(card, network, SHIPPED[name], f"'{name}'")
     return network, _described(card)
+
+
+def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNetwork:
+    """Return a shipped model, whose encoder and 1x1 a student on a cohort begins with.
+
+    Parameters
+    ----------
+    data : the cohort; its thermal frames fix the batch norms' statistics.
+
+    Raises
+    ------
+    TrainingError
+        The model was trained on people of the cohort.
+    ConfigError
+        The model's input is not the configuration's.
+    ModelArtifactError
+        As `shipped_start`.
+    """
+    card = _card_of_same_input(model, config)
+    check_disjoint(_streams(card), data.subjects, card.name)
+    return _unfolded(model, card, data, config)
 
 
 def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
@@ -73,21 +91,32 @@ def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Teacher
     card = load_card(card_path(model))
     width = settings.trained_width or settings.decoder_width
     same_input = replace(config, normalization=card.normalization)
-    network = _unfolded(model, card, data, same_input, width, "the teacher")
+    network = _unfolded(model, card, data, same_input)
+    _check_width(card, network, width, "the teacher")
     return TeacherStart(network, _described(card), _streams(card))
 
 
-def _unfolded(
-    model: str, card: ModelCard, data: PoseData, config: TrainingConfig, width: int, wanted: str
-) -> PoseNetwork:
+def _card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
+    card = load_card(card_path(model))
+    if card.normalization != config.normalization:
+        raise ConfigError(
+            f"start {model}: its input is {card.normalization}, the configuration's is "
+            f"{config.normalization}"
+        )
+    return card
+
+
+def _unfolded(model: str, card: ModelCard, data: PoseData, config: TrainingConfig) -> PoseNetwork:
     crops = calibration_crops(data, config, _CROPS)
-    network, _ = unfold_student(card_path(model).parent / card.file, crops)
+    return unfold_student(card_path(model).parent / card.file, crops)[0]
+
+
+def _check_width(card: ModelCard, network: PoseNetwork, width: int, wanted: str) -> None:
     if network.decoder.width != width:
         raise ConfigError(
-            f"--start {model}: its decoder is {network.decoder.width} wide, "
+            f"--start {card.name}: its decoder is {network.decoder.width} wide, "
             f"that of {wanted} {width}"
         )
-    return network
 
 
 def _described(card: ModelCard) -> str:

@@ -64,8 +64,10 @@ def split_subjects(data: PoseData, seed: int) -> tuple[np.ndarray, np.ndarray]: 
     return np.flatnonzero(usable & ~is_held_out), np.flatnonzero(usable & is_held_out)
 
 
-def check_disjoint(teacher_subjects: tuple[str, ...], evaluated: tuple[str, ...]) -> None:
-    """Refuse a teacher that has seen an evaluated subject.
+def check_disjoint(
+    teacher_subjects: tuple[str, ...], evaluated: tuple[str, ...], who: str = "teacher"
+) -> None:
+    """Refuse a teacher, or whatever is given as `who`, that has seen an evaluated subject.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ def check_disjoint(teacher_subjects: tuple[str, ...], evaluated: tuple[str, ...]
     both = _in_both(teacher_subjects, evaluated)
     if both:
         raise TrainingError(
-            f"teacher: was trained on {len(both)} of the subjects evaluated, such as '{both[0]}'"
+            f"{who}: was trained on {len(both)} of the subjects evaluated, such as '{both[0]}'"
         )
 
 
