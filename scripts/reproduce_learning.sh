@@ -153,7 +153,7 @@ detector() {
 }
 teacher() {
     local start=()
-    [ -n "${TEACHER_START:-}" ] && start=(--start "$TEACHER_START" --set teacher.fit.lr=0.0015)
+    [ -n "${TEACHER_START:-}" ] && start=(--start "$TEACHER_START")
     tp train-teacher "$OUT_DIR/teacher-data" --max-minutes "$TEACHER_MIN" --device "$DEVICE" \
         --config "$CONFIG" --out "$OUT_DIR/teacher" "${TINY_TEACHER[@]}" "${start[@]}"
 }

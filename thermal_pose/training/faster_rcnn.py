@@ -50,14 +50,8 @@ def train_faster_rcnn(
     if not (data.boxes[..., 2] > 0).any():
         raise TrainingError("detector: the shards hold no person")
     torch.manual_seed(settings.seed)
-    try:
-        network = build_faster_rcnn()
-    except (ImportError, RuntimeError) as error:
-        raise MissingExtraError(
-            "training Faster R-CNN", "torchvision", "torchvision", error
-        ) from error
     device = settings.torch_device()
-    network.to(device).train()
+    network = _new_network().to(device).train()
     optimiser = torch.optim.SGD(
         network.parameters(), lr=_LEARNING_RATE * settings.batch / 16, momentum=0.9,
         weight_decay=1e-4,
@@ -78,17 +72,35 @@ def train_faster_rcnn(
         inputs, wanted = augment(
             frames[chosen].float(), boxes[chosen], settings.augmentation, generator
         )
-        losses: dict[str, Any] = network(*_as_torchvision(inputs, wanted))
-        loss: Any = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(loss):
+        loss = _step(network, optimiser, inputs, wanted)
+        if not math.isfinite(loss):
             raise TrainingError(f"detector: loss is not finite at step {step}")
+        if step % 20 == 0:
+            report(step, share, {"loss": loss})
+    return network.cpu().eval()
+
+
+def _new_network() -> Any:
+    try:
+        return build_faster_rcnn()
+    except (ImportError, RuntimeError) as error:
+        raise MissingExtraError(
+            "training Faster R-CNN", "torchvision", "torchvision", error
+        ) from error
+
+
+def _step(
+    network: Any, optimiser: torch.optim.Optimizer, inputs: torch.Tensor, boxes: torch.Tensor
+) -> float:
+    """Take one step, unless the loss is not finite; return the loss."""
+    losses: dict[str, Any] = network(*_as_torchvision(inputs, boxes))
+    loss: Any = torch.stack(list(losses.values())).sum()
+    if torch.isfinite(loss):
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimiser.step()
-        if step % 20 == 0:
-            report(step, share, {"loss": float(loss.detach())})
-    return network.cpu().eval()
+    return float(loss.detach())
 
 
 def save_faster_rcnn(network: Any, path: Path) -> None:
