@@ -90,6 +90,11 @@ def test_the_command_judges_a_shipped_model_on_joined_folders(data, tmp_path, ca
     assert judged["subjects"] == 4 and 0 <= judged["ap"] <= 1
     assert judged["detected"]["frames"] == 16 and results["detector"] == "warm_blob"
     assert 0 <= judged["detected"]["ap_detected_boxes"] <= 1
+    assert command.main(words) == 0  # the same model on the same sets: nothing to run
+    assert "crops" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "r.json").read_text())["models"] == results["models"]
+    assert command.main(words[:-2]) == 0  # without the detector: another question
+    assert "crops" in capsys.readouterr().out
 
 
 def test_a_set_without_a_folder_is_refused(capsys) -> None:

@@ -2,7 +2,8 @@
 """Judge pose models on sets of people they never saw: AP, and whether their scores tell the truth.
 
 Models run as in the live nodes, around each person's own box. Crops without anybody (rooms of
-`simulate-stream --kind empty`) say what the person's score refuses.
+`simulate-stream --kind empty`) say what the person's score refuses. What --out has already, of the
+very model on the very sets, is not run again; delete the file to measure all anew.
 
 examples:
   thermal-pose evaluate-pose --set clinic=out/clinic --set broad=out/broad out/empty
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shards, named; more folders may follow the first",
     )
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
-    parser.add_argument("--out", type=Path, help="write the figures there as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file; models it has on these sets are kept")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
@@ -59,8 +60,12 @@ def start(args: argparse.Namespace) -> int:
         "sets": {name: data.fingerprint() for name, data in sets.items()},
         "models": {},
     }
+    known = _judged_before(args.out, results)
     for model in args.model or MODELS:
         estimator = make_estimator(model)
+        if known.get(model, {}).get("model_id") == estimator.model_id:
+            results["models"][model] = known[model]
+            continue
         judged: dict[str, Any] = {"model_id": estimator.model_id, "device": str(estimator.info)}
         for name, data in sets.items():
             label = f"{model} on {name}"
@@ -78,6 +83,16 @@ def start(args: argparse.Namespace) -> int:
     if args.json:
         print(text)
     return 0
+
+
+def _judged_before(out: Path | None, results: dict[str, Any]) -> dict[str, Any]:
+    """Return the models of an earlier file on the same sets, with the same detector."""
+    if out is None or not out.is_file():
+        return {}
+    before = json.loads(out.read_text(encoding="utf-8"))
+    same = all(before.get(key) == results[key] for key in ("sets", "detector", "oks"))
+    models: dict[str, Any] = before.get("models", {}) if same else {}
+    return models
 
 
 def _load_sets(entries: list[list[str]]) -> dict[str, Any]:
