@@ -40,7 +40,8 @@ subject out of the 80, and nothing else, changed by it. Timing was left as it wa
 within 0.048 and 0.052 s on `paper`, 0.067 and 0.069 s on `clinic`; one and three valid trials of
 400 refused; none and two invalid ones timed, of people who left the view while somebody else was in
 it): other models, other draws. Networks and limits of the Timed Up and Go are those of the first of
-the two, learnt from its keypoints.
+the two, learnt from its keypoints. The one invalid trial timed here is again of a person who left
+while somebody else was in view.
 No recording of a real person was measured: agreement on real people is not shown. Definitions and
 method stand in [tug.md](tug.md).
 This page is written by the command below; figures of each cohort also stand in
