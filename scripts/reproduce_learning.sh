@@ -176,7 +176,8 @@ ship() {
         --train "$OUT_DIR/train" --confidence "$OUT_DIR/confidence" \
         --calibration "$OUT_DIR/calibration" --evaluation "clinic=$OUT_DIR/clinic" \
         --evaluation "stress=$OUT_DIR/stress" --latent-minutes "$STUDENT_MIN" \
-        --max-minutes "$STUDENT_MIN" --device "$DEVICE" --out "$OUT_DIR/models" "${TINY_SHIP[@]}"
+        --max-minutes "$STUDENT_MIN" --device "$DEVICE" --out "$OUT_DIR/models" "${TINY_SHIP[@]}" \
+        --set fit.lr=0.0001 # it begins with the answer, which larger steps spoil
 }
 
 run_stage() {
