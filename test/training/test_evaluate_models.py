@@ -9,6 +9,7 @@ import pytest
 from synthetic import people_and_empty
 
 from thermal_pose.cli import main as command
+from thermal_pose.errors import ConfigError, StorageError
 from thermal_pose.inference.base import RuntimeInfo
 from thermal_pose.training.evaluate_models import evaluate_model
 from thermal_pose.training.pose_data import save_shard
@@ -95,6 +96,31 @@ def test_the_command_judges_a_shipped_model_on_joined_folders(data, tmp_path, ca
     assert json.loads((tmp_path / "r.json").read_text())["models"] == results["models"]
     assert command.main(words[:-2]) == 0  # without the detector: another question
     assert "crops" in capsys.readouterr().out
+    other = [*words[:2], "student-lite", *words[3:-2]]  # one more model: the other stays
+    assert command.main(other) == 0
+    models = json.loads((tmp_path / "r.json").read_text())["models"]
+    assert set(models) == {"student-lite-int8", "student-lite"}
+
+
+@pytest.mark.parametrize("there", ["", '{"models": {', "[]", '{"sets": {}}'])
+def test_a_file_of_another_kind_is_not_overwritten(data, tmp_path, capsys, there) -> None:
+    save_shard(data, tmp_path / "a.npz")
+    out = tmp_path / "r.json"
+    out.write_text(there)
+    words = ["evaluate-pose", "--model", "student-lite-int8", "--out", str(out)]
+    assert command.main([*words, "--set", f"x={tmp_path}"]) == ConfigError.exit_code
+    assert "not written by evaluate-pose" in capsys.readouterr().err
+    assert out.read_text() == there
+
+
+def test_a_file_that_cannot_be_written_is_named(data, tmp_path, capsys) -> None:
+    save_shard(data, tmp_path / "a.npz")
+    (tmp_path / "file").write_text("")
+    words = ["evaluate-pose", "--model", "student-lite-int8", "--set", f"x={tmp_path}"]
+    assert command.main([*words, "--out", str(tmp_path / "file" / "r.json")]) == (
+        StorageError.exit_code
+    )
+    assert "r.json: cannot be written" in capsys.readouterr().err
 
 
 def test_a_set_without_a_folder_is_refused(capsys) -> None:

@@ -60,11 +60,10 @@ def start(args: argparse.Namespace) -> int:
         "sets": {name: data.fingerprint() for name, data in sets.items()},
         "models": {},
     }
-    known = _judged_before(args.out, results)
+    results["models"] = known = _judged_before(args.out, results)
     for model in args.model or MODELS:
         estimator = make_estimator(model)
         if known.get(model, {}).get("model_id") == estimator.model_id:
-            results["models"][model] = known[model]
             continue
         judged: dict[str, Any] = {"model_id": estimator.model_id, "device": str(estimator.info)}
         for name, data in sets.items():
@@ -76,23 +75,42 @@ def start(args: argparse.Namespace) -> int:
             if not args.json:
                 print(f"{label}: {_line(judged[name])}")
         results["models"][model] = judged
-    text = json.dumps(results, indent=1)
-    if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text + "\n", encoding="utf-8")
+        _save(args.out, results)  # what comes after may be interrupted
     if args.json:
-        print(text)
+        print(json.dumps(results, indent=1))
     return 0
+
+
+def _save(out: Path | None, results: dict[str, Any]) -> None:
+    from thermal_pose.errors import StorageError
+
+    if out is None:
+        return
+    part = out.with_name(f"{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        part.replace(out)
+    except OSError as error:
+        raise StorageError(f"--out {out}: cannot be written: {error}") from error
 
 
 def _judged_before(out: Path | None, results: dict[str, Any]) -> dict[str, Any]:
     """Return the models of an earlier file on the same sets, with the same detector."""
+    from thermal_pose.errors import ConfigError
+
     if out is None or not out.is_file():
         return {}
-    before = json.loads(out.read_text(encoding="utf-8"))
-    same = all(before.get(key) == results[key] for key in ("sets", "detector", "oks"))
-    models: dict[str, Any] = before.get("models", {}) if same else {}
-    return models
+    try:
+        before = json.loads(out.read_text(encoding="utf-8"))
+        same = all(before.get(key) == results[key] for key in ("sets", "detector", "oks"))
+        models = dict(before["models"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"--out {out}: is there and not written by evaluate-pose ({error}); delete it or name "
+            "another"
+        ) from error
+    return models if same else {}
 
 
 def _load_sets(entries: list[list[str]]) -> dict[str, Any]:

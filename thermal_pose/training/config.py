@@ -149,6 +149,12 @@ class DistillConfig:
         _require(width >= 0, f"decoder_width: expected >= 0, got {width}")
         _require(self.labels in ("teacher", "truth"), f"labels: got {self.labels!r}")
 
+    def variant_geometry(self) -> AugmentConfig:
+        """Return the box jitter of the cached variants, for learners that draw it afresh."""
+        return AugmentConfig(
+            shift=self.variant_shift, scale=self.variant_scale, flip=self.variant_flip
+        )
+
 
 @dataclass(frozen=True)
 class TeacherConfig:

@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 
 from thermal_pose.models.pose import PoseNetwork
-from thermal_pose.training.config import AugmentConfig
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.loso import ROWS, Cohort, FoldResult, evaluate_fold
 from thermal_pose.training.loso_train import SWEPT, Tick
@@ -28,10 +27,7 @@ def head_learner(
     """Return what trains the head of one fold's student; `trained` itself stays as it is."""
     student = copy.deepcopy(trained).thaw_decoder().freeze_encoder()
     trained = copy.deepcopy(trained).eval().requires_grad_(False)
-    settings, parts = cohort.config.distill, cohort.folds[fold]
-    geometry = AugmentConfig(
-        shift=settings.variant_shift, scale=settings.variant_scale, flip=settings.variant_flip
-    )
+    geometry, parts = cohort.config.distill.variant_geometry(), cohort.folds[fold]
     return Learner(
         f"head-{parts.subject}".replace("/", "_"),
         student,

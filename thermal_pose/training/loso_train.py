@@ -18,7 +18,7 @@ from thermal_pose.errors import TrainingError
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.folded_pose import folded
 from thermal_pose.models.pose import PoseNetwork, build_network
-from thermal_pose.training.config import AugmentConfig, FitConfig
+from thermal_pose.training.config import FitConfig
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.loso import (
     ROWS,
@@ -47,14 +47,11 @@ def keypoint_task(cohort: Cohort) -> KeypointTask:
     xy, present = cohort.data.xy, cohort.data.visibility > 0
     if settings.labels == "teacher":
         xy, present = cache.labels.xy, cache.labels.peaks > 0.2
-    geometry = AugmentConfig(
-        shift=settings.variant_shift, scale=settings.variant_scale, flip=settings.variant_flip
-    )
     return KeypointTask(
         cohort.source,
         torch.from_numpy(xy).to(cohort.device),
         torch.from_numpy(present).to(cohort.device),
-        geometry,
+        settings.variant_geometry(),
         settings.sigma_px,
     )
 
