@@ -56,7 +56,17 @@ def start(args: argparse.Namespace) -> int:
     head = add_confidence(slim(network), data, config, device, decode_rule(info))
     save_student(args.out / "student.pt", network, head)
     cards = export_shipped(
-        "student", network, head, data, config, device, args.out, command_line(), None, info
+        "student",
+        network,
+        head,
+        data,
+        config,
+        device,
+        args.out,
+        command_line(),
+        None,
+        info,
+        "random weights" if args.cold else info.name,
     )
     for precision, path in cards.items():
         figures = json.loads(path.read_text(encoding="utf-8"))["figures"]

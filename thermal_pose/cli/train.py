@@ -69,9 +69,7 @@ def start(args: argparse.Namespace) -> int:
     device = choose_device(args.device)
     data = load_data(args)
     teacher = load_teacher(args.teacher) if args.teacher else None
-    begun, started_from = None, "random weights"
-    if args.start:
-        begun, started_from = shipped_start(args.start, names[0], data.train, config)
+    begun = shipped_start(args.start, names[0], data.train, config) if args.start else None
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     with tqdm(total=config.fit.epochs, unit="epoch", disable=None) as bar:
         networks = train_students(
@@ -84,7 +82,7 @@ def start(args: argparse.Namespace) -> int:
             tensorboard_log(args.out),
             lambda epoch, active: bar.update(epoch - bar.n) and None,
             teacher,
-            begun,
+            begun.network if begun else None,
         )
     for name, network in networks.items():
         rule = decode_rule(teacher[1] if teacher else None)
@@ -101,7 +99,8 @@ def start(args: argparse.Namespace) -> int:
             command_line(),
             args.detector or None,
             teacher[1] if teacher else None,
-            started_from,
+            begun.name if begun else "random weights",
+            begun.trained_on if begun else (),
         )
         _report(name, cards, list(data.evaluation))
     return 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures trained students on held-out people and writes them as files with cards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -94,6 +94,7 @@ def export_shipped(
     detector: str | None = None,
     teacher: TeacherInfo | None = None,
     started_from: str = "random weights",
+    seen_before: Sequence[str] = (),
 ) -> dict[str, Path]:
     """Measure, export fp32 and int8, measure the files, and write their cards.
 
@@ -102,7 +103,8 @@ def export_shipped(
     command : what the cards say made them.
     detector : also measure the files with its boxes.
     teacher : that the network was distilled from; None: exact keypoints.
-    started_from : the weights that training began with.
+    started_from, seen_before : the weights that training began with, and whom those had learnt
+        from ('stream-0/*': all of that stream).
     """
     size, rule = measure(network), decode_rule(teacher)
     figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
@@ -113,6 +115,7 @@ def export_shipped(
             "simulated": True,
             "learnt_from": "exact keypoints" if teacher is None else _taught_by(teacher),
             "started_from": started_from,
+            "seen_before": list(seen_before),
             "train": _described(data.train),
             "confidence": _described(data.confidence),
             "calibration": _described(data.calibration),

@@ -23,10 +23,8 @@ from thermal_pose.training.teacher_training import TeacherStart, check_disjoint
 _CROPS: Final = 128
 
 
-def shipped_start(
-    model: str, name: str, data: PoseData, config: TrainingConfig
-) -> tuple[PoseNetwork, str]:
-    """Return the network of a shipped model and what a card says of it.
+def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
+    """Return the network of a shipped model, what a card says of it, and whom it has seen.
 
     Parameters
     ----------
@@ -44,7 +42,7 @@ def shipped_start(
     card = _card_of_same_input(model, config)
     network = _unfolded(model, card, data, config)
     _check_width(card, network, SHIPPED[name], f"'{name}'")
-    return network, _described(card)
+    return TeacherStart(network, _described(card), _streams(card))
 
 
 def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNetwork:
@@ -125,6 +123,7 @@ def _described(card: ModelCard) -> str:
 
 def _streams(card: ModelCard) -> tuple[str, ...]:
     """Return the simulated streams that a card names as learnt from, as patterns of subjects."""
+    before: list[str] = card.data.get("seen_before", [])
     sets = [card.data[name] for name in ("train", "confidence") if name in card.data]
     found: set[str] = set()
     for part in sets:
@@ -135,4 +134,4 @@ def _streams(card: ModelCard) -> tuple[str, ...]:
             f"{card.name}: its card does not say whom it was trained on; a teacher that began with "
             "it could not be kept apart from those it is judged on"
         )
-    return tuple(f"{stream}/*" for stream in sorted(found))
+    return tuple(sorted({f"{stream}/*" for stream in found} | set(before)))
