@@ -216,7 +216,9 @@ def test_the_paper_s_student_is_distilled_from_a_narrow_one(narrow, tmp_path, ca
     assert "student int8" in capsys.readouterr().out
     card = load_card(tmp_path / "wide" / "student.json")
     assert card.figures["params"] == 4_398_049
-    assert "widened to the classic decoder" in card.data["learnt_from"]["teacher"]
+    lite = load_card(tmp_path / "lite" / "student.json")
+    assert f"student {lite.sha256[:12]}, widened" in card.data["learnt_from"]["teacher"]
+    assert {"train-0/*", "confidence-0/*"} <= set(card.data["seen_before"])
     crop = np.random.default_rng(0).random((1, 1, 256, 192), np.float32)
     narrow_one, wide_one = (
         onnxruntime.InferenceSession(str(tmp_path / out / "student.onnx")).run(
@@ -226,6 +228,10 @@ def test_the_paper_s_student_is_distilled_from_a_narrow_one(narrow, tmp_path, ca
     )
     # Nothing was learnt at that rate; only the norms' statistics are those of other crops.
     assert np.corrcoef(narrow_one.ravel(), wide_one.ravel())[0, 1] > 0.9
+
+    (tmp_path / "lite" / "student.json").unlink()
+    assert command.main(words) != 0
+    assert "student.json: no such model card" in capsys.readouterr().err
 
 
 def test_a_damaged_student_is_named(tmp_path) -> None:

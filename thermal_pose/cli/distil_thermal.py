@@ -18,7 +18,9 @@ from thermal_pose.cli.train import add_data_arguments, load_data
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--teacher", type=Path, required=True, help="a trained student (.pt)")
+    parser.add_argument(
+        "--teacher", type=Path, required=True, help="a trained student (.pt, its card beside it)"
+    )
     add_data_arguments(parser)
     parser.add_argument("--latent-minutes", type=float, default=7.0, help="latent term alone")
     parser.add_argument("--max-minutes", type=float, default=4.0, help="both terms")
@@ -67,6 +69,7 @@ def start(args: argparse.Namespace) -> int:
         None,
         info,
         "random weights" if args.cold else info.name,
+        info.trained_on.split(","),
     )
     for precision, path in cards.items():
         figures = json.loads(path.read_text(encoding="utf-8"))["figures"]

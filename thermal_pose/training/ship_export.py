@@ -103,8 +103,8 @@ def export_shipped(
     command : what the cards say made them.
     detector : also measure the files with its boxes.
     teacher : that the network was distilled from; None: exact keypoints.
-    started_from, seen_before : the weights that training began with, and whom those had learnt
-        from ('stream-0/*': all of that stream).
+    started_from, seen_before : the weights that training began with, and whom those, or the
+        teacher, had learnt from ('stream-0/*': all of that stream).
     """
     size, rule = measure(network), decode_rule(teacher)
     figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}

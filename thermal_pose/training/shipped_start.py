@@ -42,7 +42,7 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
     card = _card_of_same_input(model, config)
     network = _unfolded(model, card, data, config)
     _check_width(card, network, SHIPPED[name], f"'{name}'")
-    return TeacherStart(network, _described(card), _streams(card))
+    return TeacherStart(network, described(card), learnt_from(card))
 
 
 def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNetwork:
@@ -62,7 +62,7 @@ def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNet
         As `shipped_start`.
     """
     card = _card_of_same_input(model, config)
-    check_disjoint(_streams(card), data.subjects, card.name)
+    check_disjoint(learnt_from(card), data.subjects, card.name)
     return _unfolded(model, card, data, config)
 
 
@@ -91,7 +91,7 @@ def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Teacher
     same_input = replace(config, normalization=card.normalization)
     network = _unfolded(model, card, data, same_input)
     _check_width(card, network, width, "the teacher")
-    return TeacherStart(network, _described(card), _streams(card))
+    return TeacherStart(network, described(card), learnt_from(card))
 
 
 def _card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
@@ -117,12 +117,19 @@ def _check_width(card: ModelCard, network: PoseNetwork, width: int, wanted: str)
         )
 
 
-def _described(card: ModelCard) -> str:
+def described(card: ModelCard) -> str:
+    """Return a model's name and the beginning of its file's hash, as other cards name it."""
     return f"{card.name} {card.sha256[:12]}"
 
 
-def _streams(card: ModelCard) -> tuple[str, ...]:
-    """Return the simulated streams that a card names as learnt from, as patterns of subjects."""
+def learnt_from(card: ModelCard) -> tuple[str, ...]:
+    """Return the simulated streams that a card names as learnt from, as patterns of subjects.
+
+    Raises
+    ------
+    ModelArtifactError
+        The card does not say.
+    """
     before: list[str] = card.data.get("seen_before", [])
     sets = [card.data[name] for name in ("train", "confidence") if name in card.data]
     found: set[str] = set()
@@ -131,7 +138,7 @@ def _streams(card: ModelCard) -> tuple[str, ...]:
         found.update(part.get("streams", [subject.partition("/")[0] for subject in ends]))
     if not sets or "" in found:
         raise ModelArtifactError(
-            f"{card.name}: its card does not say whom it was trained on; a teacher that began with "
-            "it could not be kept apart from those it is judged on"
+            f"{card.name}: its card does not say whom it was trained on; what learns from it "
+            "could not be kept apart from those it is judged on"
         )
     return tuple(sorted({f"{stream}/*" for stream in found} | set(before)))

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from thermal_pose.inference.card import DecodeRule
+from thermal_pose.inference.artifacts import card_path
+from thermal_pose.inference.card import DecodeRule, load_card
 from thermal_pose.models.folded_pose import slim
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.teacher import TeacherInfo
@@ -23,26 +24,33 @@ from thermal_pose.training.learner import fit_together
 from thermal_pose.training.losses import distillation_loss
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.ship import ShipData, ShippedLearner, load_student
+from thermal_pose.training.shipped_start import described, learnt_from
 from thermal_pose.training.tasks import Inputs, KeypointTask, ThermalCrops
 
 
 def load_thermal_teacher(path: Path) -> tuple[PoseNetwork, TeacherInfo]:
     """Return a trained student (`ship.save_student`) with the classic decoder's width.
 
+    Parameters
+    ----------
+    path : its '.pt'. The card of the same name beside it, which `thermal-pose train` wrote with
+        it, says whom it has learnt from.
+
     Raises
     ------
     ModelArtifactError
-        The file is no trained student.
+        The file is no trained student, has no card, or the card does not say whom it has seen.
     """
     network, _ = load_student(path)
+    card = load_card(card_path(str(path.absolute())))
     network.decoder = widen(network.decoder)
     network.eval().requires_grad_(False)
-    name = f"{path.stem}, widened to the classic decoder (thermal, not RGB)"
+    name = f"{described(card)}, widened to the classic decoder (thermal, not RGB)"
     info = TeacherInfo(
         name=name,
         encoder="mobilenetv3",
         alignment=DecodeRule().alignment,
-        trained_on="",
+        trained_on=",".join(learnt_from(card)),
         figures={},
     )
     return network, info
