@@ -14,7 +14,9 @@
 #                models; the paper's protocol is
 #                'bodies cohort teacher-data teacher loso sweep variants temporal rcnn tables';
 #                what a wall-clock limit reaches depends on the machine
-#                TEACHER_START=student-lite: its teacher begins with that shipped model
+#                TEACHER_START=student-lite: its teacher begins with that shipped model;
+#                STUDENT_START=student-lite: so do its small students, whose input is then that
+#                model's
 #   SCALE=smoke  every command on a handful of frames, in minutes
 set -euo pipefail
 
@@ -87,6 +89,12 @@ if [ "$SCALE" = cpu ]; then
     TINY_SHIP=(--set fit.batch=32 --set fit.lr=0.002 --set fit.bf16=false
         --set augment.rotate_deg=8)
 fi
+STUDENT=()
+if [ -n "${STUDENT_START:-}" ]; then
+    STUDENT=(--set "distill.start=$STUDENT_START" --set normalization.kind=frame_median
+        --set normalization.scale_k=5.0 --set normalization.clip_min=-2.0
+        --set normalization.clip_max=3.0)
+fi
 tp() { echo "+ thermal-pose $*" >&2; "$PYTHON" -m thermal_pose.cli.main "$@"; }
 once() { # once NAME COMMAND...: run unless NAME is done
     local name=$1; shift
@@ -125,13 +133,13 @@ loso() { # loso ARGUMENTS...: adds rows to the results
     [ -e "$detector" ] || detector=detector # the shipped one, which knows nobody of the cohort
     tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
         --detector "$detector" --work "$OUT_DIR/loso" --config "$CONFIG" \
-        --out "$RESULTS/pose_loso.json" "${TINY[@]}" "$@"
+        --out "$RESULTS/pose_loso.json" "${TINY[@]}" "${STUDENT[@]}" "$@"
 }
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift
     tp loso-variants "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
         --work "$work" --config "$CONFIG" --thermal "$OUT_DIR/models/student-lite.pt" \
-        --out "$RESULTS/pose_beyond.json" "${TINY[@]}" "$@"
+        --out "$RESULTS/pose_beyond.json" "${TINY[@]}" "${STUDENT[@]}" "$@"
 }
 temporal() { # earlier frames need the cohort at the camera's rate; as many pictures are learnt from
     local stride="$((COHORT_EVERY / EVERY))" folds=0,1,9 # the tenth is most often mirrored

@@ -226,8 +226,7 @@ def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
         "oks": "thermal frame, silhouette area, joints with v > 0",
         "detector": cohort.detector_name,
     }
-    commands = results["command"] or []
-    results["command"] = [*commands, command_line()]
+    results["command"] = list(dict.fromkeys([*(results["command"] or []), command_line()]))
     results["device"] = device_name(cohort.device)
     results["teacher"] = {
         "name": cohort.info.name,

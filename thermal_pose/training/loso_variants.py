@@ -78,6 +78,10 @@ VARIANTS: Final[dict[str, Variant]] = {
         "its input",
         ("distill.start={thermal}", *_RADIOMETRIC),
     ),
+    "from_teacher": Variant(
+        "the teacher's encoder and 1x1 at the start, and each crop's minimum to maximum as input",
+        ("distill.start=teacher", "normalization.kind=crop_minmax"),
+    ),
     "both_terms_at_once": Variant("no stage of the latent term alone", ("distill.latent_share=0",)),
     "plateaus": Variant(
         "the paper's schedule (rate 0.01, reduced on plateaus) instead of a cosine",
