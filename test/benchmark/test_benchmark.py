@@ -126,7 +126,8 @@ def test_load_is_measured_on_real_processes(ros, frames, tmp_path):
             lambda: probe.run(8.0, 1.0, warm_up_s=0.5), lambda found: found.dropped_share
         )
         assert processes[0].memory_info().rss > 0
-    assert figures.sent == figures.answered == pytest.approx(16, abs=2)
+    # Sixteen are due after the warm-up, whose own eight count where the machine sends them late.
+    assert 16 <= figures.sent == figures.answered <= 24
     assert 0 < figures.p50_ms <= figures.p99_ms <= figures.max_ms
 
 
