@@ -29,6 +29,7 @@ def precision(mean: float) -> dict:
 def made_up() -> dict:
     empty = dict.fromkeys(("ap", "ap50", "ap75"), NOTHING)
     run = {**precision(0.5), "params": 4_398_049, "macs": 1_461_000_000, "folds_run": 2}
+    run |= {"epochs": [9, 11], "max_minutes": 26.0, "started_from": "a teacher"}
     return {
         "data": {"hash": "feed", "subjects": 3, "simulated": True, "oks": "x", "detector": ""},
         "teacher": {"name": "tiny"},
@@ -49,9 +50,11 @@ def test_the_table_has_all_rows_and_says_what_was_not_run(made_up) -> None:
     assert len({line.count("|") for line in lines[:9]}) == 1
     student = _row(table, "| distilled | MobileNetV3")
     assert student[2:10] == ["0.500 ± 0.250"] * 5 + ["4.398", "1.461", "2"]
-    assert student[10] == "0.861 ± 0.071"  # the paper's
+    assert student[10:13] == ["9 to 11", "26", "a teacher"]
+    assert student[13] == "0.861 ± 0.071"  # the paper's
     assert _row(table, "| distilled | ViT-Base")[2] == "not run"
     assert _row(table, "| Keypoint R-CNN")[2:10] == ["not run"] * 5 + ["-", "-", "0"]
+    assert _row(table, "| Keypoint R-CNN")[10:13] == ["-"] * 3
     assert "Simulated people" in table and "`feed`" in table
 
 

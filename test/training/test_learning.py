@@ -29,7 +29,7 @@ WIDTH = 16  # of the decoders here: the classic one, but a tenth of the work
 FIT = FitConfig(epochs=1, batch=4, validate_every=1, lr=0.003)
 
 
-def _learner(data, checkpoint=None, epochs=2, seed=1) -> Learner:
+def _learner(data, checkpoint=None, epochs=2, seed=1, lr=FIT.lr, about=None) -> Learner:
     torch.manual_seed(seed)
     source = ThermalCrops(data, Normalization(), AugmentConfig(), CPU)
     present = torch.ones(len(data), 17, dtype=torch.bool)
@@ -42,10 +42,11 @@ def _learner(data, checkpoint=None, epochs=2, seed=1) -> Learner:
         task,
         torch.arange(8),
         torch.arange(8, 12),
-        dataclasses.replace(FIT, epochs=epochs),
+        dataclasses.replace(FIT, epochs=epochs, lr=lr),
         seed,
         CPU,
         checkpoint,
+        about=about,
     )
 
 
@@ -102,6 +103,16 @@ def test_a_damaged_checkpoint_says_what_to_do(figures, tmp_path) -> None:
     (tmp_path / "c.pt").write_bytes(b"junk")
     with pytest.raises(TrainingError, match="delete it"):
         _learner(figures, tmp_path / "c.pt")
+
+
+def test_a_checkpoint_of_another_training_is_not_taken_for_this_one(figures, tmp_path) -> None:
+    path = tmp_path / "c.pt"
+    fit_together([_learner(figures, path, epochs=1)])
+    assert _learner(figures, path, epochs=9).epoch == 1  # may go on for longer
+    for change in ({"lr": 0.5}, {"about": "other data"}, {"seed": 9}):
+        with pytest.raises(TrainingError, match=r"c\.pt: was left by another training .*delete it"):
+            _learner(figures, path, **change)
+    assert path.is_file()
 
 
 def test_too_few_rows_for_a_batch_is_an_error(figures) -> None:

@@ -41,7 +41,7 @@ def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-minutes", type=float, default=0.0, help="wall clock of each training"
     )
-    parser.add_argument("--again", action="store_true", help="also run what is there already")
+    parser.add_argument("--again", action="store_true", help="run anew what is there already")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cohort_arguments(parser)
     parser.add_argument("--rows", default="", help="NAME[:FOLDS[:MINUTES]],...")
     parser.add_argument("--sweep", default="", help="comma-separated betas")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/pose_loso.json"))
+    parser.add_argument("--out", type=Path, help="results; default: pose_loso.json in --work")
     parser.add_argument("--no-disk", action="store_true", help="cache in memory only")
     parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
 
@@ -59,6 +59,7 @@ def start(args: argparse.Namespace) -> int:
     """Run what is asked for and merge it into the results."""
     from thermal_pose.training.loso import summarise
     from thermal_pose.training.loso_run import (
+        forget,
         load_cohort,
         load_results,
         run_key,
@@ -69,13 +70,24 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.training.loso_train import SWEPT, beta_key, sweep_entry
 
     work = None if args.no_disk else args.work
+    args.out = args.out or args.work / "pose_loso.json"
+    sweep = [number(text, "--sweep") for text in filter(None, args.sweep.split(","))]
     cohort = load_cohort(
-        args.data, args.teacher, args.config, args.overrides, args.device, work, args.detector
+        args.data,
+        args.teacher,
+        args.config,
+        args.overrides,
+        args.device,
+        work,
+        args.detector,
+        args.out,
     )
     folds = chosen_folds(args.folds, len(cohort.folds))
     results = load_results(args.out, cohort)
 
     def run(name: str, chosen: list[int], minutes: float, beta: float | None = None) -> Any:
+        if args.again and work is not None:
+            forget(work / "checkpoints", name, [cohort.folds[fold].subject for fold in chosen])
         with _bar(name if beta is None else f"beta {beta:g}", cohort) as bar:
 
             def tick(epoch: int, active: int) -> None:
@@ -90,11 +102,15 @@ def start(args: argparse.Namespace) -> int:
             continue
         found = run(name, chosen, minutes)
         results = load_results(args.out, cohort)  # another process may have written meanwhile
-        results["models"][name] = {**summarise(cohort, name, found), "run": key}
+        results["models"][name] = {
+            **summarise(cohort, name, found),
+            "max_minutes": minutes,
+            "run": key,
+        }
         save_results(args.out, results, cohort)
         save_predictions(args.work / f"{name}.npz", cohort, found)
         _report(name, results["models"][name])
-    for beta in map(float, filter(None, args.sweep.split(","))):
+    for beta in sweep:
         key = run_key(cohort, SWEPT, folds, args.max_minutes, beta)
         swept = results["beta_sweep"] or {}
         if swept.get(beta_key(beta), {}).get("run") == key and not args.again:
@@ -131,6 +147,14 @@ def chosen_folds(text: str, count: int) -> list[int]:
     return folds
 
 
+def number(text: str, option: str) -> float:
+    """Read a number; ConfigError names the option."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: expected a number, got '{text}'") from error
+
+
 def _plan(
     rows: str, folds: list[int], minutes: float, count: int
 ) -> list[tuple[str, list[int], float]]:
@@ -144,7 +168,7 @@ def _plan(
         if name not in ROWS:
             raise ConfigError(f"--rows: expected some of {sorted(ROWS)}, got '{name}'")
         chosen = chosen_folds(own_folds, count) if own_folds else folds
-        plan.append((name, chosen, float(own_minutes) if own_minutes else minutes))
+        plan.append((name, chosen, number(own_minutes, "--rows") if own_minutes else minutes))
     return plan
 
 

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     add_cohort_arguments(parser)
     parser.add_argument("--variants", required=True, help="comma-separated names, or all")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/pose_beyond.json"))
+    parser.add_argument("--out", type=Path, help="results; default: pose_beyond.json in --work")
     parser.add_argument(
         "--thermal",
         default="",
@@ -49,8 +49,16 @@ def start(args: argparse.Namespace) -> int:
     )
 
     chosen = _chosen(args.variants, args.thermal)
+    args.out = args.out or args.work / "pose_beyond.json"
     cohort = load_cohort(
-        args.data, args.teacher, args.config, args.overrides, args.device, args.work, args.detector
+        args.data,
+        args.teacher,
+        args.config,
+        args.overrides,
+        args.device,
+        args.work,
+        args.detector,
+        args.out,
     )
     folds = chosen_folds(args.folds, len(cohort.folds))
     results = load_results(args.out, cohort, empty_variants)

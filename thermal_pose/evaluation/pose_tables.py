@@ -112,6 +112,17 @@ def _count(value: int | None, unit: float) -> str:
     return "-" if value is None else f"{value / unit:.3f}"
 
 
+def _training(entry: Mapping[str, Any]) -> list[str]:
+    """Return folds, epochs, minutes of wall clock and start of a row, as far as it says them."""
+    epochs = sorted(set(entry.get("epochs", ())) - {0})
+    return [
+        str(entry.get("folds_run", 0)),
+        " to ".join(dict.fromkeys(map(str, epochs[:1] + epochs[-1:]))) or "-",
+        f"{minutes:g}" if (minutes := entry.get("max_minutes")) else "-",
+        entry.get("started_from", "-") if epochs else "-",
+    ]
+
+
 def table_i(results: Mapping[str, Any]) -> str:
     """Return Table I as Markdown: ours, the paper's beside it, and what both were measured on.
 
@@ -121,15 +132,16 @@ def table_i(results: Mapping[str, Any]) -> str:
     """
     header = (
         "| model | encoder | AP | AP50 | AP75 | AP, teacher's labels | AP, true boxes "
-        "| params M | multiply-adds G | folds | paper: AP | AP50 | AP75 |"
+        "| params M | multiply-adds G | folds | epochs | minutes | begins with "
+        "| paper: AP | AP50 | AP75 |"
     )
     lines = [header, "|" + "---|" * header.count("|", 1)]
     for name, row in TABLE_I.items():
         entry = results["models"].get(name, {})
         ours = [_cell(entry.get(m)) for m in (*METRICS, "ap_teacher", "ap_true_boxes")]
         size = [_count(entry.get("params"), 1e6), _count(entry.get("macs"), 1e9)]
-        folds = str(entry.get("folds_run", 0))
-        cells = [row.label, row.encoder, *ours, *size, folds, *(row.paper or ("-",) * 3)]
+        cells = [row.label, row.encoder, *ours, *size, *_training(entry)]
+        cells += row.paper or ("-",) * 3
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", _caption(results) + _earlier_teachers(results), ""])
 

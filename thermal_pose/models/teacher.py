@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from thermal_pose.codecs.heatmap import Alignment
-from thermal_pose.errors import MissingExtraError, ModelArtifactError
+from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError
 from thermal_pose.models.decoder import DECODER_WIDTH, ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
 from thermal_pose.models.resnet import ResNet50Encoder
@@ -100,14 +100,18 @@ def build_teacher(
 def save_teacher(
     network: PoseNetwork, info: TeacherInfo, folder: Path, vit: VitConfig | None = None
 ) -> None:
-    """Write `teacher.pt` and `teacher.json` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.save(network.state_dict(), folder / CHECKPOINT_NAME)
+    """Write `teacher.pt` and `teacher.json` into `folder`; StorageError where that fails."""
     description = {
         "info": dataclasses.asdict(info),
         "vit": None if vit is None else dataclasses.asdict(vit),
     }
-    (folder / INFO_NAME).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(description, indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(network.state_dict(), folder / CHECKPOINT_NAME)
+        (folder / INFO_NAME).write_text(text, encoding="utf-8")
+    except (OSError, RuntimeError) as error:
+        raise StorageError(f"{folder}: the teacher cannot be written: {error}") from error
 
 
 def load_teacher(source: str) -> tuple[PoseNetwork, TeacherInfo]:

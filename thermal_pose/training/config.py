@@ -236,6 +236,11 @@ class TrainingConfig:
     train_stride: int = 1
     validation_stride: int = 4
 
+    def of_students(self) -> dict[str, Any]:
+        """Return the settings of a student's input, crops and loss: all but how long it learns."""
+        whole = dataclasses.asdict(self)
+        return {name: whole[name] for name in ("normalization", "augment", "distill")}
+
 
 T = TypeVar("T")
 

@@ -72,7 +72,7 @@ def train_fold_detector(
         "hash": data.fingerprint(),
         "left_out": parts.subject,
         "frames": len(np.unique(data.frame_of[parts.train])),
-        "simulated": True,
+        "simulated": data.simulated,
     }
     card = export_faster_rcnn(network, folder, name)
     detector = NetworkDetector(

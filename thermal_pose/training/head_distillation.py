@@ -38,6 +38,7 @@ def head_learner(
         cohort.config.seed * 1000 + fold,
         cohort.device,
         checkpoint,
+        about=["head", cohort.about()],
     )
 
 

@@ -7,10 +7,13 @@ in one process then fill the device that one fold cannot.
 """
 
 import contextlib
+import hashlib
+import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +30,8 @@ _EAGER_STEPS: Final = 4
 _WARM_UP: Final = 0.04
 _VALIDATION_BATCH: Final = 128
 _SAVE_EVERY_S: Final = 60.0
+#: Settings that a resumed training may have otherwise: how long, and how often it looks.
+_MAY_CHANGE: Final = ("epochs", "max_minutes", "validate_every", "early_stop", "cuda_graph")
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -86,6 +91,8 @@ class Learner:
     train_index, validation_index : rows of the task's data.
     checkpoint : where progress is kept; an existing one is resumed. None: nowhere.
     log : called with (name, epoch, figures) after each validation.
+    about : whatever else the result depends on (data, teacher, start, settings of the task): a
+        checkpoint of another training is refused instead of taken for this one's.
 
     Attributes
     ----------
@@ -109,6 +116,7 @@ class Learner:
         device: torch.device,
         checkpoint: Path | None = None,
         log: Callable[[str, int, dict[str, float]], None] | None = None,
+        about: object = None,
     ) -> None:
         if len(train_index) < config.batch:
             raise TrainingError(
@@ -122,6 +130,7 @@ class Learner:
         self.validation_index = validation_index.to(device)
         self.config, self.seed, self.device = config, seed, device
         self.checkpoint, self.log = checkpoint, log
+        self.key = self._key(about)
         on_gpu = device.type == "cuda"
         self.use_graph = on_gpu and config.cuda_graph
         self.stream: Any = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
@@ -141,6 +150,12 @@ class Learner:
         self._step = _Step(self)
         if checkpoint is not None and checkpoint.is_file():
             self._resume(checkpoint)
+
+    def _key(self, about: object) -> str:
+        fit = {k: v for k, v in asdict(self.config).items() if k not in _MAY_CHANGE}
+        rows = [index.tolist() for index in (self.train_index, self.validation_index)]
+        text = json.dumps([about, fit, rows, self.seed], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _optimizer(self, on_gpu: bool) -> torch.optim.Optimizer:
         parameters = [p for p in self.network.parameters() if p.requires_grad]
@@ -289,6 +304,7 @@ class Learner:
 
     def _progress(self) -> dict[str, Any]:
         return {
+            "key": self.key,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best_state": self.best_state,
@@ -302,6 +318,11 @@ class Learner:
     def _resume(self, path: Path) -> None:
         try:
             progress = torch.load(path, map_location=self.device, weights_only=True)
+            if progress["key"] != self.key:
+                raise TrainingError(
+                    f"{path}: was left by another training (other data, teacher, start or "
+                    "settings); delete it, or take another folder"
+                )
             self.network.load_state_dict(progress["network"])
             self.optimizer.load_state_dict(progress["optimizer"])
         except (*UNREADABLE, KeyError, ValueError) as error:

@@ -139,6 +139,10 @@ class Cohort:
         )
         self.folds = split_folds(self.data, self.config.train_stride, self.config.validation_stride)
 
+    def about(self) -> list[Any]:
+        """Return what networks trained on this cohort depend on, as JSON: data, teacher, method."""
+        return [self.cache.key, self.config.seed, self.config.of_students()]
+
     def rule(self, row: Row) -> DecodeRule:
         """Return how a row's heatmaps lie: a shared decoder keeps its teacher's alignment."""
         own = row.kind == "supervised"

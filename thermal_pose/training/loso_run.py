@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads what leave-one-subject-out needs, runs rows here or on Ray, keeps the results file."""
 
+import glob
 import hashlib
 import json
 import time
@@ -59,17 +60,25 @@ def load_cohort(
     device: str = "auto",
     work: Path | None = None,
     detector: str = "",
+    results: Path | None = None,
 ) -> Cohort:
     """Load data and teacher, build or read the teacher's cache, detect boxes.
+
+    Parameters
+    ----------
+    results : file that will be added to; refused before the long work where it is of other data.
 
     Raises
     ------
     TrainingError
-        The teacher has seen an evaluated subject, or the data has no RGB.
+        The teacher has seen an evaluated subject, the data has no RGB, or the results are of
+        other data.
     """
     settings = load_config(config, list(overrides))
     place = choose_device(device)
     rows = load_folder(data)
+    if results is not None:
+        _read_results(results, rows)
     network, info = load_teacher(teacher)
     check_disjoint(tuple(info.trained_on.split(",")), rows.subjects)
     source = RgbCrops(rows, AugmentConfig(occlude=0), place)
@@ -149,6 +158,14 @@ def run_key(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def forget(checkpoints: Path, name: str, subjects: Sequence[str]) -> None:
+    """Delete what a row's folds were trained to, so that they begin anew."""
+    for subject in subjects:
+        label = f"{name}-{subject}".replace("/", "_")
+        for path in checkpoints.glob(f"{glob.escape(label)}*.pt"):
+            path.unlink()
+
+
 def run_row_anywhere(
     cohort: Cohort,
     name: str,
@@ -203,14 +220,21 @@ def load_results(
     Raises
     ------
     TrainingError
-        The file holds results of other data.
+        The file holds results of other data, or none.
     """
-    results = empty()
-    if path.is_file():
-        results.update(json.loads(path.read_text(encoding="utf-8")))
-    data = results["data"]
-    if data is not None and data["hash"] != cohort.data.fingerprint():
-        raise TrainingError(f"{path}: holds results of other data ({data['hash']}); move it away")
+    return empty() | _read_results(path, cohort.data)
+
+
+def _read_results(path: Path, data: PoseData) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        results = dict(json.loads(path.read_text(encoding="utf-8")))
+        known = (results["data"] or {}).get("hash")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path}: no results of `thermal-pose loso`: {error!r}") from error
+    if known is not None and known != data.fingerprint():
+        raise TrainingError(f"{path}: holds results of other data ({known}); move it away")
     return results
 
 
@@ -222,7 +246,7 @@ def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
         "rows": len(data),
         "subjects": len(data.subjects),
         "trials": len(data.trials),
-        "simulated": True,
+        "simulated": data.simulated,
         "oks": "thermal frame, silhouette area, joints with v > 0",
         "detector": cohort.detector_name,
     }

@@ -144,6 +144,7 @@ class _Plan:
             self.cohort.device,
             None if self.work is None else self.work / f"{label}.pt",
             self.log,
+            [label, self.cohort.about()],
         )
 
 

@@ -86,6 +86,11 @@ class PoseData:
     def __len__(self) -> int:
         return len(self.frame_of)
 
+    @property
+    def simulated(self) -> bool:
+        """Whether any row is from a simulation: nothing else knows where a pelvis points."""
+        return bool(np.isfinite(self.heading_deg).any())
+
     def select(self, rows: npt.NDArray[Any]) -> "PoseData":
         """Return the chosen rows (indices or mask) with only the frames that they need."""
         index = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows

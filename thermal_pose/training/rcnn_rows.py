@@ -150,6 +150,7 @@ def _learner(
         cohort.device,
         None if checkpoints is None else checkpoints / f"{label}.pt",
         log,
+        [label, cohort.about(), settings.backbone, settings.min_size_px],
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from thermal_pose.errors import StorageError
 from thermal_pose.training.config import TrainingConfig
 
 Log = Callable[[str, int, dict[str, float]], None]
@@ -37,8 +38,7 @@ def git_hash() -> str:
 
 
 def write_run(folder: Path, config: TrainingConfig, data_hash: str, seed: int) -> None:
-    """Write `run.json` beside the checkpoints."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `run.json` beside the checkpoints; StorageError where that fails."""
     content = {
         "command": command_line(),
         "git": git_hash(),
@@ -46,7 +46,12 @@ def write_run(folder: Path, config: TrainingConfig, data_hash: str, seed: int) -
         "seed": seed,
         "config": asdict(config),
     }
-    (folder / "run.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path = folder / "run.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error}") from error
 
 
 def tensorboard_log(folder: Path) -> Log:

@@ -21,7 +21,7 @@ from thermal_pose.inference.card import DecodeRule
 from thermal_pose.models.confidence import ConfidenceHead
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import PoseNetwork, build_network
-from thermal_pose.models.teacher import UNREADABLE, TeacherInfo
+from thermal_pose.models.teacher import UNREADABLE, TeacherInfo, fingerprint
 from thermal_pose.training.confidence import (
     about_persons_only,
     calibrate,
@@ -161,6 +161,12 @@ def train_students(
         task = distillation_task(data.train, *teacher, config, device)
     _, validation = supervised_task(data.calibration, config, device)
     rows = np.arange(len(data.calibration))[:: config.validation_stride]
+    about = [
+        *(part.fingerprint() for part in (data.train, data.calibration)),
+        config.of_students(),
+        teacher and fingerprint(teacher[0]),
+        begun and fingerprint(begun.decoder.conv),  # the rest has statistics, and their rounding
+    ]
     learners = []
     for name in names:
         torch.manual_seed(config.seed)
@@ -177,6 +183,7 @@ def train_students(
                 device,
                 out / f"{name}.progress.pt",
                 log,
+                about=[name, *about],
                 validation=validation,
             )
         )

@@ -112,14 +112,14 @@ def export_shipped(
         figures[set_name] = evaluate_student(slim(network), head, part, config, device, rule)
     provenance = Provenance(
         data={
-            "simulated": True,
+            "simulated": data.train.simulated,
             "learnt_from": "exact keypoints" if teacher is None else _taught_by(teacher),
             "started_from": started_from,
             "seen_before": list(seen_before),
-            "train": _described(data.train),
-            "confidence": _described(data.confidence),
-            "calibration": _described(data.calibration),
-            "evaluation": {key: _described(part) for key, part in data.evaluation.items()},
+            "train": described_data(data.train),
+            "confidence": described_data(data.confidence),
+            "calibration": described_data(data.calibration),
+            "evaluation": {key: described_data(part) for key, part in data.evaluation.items()},
         },
         command=command,
         device=device_name(device),
@@ -154,7 +154,8 @@ def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str 
     replace(card, figures=figures).save(path)
 
 
-def _described(data: PoseData) -> dict[str, Any]:
+def described_data(data: PoseData) -> dict[str, Any]:
+    """Return what a card says of a data set: its hash, how much it holds, and of whom."""
     return {
         "hash": data.fingerprint(),
         "frames": len(data.frames),

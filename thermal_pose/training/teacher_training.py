@@ -7,7 +7,7 @@ subjects it learns from must be disjoint from every cohort evaluated.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from thermal_pose.models.teacher import TeacherInfo, build_teacher, save_teacher
 from thermal_pose.models.vit import VitConfig
 from thermal_pose.models.width import widen
 from thermal_pose.training.assess import estimated_poses, true_boxes, true_poses
-from thermal_pose.training.config import TeacherConfig
+from thermal_pose.training.config import FitConfig, TeacherConfig
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.pose_data import PoseData
 from thermal_pose.training.predict import device_name, predict
@@ -134,6 +134,7 @@ def train_teacher(
         device,
         folder / "progress.pt",
         log,
+        [data.fingerprint(), asdict(replace(config, fit=FitConfig())), begun and begun.name],
     )
     fit_together([learner], config.fit.max_minutes, tick)
     network = learner.take_best().float()

@@ -17,7 +17,7 @@ from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import DecodeRule, load_card
 from thermal_pose.models.folded_pose import slim
 from thermal_pose.models.pose import PoseNetwork, build_network
-from thermal_pose.models.teacher import TeacherInfo
+from thermal_pose.models.teacher import TeacherInfo, fingerprint
 from thermal_pose.models.width import widen
 from thermal_pose.training.config import AugmentConfig, TrainingConfig
 from thermal_pose.training.learner import fit_together
@@ -119,6 +119,7 @@ def distil_from_thermal(
     learning, teacher = slim(network), slim(teacher)
     source = ThermalCrops(data.train, config.normalization, config.augment, device)
     unseen = ThermalCrops(data.calibration, config.normalization, config.augment, device)
+    known = [data.train.fingerprint(), fingerprint(teacher), warm_start, config.of_students()]
     stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, minutes))
     for name, beta, limit in stages:
         learner = ShippedLearner(
@@ -131,6 +132,7 @@ def distil_from_thermal(
             config.seed,
             device,
             out / f"student-{name}.progress.pt",
+            about=[name, *known],
             validation=ThermalTeacherTask(unseen, data.calibration, teacher, config.augment, beta),
         )
         fit_together([learner], limit)
