@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "simulate-stream": "render thermal training frames with exact truth into shards",
     "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
     "evaluate-pose": "judge pose models on people never seen: AP, calibration, refusal",
+    "adapt": "adapt a pose model to your own camera, from your own recordings",
     "dataset": "build a training data set from recordings or COCO json",
     "loso": "leave one subject out: the paper's table and beta sweep",
     "loso-detectors": "train the paper's person detector on the same folds",

@@ -30,12 +30,13 @@ _LAYER: Final = "confidence.out"
 _LEAST: Final = 1e-6
 
 
-def recalibrate(card_path: Path, data: PoseData) -> dict[str, Any]:
+def recalibrate(card_path: Path, data: PoseData, joints_only: bool = False) -> dict[str, Any]:
     """Fit the scores of a model's file to a data set with truth, and rewrite file and card.
 
     Parameters
     ----------
     data : people the model has not learnt from, and crops without anybody.
+    joints_only : the person's score stays as it is; then crops without anybody are not needed.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def recalibrate(card_path: Path, data: PoseData) -> dict[str, Any]:
     StorageError
         The disk is full or read-only; the old model is kept.
     """
-    if data.person.all() or not data.person.any():
+    if not data.person.any() or (data.person.all() and not joints_only):
         raise TrainingError("recalibrate: needs crops with and without people")
     card = load_card(card_path)
     path = card_path.parent / card.file
@@ -66,6 +67,8 @@ def recalibrate(card_path: Path, data: PoseData) -> dict[str, Any]:
     scores = np.clip(answers.scores.astype(np.float64), _LEAST, 1 - _LEAST)
     logits = torch.from_numpy(np.log(scores / (1 - scores))).float()
     hits, counted = answers.events(data)
+    if joints_only:
+        counted[:, N_JOINTS] = 0  # what nothing pulls at stays the identity
     slope, offset = fit_platt(logits, torch.from_numpy(hits), torch.from_numpy(counted))
     fitted_scores = torch.sigmoid(logits * slope + offset).numpy()
     _scale(weight, slope.numpy()[:, None], 0)
