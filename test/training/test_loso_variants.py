@@ -59,6 +59,23 @@ def test_a_student_begins_where_it_is_told(cohort, tmp_path) -> None:
     assert not torch.equal(_first_weight(_network(cohort, row, 0)), _first_weight(cohort.teacher))
 
 
+def test_an_encoder_may_begin_with_imagenets_weights(cohort, tmp_path) -> None:
+    path = tmp_path / "mobilenet_v3_small.pth"
+    other = build_network("mobilenetv3", ClassicDecoder(width=16))
+    torch.save({**other.encoder.state_dict(), "classifier.0.weight": torch.zeros(3)}, path)
+    begun = _starting(cohort, f"imagenet:{path}")
+    for name in (STUDENT, "supervised_no_transfer"):
+        assert started_from(begun, ROWS[name]) == "ImageNet (mobilenet_v3_small.pth)"
+        network = _network(begun, ROWS[name], 0)
+        assert torch.equal(_first_weight(network), _first_weight(other))
+    assert started_from(begun, ROWS["student_vit_b"]) == "random"
+    with pytest.raises(ModelArtifactError, match=r"small\.pth: of another network than the row's"):
+        _network(begun, ROWS["student_resnet50"], 0)
+    path.write_bytes(b"junk")
+    with pytest.raises(ModelArtifactError, match="cannot be read as a state dict"):
+        _network(begun, ROWS[STUDENT], 0)
+
+
 def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
     settings = varied(
         None, cohort.source_arguments.overrides, VARIANTS["from_shipped"], "student-lite"

@@ -115,7 +115,8 @@ class DistillConfig:
     start : the weights that a student's encoder begins with: 'random'; 'teacher': the
         teacher's encoder and 1x1, where student and teacher have the same encoder; a trained
         student's file ('….pt'): its encoder; a shipped model's name or card: its encoder and 1x1,
-        for a teacher that began with it. The paper began with ImageNet's.
+        for a teacher that began with it; 'imagenet:FILE': torchvision's state dict of
+        MobileNetV3-Small or ResNet-50, as the paper began (supervised rows of that encoder too).
     decoder_width : channels of a decoder of the student's own, learnt from the teacher's
         heatmaps; 0: the teacher's, frozen, as in the paper.
     variants : crops of each sample whose teacher output is cached (box jitter, flip).

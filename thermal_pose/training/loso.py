@@ -37,6 +37,8 @@ from thermal_pose.training.tasks import CropSource, Inputs, ThermalCrops
 from thermal_pose.training.teacher_cache import TeacherCache
 
 IntArray = npt.NDArray[np.integer]
+#: Before the file of a start 'imagenet:FILE'.
+IMAGENET: Final = "imagenet:"
 RowKind = Literal["distill", "supervised", "teacher", "rcnn"]
 
 
@@ -149,13 +151,22 @@ class Cohort:
         return DecodeRule(alignment="half_pixel" if own else self.info.alignment)
 
 
+def imagenet_file(start: str) -> Path | None:
+    """Return the file of a start 'imagenet:FILE', None of any other."""
+    return Path(start.removeprefix(IMAGENET)) if start.startswith(IMAGENET) else None
+
+
 def started_from(cohort: Cohort, row: Row) -> str:
     """Name the weights that a row's encoder begins with (`distill.start`).
 
     A student whose encoder is unlike the start's begins with random weights, as supervised rows
-    always do.
+    do but where the start is ImageNet's.
     """
     start = cohort.config.distill.start
+    weights = imagenet_file(start)
+    if weights is not None:
+        has_any = row.network in ("mobilenetv3", "resnet50")
+        return f"ImageNet ({weights.name})" if has_any else "random"
     if row.kind != "distill" or start == "random":
         return "random"
     if start == "teacher":

@@ -10,14 +10,16 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
+from torch import nn
 
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import ModelArtifactError, TrainingError
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.folded_pose import folded
-from thermal_pose.models.pose import PoseNetwork, build_network
+from thermal_pose.models.pose import PoseNetwork, build_network, load_by_name
+from thermal_pose.models.teacher import UNREADABLE
 from thermal_pose.training.config import FitConfig
 from thermal_pose.training.learner import Learner, fit_together
 from thermal_pose.training.loso import (
@@ -26,6 +28,7 @@ from thermal_pose.training.loso import (
     FoldResult,
     Row,
     evaluate_fold,
+    imagenet_file,
     precision_of,
     started_from,
 )
@@ -72,7 +75,9 @@ def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
         network = build_network(row.network, decoder)
         _begin(network, row, cohort)
         return folded(network if width else network.freeze_decoder())
-    return build_network(row.network, ClassicDecoder(width=cohort.decoder.width))
+    network = build_network(row.network, ClassicDecoder(width=cohort.decoder.width))
+    _begin(network, row, cohort)
+    return network
 
 
 def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
@@ -86,6 +91,9 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
     if started_from(cohort, row) == "random":
         return
     start = cohort.config.distill.start
+    if (weights := imagenet_file(start)) is not None:
+        _load_imagenet(network, weights)
+        return
     parts = ["encoder.", "project."]
     if start == "teacher":
         trained = cohort.teacher
@@ -97,6 +105,18 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
         name: value for name, value in trained.state_dict().items() if name.startswith(tuple(parts))
     }
     network.load_state_dict(taken, strict=False)
+
+
+def _load_imagenet(network: PoseNetwork, path: Path) -> None:
+    """Load a classifier's state dict, as torchvision publishes them, into the encoder."""
+    try:
+        weights = dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (*UNREADABLE, TypeError, ValueError) as error:
+        raise ModelArtifactError(f"{path}: cannot be read as a state dict: {error}") from error
+    try:
+        load_by_name(cast(nn.Module, network.encoder), weights)
+    except ModelArtifactError as error:
+        raise ModelArtifactError(f"{path}: of another network than the row's: {error}") from error
 
 
 class _Plan:
