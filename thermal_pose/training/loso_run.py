@@ -292,18 +292,21 @@ def save_predictions(path: Path, cohort: Cohort, results: Sequence[FoldResult]) 
     xy = np.concatenate([result.predictions.xy for result in results])
     shown = np.linspace(0, len(rows) - 1, min(_SHOWN, len(rows))).astype(int)
     data, index = cohort.data, rows[shown]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        rows=rows,
-        xy=xy,
-        peaks=np.concatenate([result.predictions.peaks for result in results]),
-        shown=shown,
-        shown_frames=data.frames[data.frame_of[index]],
-        shown_boxes=data.boxes[index],
-        shown_truth=data.xy[index],
-        shown_visibility=data.visibility[index],
-        shown_teacher=cohort.cache.labels.xy[index],
-        shown_phase=data.phase[index],
-        shown_subject=np.array(data.subjects)[data.subject[index]],
-    )
+    arrays = {
+        "rows": rows,
+        "xy": xy,
+        "peaks": np.concatenate([result.predictions.peaks for result in results]),
+        "shown": shown,
+        "shown_frames": data.frames[data.frame_of[index]],
+        "shown_boxes": data.boxes[index],
+        "shown_truth": data.xy[index],
+        "shown_visibility": data.visibility[index],
+        "shown_teacher": cohort.cache.labels.xy[index],
+        "shown_phase": data.phase[index],
+        "shown_subject": np.array(data.subjects)[data.subject[index]],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **arrays)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error}") from error

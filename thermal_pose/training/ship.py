@@ -101,11 +101,17 @@ def distillation_task(
     info: TeacherInfo,
     config: TrainingConfig,
     device: torch.device,
+    folder: Path | None = None,
 ) -> DistillationTask:
-    """Return the paper's task: thermal crops against the teacher's answer to the paired RGB."""
+    """Return the paper's task: thermal crops against the teacher's answer to the paired RGB.
+
+    Parameters
+    ----------
+    folder : where the teacher's answers are kept and found again; None: in memory.
+    """
     source = ThermalCrops(data, config.normalization, config.augment, device)
     rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
-    cache = build_cache(teacher, info, data, rgb, config.distill, config.seed)
+    cache = build_cache(teacher, info, data, rgb, config.distill, config.seed, folder)
     return DistillationTask(
         source, cache.affine, cache.latents, cache.heatmaps, config.distill.beta
     )
@@ -158,7 +164,7 @@ def train_students(
         seen = tuple(teacher[1].trained_on.split(","))
         for judged in (data.calibration, *data.evaluation.values()):
             check_disjoint(seen, judged.subjects)
-        task = distillation_task(data.train, *teacher, config, device)
+        task = distillation_task(data.train, *teacher, config, device, out / "cache")
     _, validation = supervised_task(data.calibration, config, device)
     rows = np.arange(len(data.calibration))[:: config.validation_stride]
     about = [
