@@ -15,9 +15,11 @@ from thermal_pose.calibration.files import intrinsics_of
 from thermal_pose.cli import main as command
 from thermal_pose.errors import BagError, BagNotFoundError
 from thermal_pose.imaging.registration import Registration
-from thermal_pose.training.bag_dataset import BuildOptions, build_shard
-from thermal_pose.training.build_dataset import _extrinsics_for, build_all, find_recordings
+from thermal_pose.training.bag_dataset import build_shard
+from thermal_pose.training.build_dataset import _extrinsics_for, build_all
+from thermal_pose.training.build_options import BuildOptions
 from thermal_pose.training.pose_data import load_folder
+from thermal_pose.training.recordings import find_recordings
 from thermal_pose.types import RgbFrame
 
 DEMO = Path(thermal_pose.__file__).parent / "assets" / "demo"

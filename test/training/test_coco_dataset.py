@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thermal_pose.cli import main as command
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import ConfigError, TrainingError
 from thermal_pose.training.coco_dataset import build_from_coco
 from thermal_pose.training.pose_data import load_folder
 
@@ -76,7 +76,17 @@ def test_the_command_reads_it_and_shows_samples(annotated, tmp_path, capsys) -> 
     ("change", "message"),
     [
         (lambda c: c.pop("images"), "not a COCO keypoint file"),
-        (lambda c: c["annotations"].append(_person(9, 7, np.ones((21, 3)))), "17 joints.*9 has 21"),
+        (lambda c: c["annotations"].append(_person(9, 7, np.ones((21, 3)))), "9: .* 17 joints.*21"),
+        (lambda c: c["annotations"][0].update(image_id=99), "annotation 1: .*image_id.*got 99"),
+        (lambda c: c["annotations"][1].pop("image_id"), "annotation 2: .*image_id.*got none"),
+        (
+            lambda c: c["annotations"][2].pop("bbox"),
+            r"people\.json: annotation 3: .*bbox.*got none",
+        ),
+        (lambda c: c["annotations"][0].update(bbox=[1, 2, 3]), r"bbox.*got \[1, 2, 3\]"),
+        (lambda c: c["annotations"][0].update(keypoints=None), "17 joints.*got none"),
+        (lambda c: c["annotations"][0].update(keypoints=["x"] * 51), "1: expected numbers"),
+        (lambda c: c.update(annotations=[]), "no annotation holds a person"),
         (lambda c: c["images"][0].update(file_name="gone.png"), r"gone\.png: cannot be read"),
     ],
 )
@@ -93,3 +103,29 @@ def test_a_file_that_is_no_json_is_named(tmp_path) -> None:
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(TrainingError, match=r"x\.json: not a COCO keypoint file"):
         build_from_coco(tmp_path / "x.json", tmp_path, tmp_path / "out")
+
+
+def test_the_command_ends_with_one_line(annotated, tmp_path, capsys) -> None:
+    path, content = annotated
+    content["annotations"][0]["image_id"] = 99
+    path.write_text(json.dumps(content))
+    assert command.main(["dataset", str(path), "--out", str(tmp_path / "out")]) == 11
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_shards_of_another_cohort_are_not_taken_for_this_one(annotated, tmp_path) -> None:
+    path, _ = annotated
+    build_from_coco(path, tmp_path / "pictures", tmp_path / "out", "one")
+    build_from_coco(path, tmp_path / "pictures", tmp_path / "out", "one")
+    with pytest.raises(ConfigError, match="--cohort one and is now asked for with two"):
+        build_from_coco(path, tmp_path / "pictures", tmp_path / "out", "two")
+
+
+def test_files_of_one_name_are_refused(annotated, tmp_path, capsys) -> None:
+    path, _ = annotated
+    other = tmp_path / "other" / path.name
+    words = ["dataset", str(path), str(other), "--out", str(tmp_path / "out")]
+    assert command.main(words) == 10
+    assert f"{path} and {other} have the same name" in capsys.readouterr().err
+    assert command.main(["dataset", str(path), str(tmp_path), "--out", str(tmp_path / "o")]) == 10
+    assert "got both" in capsys.readouterr().err

@@ -11,34 +11,46 @@ from thermal_pose.errors import ModelArtifactError
 from thermal_pose.models.decoder import ClassicDecoder
 from thermal_pose.models.pose import build_network
 from thermal_pose.models.teacher import TeacherInfo, save_teacher
-from thermal_pose.training.bag_dataset import BuildOptions, Quality
-from thermal_pose.training.build_dataset import BuildResult, Recording, write_summary
+from thermal_pose.training.build_dataset import BuildResult, write_summary
+from thermal_pose.training.build_options import BuildOptions, Quality
+from thermal_pose.training.dataset_files import save_quality
 from thermal_pose.training.pose_data import save_shard
+from thermal_pose.training.recordings import Recording
 
 
 @pytest.fixture
 def built(tmp_path):
+    """Three shards, of the last of which no counts were kept, and one torn recording."""
     for index in range(3):
         figures = stick_figures(8, subjects=1, trials=1, seed=index)
         save_shard(figures, tmp_path / f"{index}.npz")
-    recording = Recording(tmp_path / "good_1", "good", "1")
+    first = Quality(rows=8, tiny_boxes=3, without_rgb=2, asynchronous=1, synchrony="truth")
+    second = Quality(rows=8, tiny_boxes=4, asynchronous=2, synchrony="pictures", undecidable=5)
+    save_quality(first, tmp_path / "0.npz")
+    save_quality(second, tmp_path / "1.npz")
     torn = Recording(tmp_path / "bad_1", "bad", "1")
-    results = [
-        BuildResult(recording, Quality(rows=8, tiny_boxes=3, without_rgb=2, asynchronous=1)),
-        BuildResult(torn, error="bad_1: truncated <here>"),
-    ]
-    return tmp_path, results
+    return tmp_path, [BuildResult(torn, error="bad_1: truncated <here>")]
 
 
 def test_the_page_says_what_was_dropped_and_shows_people(built) -> None:
     folder, results = built
-    write_summary(folder, results, BuildOptions())
+    summary = write_summary(folder, results, BuildOptions())
+    assert summary["built_now"] == 0  # the counts are of earlier calls
     page = (folder / "quality.html").read_text(encoding="utf-8")
-    assert "people less than 8 px tall<td>3" in page
+    assert "people less than 8 px tall<td>7" in page
     assert "without an RGB picture of the same moment<td>2" in page
+    assert "never learnt from<td>3" in page and "taken for synchronous<td>5" in page
+    assert "`thermal-pose sync` finds them<td>1" in page  # in the shard without counts
     assert "truncated &lt;here&gt;" in page and "Recordings not used" in page
     assert page.count("<img") == 24 and "teacher" not in page.split("Some people")[0]
     assert "http" not in page  # nothing is fetched to show it
+
+
+def test_a_damaged_count_is_none(built) -> None:
+    folder, results = built
+    (folder / "0.quality.json").write_text("{")
+    summary = write_summary(folder, results, BuildOptions())
+    assert summary["without_counts"] == 2 and summary["dropped"]["tiny_boxes"] == 4
 
 
 def test_the_teachers_confidence_is_on_it(built) -> None:
@@ -57,3 +69,4 @@ def test_a_teacher_that_is_none_is_named(built) -> None:
     folder, results = built
     with pytest.raises(ModelArtifactError, match="nothing"):
         write_summary(folder, results, BuildOptions(), str(folder / "nothing"))
+    assert (folder / "quality.html").is_file()  # what is known without it

@@ -6,9 +6,9 @@ left empty (visibility 0) where it is real; the teacher labels either.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,13 @@ import numpy.typing as npt
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import intrinsics_of
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import BagSchemaError, TrainingError
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.imaging.registration import Registration, depth_of_person
 from thermal_pose.inference.card import CropRule
-from thermal_pose.training.pose_data import PoseData, encode_patch, save_shard
+from thermal_pose.training.build_options import RGB_DETECTOR, BuildOptions, Quality
+from thermal_pose.training.pair_check import asynchronous_stamps
+from thermal_pose.training.pose_data import PoseData, encode_patch
 from thermal_pose.training.registration import (
     BOX_HEIGHT_M,
     boxes_from_rgb,
@@ -31,7 +33,6 @@ from thermal_pose.training.registration import (
 )
 from thermal_pose.types import NS_PER_S, Phase, RgbFrame, ThermalFrame, TrueFrame, TruePerson
 
-BoxSource = Literal["truth", "detector", "rgb"]
 #: Boxes x0, y0, x1, y1 in px of the picture given: the thermal one, or with 'rgb' the RGB one.
 Detect = Callable[[Any], Sequence[tuple[float, float, float, float]] | npt.NDArray[Any]]
 
@@ -41,50 +42,6 @@ _TINY_BOX_PX: Final = 8.0
 _MATCH_IOU: Final = 0.3
 #: A silhouette's share of its box, where no truth says it: 0.49 on 1,587 simulated people.
 _SILHOUETTE_SHARE: Final = 0.5
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """How recordings become a data set.
-
-    Attributes
-    ----------
-    boxes : where boxes come from: the truth, a detector on the thermal pictures, or one on the
-        RGB pictures, whose boxes are carried over.
-    with_rgb : also cut RGB patches (needed by teachers).
-    every : use every so many-th thermal frame.
-    roles : which simulated people are taken.
-    joints_at_rgb : interpolate the true joints to the RGB exposure (to train a teacher).
-    """
-
-    boxes: BoxSource = "truth"
-    with_rgb: bool = True
-    every: int = 1
-    roles: tuple[str, ...] = ("subject",)
-    joints_at_rgb: bool = False
-
-    def __post_init__(self) -> None:
-        if self.every < 1:
-            raise ValueError(f"every: expected >= 1, got {self.every}")
-        if self.boxes not in ("truth", "detector", "rgb"):
-            raise ValueError(f"boxes: expected truth, detector or rgb, got {self.boxes!r}")
-        if self.boxes == "rgb" and not self.with_rgb:
-            raise ValueError("boxes: 'rgb' needs RGB pictures, with_rgb is false")
-
-
-@dataclass
-class Quality:
-    """What was dropped while one recording was read, and why."""
-
-    recording: str = ""
-    thermal_frames: int = 0
-    without_rgb: int = 0
-    without_person: int = 0
-    tiny_boxes: int = 0
-    outside_rgb: int = 0
-    asynchronous: int = 0
-    rows: int = 0
-    registered: bool = True
 
 
 @dataclass
@@ -122,27 +79,25 @@ def build_shard(
     TrainingError
         Nothing usable in it.
     """
-    quality = Quality(recording=str(bag), registered=extrinsics is not None)
+    quality = Quality(str(bag), subject, trial, registered=extrinsics is not None)
     with BagReader(bag) as reader:
-        has_truth = schema.TRUTH_FRAME in reader.topics
-        truths = list(reader.true_frames()) if has_truth else []
-        phases = _phases(reader) if schema.TRUTH_TUG in reader.topics else None
-        thermal_camera = intrinsics_of(reader.camera_info())
-        camera = locate_camera(truths, thermal_camera)
-        registration = None
-        if options.with_rgb:
-            registration = Registration(
-                thermal_camera,
-                intrinsics_of(reader.camera_info(schema.RGB_INFO)),
-                extrinsics or CameraPose(np.eye(3), np.zeros(3)),
-            )
+        _check_topics(reader, options)
+        quality.start_ns = reader.start_ns
+        truths = list(reader.true_frames()) if _has(reader, schema.TRUTH_FRAME) else []
+        phases = _phases(reader) if _has(reader, schema.TRUTH_TUG) else None
+        camera, registration = _cameras(reader, truths, options, extrinsics)
         rows = _Rows()
         by_stamp = {truth.stamp_ns: truth for truth in truths}
+        asynchronous, undecidable = _asynchronous(reader, truths, options, quality)
         for frame, rgb in _pairs(reader, options, quality):
             truth = by_stamp.get(frame.stamp_ns)
-            quality.asynchronous += bool(truth and truth.asynchronous)
+            late = frame.stamp_ns in asynchronous
+            quality.asynchronous += late
+            quality.undecidable += frame.stamp_ns in undecidable
             labels = _moved(truth, truths) if truth and options.joints_at_rgb else truth
-            _add_frame(rows, frame, rgb, labels, camera, registration, options, detect, quality)
+            _add_frame(
+                rows, frame, rgb, labels, late, camera, registration, options, detect, quality
+            )
             if phases is not None:
                 count = len(rows.columns.get("frame_of", []))
                 missing = count - len(rows.columns.get("phase", []))
@@ -150,8 +105,72 @@ def build_shard(
                     rows.add(phase=phases(frame.stamp_ns))
     quality.rows = len(rows.columns.get("frame_of", []))
     if quality.rows == 0:
-        raise TrainingError(f"{bag}: nothing usable: {asdict(quality)}")
+        raise TrainingError(_nothing_usable(quality))
     return _finish(rows, subject, trial), quality
+
+
+def _has(reader: BagReader, topic: str) -> bool:
+    """Return whether there are messages; a recorder also lists topics that nobody wrote to."""
+    return topic in reader.topics and reader.topics[topic].count > 0
+
+
+def _check_topics(reader: BagReader, options: BuildOptions) -> None:
+    if options.boxes == "truth" and not _has(reader, schema.TRUTH_FRAME):
+        raise BagSchemaError(
+            f"{reader.path} holds no truth (nothing on {schema.TRUTH_FRAME}; only simulated "
+            "recordings do), so boxes must come from a detector: use `--boxes rgb --detector "
+            f"{RGB_DETECTOR}` or `--boxes detector`"
+        )
+    if options.with_rgb and not any(
+        _has(reader, topic) for topic in (schema.RGB_COMPRESSED, schema.RGB_IMAGE)
+    ):
+        raise BagSchemaError(
+            f"{reader.path} holds no RGB pictures: use --no-rgb (then no teacher can label them), "
+            "or record both cameras (`thermal-pose record --rgb`)"
+        )
+
+
+def _cameras(
+    reader: BagReader,
+    truths: list[TrueFrame],
+    options: BuildOptions,
+    extrinsics: CameraPose | None,
+) -> tuple[CameraPose | None, Registration | None]:
+    """Return where the thermal camera is by the truth, and how the two see each other.
+
+    Thermal pictures alone, without truth, need no calibrated camera.
+    """
+    if not truths and not options.with_rgb:
+        return None, None
+    thermal = intrinsics_of(reader.camera_info())
+    registration = None
+    if options.with_rgb:
+        rgb = intrinsics_of(reader.camera_info(schema.RGB_INFO))
+        between = extrinsics or CameraPose(np.eye(3), np.zeros(3))
+        registration = Registration(thermal, rgb, between)
+    return locate_camera(truths, thermal), registration
+
+
+def _nothing_usable(quality: Quality) -> str:
+    return (
+        f"{quality.recording}: nobody usable in {quality.thermal_frames} thermal frames: "
+        f"{quality.without_rgb} without an RGB picture of the same moment, "
+        f"{quality.without_person} with nobody found; {quality.tiny_boxes} people too small, "
+        f"{quality.outside_rgb} outside of the RGB picture"
+    )
+
+
+def _asynchronous(
+    reader: BagReader, truths: list[TrueFrame], options: BuildOptions, quality: Quality
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the thermal stamps of asynchronous pairs, and of those that cannot be told."""
+    if truths:
+        quality.synchrony = "truth"
+        return frozenset(t.stamp_ns for t in truths if t.asynchronous), frozenset()
+    if not options.with_rgb:
+        return frozenset(), frozenset()
+    quality.synchrony = "pictures"
+    return asynchronous_stamps(_pairs(reader, replace(options, every=1), Quality()))
 
 
 def _pairs(
@@ -278,6 +297,7 @@ def _add_frame(
     frame: ThermalFrame,
     rgb: RgbFrame | None,
     truth: TrueFrame | None,
+    asynchronous: bool,
     camera: CameraPose | None,
     registration: Registration | None,
     options: BuildOptions,
@@ -305,7 +325,7 @@ def _add_frame(
         rows.add(
             frame_of=len(rows.frames),
             stamp_ns=frame.stamp_ns,
-            asynchronous=bool(truth and truth.asynchronous),
+            asynchronous=asynchronous,
         )
         added = True
     if added:
@@ -371,21 +391,3 @@ def _finish(rows: _Rows, subject: str, trial: str) -> PoseData:
         subjects=(subject,),
         trials=(f"{subject}/{trial}",),
     )
-
-
-def write_shard(
-    bag: Path,
-    folder: Path,
-    subject: str,
-    trial: str,
-    options: BuildOptions,
-    extrinsics: CameraPose | None = None,
-    detect: Detect | None = None,
-) -> Quality | None:
-    """Build and write one recording's shard; None where it is there already."""
-    path = folder / f"{subject}_{trial}.npz".replace("/", "_")
-    if path.is_file():
-        return None
-    data, quality = build_shard(bag, subject, trial, options, extrinsics, detect)
-    save_shard(data, path)
-    return quality

@@ -4,94 +4,64 @@
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import load_extrinsics
-from thermal_pose.errors import BagError, BagNotFoundError, ThermalPoseError, TrainingError
+from thermal_pose.errors import (
+    ConfigError,
+    MissingExtraError,
+    ModelArtifactError,
+    StorageError,
+    ThermalPoseError,
+    TrainingError,
+)
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.models.rgb_detector import load_rgb_detector
-from thermal_pose.training.bag_dataset import BuildOptions, Quality, write_shard
-from thermal_pose.training.pose_data import load_shard
+from thermal_pose.training.build_options import BuildOptions, Quality
+from thermal_pose.training.dataset_files import (
+    SUMMARY_NAME,
+    check_same_recordings,
+    full_options,
+    keep_options,
+    load_options,
+    load_quality,
+    write_shard,
+    write_text,
+)
+from thermal_pose.training.pose_data import PoseData, load_shard
 from thermal_pose.training.quality import quality_page, sample_rows, teacher_confidence
 from thermal_pose.training.ray_map import map_on_ray
+from thermal_pose.training.recordings import Recording
 from thermal_pose.types import RgbFrame, ThermalFrame
 
 EXTRINSICS_NAME: Final = "extrinsics.yaml"
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One bag and what it is called; `error` where it could not be asked."""
-
-    path: Path
-    subject: str
-    trial: str
-    error: str = ""
+#: Not a matter of the recording that meets them first.
+_FATAL: Final = (StorageError, ModelArtifactError, MissingExtraError, ConfigError)
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What came of one recording: its quality, None where its shard was there, or the error."""
+    """What came of one recording: its quality, None where its shard was there, or the error.
+
+    Attributes
+    ----------
+    fatal : class of an error that all other recordings would meet as well; None otherwise.
+    """
 
     recording: Recording
     quality: Quality | None = None
     error: str = ""
-
-
-def find_recordings(sources: list[Path], cohort: str = "") -> list[Recording]:
-    """Find all bags below the given paths and say whose they are.
-
-    Subject and trial come from the recorded `truth/tug` or the recording's own metadata,
-    else from the folder's name (`<subject>_<trial>`). `cohort` is put before the subject, so
-    that equal pseudonyms of two cohorts stay two people. A recording that cannot be opened
-    comes back with its error.
-
-    Raises
-    ------
-    BagNotFoundError
-        There is none.
-    """
-    found: list[Recording] = []
-    for source in sources:
-        for path in _bags(source):
-            try:
-                subject, trial = _identify(path)
-            except BagError as error:
-                found.append(Recording(path, "", "", str(error)))
-                continue
-            found.append(Recording(path, f"{cohort}/{subject}" if cohort else subject, trial))
-    if not found:
-        raise BagNotFoundError(f"no recording below {', '.join(map(str, sources))}")
-    return found
-
-
-def _bags(source: Path) -> Iterator[Path]:
-    if source.is_file() or (source / "metadata.yaml").is_file():
-        yield source
-    elif source.is_dir():
-        yield from sorted(p.parent for p in source.rglob("metadata.yaml"))
-    else:
-        raise BagNotFoundError(f"there is no recording at {source}")
-
-
-def _identify(path: Path) -> tuple[str, str]:
-    with BagReader(path) as reader:
-        if schema.TRUTH_TUG in reader.topics:
-            report = next(reader.messages([schema.TRUTH_TUG])).message
-            if report.subject_id:
-                return str(report.subject_id), str(report.trial_id or path.name)
-        subject = reader.custom_data.get("subject_id", "")
-        if subject:
-            return subject, path.name
-    subject, _, trial = path.name.partition("_")
-    return subject, trial or "1"
+    fatal: type[ThermalPoseError] | None = None
 
 
 def _extrinsics_for(path: Path, given: Path | None) -> CameraPose | None:
@@ -150,7 +120,7 @@ def _build_one(
             return _detector(detector, on_rgb=True).detect(frame.bgr[..., ::-1])
         return [box.xyxy for box in _detector(detector).detect(frame.centikelvin)]
 
-    if recording.error:
+    if recording.error or (out / recording.shard_name).is_file():
         return BuildResult(recording, error=recording.error)
     try:
         quality = write_shard(
@@ -162,9 +132,18 @@ def _build_one(
             _extrinsics_for(recording.path, extrinsics),
             None if options.boxes == "truth" else detect,
         )
+    except _FATAL as error:
+        return BuildResult(recording, error=str(error), fatal=type(error))
     except ThermalPoseError as error:
         return BuildResult(recording, error=str(error))
     return BuildResult(recording, quality)
+
+
+def _checked(result: BuildResult) -> BuildResult:
+    """Return the result unless its error is fatal (as a value, for not every error pickles)."""
+    if result.fatal is not None:
+        raise result.fatal.__new__(result.fatal, result.error)
+    return result
 
 
 def build_all(
@@ -182,31 +161,55 @@ def build_all(
     ----------
     jobs : worker processes; 0: one a core.
     ray_address : a Ray cluster that sees the same folders, or 'local'; '': processes here.
+
+    Raises
+    ------
+    CalibrationError
+        `extrinsics` cannot be used.
+    ConfigError
+        The folder holds shards of other options, or of other recordings of the same name.
+    StorageError, ModelArtifactError, MissingExtraError
+        The disk is full, or the detector cannot be loaded. What is built is kept.
+    TrainingError
+        A worker process died.
     """
     arguments = (out, options, extrinsics, detector)
+    if extrinsics is not None:
+        load_extrinsics(extrinsics)  # one error rather than one a recording
+    keep_options(out, full_options(options, extrinsics, detector))
+    check_same_recordings(out, recordings)
     jobs = jobs or os.cpu_count() or 1
     if ray_address:
-        yield from map_on_ray(_build_one, [(each, *arguments) for each in recordings], ray_address)
+        tasks = [(each, *arguments) for each in recordings]
+        yield from map(_checked, map_on_ray(_build_one, tasks, ray_address))
         return
     if jobs == 1:
         for recording in recordings:
-            yield _build_one(recording, *arguments)
+            yield _checked(_build_one(recording, *arguments))
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        futures: list[Future[BuildResult]] = [
-            pool.submit(_build_one, recording, *arguments) for recording in recordings
-        ]
+    pool = ProcessPoolExecutor(jobs)
+    try:
+        futures = [pool.submit(_build_one, recording, *arguments) for recording in recordings]
         for future in as_completed(futures):
-            yield future.result()
+            yield _checked(future.result())
+    except BrokenProcessPool as error:
+        raise TrainingError(
+            "a worker process died, perhaps for want of memory: try fewer --jobs; what is built "
+            "is kept"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def write_summary(
-    out: Path, results: list[BuildResult], options: BuildOptions, teacher: str = ""
+    out: Path, results: list[BuildResult], options: BuildOptions | None = None, teacher: str = ""
 ) -> dict[str, Any]:
-    """Write `dataset.json` and `quality.html`; return the summary.
+    """Write `dataset.json` and `quality.html` of all shards in a folder; return the summary.
 
     Parameters
     ----------
+    options : that the shards were built with, where the folder does not say it; None: they
+        are not from recordings.
     teacher : folder or hub name; its confidence on some pictures is added. '': none.
 
     Raises
@@ -217,24 +220,54 @@ def write_summary(
     errors = {str(r.recording.path): r.error for r in results if r.error}
     shards = sorted(out.glob("*.npz"))
     if not shards:
-        raise TrainingError(f"no usable recording; first: {next(iter(errors.values()), 'none')}")
-    made = [r.quality for r in results if r.quality is not None]
+        first = next(iter(errors.values()), "there is none")
+        raise TrainingError(f"none of {len(results)} recordings can be used; the first: {first}")
     summary = {
-        "shards": len(shards),
-        "rows": sum(len(load_shard(path)) for path in shards),
-        "options": asdict(options),
-        "built_now": len(made),
+        **_contents(shards),
+        "options": load_options(out) or (full_options(options) if options else {}),
+        "built_now": sum(r.quality is not None for r in results),
         "errors": errors,
-        "dropped": {
-            name: sum(int(getattr(quality, name)) for quality in made)
-            for name in ("without_rgb", "without_person", "tiny_boxes", "outside_rgb")
-        },
-        "asynchronous_kept_but_marked": sum(quality.asynchronous for quality in made),
-        "without_extrinsics": sum(not quality.registered for quality in made),
+        **_qualities(shards),
     }
     sample = sample_rows(shards)
-    if teacher:
+    _write_pages(out, summary, sample)
+    if teacher:  # what was found so far is on disk, should the teacher not load
         summary["teacher"] = {"name": teacher, **teacher_confidence(sample, teacher)}
-    (out / "dataset.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    (out / "quality.html").write_text(quality_page(summary, sample), encoding="utf-8")
+        _write_pages(out, summary, sample)
     return summary
+
+
+def _contents(shards: list[Path]) -> dict[str, Any]:
+    rows, subjects, trials = 0, set[str](), set[str]()
+    for path in shards:
+        data = load_shard(path)
+        rows += len(data)
+        subjects.update(data.subjects[index] for index in np.unique(data.subject))
+        trials.update(data.trials[index] for index in np.unique(data.trial))
+    return {
+        "shards": len(shards),
+        "rows": rows,
+        "subjects": sorted(subjects),
+        "trials": len(trials),
+    }
+
+
+def _qualities(shards: list[Path]) -> dict[str, Any]:
+    """Return the counts of all shards, of this call or earlier ones."""
+    known = [quality for quality in map(load_quality, shards) if quality is not None]
+    return {
+        "without_counts": len(shards) - len(known),
+        "dropped": {
+            name: sum(int(getattr(quality, name)) for quality in known)
+            for name in ("without_rgb", "without_person", "tiny_boxes", "outside_rgb")
+        },
+        "asynchronous_kept_but_marked": sum(quality.asynchronous for quality in known),
+        "pairs_undecidable": sum(quality.undecidable for quality in known),
+        "pairs_checked_by_pictures": sum(quality.synchrony == "pictures" for quality in known),
+        "without_extrinsics": sum(not quality.registered for quality in known),
+    }
+
+
+def _write_pages(out: Path, summary: dict[str, Any], sample: PoseData) -> None:
+    write_text(out / SUMMARY_NAME, json.dumps(summary, indent=2) + "\n")
+    write_text(out / "quality.html", quality_page(summary, sample))

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import ConfigError, TrainingError
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.training.pose_data import PoseData, save_shard
 
@@ -43,13 +43,64 @@ def _annotations(path: Path) -> tuple[dict[int, str], list[dict[str, Any]]]:
         people = [a for a in content["annotations"] if a.get("num_keypoints", 1) > 0]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{path}: not a COCO keypoint file: {error}") from error
-    wrong = [a for a in people if len(a.get("keypoints", ())) != 3 * N_JOINTS]
-    if wrong:
-        raise TrainingError(
-            f"{path}: expected {N_JOINTS} joints (COCO), annotation {wrong[0].get('id')} has "
-            f"{len(wrong[0].get('keypoints', ())) // 3}"
-        )
+    if not people:
+        raise TrainingError(f"{path}: no annotation holds a person (num_keypoints > 0)")
+    for person in people:
+        _check(path, person, files)
     return files, people
+
+
+def _check(path: Path, person: dict[str, Any], files: dict[int, str]) -> None:
+    """Refuse an annotation that is not a person in one of the pictures."""
+    where = f"{path}: annotation {person.get('id', 'without id')}"
+    joints, box = person.get("keypoints"), person.get("bbox")
+    image: Any = person.get("image_id")
+    if not isinstance(joints, list) or len(joints) != 3 * N_JOINTS:
+        count = len(joints) // 3 if isinstance(joints, list) else "none"
+        raise TrainingError(f"{where}: expected {N_JOINTS} joints (COCO), got {count}")
+    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) for v in box):
+        got = "none" if box is None else repr(box)
+        raise TrainingError(f"{where}: expected a bbox [x, y, width, height], got {got}")
+    try:
+        known = int(image) in files
+    except (TypeError, ValueError):
+        known = False
+    if not known:
+        got = "none" if image is None else repr(image)
+        raise TrainingError(f"{where}: expected the image_id of one of the images, got {got}")
+    if not all(_is_number(value) for value in joints):
+        raise TrainingError(f"{where}: expected numbers as keypoints, got something else")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and np.isfinite(value)
+
+
+def check_names(paths: list[Path]) -> None:
+    """Refuse files whose shards would have the same names.
+
+    Raises
+    ------
+    ConfigError
+        Two files have the same name.
+    """
+    taken: dict[str, Path] = {}
+    for path in paths:
+        other = taken.setdefault(path.stem, path)
+        if other is not path:
+            raise ConfigError(
+                f"{other} and {path} have the same name, and so would their shards: rename one"
+            )
+
+
+def _check_subject(shard: Path, subject: str) -> None:
+    with np.load(shard, allow_pickle=False) as content:
+        there = str(content["subjects"][0])
+    if there != subject:
+        raise ConfigError(
+            f"{shard} was built with --cohort {there} and is now asked for with {subject}: give "
+            "another --out, or delete that shard"
+        )
 
 
 def build_from_coco(path: Path, images: Path, out: Path, cohort: str = "") -> int:
@@ -63,13 +114,17 @@ def build_from_coco(path: Path, images: Path, out: Path, cohort: str = "") -> in
     Raises
     ------
     TrainingError
-        Not a COCO keypoint file, another number of joints, or a picture is missing.
+        Not a COCO keypoint file, an annotation that cannot be used, or a picture is missing.
+    ConfigError
+        Its shards are there with another cohort.
     """
     files, people = _annotations(path)
     people = sorted(people, key=lambda a: int(a["image_id"]))
     for start in range(0, len(people), _PER_SHARD):
         shard = out / f"{path.stem}_{start // _PER_SHARD:04d}.npz"
-        if not shard.is_file():
+        if shard.is_file():
+            _check_subject(shard, cohort or path.stem)
+        else:
             part = people[start : start + _PER_SHARD]
             save_shard(_rows(part, files, images, cohort or path.stem), shard)
     return len(people)

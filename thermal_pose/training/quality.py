@@ -35,6 +35,11 @@ _DROPPED: Final = {
     "tiny_boxes": "people less than 8 px tall",
     "outside_rgb": "people outside of the RGB picture",
 }
+_WITHOUT_COUNTS: Final = "shards not in these counts: of an earlier version, or not from recordings"
+_NOT_CHECKED: Final = (
+    "; their asynchronous pairs are marked only where the recording was simulated: "
+    "`thermal-pose sync` finds them"
+)
 
 
 def sample_rows(shards: list[Path]) -> PoseData:
@@ -94,16 +99,17 @@ def quality_page(summary: dict[str, Any], sample: PoseData) -> str:
 
 
 def _counts(summary: dict[str, Any]) -> str:
-    lines = [("people in frames, kept", summary["rows"]), ("recordings", summary["shards"])]
-    if summary["built_now"]:
+    lines = [
+        ("people in frames, kept", summary["rows"]),
+        ("recordings", summary["shards"]),
+        ("subjects", len(summary["subjects"])),
+    ]
+    if summary["without_counts"] < summary["shards"]:
         lines += [(f"dropped: {_DROPPED[k]}", n) for k, n in summary["dropped"].items()]
-        lines += [("asynchronous pairs, kept but never learnt from",
-                   summary["asynchronous_kept_but_marked"])]  # fmt: skip
-        if summary["options"]["with_rgb"]:
-            text = "recordings whose cameras were not calibrated: taken for one camera"
-            lines.append((text, summary["without_extrinsics"]))
-    else:
-        lines.append(("built now", "none: what was dropped is in the page of the first build"))
+        lines += _pair_counts(summary)
+    if summary["without_counts"]:
+        more = _NOT_CHECKED if summary["options"].get("with_rgb") else ""
+        lines.append((_WITHOUT_COUNTS + more, summary["without_counts"]))
     if teacher := summary.get("teacher"):
         lines += [
             (f"teacher: mean heatmap peak of {teacher['rows']} people", teacher["mean_peak"]),
@@ -112,6 +118,31 @@ def _counts(summary: dict[str, Any]) -> str:
         ]  # fmt: skip
     rows = (f"<tr><th>{html.escape(k)}<td>{html.escape(str(v))}" for k, v in lines)
     return f"<table>{''.join(rows)}</table>"
+
+
+def _pair_counts(summary: dict[str, Any]) -> list[tuple[str, int]]:
+    lines = [
+        (
+            "asynchronous pairs, kept but never learnt from",
+            summary["asynchronous_kept_but_marked"],
+        )
+    ]
+    if summary["pairs_checked_by_pictures"]:
+        lines += [
+            (
+                "recordings without truth: asynchronous pairs found by the pictures, as "
+                "`thermal-pose sync` does",
+                summary["pairs_checked_by_pictures"],
+            ),
+            (
+                "pairs there that cannot be told (hardly anybody moves), taken for synchronous",
+                summary["pairs_undecidable"],
+            ),
+        ]
+    if summary["options"].get("with_rgb"):
+        text = "recordings whose cameras were not calibrated: taken for one camera"
+        lines.append((text, summary["without_extrinsics"]))
+    return lines
 
 
 def _errors(summary: dict[str, Any]) -> str:
