@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from real_bags import write_bag
 
 from thermal_pose.cli import main as command
 from thermal_pose.errors import TrainingError
@@ -70,6 +71,18 @@ def test_own_recordings_without_truth_become_a_model_that_runs(
         estimator = make_estimator(told["cards"][precision])
         (found,) = estimator.estimate(figures.frames[0], [PersonBox(tuple(figures.boxes[0]), 1.0)])
         assert np.isfinite(found.xy).all() and 0 <= found.person_score <= 1
+
+
+def test_from_recordings_to_a_model_in_two_commands(cohort, tmp_path, capsys) -> None:
+    for person, trial in (("anna", "first"), ("anna", "second"), ("ben", "first")):
+        write_bag(tmp_path / "bags" / person / trial)
+    words = ["dataset", str(tmp_path / "bags"), "--out", str(tmp_path / "data"), "--jobs", "1"]
+    assert command.main([*words, "--boxes", "detector", "--detector", "warm_blob"]) == 0
+    assert "2 subjects (anna, ben), 3 trials" in capsys.readouterr().out
+    teacher = cohort.source_arguments.teacher
+    assert _command(tmp_path / "data", teacher, tmp_path / "out", "--name", "ours") in (0, 1)
+    assert "of people held out AP against the teacher" in capsys.readouterr().out
+    assert load_card(tmp_path / "out" / "ours-int8.json").data["held_out"]["subjects"] == 1
 
 
 def test_it_learns_what_the_teacher_says(cohort, figures, tmp_path, capsys) -> None:

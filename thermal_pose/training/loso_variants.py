@@ -83,6 +83,7 @@ VARIANTS: Final[dict[str, Variant]] = {
         ("distill.start=teacher", "normalization.kind=crop_minmax"),
     ),
     "both_terms_at_once": Variant("no stage of the latent term alone", ("distill.latent_share=0",)),
+    "heatmaps_alone": Variant("the heatmaps' term alone", ("distill.beta=0.0",)),
     "plateaus": Variant(
         "the paper's schedule (rate 0.01, reduced on plateaus) instead of a cosine",
         ("fit.schedule=plateau", "fit.lr=0.01", "fit.validate_every=1"),

@@ -156,13 +156,14 @@ def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str 
 
 def described_data(data: PoseData) -> dict[str, Any]:
     """Return what a card says of a data set: its hash, how much it holds, and of whom."""
+    subjects = [data.subjects[index] for index in np.unique(data.subject)]
     return {
         "hash": data.fingerprint(),
         "frames": len(data.frames),
         "people": int(data.person.sum()),
         "crops_without_people": int((~data.person).sum()),
-        "subjects": len(data.subjects),
-        "streams": sorted({subject.partition("/")[0] for subject in data.subjects}),
-        "first_subject": data.subjects[0],
-        "last_subject": data.subjects[-1],
+        "subjects": len(subjects),
+        "streams": sorted({subject.partition("/")[0] for subject in subjects}),
+        "first_subject": subjects[0],
+        "last_subject": subjects[-1],
     }
