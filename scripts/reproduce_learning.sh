@@ -50,7 +50,7 @@ if [ "$SCALE" = cpu ] && [ -n "$JEMALLOC" ]; then
 fi
 
 READ_VARIANTS=argmax,quarter,flip READ_FOLDS=all
-TRAINED_VARIANTS=radiometric,from_random,both_terms_at_once,plateaus,narrow_decoder,own_head
+TRAINED_VARIANTS=radiometric,from_random,plateaus,narrow_decoder,own_head
 if [ -e "$OUT_DIR/models/student-lite.pt" ]; then # stage ship
     TRAINED_VARIANTS="from_thermal,$TRAINED_VARIANTS"
 fi
@@ -135,6 +135,15 @@ loso() { # loso ARGUMENTS...: adds rows to the results
         --detector "$detector" --work "$OUT_DIR/loso" --config "$CONFIG" \
         --out "$RESULTS/pose_loso.json" "${TINY[@]}" "${STUDENT[@]}" "$@"
 }
+# A stage of the latent alone is none at beta 0 and 1, whose ends would differ by more than beta.
+AT_ONCE=(--set distill.latent_share=0)
+sweep() { # a process each: with jemalloc above, memory of one beta would stay for the next
+    local beta
+    for beta in ${SWEEP//,/ }; do
+        loso "${AT_ONCE[@]}" --sweep "$beta" --folds 0,1 --max-minutes "$SWEEP_MIN" \
+            --work "$OUT_DIR/loso-sweep"
+    done
+}
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift
     tp loso-variants "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
@@ -211,12 +220,11 @@ run_stage() {
     detector) once detector detector ;;
     loso) once loso loso --rows "$ROWS" ;;
     sweep) # in a folder of its own: all betas get the same time
-        once sweep loso --sweep "$SWEEP" --folds 0,1 --max-minutes "$SWEEP_MIN" \
-            --work "$OUT_DIR/loso-sweep" ;;
+        once sweep sweep ;;
     variants) # need checkpoints; the trained ones are compared with the sweep's configured beta
         once read-variants variants "$OUT_DIR/loso" --variants "$READ_VARIANTS" --folds "$READ_FOLDS"
-        once trained-variants variants "$OUT_DIR/loso-sweep" --variants "$TRAINED_VARIANTS" \
-            --folds 0,1 --max-minutes "$SWEEP_MIN" ;;
+        once trained-variants variants "$OUT_DIR/loso-sweep" "${AT_ONCE[@]}" --folds 0,1 \
+            --variants "$TRAINED_VARIANTS" --max-minutes "$SWEEP_MIN" ;;
     temporal) once temporal temporal ;;
     rcnn) # needs the extra torchvision
         once keypoint-rcnn loso --rows keypoint_rcnn --folds "$RCNN_FOLDS" --max-minutes "$ROW_MIN"

@@ -72,12 +72,14 @@ def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None
 
 
 def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) -> None:
-    swept = next(words for words in commands if "--sweep" in words)
-    assert "0.4" in swept[swept.index("--sweep") + 1].split(",")
+    sweeps = {words[words.index("--sweep") + 1]: words for words in commands if "--sweep" in words}
+    swept = sweeps["0.4"]
     judged = [words for words in commands if words[0] == "loso-variants"]
     assert len(judged) == 3
     for option in ("--work", "--folds"):
         assert len({_last(words, option) for words in (swept, judged[1])}) == 1
+    # A checkpoint of other settings would be refused.
+    assert "distill.latent_share=0" in swept and "distill.latent_share=0" in judged[1]
 
 
 def test_earlier_frames_are_judged_against_networks_of_the_same_data(commands) -> None:
