@@ -14,6 +14,7 @@ from thermal_pose.training.confidence import (
     about_persons_only,
     calibrate,
     fit_head,
+    fit_platt,
     joined,
     measure_confidence,
 )
@@ -102,3 +103,14 @@ def test_people_that_poses_were_learnt_from_say_nothing_of_joints() -> None:
     assert both.summary.shape == (50, INPUTS)
     assert torch.equal(both.counted[:30], first.counted)
     assert torch.equal(both.hits[30:], second.hits)
+
+
+@pytest.mark.parametrize("seed", range(90, 100))  # full steps of L-BFGS alone diverge at 96
+def test_a_calibration_on_a_handful_of_crops_is_finite(seed) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = (torch.rand(8, 18, generator=generator) * 2 - 1) * (1, 5, 14, 20)[seed % 4]
+    hits = (torch.rand(8, 18, generator=generator) < (0.05, 0.5, 0.9)[seed % 3]).float()
+    scale, offset = fit_platt(logits, hits, torch.ones(8, 18))
+    assert torch.isfinite(scale).all() and torch.isfinite(offset).all() and (scale > 0).all()
+    with pytest.raises(TrainingError, match="no calibration fits 8 crops"):
+        fit_platt(logits * float("nan"), hits, torch.ones(8, 18))

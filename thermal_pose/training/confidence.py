@@ -180,10 +180,27 @@ def calibrate(head: ConfidenceHead, evidence: Evidence) -> None:
 def fit_platt(
     logits: torch.Tensor, hits: torch.Tensor, counted: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return slopes and offsets (18,) of logits (M, 18); hits and counted as in `Evidence`."""
+    """Return slopes and offsets (18,) of logits (M, 18); hits and counted as in `Evidence`.
+
+    Raises
+    ------
+    TrainingError
+        No finite ones fit.
+    """
+    # Full steps now and then leave what can be computed, on few crops that say little: search then.
+    for search in (None, "strong_wolfe") if torch.isfinite(logits).all() else ():
+        scale, offset = _platt(logits, hits, counted, search)
+        if torch.isfinite(scale).all() and torch.isfinite(offset).all():
+            return scale, offset
+    raise TrainingError(f"confidence: no calibration fits {len(logits)} crops; use more of them")
+
+
+def _platt(
+    logits: torch.Tensor, hits: torch.Tensor, counted: torch.Tensor, search: str | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     log_scale = torch.zeros(N_JOINTS + 1, device=logits.device, requires_grad=True)
     offset = torch.zeros(N_JOINTS + 1, device=logits.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_scale, offset], max_iter=100)
+    optimizer = torch.optim.LBFGS([log_scale, offset], max_iter=100, line_search_fn=search)
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
