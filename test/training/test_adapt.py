@@ -135,6 +135,9 @@ def test_people_that_the_start_has_learnt_from_are_not_judged(cohort, figures, t
     save_shard(known, tmp_path / "data" / "a.npz")
     assert _command(tmp_path / "data", cohort.source_arguments.teacher, tmp_path / "out") != 0
     assert "student-lite: was trained on 1 of the subjects" in capsys.readouterr().err
+    save_shard(figures.select(np.arange(1)), tmp_path / "one" / "a.npz")
+    assert _command(tmp_path / "one", cohort.source_arguments.teacher, tmp_path / "out") != 0
+    assert "adapt: 0 pictures to learn from and 1 held out" in capsys.readouterr().err
     save_shard(figures, tmp_path / "more" / "a.npz")
     arguments = (tmp_path / "more", cohort.source_arguments.teacher, tmp_path / "out")
     assert _command(*arguments, "--start", "student-lite-int8") != 0

@@ -228,3 +228,10 @@ def test_ray_gives_the_same_figures(cohort) -> None:
         assert mine.subject == other.subject
         np.testing.assert_array_equal(mine.predictions.xy, other.predictions.xy)
         assert mine.true_boxes == other.true_boxes and mine.detected == other.detected
+
+
+def test_beginning_anew_forgets_the_folds_asked_for_alone(tmp_path) -> None:
+    for name in ("student-s_1-latent.pt", "student-s_1-b0.4.pt", "student-s_2-b0.4.pt", "head-1.pt"):
+        (tmp_path / name).touch()
+    loso_run.forget(tmp_path, "student", ["s/1"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["head-1.pt", "student-s_2-b0.4.pt"]

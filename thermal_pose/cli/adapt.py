@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def start(args: argparse.Namespace) -> int:
     """Label, train, judge and export."""
     from thermal_pose.models.teacher import load_teacher
-    from thermal_pose.training.adapt import DEFAULTS, adapt, label
+    from thermal_pose.training.adapt import DEFAULTS, adapt, check_start, label
     from thermal_pose.training.config import load_config
     from thermal_pose.training.pose_data import concatenate, load_folder
     from thermal_pose.training.predict import choose_device
@@ -54,6 +54,7 @@ def start(args: argparse.Namespace) -> int:
     device = choose_device(args.device)
     data = concatenate([load_folder(folder) for folder in args.data])
     teacher = load_teacher(args.teacher)
+    check_start(data, teacher[1], args.start, config)
     write_run(args.out, config, data.fingerprint(), config.seed)
     with tqdm(total=len(data), unit="picture", desc="teacher", disable=None) as bar:
         labelled = label(data, *teacher, device, bar.update)

@@ -57,19 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Run what is asked for and merge it into the results."""
-    from thermal_pose.training.loso import summarise
-    from thermal_pose.training.loso_run import (
-        forget,
-        load_cohort,
-        load_results,
-        run_key,
-        run_row_anywhere,
-        save_predictions,
-        save_results,
-    )
-    from thermal_pose.training.loso_train import SWEPT, beta_key, sweep_entry
+    from thermal_pose.training.loso_run import load_cohort
 
-    work = None if args.no_disk else args.work
+    args.work_on_disk = None if args.no_disk else args.work
     args.out = args.out or args.work / "pose_loso.json"
     sweep = [number(text, "--sweep") for text in filter(None, args.sweep.split(","))]
     cohort = load_cohort(
@@ -78,50 +68,81 @@ def start(args: argparse.Namespace) -> int:
         args.config,
         args.overrides,
         args.device,
-        work,
+        args.work_on_disk,
         args.detector,
         args.out,
     )
     folds = chosen_folds(args.folds, len(cohort.folds))
-    results = load_results(args.out, cohort)
-
-    def run(name: str, chosen: list[int], minutes: float, beta: float | None = None) -> Any:
-        if args.again and work is not None:
-            forget(work / "checkpoints", name, [cohort.folds[fold].subject for fold in chosen])
-        with _bar(name if beta is None else f"beta {beta:g}", cohort) as bar:
-
-            def tick(epoch: int, active: int) -> None:
-                bar.update(epoch - bar.n)
-
-            return run_row_anywhere(cohort, name, chosen, work, minutes, args.ray, tick, beta)
-
     for name, chosen, minutes in _plan(args.rows, folds, args.max_minutes, len(cohort.folds)):
-        key = run_key(cohort, name, chosen, minutes)
-        if results["models"][name].get("run") == key and not args.again:
-            print(f"{name}: is there already")
-            continue
-        found = run(name, chosen, minutes)
-        results = load_results(args.out, cohort)  # another process may have written meanwhile
-        results["models"][name] = {
-            **summarise(cohort, name, found),
-            "max_minutes": minutes,
-            "run": key,
-        }
-        save_results(args.out, results, cohort)
-        save_predictions(args.work / f"{name}.npz", cohort, found)
-        _report(name, results["models"][name])
+        _row(args, cohort, name, chosen, minutes)
     for beta in sweep:
-        key = run_key(cohort, SWEPT, folds, args.max_minutes, beta)
-        swept = results["beta_sweep"] or {}
-        if swept.get(beta_key(beta), {}).get("run") == key and not args.again:
-            print(f"beta {beta:g}: is there already")
-            continue
-        entry = {**sweep_entry(run(SWEPT, folds, args.max_minutes, beta)), "run": key}
-        results = load_results(args.out, cohort)
-        results["beta_sweep"] = {**(results["beta_sweep"] or {}), beta_key(beta): entry}
-        save_results(args.out, results, cohort)
-        _report(f"beta {beta:g}", entry)
+        _beta(args, cohort, folds, beta)
     return 0
+
+
+def _row(
+    args: argparse.Namespace, cohort: "Cohort", name: str, folds: list[int], minutes: float
+) -> None:
+    """Run one row of the table unless the results have it."""
+    from thermal_pose.training.loso import summarise
+    from thermal_pose.training.loso_run import (
+        load_results,
+        run_key,
+        save_predictions,
+        save_results,
+    )
+
+    key = run_key(cohort, name, folds, minutes)
+    there = load_results(args.out, cohort)["models"][name].get("run")
+    if there == key and not args.again:
+        print(f"{name}: is there already")
+        return
+    found = _run(args, cohort, name, folds, minutes)
+    results = load_results(args.out, cohort)  # another process may have written meanwhile
+    entry = {**summarise(cohort, name, found), "max_minutes": minutes, "run": key}
+    results["models"][name] = entry
+    save_results(args.out, results, cohort)
+    save_predictions(args.work / f"{name}.npz", cohort, found)
+    _report(name, entry)
+
+
+def _beta(args: argparse.Namespace, cohort: "Cohort", folds: list[int], beta: float) -> None:
+    """Run one point of the sweep unless the results have it."""
+    from thermal_pose.training.loso_run import load_results, run_key, save_results
+    from thermal_pose.training.loso_train import SWEPT, beta_key, sweep_entry
+
+    key = run_key(cohort, SWEPT, folds, args.max_minutes, beta)
+    swept = load_results(args.out, cohort)["beta_sweep"] or {}
+    if swept.get(beta_key(beta), {}).get("run") == key and not args.again:
+        print(f"beta {beta:g}: is there already")
+        return
+    found = _run(args, cohort, SWEPT, folds, args.max_minutes, beta)
+    results = load_results(args.out, cohort)
+    entry = {**sweep_entry(found), "run": key}
+    results["beta_sweep"] = {**(results["beta_sweep"] or {}), beta_key(beta): entry}
+    save_results(args.out, results, cohort)
+    _report(f"beta {beta:g}", entry)
+
+
+def _run(
+    args: argparse.Namespace,
+    cohort: "Cohort",
+    name: str,
+    folds: list[int],
+    minutes: float,
+    beta: float | None = None,
+) -> Any:
+    from thermal_pose.training.loso_run import forget, run_row_anywhere
+
+    work = args.work_on_disk
+    if args.again and work is not None:
+        forget(work / "checkpoints", name, [cohort.folds[fold].subject for fold in folds])
+    with _bar(name if beta is None else f"beta {beta:g}", cohort) as bar:
+
+        def tick(epoch: int, active: int) -> None:
+            bar.update(epoch - bar.n)
+
+        return run_row_anywhere(cohort, name, folds, work, minutes, args.ray, tick, beta)
 
 
 def _bar(name: str, cohort: "Cohort") -> Any:

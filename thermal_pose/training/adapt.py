@@ -142,6 +142,28 @@ def label(
     return replace(data, xy=np.concatenate(xy), visibility=visible.astype(np.uint8) * 2)
 
 
+def check_start(data: PoseData, teacher: TeacherInfo, model: str, config: TrainingConfig) -> None:
+    """Refuse what `adapt` would, before a teacher has looked at every picture.
+
+    Raises
+    ------
+    TrainingError
+        Too few rows, or model or teacher have learnt from the people held out.
+    ModelArtifactError
+        There is no such card, or it does not say whom the model has learnt from.
+    """
+    train, held, _ = split_rows(data, config.seed)
+    if len(train) < config.fit.batch or not len(held):
+        raise TrainingError(
+            f"adapt: {len(train)} pictures to learn from and {len(held)} held out; expected a "
+            f"batch ({config.fit.batch}, fit.batch) and one, asynchronous pairs not counted"
+        )
+    card = load_card(card_path(model))
+    people = tuple(data.subjects[i] for i in np.unique(data.subject[held]))
+    check_disjoint(tuple(teacher.trained_on.split(",")), people)
+    check_disjoint(learnt_from(card), people, card.name)
+
+
 def adapt(
     data: PoseData,
     labelled: PoseData,
@@ -166,16 +188,14 @@ def adapt(
     Raises
     ------
     TrainingError
-        Too few rows, or model or teacher have learnt from the people held out.
+        As `check_start`, or a loss that is not finite.
     ModelArtifactError
         Card or file missing or damaged, or the file is quantised.
     """
+    check_start(data, teacher[1], model, config)
     card = load_card(card_path(model))
     config = replace(config, normalization=card.normalization)
     train, held, kind = split_rows(data, config.seed)
-    judged_people = tuple(data.subjects[i] for i in np.unique(data.subject[held]))
-    check_disjoint(tuple(teacher[1].trained_on.split(",")), judged_people)
-    check_disjoint(learnt_from(card), judged_people, card.name)
     network, head = unfold_student(
         card_path(model).parent / card.file, calibration_crops(data, config, _UNFOLDING_CROPS)
     )
