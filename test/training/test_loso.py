@@ -231,7 +231,7 @@ def test_ray_gives_the_same_figures(cohort) -> None:
 
 
 def test_beginning_anew_forgets_the_folds_asked_for_alone(tmp_path) -> None:
-    for name in ("student-s_1-latent.pt", "student-s_1-b0.4.pt", "student-s_2-b0.4.pt", "head-1.pt"):
-        (tmp_path / name).touch()
+    for name in ("student-s_1-latent", "student-s_1-b0.4", "student-s_10-b0.4", "rcnn-s_1"):
+        (tmp_path / f"{name}.pt").touch()
     loso_run.forget(tmp_path, "student", ["s/1"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["head-1.pt", "student-s_2-b0.4.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rcnn-s_1.pt", "student-s_10-b0.4.pt"]

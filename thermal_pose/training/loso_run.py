@@ -161,9 +161,10 @@ def run_key(
 def forget(checkpoints: Path, name: str, subjects: Sequence[str]) -> None:
     """Delete what a row's folds were trained to, so that they begin anew."""
     for subject in subjects:
-        label = f"{name}-{subject}".replace("/", "_")
-        for path in checkpoints.glob(f"{glob.escape(label)}*.pt"):
-            path.unlink()
+        label = glob.escape(f"{name}-{subject}".replace("/", "_"))
+        for stage in ("", "-latent", "-b*"):
+            for path in checkpoints.glob(f"{label}{stage}.pt"):
+                path.unlink()
 
 
 def run_row_anywhere(
