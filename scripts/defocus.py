@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from thermal_pose.training.pose_data import load_shard, save_shard
+from thermal_pose.lab.learning.pose_data import load_shard, save_shard
 
 _NOISE_CENTIKELVIN = 5
 

@@ -22,14 +22,14 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from sensor_msgs.msg import Image
 
-from thermal_pose.benchmark.load import ros
 from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.lab.benchmark.load import ros
 from thermal_pose.nodes.conversions import stamp_to_ns
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import selected_entries
 from thermal_pose.nodes.qos import image_publisher_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.viewer.recording import show_recording
 from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
 

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import SimulationError
-from thermal_pose.simulation.presets import IMPAIRED, NORMAL, OLD
-from thermal_pose.simulation.subject import Population, draw_subject, subject_rng
-from thermal_pose.simulation.trial import plan_trial
+from thermal_pose.lab.simulation.motion.trial import plan_trial
+from thermal_pose.lab.simulation.people.presets import IMPAIRED, NORMAL, OLD
+from thermal_pose.lab.simulation.people.subject import Population, draw_subject, subject_rng
 from thermal_pose.skeleton import LIMBS
 from thermal_pose.types import NS_PER_S, ThermalFrame, TrueFrame, TugTiming
 

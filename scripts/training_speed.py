@@ -18,11 +18,11 @@ from statistics import median
 
 import torch
 
-from thermal_pose.benchmark.machine import describe_machine
-from thermal_pose.models.decoder import ClassicDecoder
-from thermal_pose.models.pose import build_network
-from thermal_pose.training.losses import adaptive_wing
-from thermal_pose.training.ship import SHIPPED
+from thermal_pose.lab.benchmark.machine import describe_machine
+from thermal_pose.lab.learning.fitting.losses import adaptive_wing
+from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
+from thermal_pose.lab.learning.networks.pose import build_network
+from thermal_pose.lab.learning.students.ship import SHIPPED
 
 OUT = Path("docs/results/training_speed.json")
 _BATCH, _ROUNDS = 32, 5

@@ -23,10 +23,10 @@ import numpy as np
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.batch import analyze_many, find_recordings
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.trial import TrialAnalyzer
-from thermal_pose.tug.params import TugParams
 from thermal_pose.types import FrameKeypoints
 
 OUT = Path("docs/results/tug_cost.json")

@@ -13,7 +13,7 @@ os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A ROS domain that no other test process uses at the same time."""
-    from test.support.domains import free_domain
+    from support.domains import free_domain
 
     with free_domain() as domain:
         monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))

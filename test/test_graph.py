@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 import rclpy
 from rosgraph_msgs.msg import Clock
+from support.waiting import wait_for
 
-from test.support.waiting import wait_for
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.msg import Keypoints, TugReport
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import config_file
 from thermal_pose.nodes.qos import report_qos, result_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.replay import replay_trial
-from thermal_pose.tug.params import TugParams
 from thermal_pose.types import TIMED_PHASES
 
 pytestmark = pytest.mark.graph

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from mcap.stream_reader import StreamReader
 from rosbags.rosbag2 import StoragePlugin, Writer
+from support.trials import START_NS, STEP_NS, thermal_frame, true_frame, write_trial
 
-from test.support.trials import START_NS, STEP_NS, thermal_frame, true_frame, write_trial
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.bags.reader import BagReader

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from support import faults
+from support.trials import STEP_NS, write_trial
 
-from test.support import faults
-from test.support.trials import STEP_NS, write_trial
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.repair import repair

@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from support import faults
 
-from test.support import faults
 from thermal_pose.calibration.asynchrony import (
     Synchrony,
     judge_pairs,
@@ -126,7 +126,7 @@ def test_few_or_unequal_pairs() -> None:
 def test_asynchronous_pairs_of_simulated_trials_are_found() -> None:
     """A seed that nothing was set on; thresholds are from development seed 77."""
     pytest.importorskip("numba")
-    from test.support.asynchrony import Tally, judge_made_pairs, render_trial
+    from support.asynchrony import Tally, judge_made_pairs, render_trial
 
     subjects, draws = faults.times(1, 12), faults.times(2, 16)
     frames = faults.times(70, 400)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 
-from test.support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 from thermal_pose.cameras.bag import BagCamera
 from thermal_pose.cameras.base import AcknowledgedCamera, CapturedFrame
 from thermal_pose.cameras.flow import FlowWindow, ReplayClock

@@ -3,8 +3,8 @@
 
 import numpy as np
 import pytest
+from support import faults
 
-from test.support import faults
 from thermal_pose.cameras.clock import DeviceClock, HostTime, StampClock
 from thermal_pose.cameras.health import (
     FrameJudge,

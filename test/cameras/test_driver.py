@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import faults
+from support.unplugging import Sink, make_driver, unplug_and_replug
+from support.waiting import wait_for
 
-from test.support import faults
-from test.support.unplugging import Sink, make_driver, unplug_and_replug
-from test.support.waiting import wait_for
 from thermal_pose.cameras.assessment import Level, assess, describe
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.cameras.driver import CameraDriver, DriverOptions, DriverState

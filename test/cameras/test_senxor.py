@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import faults
+from support.packets import mutate, run_fuzz
 
-from test.support import faults
-from test.support.packets import mutate, run_fuzz
 from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink, TcpLink, frame_packet, noisy_room
 from thermal_pose.cameras.senxor import SenxorCamera
 from thermal_pose.cameras.senxor_packets import (

@@ -4,7 +4,7 @@ import pytest
 
 from thermal_pose.cameras.simulated import SimulatedCamera
 from thermal_pose.errors import CameraDisconnectedError, SimulationError
-from thermal_pose.simulation.live import LiveClinic
+from thermal_pose.lab.simulation.recordings.live import LiveClinic
 
 START_NS = 1_770_000_000 * 10**9
 

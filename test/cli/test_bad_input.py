@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.rigs import SMALL_RIG
+from support.trials import thermal_frame, write_trial
 
-from test.support.rigs import SMALL_RIG
-from test.support.trials import thermal_frame, write_trial
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.synthetic import write_example

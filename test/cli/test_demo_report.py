@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report import fabricated
+from support import fabricated_results as fabricated
 
 from thermal_pose.cli.demo import _newest_up
 from thermal_pose.errors import GraphError

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from thermal_pose.cli import main as cli
+from thermal_pose.cli.verbs import module_name
 from thermal_pose.errors import BagNotFoundError
 
 
@@ -21,7 +22,7 @@ def test_every_verb_helps_with_examples(verb, capsys):
 @pytest.mark.parametrize("verb", sorted(cli.VERBS))
 def test_every_verb_imports_without_heavy_modules(verb):
     """Parsing and help must not wait for torch, ROS or numba."""
-    module = f"thermal_pose.cli.{verb.replace('-', '_')}"
+    module = module_name(verb)
     code = (
         f"import sys, argparse, importlib; m = importlib.import_module({module!r}); "
         "m.add_arguments(argparse.ArgumentParser()); "

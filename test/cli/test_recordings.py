@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.trials import write_trial
 
-from test.support.trials import write_trial
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.recording import recording_path, topics_to_record
 from thermal_pose.bags.writer import BagWriter

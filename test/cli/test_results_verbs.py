@@ -8,16 +8,16 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
+from support import fabricated_results as fabricated
 
-from test.pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
-from test.report import fabricated
 from thermal_pose.calibration.files import default_camera_info, save_camera_info
 from thermal_pose.cli import main as cli
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import ConfigError, StorageError
 from thermal_pose.pipeline import perception_params
 from thermal_pose.report.write import write_report
 from thermal_pose.store.results import ResultsStore
-from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import NS_PER_S
 
 

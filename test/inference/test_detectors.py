@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+from support.models import write_fixed_box_model
 
-from test.support.models import write_fixed_box_model
 from thermal_pose.errors import ImageFormatError, MissingExtraError, ModelArtifactError
 from thermal_pose.inference.base import RuntimeInfo
 from thermal_pose.inference.detector_card import DetectorCard

@@ -3,8 +3,8 @@ import sys
 
 import numpy as np
 import pytest
+from support.models import write_warmest_spot_model
 
-from test.support.models import write_warmest_spot_model
 from thermal_pose.errors import MissingExtraError, ModelArtifactError
 from thermal_pose.inference.base import RuntimeOptions
 from thermal_pose.inference.factory import make_estimator

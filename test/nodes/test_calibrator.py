@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.rigs import SMALL_RIG
+from support.waiting import wait_for
 
-from test.support.rigs import SMALL_RIG
-from test.support.waiting import wait_for
 from thermal_pose.calibration.files import load_camera_info, load_extrinsics
 from thermal_pose.calibration.synthetic import write_example
 from thermal_pose.cli.main import main

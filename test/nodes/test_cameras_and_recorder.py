@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
+from support.waiting import spin_for
 
-from test.support.trials import START_NS, STEP_NS, thermal_frame, write_trial
-from test.support.waiting import spin_for
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter

@@ -12,9 +12,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
+from support.trials import START_NS, STEP_NS, thermal_frame
+from support.waiting import spin_for
 
-from test.support.trials import START_NS, STEP_NS, thermal_frame
-from test.support.waiting import spin_for
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.msg import Keypoints

@@ -7,7 +7,7 @@ from thermal_pose.errors import ConfigError
 from thermal_pose.nodes.graph import GraphPlan, parse_overrides, read_parameter_file
 from thermal_pose.nodes.parameters import declare_parameters
 from thermal_pose.nodes.process_table import PROCESS_TABLE, config_file
-from thermal_pose.parameter import NodeParameters
+from thermal_pose.parameters.parameter import NodeParameters
 
 NODES = [entry.name for entry in PROCESS_TABLE]
 

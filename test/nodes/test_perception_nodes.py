@@ -11,17 +11,17 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
+from support import faults
+from support.models import write_fixed_box_model, write_warmest_spot_model
+from support.mutations import mutated_images
+from support.waiting import spin_for
 
-from test.support import faults
-from test.support.models import write_fixed_box_model, write_warmest_spot_model
-from test.support.mutations import mutated_images
-from test.support.waiting import spin_for
 from thermal_pose.msg import Keypoints, PersonBoxes
 from thermal_pose.nodes.conversions import keypoints_from_msg, stamp_to_ns, thermal_to_msg
 from thermal_pose.nodes.detector import DetectorNode
 from thermal_pose.nodes.pose import PoseNode
 from thermal_pose.nodes.qos import image_publisher_qos, result_qos
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.types import ThermalFrame
 

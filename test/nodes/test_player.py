@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.trials import START_NS, STEP_NS, write_trial
+from support.waiting import spin_for
 
-from test.support.trials import START_NS, STEP_NS, write_trial
-from test.support.waiting import spin_for
 from thermal_pose.bags import messages
 
 pytestmark = pytest.mark.graph

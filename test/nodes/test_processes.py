@@ -12,8 +12,8 @@ import pytest
 import rclpy
 from lifecycle_msgs.srv import GetState
 from rclpy.executors import SingleThreadedExecutor
+from support.waiting import wait_for
 
-from test.support.waiting import wait_for
 from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.errors import GraphError
 from thermal_pose.nodes.graph import GraphPlan

@@ -7,9 +7,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
+from support.trials import thermal_frame
+from support.waiting import spin_for
 
-from test.support.trials import thermal_frame
-from test.support.waiting import spin_for
 from thermal_pose.nodes.conversions import thermal_to_msg
 from thermal_pose.nodes.detector import DetectorNode
 from thermal_pose.nodes.visualizer import VisualizerNode

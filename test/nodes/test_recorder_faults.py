@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import faults
+from support.rigs import SMALL_RIG
+from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
+from support.waiting import spin_for
 
-from test.support import faults
-from test.support.rigs import SMALL_RIG
-from test.support.trials import START_NS, STEP_NS, thermal_frame, write_trial
-from test.support.waiting import spin_for
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.repair import repair
@@ -209,7 +209,7 @@ from thermal_pose.bags import messages, schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli.main import main
 from thermal_pose.errors import StorageError
-from test.support.trials import thermal_frame
+from support.trials import thermal_frame
 
 def obey_modes():
     libc, data = ctypes.CDLL(None, use_errno=True), (ctypes.c_uint32 * 6)()

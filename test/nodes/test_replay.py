@@ -8,9 +8,9 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from support.models import write_warmest_spot_model
+from support.waiting import spin_for
 
-from test.support.models import write_warmest_spot_model
-from test.support.waiting import spin_for
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.msg import Keypoints
@@ -20,7 +20,7 @@ from thermal_pose.nodes.player import BagPlayer, PlayOptions
 from thermal_pose.nodes.process_table import selected_entries
 from thermal_pose.nodes.qos import result_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.types import ThermalFrame
 

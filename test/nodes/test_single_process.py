@@ -4,8 +4,8 @@
 import pytest
 import rclpy
 from std_srvs.srv import Trigger
+from support.waiting import wait_for
 
-from test.support.waiting import wait_for
 from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.errors import ConfigError
 from thermal_pose.msg import Keypoints, TugPhase

@@ -7,9 +7,9 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
+from support.stick_figure import Figure
+from support.waiting import spin_for
 
-from test.support.waiting import spin_for
-from test.tug.stick_figure import Figure
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.conversions import keypoints_to_msg, stamp_to_ns

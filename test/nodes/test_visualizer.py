@@ -9,9 +9,9 @@ import yaml
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
+from support.waiting import spin_for
 from visualization_msgs.msg import Marker, MarkerArray
 
-from test.support.waiting import spin_for
 from thermal_pose.msg import Keypoints, TugPhase
 from thermal_pose.nodes.conversions import keypoints_to_msg, make_header, thermal_to_msg
 from thermal_pose.nodes.process_table import config_folder
@@ -223,7 +223,7 @@ def test_every_topic_of_the_rviz_config_is_published_with_its_type_and_qos(ros):
 
 
 def test_rviz_shows_all_marker_namespaces_in_the_cameras_frame_at_the_floor():
-    from thermal_pose.params import ThermalCameraParameters, VisualizerParameters
+    from thermal_pose.parameters.nodes import ThermalCameraParameters, VisualizerParameters
 
     config = rviz_config()
     assert config["Global Options"]["Fixed Frame"] == ThermalCameraParameters().frame_id

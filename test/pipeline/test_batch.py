@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from thermal_pose.cli import main as cli
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError
 from thermal_pose.pipeline import batch
 from thermal_pose.pipeline.batch import BatchRow, analyze_many, find_recordings
-from thermal_pose.tug.params import TugParams
 
 
 def fake_bag(folder: Path) -> Path:

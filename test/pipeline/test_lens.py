@@ -6,8 +6,8 @@ import pytest
 
 from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.lens import calibration_hash, with_lens, with_stream_lens
-from thermal_pose.tug.params import TugParams
 
 
 def info(focal_px: float) -> CameraInfo:

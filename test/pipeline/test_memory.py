@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from test.pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
+from pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline import batch
-from thermal_pose.tug.params import TugParams
 
 N_FIRST, N_ALL = 4, 12
 GROWTH_BYTES = 300_000

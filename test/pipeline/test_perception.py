@@ -4,7 +4,7 @@ import pytest
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.inference.base import RuntimeInfo
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception import (
     Detections,
     DetectionStage,

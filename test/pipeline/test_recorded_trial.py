@@ -3,15 +3,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import fabricated_results as fabricated
+from support import trials
 
-from test.report import fabricated
-from test.support import trials
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.writer import BagWriter
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError
 from thermal_pose.pipeline.recorded_trial import analyze_recording
 from thermal_pose.pipeline.replay import replay_trial
-from thermal_pose.tug.params import TugParams
 from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 N_FRAMES = 140

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tug.stick_figure import Figure
-from tug.test_subject import moved
-from tug.test_validity import FAR
+from clinical.tug.test_subject import moved
+from clinical.tug.test_validity import FAR
+from support.stick_figure import Figure
 
+from thermal_pose.clinical.tug.live import LivePhases
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames, go_stamp_ns
-from thermal_pose.tug.live import LivePhases
-from thermal_pose.tug.params import TugParams
 from thermal_pose.types import FrameKeypoints, Phase, TrialReason
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import fabricated_results as fabricated
+from support.browser import Browser, browser
 
-from test.report import fabricated
-from test.report.browser import Browser, browser
 from thermal_pose.report.history import write_history
 from thermal_pose.report.write import write_report
 from thermal_pose.types import TrialReason

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 import pytest
+from support import fabricated_results as fabricated
 
-from test.report import fabricated
 from thermal_pose.report import film as film_module
 from thermal_pose.report.film import (
     MAX_FILM_FRAMES,

@@ -6,15 +6,15 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from support import fabricated_results as fabricated
 
-from test.report import fabricated
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.result import Measure, RunInfo, TrialSignals
 from thermal_pose.report.charts import Axis, Trace, history_plot, signal_plot
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
 from thermal_pose.report.page import css_string, earlier_than, trial_page
 from thermal_pose.report.text import ADVICE, PHASE_NAMES, REASON_NAMES
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import Measure, RunInfo, TrialSignals
 from thermal_pose.types import NS_PER_S, Phase, TrialReason
 
 HOSTILE = """<script>alert(1)</script>"'&lt;/title>"""

@@ -8,21 +8,21 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+from support import fabricated_results as fabricated
 
-from test.report import fabricated
-from thermal_pose.errors import StorageError
-from thermal_pose.report.files import delete_report, find_reports
-from thermal_pose.report.picture import PICTURE_WH
-from thermal_pose.report.table import COLUMNS, trial_csv
-from thermal_pose.report.write import write_report, write_trial_report
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import (
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.result import (
     POSTERIOR_PHASES,
     MeasureStatus,
     RunInfo,
     TrialResult,
     TrialSignals,
 )
+from thermal_pose.errors import StorageError
+from thermal_pose.report.files import delete_report, find_reports
+from thermal_pose.report.picture import PICTURE_WH
+from thermal_pose.report.table import COLUMNS, trial_csv
+from thermal_pose.report.write import write_report, write_trial_report
 from thermal_pose.types import NS_PER_S, TrialReason
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())

@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from thermal_pose.calibration.asynchrony import Synchrony, judge_pairs, rgb_row, thermal_rows
-from thermal_pose.simulation.cohort import CohortSpec, stage_trial
-from thermal_pose.simulation.scene_renderer import SceneRenderer
+from thermal_pose.lab.simulation.recordings.cohort import CohortSpec, stage_trial
+from thermal_pose.lab.simulation.sensors.renderer import SceneRenderer
 
 #: Pairs at the ends have too few neighbours to be judged.
 FIRST, LAST = 8, 2

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.models import write_warmest_spot_model
+from support.waiting import wait_for
 
-from test.support.models import write_warmest_spot_model
-from test.support.waiting import wait_for
 from thermal_pose.cli import main as command
 from thermal_pose.errors import MissingExtraError
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, Phase, ThermalFrame
@@ -117,8 +117,8 @@ def test_live_topics_reach_the_view(ros, view):
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
     from sensor_msgs.msg import Image
+    from support.waiting import spin_for
 
-    from test.support.waiting import spin_for
     from thermal_pose.msg import Keypoints, TugPhase, TugReport
     from thermal_pose.nodes.conversions import keypoints_to_msg, make_header, thermal_to_msg
     from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos

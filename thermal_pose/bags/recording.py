@@ -4,7 +4,7 @@
 import re
 import shutil
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +73,7 @@ def check_pseudonym(subject_id: str) -> str:
 
 def recording_path(folder: Path, subject_id: str, now_ns: int) -> Path:
     """A folder for a new recording: subject, UTC time, and a number where that is taken."""
-    moment = datetime.fromtimestamp(now_ns / 1e9, tz=timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    moment = datetime.fromtimestamp(now_ns / 1e9, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
     stem = "_".join(part for part in (check_pseudonym(subject_id), moment) if part)
     candidates = (folder / (stem if n == 0 else f"{stem}_{n}") for n in range(1000))
     for path in candidates:

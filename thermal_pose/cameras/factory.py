@@ -8,7 +8,11 @@ from thermal_pose.cameras.base import Camera, ControllableCamera
 from thermal_pose.cameras.driver import CameraDriver, DriverOptions, DriverStatus
 from thermal_pose.cameras.prepare import Preparation
 from thermal_pose.errors import ConfigError
-from thermal_pose.params import CameraParameters, RgbCameraParameters, ThermalCameraParameters
+from thermal_pose.parameters.nodes import (
+    CameraParameters,
+    RgbCameraParameters,
+    ThermalCameraParameters,
+)
 
 Ready = Callable[[], bool]
 

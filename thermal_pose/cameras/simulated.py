@@ -15,7 +15,7 @@ from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.errors import CameraDisconnectedError
 from thermal_pose.imaging.camera_model import CameraIntrinsics
-from thermal_pose.simulation.live import LiveClinic
+from thermal_pose.lab.simulation.recordings.live import LiveClinic
 from thermal_pose.types import NS_PER_S
 
 

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Analyze all recordings; 1 if any could not be read."""
+    from thermal_pose.clinical.tug.options import TugParams
     from thermal_pose.pipeline.batch import analyze_many, find_recordings
-    from thermal_pose.tug.params import TugParams
 
     bags = find_recordings(args.bags)
     try:

@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from thermal_pose.tug.history import EarlierTest
+from thermal_pose.clinical.tug.history import EarlierTest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,13 +11,13 @@ examples:
 
 import argparse
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ConfigError
-from thermal_pose.tug.params import TugParams
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,11 +68,11 @@ def start(args: argparse.Namespace) -> int:
     """Analyse the recording, write its report, print one line."""
     from thermal_pose.bags import schema
     from thermal_pose.bags.reader import BagReader
+    from thermal_pose.clinical.tug.result import RunInfo
     from thermal_pose.pipeline.perception_params import build_perception
     from thermal_pose.pipeline.recorded_trial import analyze_recording
     from thermal_pose.report.write import write_report
     from thermal_pose.store.results import keep_and_compare
-    from thermal_pose.tug.result import RunInfo
 
     if args.store is not None and not args.subject:
         raise ConfigError("--store needs --subject: results are kept by pseudonym")
@@ -81,7 +81,7 @@ def start(args: argparse.Namespace) -> int:
         total = bag.require(schema.THERMAL_IMAGE, "sensor_msgs/msg/Image").count
     with tqdm(total=total, unit="frame", disable=None) as bar:
         trial = analyze_recording(args.bag, build_perception(), params, bar.update)
-    run = RunInfo(created=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", source=args.bag.name)
+    run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.bag.name)
     history = []
     if args.store is not None:
         history = keep_and_compare(args.store, trial.result.to_json_dict(run))

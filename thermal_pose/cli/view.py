@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
 
 

@@ -28,7 +28,7 @@ from thermal_pose.errors import GraphError, ThermalPoseError
 from thermal_pose.nodes.diagnostics import DiagnosticsPublisher
 from thermal_pose.nodes.parameters import declare_parameters, watch_parameters
 from thermal_pose.nodes.qos import policy_value
-from thermal_pose.parameter import NodeParameters
+from thermal_pose.parameters.parameter import NodeParameters
 from thermal_pose.pipeline.statistics import StreamStatistics
 
 Message = TypeVar("Message")

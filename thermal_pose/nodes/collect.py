@@ -14,7 +14,7 @@ from thermal_pose.nodes.graph import GraphPlan, Overrides
 from thermal_pose.nodes.process_table import selected_entries
 from thermal_pose.nodes.qos import result_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
-from thermal_pose.parameter import ParameterValue
+from thermal_pose.parameters.parameter import ParameterValue
 from thermal_pose.types import FrameKeypoints
 
 _SILENCE_S = 120.0

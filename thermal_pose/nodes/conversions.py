@@ -14,10 +14,10 @@ from std_msgs.msg import Header
 
 from thermal_pose import msg  # type: ignore[attr-defined]
 from thermal_pose.bags.messages import to_timing
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import ImageFormatError
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import (
     NS_PER_S,
     FrameKeypoints,

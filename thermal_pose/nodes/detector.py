@@ -12,7 +12,7 @@ from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.conversions import boxes_to_msg, thermal_from_msg
 from thermal_pose.nodes.newest import BACKLOG, newest_of
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
-from thermal_pose.params import DetectorParameters
+from thermal_pose.parameters.nodes import DetectorParameters
 from thermal_pose.pipeline.perception import Detections
 from thermal_pose.pipeline.perception_params import (
     apply_detector_parameters,

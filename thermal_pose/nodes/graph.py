@@ -11,7 +11,7 @@ import yaml
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.nodes.process_table import ProcessEntry, config_file, selected_entries
-from thermal_pose.parameter import ParameterValue
+from thermal_pose.parameters.parameter import ParameterValue
 
 _NAMESPACE: Final = re.compile(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 

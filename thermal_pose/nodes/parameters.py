@@ -18,7 +18,7 @@ from rclpy.exceptions import (
 from rclpy.node import Node
 
 from thermal_pose.errors import ConfigError
-from thermal_pose.parameter import NodeParameters, ParameterSpec
+from thermal_pose.parameters.parameter import NodeParameters, ParameterSpec
 
 #: Parameters that rclpy itself adds to every node.
 _ROS_PARAMETERS = ("use_sim_time", "start_type_description_service")

@@ -17,7 +17,7 @@ from thermal_pose.nodes.conversions import (
 )
 from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
-from thermal_pose.params import PoseParameters
+from thermal_pose.parameters.nodes import PoseParameters
 from thermal_pose.pipeline.join import StampJoin
 from thermal_pose.pipeline.perception import Detections, same_image
 from thermal_pose.pipeline.perception_params import build_pose_stage, pose_settings

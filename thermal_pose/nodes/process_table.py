@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from thermal_pose.errors import ConfigError
-from thermal_pose.parameter import NodeParameters
+from thermal_pose.parameters.parameter import NodeParameters
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from thermal_pose.errors import StorageError
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.message_types import message_class
 from thermal_pose.nodes.qos import recording_qos
-from thermal_pose.params import RecorderParameters
+from thermal_pose.parameters.nodes import RecorderParameters
 
 _SPACE_CHECK_PERIOD_S = 2.0
 

@@ -13,7 +13,7 @@ from thermal_pose.cameras.prepare import encode_jpeg
 from thermal_pose.nodes.camera_node import CameraNode
 from thermal_pose.nodes.conversions import image_to_msg, make_header
 from thermal_pose.nodes.qos import image_publisher_qos
-from thermal_pose.params import RgbCameraParameters
+from thermal_pose.parameters.nodes import RgbCameraParameters
 
 
 class RgbCameraNode(CameraNode):

@@ -31,7 +31,7 @@ from thermal_pose.nodes.qos import (
     report_qos,
     static_transform_qos,
 )
-from thermal_pose.params import ThermalCameraParameters
+from thermal_pose.parameters.nodes import ThermalCameraParameters
 from thermal_pose.types import ThermalFrame, UInt8Array
 
 

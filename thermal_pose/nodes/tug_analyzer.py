@@ -10,6 +10,9 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from thermal_pose.bags.messages import CameraInfo, to_camera_info
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import ConfigError, StorageError
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.base import PipelineNode
@@ -21,16 +24,13 @@ from thermal_pose.nodes.conversions import (
     timing_from_msg,
 )
 from thermal_pose.nodes.qos import image_subscription_qos, report_qos, result_qos
-from thermal_pose.params import TugAnalyzerParameters
+from thermal_pose.parameters.nodes import TugAnalyzerParameters
 from thermal_pose.pipeline.film import TrialFilm
 from thermal_pose.pipeline.lens import with_stream_lens
 from thermal_pose.pipeline.trial import PhaseUpdate, TrialAnalyzer, go_stamp_ns
 from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.report.write import write_trial_report
 from thermal_pose.store.results import check_subject_id, keep_and_compare
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TugTiming
 
 _FILM_DEPTH = 256

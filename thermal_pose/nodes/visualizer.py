@@ -19,7 +19,7 @@ from thermal_pose.nodes.conversions import (
 from thermal_pose.nodes.markers import people_to_markers
 from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_publisher_qos, image_subscription_qos, result_qos
-from thermal_pose.params import VisualizerParameters
+from thermal_pose.parameters.nodes import VisualizerParameters
 from thermal_pose.pipeline.join import StampJoin
 from thermal_pose.pipeline.placement import Mounting, place_person
 from thermal_pose.types import FrameKeypoints, Phase, ThermalFrame

@@ -13,11 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError, MissingExtraError, ThermalPoseError
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.recorded_trial import analyze_recording
-from thermal_pose.tug.params import TugParams
 
 
 @dataclass(frozen=True)

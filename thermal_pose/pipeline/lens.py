@@ -10,7 +10,7 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
-from thermal_pose.tug.params import MAX_FOCAL_PX, TugParams
+from thermal_pose.clinical.tug.options import MAX_FOCAL_PX, TugParams
 
 
 def with_lens(params: TugParams, info: CameraInfo) -> TugParams:

@@ -10,7 +10,7 @@ from thermal_pose.inference.base import (
 )
 from thermal_pose.inference.factory import make_detector, make_estimator
 from thermal_pose.inference.warm_blob import WarmBlobDetector
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception import DetectionStage, Perception, PoseSettings, PoseStage
 from thermal_pose.tracking.smoothing import OneEuroSettings
 from thermal_pose.tracking.tracker import TrackerSettings

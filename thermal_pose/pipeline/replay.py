@@ -6,12 +6,12 @@ from pathlib import Path
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.pipeline.lens import lens_of_recording
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.trial import analyze_frames
 from thermal_pose.pipeline.truth import with_truth
-from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 

@@ -11,19 +11,19 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from thermal_pose import __version__
-from thermal_pose.tug.coverage import measure_coverage
-from thermal_pose.tug.live import LivePhases
-from thermal_pose.tug.live_network import shipped_live_network
-from thermal_pose.tug.measures import trial_measures
-from thermal_pose.tug.network import shipped_network
-from thermal_pose.tug.others import did_the_test
-from thermal_pose.tug.params import TugParams
-from thermal_pose.tug.reading import HMM, Reading, read_frames, segment_other
-from thermal_pose.tug.result import Provenance, TrialResult, TrialSignals
-from thermal_pose.tug.segmentation import Segmentation
-from thermal_pose.tug.signals import BodySignals
-from thermal_pose.tug.subject import SubjectFollower
-from thermal_pose.tug.validity import TrialEvidence, Verdict, judge
+from thermal_pose.clinical.tug.coverage import measure_coverage
+from thermal_pose.clinical.tug.live import LivePhases
+from thermal_pose.clinical.tug.live_network import shipped_live_network
+from thermal_pose.clinical.tug.measures import trial_measures
+from thermal_pose.clinical.tug.network import shipped_network
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.others import did_the_test
+from thermal_pose.clinical.tug.reading import HMM, Reading, read_frames, segment_other
+from thermal_pose.clinical.tug.result import Provenance, TrialResult, TrialSignals
+from thermal_pose.clinical.tug.segmentation import Segmentation
+from thermal_pose.clinical.tug.signals import BodySignals
+from thermal_pose.clinical.tug.subject import SubjectFollower
+from thermal_pose.clinical.tug.validity import TrialEvidence, Verdict, judge
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, TugTiming
 
 #: A stamp this much older than the newest is a new recording, not a late frame.

@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from thermal_pose.tug.result import TrialResult
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.types import NS_PER_S, PhaseInterval, TugTiming
 
 

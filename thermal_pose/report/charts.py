@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.norms import LANDMARKS, AgeBand
 from thermal_pose.report.text import PHASE_NAMES, html, recorded_date, seconds
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.norms import LANDMARKS, AgeBand
 from thermal_pose.types import PhaseInterval
 
 Array = npt.NDArray[np.float64]

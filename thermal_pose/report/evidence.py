@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sections that say how far a result can be trusted: data, truth, provenance, sources."""
 
+from thermal_pose.clinical.tug import norms
+from thermal_pose.clinical.tug.result import RunInfo, TrialResult
 from thermal_pose.report.sections import pairs_list, section
 from thermal_pose.report.text import PHASE_NAMES, REASON_NAMES, html, seconds, signed_seconds
-from thermal_pose.tug import norms
-from thermal_pose.tug.result import RunInfo, TrialResult
 
 #: Parameters that the page's head shows already.
 _SHOWN_ABOVE = {"subject_id", "trial_id", "age_years", "height_m", "calibration"}

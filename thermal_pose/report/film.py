@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.skeleton import LIMBS
-from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import (
     NS_PER_S,
     FloatArray,

@@ -4,13 +4,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from thermal_pose.clinical.tug import norms
+from thermal_pose.clinical.tug.history import EarlierTest
 from thermal_pose.errors import StorageError
 from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.page import render_page
 from thermal_pose.report.text import html, recorded_date, seconds, signed_seconds, subject_name
 from thermal_pose.report.write import write_whole
-from thermal_pose.tug import norms
-from thermal_pose.tug.history import EarlierTest
 
 
 def history_page(subject_id: str, tests: Sequence[EarlierTest]) -> str:

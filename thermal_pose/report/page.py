@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.result import RunInfo, TrialResult
 from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.film import (
     Film,
@@ -21,8 +23,6 @@ from thermal_pose.report.film import (
 )
 from thermal_pose.report.text import NOT_A_DEVICE, PHASE_NAMES, REASON_NAMES, html, subject_name
 from thermal_pose.skeleton import LIMBS, Joint
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import RunInfo, TrialResult
 from thermal_pose.types import FloatArray
 
 #: What a boundary is called under its key frame, in the order of the seven boundaries.

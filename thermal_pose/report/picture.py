@@ -13,6 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.tug import norms
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import StorageError
 from thermal_pose.report.charts import Axis, time_axis
 from thermal_pose.report.film import Film, coloured, drawable, subject_window
@@ -26,9 +29,6 @@ from thermal_pose.report.text import (
     subject_name,
 )
 from thermal_pose.skeleton import LIMBS, Joint
-from thermal_pose.tug import norms
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import TrialResult
 from thermal_pose.types import Phase, PhaseInterval
 
 UInt8Array = npt.NDArray[np.uint8]

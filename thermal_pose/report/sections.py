@@ -6,6 +6,9 @@ from statistics import median
 
 import numpy as np
 
+from thermal_pose.clinical.tug import norms
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.result import Measure, MeasureStatus, TrialResult
 from thermal_pose.report import charts
 from thermal_pose.report.charts import Array, Axis, Trace
 from thermal_pose.report.text import (
@@ -20,9 +23,6 @@ from thermal_pose.report.text import (
     signed_seconds,
     subject_name,
 )
-from thermal_pose.tug import norms
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import Measure, MeasureStatus, TrialResult
 from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval
 
 #: Measures that the outcome and the table of phases show already.

@@ -5,7 +5,7 @@ import csv
 from io import StringIO
 from typing import Final
 
-from thermal_pose.tug.result import TrialResult
+from thermal_pose.clinical.tug.result import TrialResult
 
 COLUMNS: Final = (
     "subject_id", "trial_id", "section", "name", "value", "unit", "uncertainty", "status", "note",

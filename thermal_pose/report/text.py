@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words and numbers of the report: formats, names of phases, advice for a refused trial."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
@@ -85,7 +85,7 @@ def number(value: float, uncertainty: float | None = None) -> str:
 
 def recorded(origin_ns: int) -> str:
     """Return a stamp's date and time in UTC; '' where the clock was evidently not set."""
-    moment = datetime.fromtimestamp(origin_ns // NS_PER_S, tz=timezone.utc)
+    moment = datetime.fromtimestamp(origin_ns // NS_PER_S, tz=UTC)
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment.year >= _FIRST_YEAR else ""
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.tug.result import RunInfo, TrialResult
 from thermal_pose.errors import StorageError
 from thermal_pose.report.film import build_film
 from thermal_pose.report.page import earlier_than, trial_page
 from thermal_pose.report.picture import summary_png
 from thermal_pose.report.table import trial_csv
-from thermal_pose.tug.history import EarlierTest
-from thermal_pose.tug.result import RunInfo, TrialResult
 from thermal_pose.types import NS_PER_S, FrameKeypoints, ThermalFrame
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from thermal_pose.clinical.tug.history import EarlierTest
 from thermal_pose.errors import StorageError
-from thermal_pose.tug.history import EarlierTest
 
 #: Shape of the database, in SQLite's `user_version`; migrations go from one to the next.
 STORE_VERSION: Final = 1

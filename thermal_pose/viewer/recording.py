@@ -10,7 +10,7 @@ import numpy as np
 from thermal_pose.bags import schema
 from thermal_pose.bags.messages import to_ns
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.params import DetectorParameters, PoseParameters
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.trial import TrialAnalyzer
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, ThermalFrame

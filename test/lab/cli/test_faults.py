@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fault table: what people read is what was measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from thermal_pose.lab.cli.faults import table
+
+RESULTS = Path(__file__).parents[3] / "docs" / "results"
+
+
+def test_the_table_in_the_documents_is_that_of_the_figures() -> None:
+    rows = json.loads((RESULTS / "faults.json").read_text(encoding="utf-8"))
+    assert (RESULTS / "faults.md").read_text(encoding="utf-8") == table(rows)
+
+
+@pytest.mark.parametrize(
+    ("fault", "least"),
+    [
+        ("camera unplugged", 100),
+        ("another camera in its place", 25),
+        ("damaged protocol packet", 100_000),
+        ("mutated images", 10_000),
+        ("recorder killed", 50),
+        ("pair asynchronous", 500),
+        ("disk full", 10),
+        ("read-only folder", 7),
+        ("clock stepped forward", 20),
+        ("clock stepped back", 20),
+        ("frame sent twice, exchanged", 500),
+    ],
+)
+def test_every_promised_fault_was_tried_as_often_as_promised(fault: str, least: int) -> None:
+    rows = json.loads((RESULTS / "faults.json").read_text(encoding="utf-8"))
+    counts = [row["times"] for row in rows if row["fault"].startswith(fault)]
+    assert counts, f"no row about '{fault}'"
+    assert min(counts) >= least

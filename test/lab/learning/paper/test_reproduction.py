@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands that make all results, as `scripts/reproduce_learning.sh` would run them."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from thermal_pose.cli.verbs import VERBS
+
+ROOT = Path(__file__).parents[4]
+STAGES = [
+    "bodies",
+    "cohort",
+    "teacher-data",
+    "stream",
+    "teacher",
+    "detector",
+    "loso",
+    "sweep",
+    "variants",
+    "temporal",
+    "rcnn",
+    "tables",
+    "ship",
+]
+
+
+@pytest.fixture(params=["full", "cpu", "smoke"])
+def commands(request, tmp_path):
+    """The words of every command of a scale; nothing is run: `true` stands for Python."""
+    script = ROOT / "scripts" / "reproduce_learning.sh"
+    if not script.is_file():
+        pytest.skip("not in a checkout")
+    own = {"SCALE": request.param, "OUT_DIR": str(tmp_path), "PYTHON": "true", "JOBS": "1"}
+    done = subprocess.run(
+        ["bash", str(script), *STAGES],
+        cwd=ROOT,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return [line.split()[2:] for line in done.stderr.splitlines() if line.startswith("+ ")]
+
+
+def _value(words: list[str], option: str) -> int:
+    return int(words[words.index(option) + 1])
+
+
+def _last(words: list[str], option: str) -> str:
+    """The value that counts where an option is given twice."""
+    return words[len(words) - words[::-1].index(option)]
+
+
+def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None:
+    assert {words[0] for words in commands} <= set(VERBS)
+    streams = [words for words in commands if words[0] == "simulate-stream"]
+    assert len(streams) == 4
+    bodies = [
+        range(first := _value(words, "--first-body"), first + _value(words, "--bodies"))
+        for words in streams
+    ]
+    baked = next(_value(words, "--count") for words in commands if words[0] == "bake-bodies")
+    used = [body for span in bodies for body in span]
+    assert len(used) == len(set(used)) and max(used) < baked
+    seeds = [_value(words, "--seed") for words in streams]
+    assert len(set(seeds)) == 4 and all(seed < 1000 or 5000 <= seed < 6000 for seed in seeds)
+
+
+def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) -> None:
+    sweeps = {words[words.index("--sweep") + 1]: words for words in commands if "--sweep" in words}
+    swept = sweeps["0.4"]
+    judged = [words for words in commands if words[0] == "loso-variants"]
+    assert len(judged) == 3
+    for option in ("--work", "--folds"):
+        assert len({_last(words, option) for words in (swept, judged[1])}) == 1
+    # A checkpoint of other settings would be refused.
+    assert "distill.latent_share=0" in swept and "distill.latent_share=0" in judged[1]
+
+
+def test_earlier_frames_are_judged_against_networks_of_the_same_data(commands) -> None:
+    judged = next(words for words in commands if "previous_frame,three_frames" in words)
+    base = next(words for words in commands if words[0] == "loso" and words[1] == judged[1])
+    assert _last(base, "--work") == _last(judged, "--work")
+    assert {word for word in base if "=" in word} == {word for word in judged if "=" in word}
+
+
+def test_only_evaluation_seeds_are_judged_on(commands) -> None:
+    held_out = [
+        words
+        for words in commands
+        if words[0] == "simulate" and re.search("clinic|stress", words[words.index("--preset") + 1])
+    ]
+    assert held_out and all(_value(words, "--seed") >= 9000 for words in held_out)
+    trained = [words for words in commands if words[0] == "train"]
+    assert trained and all("--evaluation" in words for words in trained)

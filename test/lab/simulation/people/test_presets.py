@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from thermal_pose.errors import SimulationError
+from thermal_pose.lab.simulation.people.presets import INVALID_KINDS, PRESETS, find_preset
+from thermal_pose.types import TrialReason
+
+
+def test_the_paper_had_eight_men_and_two_women():
+    sexes = [PRESETS["paper"].subject(1, index).shape.sex for index in range(10)]
+    assert sexes.count("female") == 2
+    assert PRESETS["paper"].n_subjects * PRESETS["paper"].n_trials == 50
+
+
+def test_the_clinic_is_old_and_uses_aids():
+    people = [PRESETS["clinic"].subject(1, index) for index in range(60)]
+    assert sum(person.shape.age_years >= 60 for person in people) >= 54
+    assert {person.aid.value for person in people} == {"none", "stick", "frame"}
+
+
+def test_every_reason_to_refuse_a_trial_is_made():
+    assert set(INVALID_KINDS) == set(TrialReason) - {TrialReason.VALID}
+    preset = PRESETS["invalid"]
+    made = {preset.kind(s, t, 4) for s in range(preset.n_subjects) for t in range(4)}
+    assert made == set(INVALID_KINDS)
+
+
+def test_the_other_presets_are_valid():
+    for name in ("paper", "clinic", "stress", "teacher"):
+        assert PRESETS[name].kind(3, 2, 5) is TrialReason.VALID
+
+
+def test_no_person_is_in_two_cohorts():
+    shapes = [
+        preset.subject(seed, index).shape.key
+        for preset in PRESETS.values()
+        for seed in (0, 1, 9000)
+        for index in range(30)
+    ]
+    assert len(set(shapes)) == len(shapes)
+
+
+def test_company_is_nobody_who_is_tested():
+    preset = PRESETS["clinic"]
+    tested = {preset.subject(0, index).shape.key for index in range(40)}
+    company = {
+        preset.extra_subject(0, index, trial, role).shape.key
+        for index in range(10)
+        for trial in range(3)
+        for role in (2, 3)
+    }
+    assert len(company) == 60
+    assert not tested & company
+
+
+def test_an_unknown_preset_is_refused_naming_those_there_are():
+    with pytest.raises(SimulationError, match=r"paper.*got 'ward'"):
+        find_preset("ward")

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether anybody else in view did the test as well: sat, and then walked.
+
+A carer who stands by or walks along never sits; a second person tested does. The other person is
+found as the subject is (`path`), among the sightings that are not the subject's; what they did,
+the same network tells.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.clinical.tug.path import subject_path
+from thermal_pose.clinical.tug.segmentation import Segmentation
+from thermal_pose.clinical.tug.signals import smooth
+from thermal_pose.clinical.tug.subject import (
+    SubjectTrack,
+    TrackBuilder,
+    body_centre,
+    height_px,
+    standing_indices,
+)
+from thermal_pose.types import FrameKeypoints, PersonKeypoints
+
+Array = npt.NDArray[np.float64]
+
+#: Below, somebody sits; above, somebody stands (see `subject.standing_index`).
+SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
+#: Who goes less far than this, in box heights, has not walked: warm things stay where they are.
+MIN_TRAVEL = 0.6
+#: A detection more than this much taller than the subject's is of somebody else.
+MAX_TALLER = 1.5
+#: Who is not seen seated for this long in all has not sat, s.
+MIN_SEATED_S = 1.0
+#: Of somebody seen for less than this nothing can be told, s.
+MIN_SEEN_S = 2.5
+
+
+def other_track(
+    frames: Sequence[FrameKeypoints], subject_boxes: Array, min_score: float
+) -> SubjectTrack | None:
+    """The track of the other person most like a person tested; None if nobody sat and walked.
+
+    Parameters
+    ----------
+    frames : by rising stamp.
+    subject_boxes : (N, 4) where the subject is in each of them, px; NaN where not seen.
+    min_score : joints below it do not tell a posture.
+    """
+    remaining = [
+        replace(
+            frame,
+            persons=tuple(p for p in frame.persons if not (_in_box(p, box) or _cut_off(p, frame))),
+        )
+        for frame, box in zip(frames, subject_boxes, strict=True)
+    ]
+    builder = TrackBuilder()
+    for frame, person in zip(remaining, subject_path(remaining, min_score), strict=True):
+        builder.append(frame.stamp_ns, person, len(frame.persons))
+    track = builder.build()
+    times_s = track.stamps_s[track.seen]
+    if times_s.size <= 2 or np.ptp(times_s) < MIN_SEEN_S or _travel(track) < MIN_TRAVEL:
+        return None
+    if _seated_s(track, min_score) < MIN_SEATED_S:
+        return None
+    return track
+
+
+def _seated_s(track: SubjectTrack, min_score: float) -> float:
+    """How long somebody was seen seated, s."""
+    times_s = track.stamps_s
+    index = smooth(standing_indices(track.xy, track.scores, min_score), times_s, 0.3)
+    steps_s = np.minimum(np.diff(times_s, prepend=times_s[:1]), 0.25)
+    return float(steps_s[track.seen & (index < SEATED_INDEX)].sum())
+
+
+def _travel(track: SubjectTrack) -> float:
+    """How far somebody went across the picture, in box heights."""
+    left, top, right, bottom = track.boxes[track.seen].T
+    feet = np.stack([(left + right) / 2, bottom], axis=1)
+    low, high = np.percentile(feet, [5, 95], axis=0)
+    return float(np.linalg.norm(high - low) / np.median(bottom - top))
+
+
+def _cut_off(person: PersonKeypoints, frame: FrameKeypoints) -> bool:
+    """Whether the legs leave the view below: somebody passing near the camera."""
+    return bool(person.box.xyxy[3] > frame.image_wh[1] - 1.0)
+
+
+def _in_box(person: PersonKeypoints, subject_box: Array) -> bool:
+    """Whether this is the subject, or a second detection of the subject."""
+    left, top, right, bottom = subject_box
+    x, y = body_centre(person)
+    inside = left <= x <= right and top <= y <= bottom
+    # Somebody who walks past in front is larger.
+    return bool(inside and height_px(person) <= MAX_TALLER * (bottom - top))
+
+
+def did_the_test(other: Segmentation) -> bool:
+    """Whether this person stood up from a chair and walked to a turn, or turned and sat down."""
+    present = other.presence >= 0.5
+    return bool(present[:3].all() or present[4:].all())

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the frames held so far say when all of them are looked at: the offline view of a trial.
+
+The final result is made from a reading. While a trial runs, a reading also decides what the
+causal view alone must not: that the test is over, and that earlier frames are not needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.clinical.tug.network import shipped_network
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.others import UPRIGHT_INDEX, other_track
+from thermal_pose.clinical.tug.path import subject_path
+from thermal_pose.clinical.tug.result import N_BOUNDARIES, POSTERIOR_PHASES
+from thermal_pose.clinical.tug.segmentation import Segmentation, segment_by_hmm, segment_by_network
+from thermal_pose.clinical.tug.signals import BodySignals, body_signals, smooth
+from thermal_pose.clinical.tug.subject import SubjectTrack, TrackBuilder
+from thermal_pose.types import FrameKeypoints
+
+Array = npt.NDArray[np.float64]
+
+#: `TugParams.segmenter` that names the hidden Markov model.
+HMM = "hmm"
+#: Share of the frames in which somebody at rest is seen, and seen seated.
+_REST_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One look at all frames.
+
+    Attributes
+    ----------
+    frames : by rising stamp; track, signals : one row each.
+    """
+
+    frames: tuple[FrameKeypoints, ...]
+    params: TugParams
+    track: SubjectTrack
+    signals: BodySignals
+    segmentation: Segmentation
+
+    def over_for_s(self) -> float:
+        """How long a whole test has been over, s; negative infinity if there is none."""
+        if not self.segmentation.complete:
+            return float("-inf")
+        return float(self.track.stamps_s[-1] - self.segmentation.boundaries_s[-1])
+
+    def rested(self, rest_s: float) -> bool:
+        """Whether the subject sat all through the last `rest_s` seconds."""
+        times_s = self.signals.stamps_s
+        if not len(times_s) or times_s[-1] < rest_s:
+            return False
+        lately = times_s >= times_s[-1] - rest_s
+        index = self._posture()[lately]
+        known = np.isfinite(index)
+        return bool(known.mean() >= _REST_SHARE and not (index[known] > UPRIGHT_INDEX).any())
+
+    @property
+    def risen(self) -> bool:
+        """Whether the subject was seen upright for half a second or more."""
+        times_s, upright = self.signals.stamps_s, self._posture() > UPRIGHT_INDEX
+        return bool(np.diff(times_s, prepend=times_s[:1])[upright].sum() >= 0.5)
+
+    def _posture(self) -> Array:
+        return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
+
+    def seat_box(self) -> Array:
+        """(4,) where the subject sat before the test, px; NaN where that was not seen."""
+        rows = self.track.seen & ~(self.track.stamps_s > self.segmentation.boundaries_s[0])
+        if not rows.any():
+            return np.full(4, np.nan)
+        return np.asarray(np.median(self.track.boxes[rows], axis=0))
+
+    @property
+    def begun(self) -> bool:
+        """Whether the first movement of a test is in the frames."""
+        return bool(self.segmentation.presence[0] >= 0.5)
+
+
+def read_frames(frames: Sequence[FrameKeypoints], params: TugParams) -> Reading:
+    """Find subject, signals and boundaries in frames by rising stamp."""
+    track = follow_subject(frames, params)
+    signals = body_signals(track, params.min_joint_score)
+    return Reading(tuple(frames), params, track, signals, _segment(frames, params, track, signals))
+
+
+def follow_subject(frames: Sequence[FrameKeypoints], params: TugParams) -> SubjectTrack:
+    """The subject's rows from frames by rising stamp, decided over all of them."""
+    builder = TrackBuilder()
+    path = subject_path(frames, params.min_joint_score)
+    for frame, person in zip(frames, path, strict=True):
+        builder.append(frame.stamp_ns, person, len(frame.persons))
+    return builder.build()
+
+
+def segment_other(reading: Reading, later: Sequence[FrameKeypoints] = ()) -> Segmentation | None:
+    """What another person did meanwhile, or later; None if nobody else walked.
+
+    Parameters
+    ----------
+    later : frames after those of the reading; the subject sits there as before the test.
+    """
+    frames, track, params = [*reading.frames, *later], reading.track, reading.params
+    if not track.seen.any():
+        return None
+    boxes = np.concatenate([track.boxes, np.tile(reading.seat_box(), (len(later), 1))])
+    other = other_track(frames, boxes, params.min_joint_score)
+    if other is None:
+        return None
+    return _segment(frames, params, other, body_signals(other, params.min_joint_score))
+
+
+def _segment(
+    frames: Sequence[FrameKeypoints], params: TugParams, track: SubjectTrack, signals: BodySignals
+) -> Segmentation:
+    if len(frames) < 3 or not track.seen.any():
+        absent = np.full(N_BOUNDARIES, np.nan)
+        nothing = np.zeros((len(frames), len(POSTERIOR_PHASES)))
+        return Segmentation(absent, absent, np.zeros(N_BOUNDARIES), nothing)
+    if params.segmenter == HMM:
+        return segment_by_hmm(signals)
+    return segment_by_network(track, frames[0].image_wh, shipped_network(params.segmenter))

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Speed, latency, load and memory of models, nodes and the simulator."""

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs all parts of the benchmark and gathers them in one JSON document."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from thermal_pose.lab.benchmark import crops, load
+from thermal_pose.lab.benchmark.machine import describe_machine
+from thermal_pose.lab.benchmark.smoothing import measure_smoothing
+from thermal_pose.types import ThermalFrame
+
+_Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What must hold on two cores, what to show of it, and whether it does."""
+
+    wanted: str
+    measured: Callable[[_Found], str]
+    met: Callable[[_Found], bool]
+
+
+def _ratio(name: str, wanted: str, met: Callable[[float], bool]) -> _Target:
+    return _Target(
+        wanted,
+        lambda found: f"{found['ratios'][name]:.3f}, 1/{1 / found['ratios'][name]:.1f}",
+        lambda found: met(found["ratios"][name]),
+    )
+
+
+def _latency(found: _Found) -> str:
+    rows = found["latency_ms"].values()
+    dropped = sum(row["sent"] - row["answered"] for row in rows)
+    return f"p99 {' and '.join(format(row['p99'], '.1f') for row in rows)} ms, {dropped} dropped"
+
+
+TARGETS: Final[dict[str, _Target]] = {
+    "default_vs_unfolded": _ratio("default_vs_unfolded", "at most 0.30", lambda x: x <= 0.30),
+    "default_vs_vitpose_b": _ratio("default_vs_vitpose_b", "at most 1/30", lambda x: x <= 1 / 30),
+    "lite_vs_rtmpose_t": _ratio("lite_vs_rtmpose_t", "below 1, fp32 both", lambda x: x < 1),
+    "detector_ms": _Target(
+        "below 0.5 ms",
+        lambda found: f"{found['detector_ms']} ms",
+        lambda found: (found["detector_ms"] or float("inf")) < 0.5,
+    ),
+    "latency_ms": _Target(
+        "p99 below 12 ms at 8 Hz, no drop",
+        _latency,
+        lambda found: all(
+            row["p99"] < 12 and row["sent"] == row["answered"]
+            for row in found["latency_ms"].values()
+        ),
+    ),
+    "cameras_at_8hz": _Target(
+        "16 or more",
+        lambda found: str(found["cameras_at_8hz"]),
+        lambda found: found["cameras_at_8hz"] >= 16,
+    ),
+    "rss_mb": _Target(
+        "below 250 MB",
+        lambda found: f"{found['rss_mb']:.0f} MB",
+        lambda found: found["rss_mb"] < 250,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """How much is measured.
+
+    Attributes
+    ----------
+    recording : whose thermal images are played.
+    models : model of `detector` and `pose`, where not the nodes' defaults.
+    rounds : of the interleaved crop timing.
+    seconds : of each measurement over DDS; a p99 needs some hundred images.
+    """
+
+    recording: Path
+    models: dict[str, str] = field(default_factory=dict)
+    rounds: int = 40
+    seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1 or self.seconds <= 0:
+            raise ValueError(
+                f"rounds, seconds: expected positive, got {self.rounds}, {self.seconds}"
+            )
+
+
+def run_bench(
+    options: BenchOptions, say: Callable[[str], object] = lambda text: None
+) -> dict[str, Any]:
+    """Measure everything; return the document of `out/bench.json`.
+
+    Parameters
+    ----------
+    say : told what begins.
+    """
+    frames = load.load_frames(options.recording)
+    found: dict[str, Any] = {"machine": describe_machine()}
+    say("crops: ours and peers, interleaved")
+    with tempfile.TemporaryDirectory() as folder:
+        found["crop_ms"], found["about"] = crops.measure_crops(
+            Path(folder), options.rounds, lambda rounds: None
+        )
+    found["ratios"] = crops.ratios(found["crop_ms"])
+    say("detectors")
+    found["detectors_ms"] = crops.measure_detectors(frames[0].centikelvin, options.rounds)
+    found["detector_ms"] = found["detectors_ms"]["detector"]
+    say("floor")
+    medians = (found["crop_ms"][name]["t1"] for name in ("default", "fp32"))
+    found["floor"] = crops.compute_floor(*medians)
+    found["smoothing"] = measure_smoothing(options.recording)
+    with load.ros():
+        found |= _over_dds(frames, options, say)
+    found["targets"] = judge(found)
+    return found
+
+
+def judge(found: dict[str, Any]) -> dict[str, Any]:
+    """Hold the figures against the targets for two cores."""
+    return {
+        name: {
+            "target": target.wanted,
+            "measured": target.measured(found),
+            "met": bool(target.met(found)),
+        }
+        for name, target in TARGETS.items()
+    }
+
+
+def _over_dds(
+    frames: list[ThermalFrame], options: BenchOptions, say: Callable[[str], object]
+) -> dict[str, Any]:
+    say("latency at 8 Hz, one process and several")
+    latency = load.measure_latency(frames, options.models, options.seconds)
+    say("highest rate")
+    rate = load.measure_max_rate(frames, options.models, min(options.seconds, 5.0))
+    say("cameras at 8 Hz")
+    cameras = load.measure_cameras(frames, options.models, min(options.seconds, 10.0))
+    say("memory and processor share")
+    footprint = load.measure_footprint(frames, options.models, min(options.seconds, 20.0))
+    return {
+        "latency_ms": latency,
+        "max_rate_hz": rate["max_rate_hz"],
+        "rate_steps": rate["dropped_share"],
+        "cameras_at_8hz": cameras["cameras_at_8hz"],
+        "camera_steps": cameras["steps"],
+        **footprint,
+    }

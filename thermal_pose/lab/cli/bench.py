@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure speed, latency, load and memory of this machine; or endurance with --soak-s.
+
+All crop timings come from one interleaved run. Let the machine do nothing else meanwhile.
+
+examples:
+  thermal-pose bench --out out/bench.json
+  thermal-pose bench --quick --out out/bench-quick.json
+  thermal-pose bench --soak-s 3600 --out docs/results/soak.json
+  thermal-pose bench --page docs/performance.md --from out/bench.json
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--out", type=Path, default=Path("out/bench.json"), help="JSON to write")
+    parser.add_argument("--bag", type=Path, default=DEMO, help="recording whose images are played")
+    parser.add_argument("--model", help="pose model instead of the default")
+    parser.add_argument("--detector", help="detector instead of the default")
+    parser.add_argument("--rounds", type=int, default=40, help="rounds of the crop timing")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each run over DDS")
+    parser.add_argument("--quick", action="store_true", help="3 rounds, 5 s: does it run at all?")
+    parser.add_argument("--soak-s", type=float, help="instead: so many seconds at 8 Hz")
+    parser.add_argument("--page", type=Path, help="instead: write the page and its plots")
+    parser.add_argument(
+        "--from", dest="source", type=Path, default=Path("out/bench.json"), help="JSON of the page"
+    )
+
+
+def start(args: argparse.Namespace) -> int:
+    """Measure, or write the page."""
+    if args.page is not None:
+        from thermal_pose.lab.benchmark.page import write_page
+
+        written = write_page(json.loads(args.source.read_text(encoding="utf-8")), args.page)
+        print(f"wrote {', '.join(map(str, written))}")
+        return 0
+    models = {
+        name: value for name, value in (("pose", args.model), ("detector", args.detector)) if value
+    }
+    begin_s = time.monotonic()
+    if args.soak_s is not None:
+        found = _soak(args, models)
+        summary = f"{found['dropped']} dropped, memory {100 * found['rss_growth_share']:+.2f} %"
+    else:
+        found = _bench(args, models)
+        met = sum(target["met"] for target in found["targets"].values())
+        summary = f"{met} of {len(found['targets'])} targets met"
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    print(f"{args.out}: {summary}, after {time.monotonic() - begin_s:.0f} s")
+    return 0
+
+
+def _bench(args: argparse.Namespace, models: dict[str, str]) -> dict[str, Any]:
+    from thermal_pose.lab.benchmark.suite import BenchOptions, run_bench
+
+    rounds, seconds = (3, 5.0) if args.quick else (args.rounds, args.seconds)
+    options = BenchOptions(args.bag, models, rounds, seconds)
+    return run_bench(options, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+
+
+def _soak(args: argparse.Namespace, models: dict[str, str]) -> dict[str, Any]:
+    from thermal_pose.lab.benchmark import load
+    from thermal_pose.lab.benchmark.machine import describe_machine
+
+    machine = describe_machine()
+    with load.ros(), tqdm(total=12, unit="piece", desc="soak", disable=None) as bar:
+        frames = load.load_frames(args.bag)
+        found = load.soak(frames, models, args.soak_s, tick=bar.update)
+    return {"machine": machine, **found}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the paper's student from a trained thermal network, where no RGB teacher is at hand.
+
+Loss, decoder and architecture are the paper's; the teacher sees thermal images instead of RGB.
+
+examples:
+  thermal-pose distil-thermal --teacher out/models/student-lite.pt --train out/train \
+      --confidence out/confidence --calibration out/calibration \
+      --evaluation clinic=out/clinic --latent-minutes 7 --max-minutes 4 --out out/models
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from thermal_pose.lab.cli.train import add_data_arguments, load_data
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument(
+        "--teacher", type=Path, required=True, help="a trained student (.pt, its card beside it)"
+    )
+    add_data_arguments(parser)
+    parser.add_argument("--latent-minutes", type=float, default=7.0, help="latent term alone")
+    parser.add_argument("--max-minutes", type=float, default=4.0, help="both terms")
+    parser.add_argument("--cold", action="store_true", help="from random weights")
+    parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Train, calibrate, measure and export."""
+    from thermal_pose.lab.learning.fitting.config import load_config
+    from thermal_pose.lab.learning.fitting.predict import choose_device
+    from thermal_pose.lab.learning.fitting.run_log import command_line, write_run
+    from thermal_pose.lab.learning.networks.folded_pose import slim
+    from thermal_pose.lab.learning.students.ship import add_confidence, decode_rule, save_student
+    from thermal_pose.lab.learning.students.ship_export import export_shipped
+    from thermal_pose.lab.learning.students.thermal_teacher import (
+        distil_from_thermal,
+        load_thermal_teacher,
+    )
+
+    config, device = load_config(args.config, args.overrides), choose_device(args.device)
+    data = load_data(args)
+    teacher, info = load_thermal_teacher(args.teacher)
+    write_run(args.out, config, data.train.fingerprint(), config.seed)
+    network = distil_from_thermal(
+        teacher.to(device),
+        data,
+        config,
+        device,
+        args.out,
+        args.latent_minutes,
+        args.max_minutes,
+        warm_start=not args.cold,
+    )
+    head = add_confidence(slim(network), data, config, device, decode_rule(info))
+    save_student(args.out / "student.pt", network, head)
+    cards = export_shipped(
+        "student",
+        network,
+        head,
+        data,
+        config,
+        device,
+        args.out,
+        command_line(),
+        None,
+        info,
+        "random weights" if args.cold else info.name,
+        info.trained_on.split(","),
+    )
+    for precision, path in cards.items():
+        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        shown = {part: figures[part]["runtime"] for part in data.evaluation}
+        print(f"student {precision}: {json.dumps(shown)}")
+    return 0

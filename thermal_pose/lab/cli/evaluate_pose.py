@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judge pose models on sets of people they never saw: AP, and whether their scores tell the truth.
+
+Models run as in the live nodes, around each person's own box. Crops without anybody (rooms of
+`simulate-stream --kind empty`) say what the person's score refuses. What --out has already, of the
+very model on the very sets, is not run again; delete the file to measure all anew.
+
+examples:
+  thermal-pose evaluate-pose --set clinic=out/clinic --set broad=out/broad out/empty
+  thermal-pose evaluate-pose --model student-lite --model out/models/student.json \\
+      --set stress=out/stress --out docs/results/pose_models.json
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from thermal_pose.inference.factory import make_detector, make_estimator
+
+_DETECTED = (
+    "every box counts: in sets that label the person tested only, others in view are false alarms"
+)
+MODELS = ("student-lite", "student-lite-int8", "student", "student-int8")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument(
+        "--model", action="append", default=[], help="name or card; repeat (default: all shipped)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        nargs="+",
+        required=True,
+        metavar="NAME=DIR",
+        help="shards, named; more folders may follow the first",
+    )
+    parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
+    parser.add_argument("--out", type=Path, help="JSON file; models it has on these sets are kept")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run each model on each set."""
+    from thermal_pose.lab.learning.fitting.run_log import command_line
+    from thermal_pose.lab.learning.students.judge import evaluate_detected, evaluate_model
+
+    sets = _load_sets(args.set)
+    finder = make_detector(args.detector) if args.detector else None
+    results: dict[str, Any] = {
+        "simulated": True,
+        "command": command_line(),
+        "oks": "thermal frame, silhouette area, joints with v > 0, true boxes",
+        "detector": args.detector or None,
+        "detected": _DETECTED if args.detector else None,
+        "sets": {name: data.fingerprint() for name, data in sets.items()},
+        "models": {},
+    }
+    results["models"] = known = _judged_before(args.out, results)
+    for model in args.model or MODELS:
+        estimator = make_estimator(model)
+        if known.get(model, {}).get("model_id") == estimator.model_id:
+            continue
+        judged: dict[str, Any] = {"model_id": estimator.model_id, "device": str(estimator.info)}
+        for name, data in sets.items():
+            label = f"{model} on {name}"
+            with tqdm(total=len(data.frames), unit="frame", desc=label, disable=None) as bar:
+                judged[name] = evaluate_model(estimator, data, bar.update)
+                if finder is not None and data.person.any():
+                    judged[name]["detected"] = evaluate_detected(estimator, finder, data)
+            if not args.json:
+                print(f"{label}: {_line(judged[name])}")
+        results["models"][model] = judged
+        _save(args.out, results)  # what comes after may be interrupted
+    if args.json:
+        print(json.dumps(results, indent=1))
+    return 0
+
+
+def _save(out: Path | None, results: dict[str, Any]) -> None:
+    from thermal_pose.errors import StorageError
+
+    if out is None:
+        return
+    part = out.with_name(f"{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        part.replace(out)
+    except OSError as error:
+        raise StorageError(f"--out {out}: cannot be written: {error}") from error
+
+
+def _judged_before(out: Path | None, results: dict[str, Any]) -> dict[str, Any]:
+    """Return the models of an earlier file on the same sets, with the same detector."""
+    from thermal_pose.errors import ConfigError
+
+    if out is None or not out.is_file():
+        return {}
+    try:
+        before = json.loads(out.read_text(encoding="utf-8"))
+        same = all(before.get(key) == results[key] for key in ("sets", "detector", "oks"))
+        models = dict(before["models"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"--out {out}: is there and not written by evaluate-pose ({error}); delete it or name "
+            "another"
+        ) from error
+    return models if same else {}
+
+
+def _load_sets(entries: list[list[str]]) -> dict[str, Any]:
+    from thermal_pose.errors import ConfigError
+    from thermal_pose.lab.learning.pose_data import concatenate, load_folder
+
+    sets: dict[str, Any] = {}
+    for words in entries:
+        name, _, first = words[0].partition("=")
+        if not first:
+            raise ConfigError(f"--set {words[0]}: expected NAME=DIR")
+        if name in sets:
+            raise ConfigError(f"--set {words[0]}: there is a set '{name}' already")
+        sets[name] = concatenate([load_folder(Path(folder)) for folder in (first, *words[1:])])
+    return sets
+
+
+def _line(figures: dict[str, Any]) -> str:
+    if "ap" not in figures:
+        return f"nobody in {figures['frames']} frames"
+    confidence = figures["confidence"]
+    told = f"AP {figures['ap']:.3f}, joints' calibration error {confidence['joint_ece']:.3f}"
+    if "detected" in figures:
+        told += f", AP {figures['detected']['ap_detected_boxes']:.3f} with detected boxes"
+    if "refused_at_99_recall" in confidence:
+        told += (
+            f", {100 * confidence['refused_at_99_recall']:.1f} % of "
+            f"{confidence['crops_without_people']} empty crops refused at 99 % of "
+            f"{confidence['people']} people kept"
+        )
+    if "half_visible" in confidence:
+        told += (
+            f", {100 * confidence['half_visible_refused_at_99_recall']:.1f} % at 99 % of the "
+            f"{confidence['half_visible']} at least half visible"
+        )
+    return told

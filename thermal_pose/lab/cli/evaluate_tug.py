@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare timed trials of the simulated clinic with their exact truth (docs/validation.md).
+
+Three steps, each of which can run on another machine: bake the bodies (--bake-only; needs the
+extra 'sim' with its body model), render and estimate keypoints (--keypoints-only; many cores
+help), and analyze the keypoints. What is in the keypoint folder is not made again. The default
+seed was never used for training or tuning; --development takes all that was
+(`lab/learning/tug/cases.py`).
+
+examples:
+  thermal-pose evaluate-tug --keypoints out/tug --jobs 8 --curves \\
+      --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
+  thermal-pose evaluate-tug --keypoints out/tug --bake-only
+  thermal-pose evaluate-tug --keypoints out/tug-dev --development --keypoints-only --jobs 8
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.learning.tug.cases import TrialCase
+
+COHORTS = ("paper", "clinic")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--keypoints", type=Path, required=True, help="folder of keypoint files")
+    parser.add_argument("--cohorts", nargs="+", default=list(COHORTS), help="presets to evaluate")
+    parser.add_argument("--valid", type=int, default=200, help="valid trials a cohort")
+    parser.add_argument("--invalid", type=int, default=56, help="invalid trials a cohort")
+    parser.add_argument("--seed", type=int, help="of valid trials; invalid ones have the next")
+    parser.add_argument(
+        "--development", action="store_true", help="all trials of the seeds to develop on"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--segmenter", default="", help="another network in assets, or 'hmm'")
+    parser.add_argument("--curves", action="store_true", help="also vary dropout, rate, noise")
+    parser.add_argument(
+        "--curve-trials", type=int, default=100, help="valid trials a cohort for --curves"
+    )
+    parser.add_argument("--bake-only", action="store_true", help="only bake the bodies")
+    parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
+    parser.add_argument("--out", type=Path, help="JSON file of the figures")
+    parser.add_argument("--plots", type=Path, help="folder for plots (needs matplotlib)")
+    parser.add_argument("--page", type=Path, help="write the figures as a page, docs/validation.md")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run the steps asked for; print one line a cohort."""
+    from thermal_pose.lab.learning.tug.cases import EVALUATION_SEED, bake_cases, cache_keypoints
+
+    args.seed = EVALUATION_SEED if args.seed is None else args.seed
+    cases = {name: _cases(args, name) for name in args.cohorts}
+    everything = [case for group in cases.values() for case in group]
+    if args.bake_only:
+        print(f"{bake_cases(everything)} bodies are in the cache")
+        return 0
+    with tqdm(total=len(everything), unit="trial", desc="keypoints", disable=None) as bar:
+        cache_keypoints(everything, args.keypoints, args.jobs, lambda case: bar.update())
+    if args.keypoints_only:
+        print(f"{len(everything)} trials are in {args.keypoints}")
+        return 0
+    document = _figures(args, cases)
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(document, indent=2) + "\n")
+    if args.page is not None:
+        _write_page(args, document)
+    if args.json:
+        print(json.dumps(document, indent=2))
+    else:
+        for name, figures in document["cohorts"].items():
+            print(_line(name, figures))
+    return 0
+
+
+def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":
+    from thermal_pose.lab.learning.tug.cases import cohort_cases, development_cases
+
+    if args.development:
+        return development_cases(cohort)
+    return cohort_cases(cohort, args.valid, args.invalid, args.seed)
+
+
+def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> dict[str, Any]:
+    """Analyze all cohorts; draw plots where asked."""
+    from thermal_pose.clinical.tug.options import TugParams
+    from thermal_pose.lab.evaluation.tug import (
+        N_CURVE_POINTS,
+        cohort_figures,
+        condition_curves,
+        disturbance_curves,
+        error_rows,
+        evaluate_files,
+    )
+    from thermal_pose.lab.learning.tug.cases import keypoint_path
+    from thermal_pose.types import TrialReason
+
+    params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
+    cohorts: dict[str, Any] = {}
+    curves: dict[str, Any] = {}
+    for name, group in cases.items():
+        paths = [keypoint_path(args.keypoints, case) for case in group]
+        results = evaluate_files(paths, params, None, args.jobs)
+        trials = list(tqdm(results, total=len(paths), unit="trial", desc=name, disable=None))
+        cohorts[name] = cohort_figures(trials)
+        curves[name] = condition_curves(trials)
+        if args.curves:
+            valid = [
+                path
+                for path, case in zip(paths, group, strict=True)
+                if case.kind is TrialReason.VALID
+            ]
+            # As many subjects as there are, fewer trials of each.
+            valid = valid[:: max(1, len(valid) // args.curve_trials)]
+            with tqdm(total=N_CURVE_POINTS, desc=f"{name} curves", disable=None) as bar:
+                curves[name] |= disturbance_curves(valid, params, args.jobs, bar.update)
+        if args.plots is not None:
+            from thermal_pose.lab.evaluation.tug_plots import draw_cohort
+
+            draw_cohort(name, error_rows(trials), curves[name], args.plots)
+    seeds = f"{args.seed} (valid trials) and {args.seed + 1} (invalid trials)"
+    if args.development:
+        seeds = "those that timing was developed on"
+    return {
+        "data": f"simulated clinic, seeds {seeds}, keypoints of the shipped models through the "
+        "whole pipeline",
+        "seeds": seeds,
+        "command": _command(args),
+        "cohorts": cohorts,
+        "curves": curves,
+    }
+
+
+def _write_page(args: argparse.Namespace, document: dict[str, Any]) -> None:
+    from thermal_pose.lab.evaluation.tug_page import validation_page
+
+    drawn = sorted(args.plots.glob("tug_*.png")) if args.plots is not None else []
+    below = args.page.resolve().parent
+    plots = [str(path.resolve().relative_to(below)) for path in drawn]
+    measured = below / "results" / "tug_cost.json"
+    cost = json.loads(measured.read_text()) if measured.is_file() else None
+    args.page.write_text(validation_page(document, plots, cost))
+
+
+def _command(args: argparse.Namespace) -> str:
+    words = ["thermal-pose evaluate-tug", f"--keypoints {args.keypoints.name}"]
+    if args.development:
+        words.append("--development")
+    else:
+        words += [f"--seed {args.seed}", f"--valid {args.valid}", f"--invalid {args.invalid}"]
+    if args.segmenter:
+        words.append(f"--segmenter {args.segmenter}")
+    return " ".join(words + (["--curves"] if args.curves else []))
+
+
+def _line(name: str, figures: dict[str, Any]) -> str:
+    if "total_mae_s" not in figures:
+        return f"{name}: {figures['n_timed']} of {figures['n_valid']} valid trials timed"
+    return (
+        f"{name}: total MAE {figures['total_mae_s']:.3f} s, bias {figures['total_bias_s']:+.3f} s, "
+        f"boundaries {figures['boundary_mae_s']:.3f} s, "
+        f"frames {100 * figures['frame_accuracy']:.1f} % "
+        f"(template {100 * figures['template']['frame_accuracy']:.1f} %), "
+        f"{figures['n_timed']} of {figures['n_valid']} valid and "
+        f"{figures['invalid_timed']} of {figures['n_invalid']} invalid trials timed"
+    )

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the fault tests as often as is promised and write the table of results.
+
+Runs the checkout's tests marked `faults` at their full counts; `make test` runs them a few times.
+Beside the JSON file goes the same table for people (.md). A whole run starts an empty table, so
+that a fault whose test failed is not in it.
+
+examples:
+  thermal-pose faults --out docs/results/faults.json
+  thermal-pose faults --only "recorder or unplug"
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from thermal_pose.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--out", type=Path, default=Path("docs/results/faults.json"))
+    parser.add_argument("--only", default="", help="names of tests, as pytest -k takes them")
+    parser.add_argument("--few", action="store_true", help="a few times only")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    checkout = Path(__file__).resolve().parents[3]
+    if not (checkout / "test" / "support" / "faults.py").exists():
+        raise ConfigError("the fault tests are part of a checkout, not of an installation")
+    if not args.only:
+        args.out.unlink(missing_ok=True)
+    environment = {**os.environ, "THERMAL_POSE_FAULTS_OUT": str(args.out.resolve())}
+    if not args.few:
+        environment["THERMAL_POSE_FAULTS"] = "full"
+    files = _files_with_faults(checkout / "test")
+    command = [sys.executable, "-m", "pytest", "-m", "faults", "--timeout", "3600", *files]
+    if args.only:
+        command += ["-k", args.only]
+    code = subprocess.run(command, cwd=checkout, env=environment, check=False).returncode
+    if args.out.exists():
+        rows = json.loads(args.out.read_text(encoding="utf-8"))
+        args.out.with_suffix(".md").write_text(table(rows), encoding="utf-8")
+        for row in rows:
+            print(f"  {row['times']:>7} x {row['fault']}: {row['result']}")
+    print(f"fault tests {'passed' if code == 0 else 'FAILED'}: {args.out}")
+    return code
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """The table for people: fault, times tried, result."""
+    lines = [
+        "# Faults",
+        "Written by `make faults`, or part by part by `thermal-pose faults --only`. "
+        "Cameras are emulated, people and targets simulated.",
+        "",
+        "| fault | times tried | result |",
+        "|---|---|---|",
+        *(f"| {row['fault']} | {row['times']} | {row['result']} |" for row in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _files_with_faults(folder: Path) -> list[str]:
+    """Test files that mark fault tests; collecting all others would take longer than some."""
+    return [
+        str(path)
+        for path in sorted(folder.rglob("test_*.py"))
+        if "mark.faults" in path.read_text(encoding="utf-8")
+    ]

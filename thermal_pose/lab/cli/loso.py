@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leave one subject out: train and measure rows of the paper's Table I, and its beta sweep.
+
+Each call adds its rows to the results file; rows and cells not run stay null, what is there
+already is not run again, and an interrupted row goes on. All folds of a row train at the same
+time on one device.
+
+examples:
+  thermal-pose loso out/paper-data --teacher out/teacher --rows student_mobilenetv3
+  thermal-pose loso out/paper-data --teacher out/teacher \\
+      --rows supervised_no_transfer,student_resnet50:0+5:1.5
+  thermal-pose loso out/paper-data --teacher out/teacher --sweep 0,0.2,0.4,0.7,1 --folds 0,5
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from thermal_pose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.learning.paper.protocol import Cohort
+
+
+def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what every verb over the folds takes: data, teacher, folds, settings, device."""
+    parser.add_argument("data", type=Path, help="the cohort's data set")
+    parser.add_argument("--teacher", required=True, help="folder or hub name")
+    parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
+    parser.add_argument("--work", type=Path, default=Path("out/loso"), help="checkpoints, cache")
+    parser.add_argument(
+        "--detector",
+        default="",
+        help="detector, or one a fold with '{subject}' in its name; '': true boxes only",
+    )
+    parser.add_argument("--config", type=Path, help="YAML; default: config/training.yaml's values")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument(
+        "--max-minutes", type=float, default=0.0, help="wall clock of each training"
+    )
+    parser.add_argument("--again", action="store_true", help="run anew what is there already")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    add_cohort_arguments(parser)
+    parser.add_argument("--rows", default="", help="NAME[:FOLDS[:MINUTES]],...")
+    parser.add_argument("--sweep", default="", help="comma-separated betas")
+    parser.add_argument("--out", type=Path, help="results; default: pose_loso.json in --work")
+    parser.add_argument("--no-disk", action="store_true", help="cache in memory only")
+    parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Run what is asked for and merge it into the results."""
+    from thermal_pose.lab.learning.paper.run import load_cohort
+
+    args.work_on_disk = None if args.no_disk else args.work
+    args.out = args.out or args.work / "pose_loso.json"
+    sweep = [number(text, "--sweep") for text in filter(None, args.sweep.split(","))]
+    cohort = load_cohort(
+        args.data,
+        args.teacher,
+        args.config,
+        args.overrides,
+        args.device,
+        args.work_on_disk,
+        args.detector,
+        args.out,
+    )
+    folds = chosen_folds(args.folds, len(cohort.folds))
+    for name, chosen, minutes in _plan(args.rows, folds, args.max_minutes, len(cohort.folds)):
+        _row(args, cohort, name, chosen, minutes)
+    for beta in sweep:
+        _beta(args, cohort, folds, beta)
+    return 0
+
+
+def _row(
+    args: argparse.Namespace, cohort: "Cohort", name: str, folds: list[int], minutes: float
+) -> None:
+    """Run one row of the table unless the results have it."""
+    from thermal_pose.lab.learning.paper.protocol import summarise
+    from thermal_pose.lab.learning.paper.run import (
+        load_results,
+        run_key,
+        save_predictions,
+        save_results,
+    )
+
+    key = run_key(cohort, name, folds, minutes)
+    there = load_results(args.out, cohort)["models"][name].get("run")
+    if there == key and not args.again:
+        print(f"{name}: is there already")
+        return
+    found = _run(args, cohort, name, folds, minutes)
+    results = load_results(args.out, cohort)  # another process may have written meanwhile
+    entry = {**summarise(cohort, name, found), "max_minutes": minutes, "run": key}
+    results["models"][name] = entry
+    save_results(args.out, results, cohort)
+    save_predictions(args.work / f"{name}.npz", cohort, found)
+    _report(name, entry)
+
+
+def _beta(args: argparse.Namespace, cohort: "Cohort", folds: list[int], beta: float) -> None:
+    """Run one point of the sweep unless the results have it."""
+    from thermal_pose.lab.learning.paper.run import load_results, run_key, save_results
+    from thermal_pose.lab.learning.paper.train import SWEPT, beta_key, sweep_entry
+
+    key = run_key(cohort, SWEPT, folds, args.max_minutes, beta)
+    swept = load_results(args.out, cohort)["beta_sweep"] or {}
+    if swept.get(beta_key(beta), {}).get("run") == key and not args.again:
+        print(f"beta {beta:g}: is there already")
+        return
+    found = _run(args, cohort, SWEPT, folds, args.max_minutes, beta)
+    results = load_results(args.out, cohort)
+    entry = {**sweep_entry(found), "run": key}
+    results["beta_sweep"] = {**(results["beta_sweep"] or {}), beta_key(beta): entry}
+    save_results(args.out, results, cohort)
+    _report(f"beta {beta:g}", entry)
+
+
+def _run(
+    args: argparse.Namespace,
+    cohort: "Cohort",
+    name: str,
+    folds: list[int],
+    minutes: float,
+    beta: float | None = None,
+) -> Any:
+    from thermal_pose.lab.learning.paper.run import forget, run_row_anywhere
+
+    work = args.work_on_disk
+    if args.again and work is not None:
+        forget(work / "checkpoints", name, [cohort.folds[fold].subject for fold in folds])
+    with _bar(name if beta is None else f"beta {beta:g}", cohort) as bar:
+
+        def tick(epoch: int, active: int) -> None:
+            bar.update(epoch - bar.n)
+
+        return run_row_anywhere(cohort, name, folds, work, minutes, args.ray, tick, beta)
+
+
+def _bar(name: str, cohort: "Cohort") -> Any:
+    return tqdm(total=cohort.config.fit.epochs, unit="epoch", desc=name, disable=None)
+
+
+def chosen_folds(text: str, count: int) -> list[int]:
+    """Read '0,1', '0+1' or 'all' as numbers of folds.
+
+    Raises
+    ------
+    ConfigError
+        Names what is no fold.
+    """
+    try:
+        parts = text.replace("+", ",").split(",")
+        folds = list(range(count)) if text == "all" else [int(part) for part in parts]
+    except ValueError as error:
+        raise ConfigError(f"--folds: expected numbers or all, got '{text}'") from error
+    wrong = [fold for fold in folds if not 0 <= fold < count]
+    if wrong:
+        raise ConfigError(f"--folds: expected 0..{count - 1}, got {wrong[0]}")
+    return folds
+
+
+def number(text: str, option: str) -> float:
+    """Read a number; ConfigError names the option."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: expected a number, got '{text}'") from error
+
+
+def _plan(
+    rows: str, folds: list[int], minutes: float, count: int
+) -> list[tuple[str, list[int], float]]:
+    """Read NAME[:FOLDS[:MINUTES]],... with FOLDS as in '0+5' or 'all'."""
+    from thermal_pose.lab.learning.paper.protocol import ROWS
+
+    plan = []
+    for entry in filter(None, rows.split(",")):
+        name, _, rest = entry.partition(":")
+        own_folds, _, own_minutes = rest.partition(":")
+        if name not in ROWS:
+            raise ConfigError(f"--rows: expected some of {sorted(ROWS)}, got '{name}'")
+        chosen = chosen_folds(own_folds, count) if own_folds else folds
+        plan.append((name, chosen, number(own_minutes, "--rows") if own_minutes else minutes))
+    return plan
+
+
+def _report(name: str, entry: dict[str, Any]) -> None:
+    shown = {
+        key: entry[key]["mean"]
+        for key in ("ap", "ap50", "ap75", "ap_teacher", "ap_true_boxes")
+        if key in entry
+    }
+    print(f"{name}: folds {entry['folds_run']}, {json.dumps(shown)}")

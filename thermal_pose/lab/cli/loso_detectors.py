@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the paper's person detector, Faster R-CNN ResNet-50, leaving one subject out each time.
+
+Writes SUBJECT.onnx with its card for the live detector (`detector.model`), and SUBJECT.pt. A
+fold whose card is there is skipped. Needs the extra `torchvision`.
+
+examples:
+  thermal-pose loso-detectors out/paper-data --folds 0,1 --max-minutes 10 --out out/detectors
+  thermal-pose loso out/paper-data --teacher out/teacher --folds 0,1 \\
+      --detector 'out/detectors/{subject}.json' --rows student_mobilenetv3
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from tqdm import tqdm
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("data", type=Path, help="the cohort's data set")
+    parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
+    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
+    parser.add_argument("--max-minutes", type=float, default=3.0, help="wall clock of each fold")
+    parser.add_argument("--max-steps", type=int, default=60_000, help="steps of each fold at most")
+    parser.add_argument("--batch", type=int, default=16, help="frames a step")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+
+
+def start(args: argparse.Namespace) -> int:
+    """Train what is missing."""
+    from thermal_pose.lab.cli.loso import chosen_folds
+    from thermal_pose.lab.learning.detector.fit import DetectorTraining
+    from thermal_pose.lab.learning.fitting.run_log import command_line
+    from thermal_pose.lab.learning.paper.fold_detectors import card_of, train_fold_detector
+    from thermal_pose.lab.learning.pose_data import load_folder
+
+    data = load_folder(args.data)
+    settings = DetectorTraining(
+        max_minutes=args.max_minutes,
+        max_steps=args.max_steps,
+        batch=args.batch,
+        seed=args.seed,
+        device=args.device,
+    )
+    for fold in chosen_folds(args.folds, len(data.subjects)):
+        card = args.out / card_of("{subject}.json", data.subjects[fold])
+        if card.is_file():
+            print(f"{card}: is there already")
+            continue
+        with tqdm(total=100, unit="%", desc=data.subjects[fold], disable=None) as bar:
+
+            def report(step: int, share: float, parts: dict[str, float], bar: tqdm = bar) -> None:  # type: ignore[type-arg]
+                bar.n = round(100 * share)
+                bar.set_postfix(step=step, **{k: f"{v:.3f}" for k, v in parts.items()})
+
+            train_fold_detector(data, fold, settings, args.out, command_line(), report)
+        figures = json.loads(card.read_text(encoding="utf-8"))["figures"]
+        print(f"{card}: {json.dumps(figures['left_out_subject']['all'])}")
+    return 0

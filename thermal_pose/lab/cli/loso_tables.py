@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the seed paper's Table I and Figs. 1 and 3 from the results of `thermal-pose loso`.
+
+With --beyond, also the table of what changes to the method gained.
+
+Cells and points that were not run are left out and said to be.
+
+examples:
+  thermal-pose loso-tables docs/results/pose_loso.json --out docs/results
+  thermal-pose loso-tables docs/results/pose_loso.json --out docs/results \\
+      --predictions out/loso/student_mobilenetv3.npz
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("results", type=Path, help="what `thermal-pose loso` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables and figures")
+    parser.add_argument("--beyond", type=Path, help="what `thermal-pose loso-variants` wrote")
+    parser.add_argument(
+        "--predictions", type=Path, help="WORK/ROW.npz of `thermal-pose loso`: annotated frames"
+    )
+
+
+def start(args: argparse.Namespace) -> int:
+    """Write `pose_table.md`, and `pose_beta.png` and `pose_frames.png` where there is data."""
+    from thermal_pose.lab.learning.paper.frames_figure import draw_frames
+    from thermal_pose.lab.learning.paper.tables import (
+        beyond_table,
+        breakdowns,
+        draw_sweep,
+        read_results,
+        read_variants,
+        sweep_points,
+        table_i,
+    )
+
+    results = read_results(args.results)
+    args.out.mkdir(parents=True, exist_ok=True)
+    table = args.out / "pose_table.md"
+    table.write_text(f"{table_i(results)}\n{breakdowns(results)}", encoding="utf-8")
+    run = [name for name, entry in results["models"].items() if entry["ap"]["mean"] is not None]
+    swept = len(sweep_points(results)["ap"])
+    print(f"{table}: {len(run)} rows run; beta sweep: {swept} points")
+    if args.beyond is not None:
+        variants = read_variants(args.beyond)
+        page = args.out / "pose_beyond.md"
+        page.write_text(beyond_table(variants), encoding="utf-8")
+        print(f"{page}: {len(variants['variants'])} variants")
+    if swept:
+        print(draw_sweep(results, args.out / "pose_beta.png"))
+    if args.predictions is not None:
+        print(draw_frames(args.predictions, args.out / "pose_frames.png"))
+    return 0

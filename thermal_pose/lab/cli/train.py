@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the students to ship on a broad stream of simulated people, calibrate, export.
+
+Poses, confidence, its calibration and the evaluation each have people of their own; a subject
+in two sets is an error. All named students train at the same time. With --start a shipped
+model learns on instead of a network of random weights.
+
+examples:
+  thermal-pose train --train out/stream --confidence out/stream-head \\
+      --calibration out/stream-calibration --evaluation clinic=out/stream-clinic --out out/models
+  thermal-pose train --names student-lite --start student-lite --train out/stream out/my-room \\
+      --confidence out/stream-head --calibration out/stream-calibration --out out/models
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.learning.students.ship import ShipData
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    add_data_arguments(parser)
+    parser.add_argument("--names", default="student,student-lite", help="what to train")
+    parser.add_argument("--start", default="", help="go on from this fp32 model, a name or card")
+    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
+    parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
+    parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--teacher", default="", help="distil from it (needs paired RGB)")
+    parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of training")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sets that a shipped model is made from (`load_data`)."""
+    folders: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
+    parser.add_argument("--train", help="shards to learn poses from", **folders)
+    parser.add_argument("--confidence", help="shards to learn the scores from", **folders)
+    parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
+    parser.add_argument(
+        "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
+    )
+
+
+def start(args: argparse.Namespace) -> int:
+    """Train, calibrate, measure and export."""
+    from thermal_pose.lab.learning.fitting.config import load_config
+    from thermal_pose.lab.learning.fitting.predict import choose_device
+    from thermal_pose.lab.learning.fitting.run_log import command_line, tensorboard_log, write_run
+    from thermal_pose.lab.learning.networks.teacher import load_teacher
+    from thermal_pose.lab.learning.students.ship import (
+        add_confidence,
+        decode_rule,
+        save_student,
+        train_students,
+    )
+    from thermal_pose.lab.learning.students.ship_export import export_shipped
+    from thermal_pose.lab.learning.students.shipped_start import shipped_start
+
+    names = args.names.split(",")
+    _check(args, names)
+    config = load_config(args.config, args.overrides)
+    device = choose_device(args.device)
+    data = load_data(args)
+    teacher = load_teacher(args.teacher) if args.teacher else None
+    begun = shipped_start(args.start, names[0], data.train, config) if args.start else None
+    write_run(args.out, config, data.train.fingerprint(), config.seed)
+    with tqdm(total=config.fit.epochs, unit="epoch", disable=None) as bar:
+        networks = train_students(
+            names,
+            data,
+            config,
+            device,
+            args.out,
+            args.max_minutes,
+            tensorboard_log(args.out),
+            lambda epoch, active: bar.update(epoch - bar.n) and None,
+            teacher,
+            begun.network if begun else None,
+        )
+    for name, network in networks.items():
+        rule = decode_rule(teacher[1] if teacher else None)
+        head = add_confidence(network, data, config, device, rule)
+        save_student(args.out / f"{name}.pt", network, head)
+        cards = export_shipped(
+            name,
+            network,
+            head,
+            data,
+            config,
+            device,
+            args.out,
+            command_line(),
+            args.detector or None,
+            teacher[1] if teacher else None,
+            begun.name if begun else "random weights",
+            begun.trained_on if begun else (),
+        )
+        _report(name, cards, list(data.evaluation))
+    return 0
+
+
+def _check(args: argparse.Namespace, names: list[str]) -> None:
+    from thermal_pose.errors import ConfigError
+    from thermal_pose.lab.learning.students.ship import SHIPPED
+
+    unknown = [name for name in names if name not in SHIPPED]
+    if unknown:
+        raise ConfigError(f"--names: expected some of {sorted(SHIPPED)}, got '{unknown[0]}'")
+    if args.start and (len(names) > 1 or args.teacher):
+        raise ConfigError(
+            "--start: expected one of --names and no --teacher, whose decoder would replace "
+            "the model's"
+        )
+
+
+def load_data(args: argparse.Namespace) -> "ShipData":
+    """Read the sets that `add_data_arguments` declares."""
+    from thermal_pose.lab.learning.pose_data import concatenate, load_folder
+    from thermal_pose.lab.learning.students.ship import ShipData
+
+    parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
+    return ShipData(
+        concatenate([load_folder(folder) for folder in args.train]),
+        concatenate([load_folder(folder) for folder in args.confidence]),
+        load_folder(args.calibration),
+        {name: load_folder(Path(folder)) for name, folder in parts.items()},
+    )
+
+
+def _report(name: str, cards: dict[str, Path], parts: list[str]) -> None:
+    for precision, path in cards.items():
+        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        shown = {part: figures[part].get("runtime") for part in parts}
+        print(f"{name} {precision}: {json.dumps(shown)}")

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train a teacher on rendered RGB with exact keypoints, where no ViTPose weights can be had.
+
+Its subjects must be disjoint from every cohort evaluated; `loso` refuses it otherwise.
+
+examples:
+  thermal-pose train-teacher out/teacher-data --out out/teacher --max-minutes 3.5
+  thermal-pose train-teacher out/teacher-data --out out/teacher \\
+      --set teacher.encoder=resnet50_layer3
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from tqdm import tqdm
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("data", type=Path, nargs="+", help="data sets with RGB")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the teacher")
+    parser.add_argument("--start", default="", help="begin with this fp32 student, a name or card")
+    parser.add_argument("--config", type=Path, help="YAML; default: config/training.yaml's values")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--max-minutes", type=float, help="wall clock of the training")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Train, measure, save."""
+    from thermal_pose.lab.learning.fitting.config import load_config
+    from thermal_pose.lab.learning.fitting.predict import choose_device
+    from thermal_pose.lab.learning.fitting.run_log import tensorboard_log, write_run
+    from thermal_pose.lab.learning.pose_data import concatenate, load_folder
+    from thermal_pose.lab.learning.students.shipped_start import teacher_start
+    from thermal_pose.lab.learning.teachers.fit import train_teacher
+
+    overrides = list(args.overrides)
+    if args.max_minutes is not None:
+        overrides.append(f"teacher.fit.max_minutes={args.max_minutes}")
+    config = load_config(args.config, overrides)
+    data = concatenate([load_folder(folder) for folder in args.data])
+    begun = teacher_start(args.start, data, config) if args.start else None
+    write_run(args.out, config, data.fingerprint(), config.seed)
+    with tqdm(total=config.teacher.fit.epochs, unit="epoch", disable=None) as bar:
+        info = train_teacher(
+            data,
+            config.teacher,
+            config.seed,
+            choose_device(args.device),
+            args.out,
+            tensorboard_log(args.out),
+            lambda epoch, active: bar.update(epoch - bar.n) and None,
+            begun,
+        )
+    print(f"{args.out}: {json.dumps(info.figures)}")
+    return 0

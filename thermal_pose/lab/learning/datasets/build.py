@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds a data set from a folder of recordings: in parallel, resumable, with a quality page."""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from thermal_pose.bags import schema
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.calibration.files import load_extrinsics
+from thermal_pose.errors import (
+    ConfigError,
+    MissingExtraError,
+    ModelArtifactError,
+    StorageError,
+    ThermalPoseError,
+    TrainingError,
+)
+from thermal_pose.imaging.camera_model import CameraPose
+from thermal_pose.inference.factory import make_detector
+from thermal_pose.lab.learning.datasets.files import (
+    SUMMARY_NAME,
+    check_same_recordings,
+    full_options,
+    keep_options,
+    load_options,
+    load_quality,
+    write_shard,
+    write_text,
+)
+from thermal_pose.lab.learning.datasets.options import BuildOptions, Quality
+from thermal_pose.lab.learning.datasets.quality import quality_page, sample_rows, teacher_confidence
+from thermal_pose.lab.learning.datasets.recordings import Recording
+from thermal_pose.lab.learning.fitting.ray_map import map_on_ray
+from thermal_pose.lab.learning.networks.rgb_detector import load_rgb_detector
+from thermal_pose.lab.learning.pose_data import PoseData, load_shard
+from thermal_pose.types import RgbFrame, ThermalFrame
+
+EXTRINSICS_NAME: Final = "extrinsics.yaml"
+#: Not a matter of the recording that meets them first.
+_FATAL: Final = (StorageError, ModelArtifactError, MissingExtraError, ConfigError)
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What came of one recording: its quality, None where its shard was there, or the error.
+
+    Attributes
+    ----------
+    fatal : class of an error that all other recordings would meet as well; None otherwise.
+    """
+
+    recording: Recording
+    quality: Quality | None = None
+    error: str = ""
+    fatal: type[ThermalPoseError] | None = None
+
+
+def _extrinsics_for(path: Path, given: Path | None) -> CameraPose | None:
+    if given is not None:
+        return load_extrinsics(given)
+    for folder in (path, *list(path.parents)[:2]):
+        if (folder / EXTRINSICS_NAME).is_file():
+            return load_extrinsics(folder / EXTRINSICS_NAME)
+    return _recorded_extrinsics(path) or _simulated_extrinsics(path / "trial.json")
+
+
+def _recorded_extrinsics(path: Path) -> CameraPose | None:
+    """Return how the cameras stand by the recording's own /tf_static, where it has both images."""
+    with BagReader(path) as bag:
+        filled = {name for name, topic in bag.topics.items() if topic.count}
+        if schema.TF_STATIC not in filled or not filled & {schema.RGB_IMAGE, schema.RGB_COMPRESSED}:
+            return None
+        thermal, rgb = next(bag.thermal_frames()), next(bag.rgb_frames())
+        return bag.static_transform(thermal.frame_id, rgb.frame_id)
+
+
+def _simulated_extrinsics(trial: Path) -> CameraPose | None:
+    """Return how the cameras of a simulated recording stand, from its manifest entry."""
+    if not trial.is_file():
+        return None
+    try:
+        scene = json.loads(trial.read_text(encoding="utf-8"))["scene"]
+        thermal, rgb = (
+            CameraPose.looking_at(
+                scene[name]["position_m"], scene[name]["target_m"], scene[name]["roll_rad"]
+            )
+            for name in ("thermal_placement", "rgb_placement")
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{trial}: no description of a simulated scene: {error}") from error
+    rotation = thermal.rotation @ rgb.rotation.T
+    return CameraPose(rotation, thermal.translation_m - rotation @ rgb.translation_m)
+
+
+@cache
+def _detector(name: str, on_rgb: bool = False) -> Any:
+    return load_rgb_detector(name) if on_rgb else make_detector(name)
+
+
+def _build_one(
+    recording: Recording,
+    out: Path,
+    options: BuildOptions,
+    extrinsics: Path | None,
+    detector: str,
+) -> BuildResult:
+    """Build one shard (in a worker process); errors of the recording become a result."""
+
+    def detect(frame: ThermalFrame | RgbFrame) -> Any:
+        if isinstance(frame, RgbFrame):
+            return _detector(detector, on_rgb=True).detect(frame.bgr[..., ::-1])
+        return [box.xyxy for box in _detector(detector).detect(frame.centikelvin)]
+
+    if recording.error or (out / recording.shard_name).is_file():
+        return BuildResult(recording, error=recording.error)
+    try:
+        quality = write_shard(
+            recording.path,
+            out,
+            recording.subject,
+            recording.trial,
+            options,
+            _extrinsics_for(recording.path, extrinsics),
+            None if options.boxes == "truth" else detect,
+        )
+    except _FATAL as error:
+        return BuildResult(recording, error=str(error), fatal=type(error))
+    except ThermalPoseError as error:
+        return BuildResult(recording, error=str(error))
+    return BuildResult(recording, quality)
+
+
+def _checked(result: BuildResult) -> BuildResult:
+    """Return the result unless its error is fatal (as a value, for not every error pickles)."""
+    if result.fatal is not None:
+        raise result.fatal.__new__(result.fatal, result.error)
+    return result
+
+
+def build_all(
+    recordings: list[Recording],
+    out: Path,
+    options: BuildOptions,
+    extrinsics: Path | None = None,
+    detector: str = "",
+    jobs: int = 0,
+    ray_address: str = "",
+) -> Iterator[BuildResult]:
+    """Build every recording's shard, yielding results as they come.
+
+    Parameters
+    ----------
+    jobs : worker processes; 0: one a core.
+    ray_address : a Ray cluster that sees the same folders, or 'local'; '': processes here.
+
+    Raises
+    ------
+    CalibrationError
+        `extrinsics` cannot be used.
+    ConfigError
+        The folder holds shards of other options, or of other recordings of the same name.
+    StorageError, ModelArtifactError, MissingExtraError
+        The disk is full, or the detector cannot be loaded. What is built is kept.
+    TrainingError
+        A worker process died.
+    """
+    arguments = (out, options, extrinsics, detector)
+    if extrinsics is not None:
+        load_extrinsics(extrinsics)  # one error rather than one a recording
+    keep_options(out, full_options(options, extrinsics, detector))
+    check_same_recordings(out, recordings)
+    jobs = jobs or os.cpu_count() or 1
+    if ray_address:
+        tasks = [(each, *arguments) for each in recordings]
+        yield from map(_checked, map_on_ray(_build_one, tasks, ray_address))
+        return
+    if jobs == 1:
+        for recording in recordings:
+            yield _checked(_build_one(recording, *arguments))
+        return
+    pool = ProcessPoolExecutor(jobs)
+    try:
+        futures = [pool.submit(_build_one, recording, *arguments) for recording in recordings]
+        for future in as_completed(futures):
+            yield _checked(future.result())
+    except BrokenProcessPool as error:
+        raise TrainingError(
+            "a worker process died, perhaps for want of memory: try fewer --jobs; what is built "
+            "is kept"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def write_summary(
+    out: Path, results: list[BuildResult], options: BuildOptions | None = None, teacher: str = ""
+) -> dict[str, Any]:
+    """Write `dataset.json` and `quality.html` of all shards in a folder; return the summary.
+
+    Parameters
+    ----------
+    options : that the shards were built with, where the folder does not say it; None: they
+        are not from recordings.
+    teacher : folder or hub name; its confidence on some pictures is added. '': none.
+
+    Raises
+    ------
+    TrainingError
+        No recording was usable; the message has the first error.
+    """
+    errors = {str(r.recording.path): r.error for r in results if r.error}
+    shards = sorted(out.glob("*.npz"))
+    if not shards:
+        first = next(iter(errors.values()), "there is none")
+        raise TrainingError(f"none of {len(results)} recordings can be used; the first: {first}")
+    summary = {
+        **_contents(shards),
+        "options": load_options(out) or (full_options(options) if options else {}),
+        "built_now": sum(r.quality is not None for r in results),
+        "errors": errors,
+        **_qualities(shards),
+    }
+    sample = sample_rows(shards)
+    _write_pages(out, summary, sample)
+    if teacher:  # what was found so far is on disk, should the teacher not load
+        summary["teacher"] = {"name": teacher, **teacher_confidence(sample, teacher)}
+        _write_pages(out, summary, sample)
+    return summary
+
+
+def _contents(shards: list[Path]) -> dict[str, Any]:
+    rows, subjects, trials = 0, set[str](), set[str]()
+    for path in shards:
+        data = load_shard(path)
+        rows += len(data)
+        subjects.update(data.subjects[index] for index in np.unique(data.subject))
+        trials.update(data.trials[index] for index in np.unique(data.trial))
+    return {
+        "shards": len(shards),
+        "rows": rows,
+        "subjects": sorted(subjects),
+        "trials": len(trials),
+    }
+
+
+def _qualities(shards: list[Path]) -> dict[str, Any]:
+    """Return the counts of all shards, of this call or earlier ones."""
+    known = [quality for quality in map(load_quality, shards) if quality is not None]
+    return {
+        "without_counts": len(shards) - len(known),
+        "dropped": {
+            name: sum(int(getattr(quality, name)) for quality in known)
+            for name in ("without_rgb", "without_person", "tiny_boxes", "outside_rgb")
+        },
+        "asynchronous_kept_but_marked": sum(quality.asynchronous for quality in known),
+        "pairs_undecidable": sum(quality.undecidable for quality in known),
+        "pairs_checked_by_pictures": sum(quality.synchrony == "pictures" for quality in known),
+        "without_extrinsics": sum(not quality.registered for quality in known),
+    }
+
+
+def _write_pages(out: Path, summary: dict[str, Any], sample: PoseData) -> None:
+    write_text(out / SUMMARY_NAME, json.dumps(summary, indent=2) + "\n")
+    write_text(out / "quality.html", quality_page(summary, sample))

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page that says what a data set is worth before anybody trains on it."""
+
+import html
+from base64 import b64encode
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+
+from thermal_pose.lab.learning.fitting import crops
+from thermal_pose.lab.learning.fitting.config import AugmentConfig
+from thermal_pose.lab.learning.fitting.tasks import RgbCrops
+from thermal_pose.lab.learning.networks.teacher import load_teacher
+from thermal_pose.lab.learning.pose_data import PoseData, concatenate, load_shard
+from thermal_pose.types import Phase
+
+_SHARDS: Final = 12
+_ROWS_A_SHARD: Final = 16
+_SHOWN: Final = 24
+_SURE: Final = 0.5
+_STYLE: Final = (
+    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;"
+    "max-width:76em;padding:0 1em}table{border-collapse:collapse}th,td{text-align:left;"
+    "padding:.2em 1.2em .2em 0;border-bottom:1px solid #8884;font-weight:400}"
+    "td{font-variant-numeric:tabular-nums}figure{display:inline-block;margin:4px}"
+    "figcaption{font-size:12px;opacity:.75}img{display:block;max-width:100%}"
+    ".bad{color:#b3261e;font-weight:600}.bar{background:#3b7dd8;height:.8em;display:inline-block}"
+)
+_DROPPED: Final = {
+    "without_rgb": "thermal frames without an RGB picture of the same moment",
+    "without_person": "frames with nobody in them",
+    "tiny_boxes": "people less than 8 px tall",
+    "outside_rgb": "people outside of the RGB picture",
+}
+_WITHOUT_COUNTS: Final = "shards not in these counts: of an earlier version, or not from recordings"
+_NOT_CHECKED: Final = (
+    "; their asynchronous pairs are marked only where the recording was simulated: "
+    "`thermal-pose sync` finds them"
+)
+
+
+def sample_rows(shards: list[Path]) -> PoseData:
+    """Return some rows of some shards, evenly spaced: what fits into memory and on a page."""
+    chosen = np.unique(np.linspace(0, len(shards) - 1, _SHARDS).astype(int))
+    parts = []
+    for index in chosen:
+        data = load_shard(shards[index])
+        rows = np.unique(np.linspace(0, len(data) - 1, _ROWS_A_SHARD).astype(int))
+        parts.append(data.select(rows))
+    return concatenate(parts)
+
+
+@torch.no_grad()
+def teacher_confidence(data: PoseData, teacher: str) -> dict[str, Any]:
+    """Return how sure a teacher is of the joints it will teach: means of its heatmaps' peaks.
+
+    Raises
+    ------
+    ModelArtifactError
+        Nothing usable there.
+    TrainingError
+        The data has no RGB.
+    """
+    network, _ = load_teacher(teacher)
+    source = RgbCrops(data, AugmentConfig(occlude=0), torch.device("cpu"))
+    peaks = []
+    for rows in torch.split(torch.arange(len(data)), 32):
+        inputs = {"index": rows, "affine": crops.crop_affine(source.regions[rows])}
+        peaks.append(network(source.images(inputs)).heatmaps.amax(dim=(2, 3)))
+    peak = torch.cat(peaks)
+    return {
+        "rows": len(data),
+        "mean_peak": round(float(peak.mean()), 4),
+        "share_of_people_unsure": round(float((peak.mean(dim=1) < _SURE).float().mean()), 4),
+    }
+
+
+def quality_page(summary: dict[str, Any], sample: PoseData) -> str:
+    """Return the page as HTML, pictures inside.
+
+    Parameters
+    ----------
+    summary : as `build_dataset.write_summary` makes it.
+    sample : rows to show.
+    """
+    shown = np.unique(np.linspace(0, len(sample) - 1, _SHOWN).astype(int))
+    pictures = "".join(_figure(sample.select(np.array([row]))) for row in shown)
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Data set quality</title>"
+        f"<style>{_STYLE}</style><h1>Data set quality</h1>{_counts(summary)}{_errors(summary)}"
+        f"<h2>Height of people</h2>{_heights(sample)}"
+        f"<h2>Some people</h2><p>Left: thermal frame, box, true joints where there are any. "
+        f"Right: the RGB picture that the teacher sees. The same body must be in both.</p>"
+        f"{pictures}</html>\n"
+    )
+
+
+def _counts(summary: dict[str, Any]) -> str:
+    lines = [
+        ("people in frames, kept", summary["rows"]),
+        ("recordings", summary["shards"]),
+        ("subjects", len(summary["subjects"])),
+    ]
+    if summary["without_counts"] < summary["shards"]:
+        lines += [(f"dropped: {_DROPPED[k]}", n) for k, n in summary["dropped"].items()]
+        lines += _pair_counts(summary)
+    if summary["without_counts"]:
+        more = _NOT_CHECKED if summary["options"].get("with_rgb") else ""
+        lines.append((_WITHOUT_COUNTS + more, summary["without_counts"]))
+    if teacher := summary.get("teacher"):
+        lines += [
+            (f"teacher: mean heatmap peak of {teacher['rows']} people", teacher["mean_peak"]),
+            (f"teacher: share of people with a mean peak under {_SURE}",
+             teacher["share_of_people_unsure"]),
+        ]  # fmt: skip
+    rows = (f"<tr><th>{html.escape(k)}<td>{html.escape(str(v))}" for k, v in lines)
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _pair_counts(summary: dict[str, Any]) -> list[tuple[str, int]]:
+    lines = [
+        (
+            "asynchronous pairs, kept but never learnt from",
+            summary["asynchronous_kept_but_marked"],
+        )
+    ]
+    if summary["pairs_checked_by_pictures"]:
+        lines += [
+            (
+                "recordings without truth: asynchronous pairs found by the pictures, as "
+                "`thermal-pose sync` does",
+                summary["pairs_checked_by_pictures"],
+            ),
+            (
+                "pairs there that cannot be told (hardly anybody moves), taken for synchronous",
+                summary["pairs_undecidable"],
+            ),
+        ]
+    if summary["options"].get("with_rgb"):
+        text = "recordings whose cameras were not calibrated: taken for one camera"
+        lines.append((text, summary["without_extrinsics"]))
+    return lines
+
+
+def _errors(summary: dict[str, Any]) -> str:
+    if not summary["errors"]:
+        return ""
+    rows = (
+        f"<tr><th>{html.escape(Path(path).name)}<td>{html.escape(error)}"
+        for path, error in summary["errors"].items()
+    )
+    return f"<h2 class=bad>Recordings not used</h2><table>{''.join(rows)}</table>"
+
+
+def _heights(data: PoseData) -> str:
+    heights = data.boxes[:, 3] - data.boxes[:, 1]
+    edges = np.arange(0, 72, 8)
+    counts, _ = np.histogram(np.clip(heights, 0, edges[-1] - 1), edges)
+    rows = (
+        f"<tr><th>{low} to {low + 7} px<td><span class=bar style='width:"
+        f"{24 * count / max(counts.max(), 1):.1f}em'></span> {count}"
+        for low, count in zip(edges[:-1], counts, strict=True)
+        if count
+    )
+    return f"<p>Of the {len(data)} people looked at.</p><table>{''.join(rows)}</table>"
+
+
+def _figure(data: PoseData) -> str:
+    coded = b64encode(_thumbnail(data)).decode()
+    parts = [data.trials[int(data.trial[0])], Phase(int(data.phase[0])).name.lower()]
+    if np.isfinite(data.distance_m[0]):
+        parts.append(f"{data.distance_m[0]:.1f} m")
+    if data.asynchronous[0]:
+        parts.append("asynchronous")
+    text = html.escape(", ".join(parts))
+    return (
+        f'<figure><img alt="{text}" src="data:image/png;base64,{coded}">'
+        f"<figcaption>{text}</figcaption></figure>"
+    )
+
+
+def _thumbnail(data: PoseData) -> bytes:
+    """Draw one row: thermal with box and true joints, beside the RGB patch."""
+    frame = data.frames[0][: data.frame_rows[0]].astype(np.float32)
+    grey = (255 * (frame - frame.min()) / max(float(np.ptp(frame)), 1.0)).astype(np.uint8)
+    scale = 4
+    picture = cv2.applyColorMap(
+        cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC),
+        cv2.COLORMAP_INFERNO,
+    )
+    left, top, right, bottom = ((data.boxes[0] + 0.5) * scale).round().astype(int).tolist()
+    cv2.rectangle(picture, (left, top), (right, bottom), (200, 200, 200), 1)
+    for x, y in data.xy[0][data.visibility[0] > 0]:
+        centre = (round((x + 0.5) * scale), round((y + 0.5) * scale))
+        cv2.circle(picture, centre, 2, (0, 255, 0), -1)
+    if data.patches:
+        patch = cv2.imdecode(np.frombuffer(data.patches[0], np.uint8), cv2.IMREAD_COLOR)
+        assert patch is not None
+        affine, shown = data.patch_affine[0], data.xy[0][data.visibility[0] > 0]
+        for x, y in shown @ affine[:, :2].T + affine[:, 2]:
+            cv2.circle(patch, (round(float(x)), round(float(y))), 3, (0, 255, 0), -1)
+        height = picture.shape[0]
+        patch = cv2.resize(patch, (height * patch.shape[1] // patch.shape[0], height))
+        picture = np.hstack([picture, patch])
+    done, coded = cv2.imencode(".png", picture)
+    assert done
+    return coded.tobytes()

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Crops, losses, optimisation and prediction, shared by all pose networks."""

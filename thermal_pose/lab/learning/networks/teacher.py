@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Teachers: ViTPose from the Hugging Face hub or a folder, or one trained here.
+
+Whatever its origin, a teacher is a `PoseNetwork` without 1x1 convolution whose latent and
+classic decoder the student shares, plus what one must know to feed it (`TeacherInfo`).
+"""
+
+import dataclasses
+import hashlib
+import json
+import pickle
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from thermal_pose.codecs.heatmap import Alignment
+from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError
+from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH, ClassicDecoder
+from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
+from thermal_pose.lab.learning.networks.resnet import ResNet50Encoder
+from thermal_pose.lab.learning.networks.vit import VisionTransformerEncoder, VitConfig
+from thermal_pose.skeleton import N_JOINTS
+
+#: RGB means and standard deviations that ViTPose (and ImageNet) inputs are scaled with.
+RGB_MEAN: Final = (0.485, 0.456, 0.406)
+RGB_STD: Final = (0.229, 0.224, 0.225)
+
+#: What `torch.load` and `load_state_dict` raise on a file that is no checkpoint of this network.
+UNREADABLE: Final = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, struct.error)
+
+CHECKPOINT_NAME: Final = "teacher.pt"
+INFO_NAME: Final = "teacher.json"
+
+
+@dataclass(frozen=True)
+class TeacherInfo:
+    """What every result names of its teacher.
+
+    Attributes
+    ----------
+    name : hub name, folder or the name given at training.
+    encoder : kind of the part before the latent ('vitpose', 'vit', 'resnet50_layer3').
+    alignment : how its heatmaps lie over the crop.
+    trained_on : cohorts and seeds of a teacher trained here; '' for a foreign one.
+    decoder_width : channels of its deconvolutions; a student can share only a decoder of its own
+        width.
+    figures : its own accuracy on RGB, where measured.
+    """
+
+    name: str
+    encoder: str
+    alignment: Alignment = "half_pixel"
+    trained_on: str = ""
+    decoder_width: int = DECODER_WIDTH
+    figures: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class ResNetTeacherEncoder(nn.Module):
+    """ResNet-50 to layer3 and a 1x1 convolution to the latent, for teachers made on a CPU."""
+
+    def __init__(self, latent_channels: int = 768) -> None:
+        super().__init__()
+        self.out_channels = latent_channels
+        self.body = ResNet50Encoder()
+        self.to_latent = nn.Conv2d(self.body.out_channels, latent_channels, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(N, 3, 256, 192) -> (N, latent, 16, 12)."""
+        return self.to_latent(self.body(image))
+
+
+def build_teacher(
+    encoder: str, vit: VitConfig | None = None, decoder_width: int = DECODER_WIDTH
+) -> PoseNetwork:
+    """Build an untrained teacher with the encoder 'vit', 'resnet50_layer3' or 'mobilenetv3'.
+
+    Raises
+    ------
+    ValueError
+        Unknown encoder.
+    """
+    if encoder == "vit":
+        config = vit or VitConfig(conv_stem=True)
+        decoder = ClassicDecoder(config.width, decoder_width)
+        return PoseNetwork(VisionTransformerEncoder(config), decoder, project=False)
+    if encoder == "resnet50_layer3":
+        decoder = ClassicDecoder(width=decoder_width)
+        return PoseNetwork(ResNetTeacherEncoder(), decoder, project=False)
+    if encoder == "mobilenetv3":
+        return build_network("mobilenetv3", ClassicDecoder(width=decoder_width))
+    raise ValueError(
+        f"encoder: expected 'vit', 'resnet50_layer3' or 'mobilenetv3', got {encoder!r}"
+    )
+
+
+def save_teacher(
+    network: PoseNetwork, info: TeacherInfo, folder: Path, vit: VitConfig | None = None
+) -> None:
+    """Write `teacher.pt` and `teacher.json` into `folder`; StorageError where that fails."""
+    description = {
+        "info": dataclasses.asdict(info),
+        "vit": None if vit is None else dataclasses.asdict(vit),
+    }
+    text = json.dumps(description, indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(network.state_dict(), folder / CHECKPOINT_NAME)
+        (folder / INFO_NAME).write_text(text, encoding="utf-8")
+    except (OSError, RuntimeError) as error:
+        raise StorageError(f"{folder}: the teacher cannot be written: {error}") from error
+
+
+def load_teacher(source: str) -> tuple[PoseNetwork, TeacherInfo]:
+    """Load a teacher from a folder written by `save_teacher`, a ViTPose folder or a hub name.
+
+    Raises
+    ------
+    ModelArtifactError
+        Nothing usable there, the simple decoder, or other joints than COCO's 17.
+    MissingExtraError
+        A ViTPose is asked for and `transformers` is not installed.
+    """
+    if (Path(source) / INFO_NAME).is_file():
+        return _load_own(Path(source))
+    return _load_vitpose(source)
+
+
+def _load_own(folder: Path) -> tuple[PoseNetwork, TeacherInfo]:
+    try:
+        description = json.loads((folder / INFO_NAME).read_text(encoding="utf-8"))
+        info = TeacherInfo(**description["info"])
+        vit = description["vit"]
+        if vit is not None:
+            vit = VitConfig(**{**vit, "input_wh": tuple(vit["input_wh"])})
+        network = build_teacher(info.encoder, vit, info.decoder_width)
+        state = torch.load(folder / CHECKPOINT_NAME, map_location="cpu", weights_only=True)
+        network.load_state_dict(state)
+    except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
+        raise ModelArtifactError(f"{folder}: not a teacher: {error}") from error
+    return network.eval().requires_grad_(False), info
+
+
+class VitPoseEncoder(nn.Module):
+    """The backbone of a Hugging Face ViTPose, tokens reshaped to (N, C, 16, 12)."""
+
+    def __init__(self, backbone: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.out_channels = channels
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Encode a crop."""
+        tokens = self.backbone(image).feature_maps[-1]
+        n, _, height, width = image.shape
+        return tokens.transpose(1, 2).reshape(n, -1, height // 16, width // 16)
+
+
+def _load_vitpose(source: str) -> tuple[PoseNetwork, TeacherInfo]:
+    try:
+        from transformers import AutoConfig, VitPoseForPoseEstimation
+    except ImportError as error:
+        raise MissingExtraError("a ViTPose teacher", "transformers", "train") from error
+    try:
+        config = AutoConfig.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise ModelArtifactError(f"teacher '{source}': cannot be loaded: {error}") from error
+    _check_vitpose(source, config)
+    try:
+        model = VitPoseForPoseEstimation.from_pretrained(source)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelArtifactError(f"teacher '{source}': cannot be loaded: {error}") from error
+    channels = int(config.backbone_config.hidden_size)
+    decoder = ClassicDecoder(channels)
+    decoder.load_state_dict(model.head.state_dict())
+    network = PoseNetwork(VitPoseEncoder(model.backbone, channels), decoder, project=False)
+    info = TeacherInfo(name=source, encoder="vitpose", alignment="corner")
+    return network.eval().requires_grad_(False), info
+
+
+def _check_vitpose(source: str, config: Any) -> None:
+    if getattr(config, "model_type", "") != "vitpose":
+        raise ModelArtifactError(
+            f"teacher '{source}': expected a ViTPose, got '{getattr(config, 'model_type', '?')}'"
+        )
+    if config.use_simple_decoder:
+        raise ModelArtifactError(
+            f"teacher '{source}' has the simple decoder, which has no latent that a student "
+            "could share; use a checkpoint with the classic one, such as "
+            "'usyd-community/vitpose-base'"
+        )
+    if config.num_labels != N_JOINTS:
+        raise ModelArtifactError(
+            f"teacher '{source}': expected {N_JOINTS} joints (COCO), got {config.num_labels}"
+        )
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Return 16 hex digits that change with any weight."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

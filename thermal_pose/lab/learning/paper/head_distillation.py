@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Self-distillation of the head: a trained student's decoder learns on from its own heatmaps.
+
+Yang et al. 2023 (DWPose, arXiv:2307.15880) end their training so: the encoder is frozen and the
+head learns what the network itself says. Here the head begins as it is, not with random weights,
+and the network is asked about the undisturbed crop while the head sees the disturbed one. It is
+the only step in which a student's decoder is not its teacher's.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
+from thermal_pose.lab.learning.networks.pose import PoseNetwork
+from thermal_pose.lab.learning.paper.protocol import ROWS, Cohort, FoldResult, evaluate_fold
+from thermal_pose.lab.learning.paper.train import SWEPT, Tick
+from thermal_pose.lab.learning.students.thermal_teacher import ThermalTeacherTask
+
+
+def head_learner(
+    cohort: Cohort, fold: int, trained: PoseNetwork, checkpoint: Path | None = None
+) -> Learner:
+    """Return what trains the head of one fold's student; `trained` itself stays as it is."""
+    student = copy.deepcopy(trained).thaw_decoder().freeze_encoder()
+    trained = copy.deepcopy(trained).eval().requires_grad_(False)
+    geometry, parts = cohort.config.distill.variant_geometry(), cohort.folds[fold]
+    return Learner(
+        f"head-{parts.subject}".replace("/", "_"),
+        student,
+        ThermalTeacherTask(cohort.source, cohort.data, trained, geometry, beta=0),
+        torch.from_numpy(parts.train),
+        torch.from_numpy(parts.validation),
+        cohort.config.fit,
+        cohort.config.seed * 1000 + fold,
+        cohort.device,
+        checkpoint,
+        about=["head", cohort.about()],
+    )
+
+
+def run_head_folds(
+    cohort: Cohort,
+    networks: Sequence[PoseNetwork],
+    folds: Sequence[int],
+    checkpoints: Path,
+    max_minutes: float = 0.0,
+    tick: Tick | None = None,
+) -> list[FoldResult]:
+    """Train the heads of the folds' trained students, all at the same time, and evaluate them.
+
+    Parameters
+    ----------
+    networks : the students of `folds`.
+    checkpoints : where progress is kept and found again.
+    max_minutes : wall clock of all of them together; 0: none.
+    """
+    learners = [
+        head_learner(cohort, fold, network, checkpoints / f"head-{fold}.pt")
+        for fold, network in zip(folds, networks, strict=True)
+    ]
+    fit_together(learners, max_minutes, tick)
+    return [
+        replace(evaluate_fold(cohort, ROWS[SWEPT], fold, learner.take_best()), epochs=learner.epoch)
+        for fold, learner in zip(folds, learners, strict=True)
+    ]

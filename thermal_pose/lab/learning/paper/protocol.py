@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leave one subject out: the rows of the paper's Table I and our baselines, folds, and figures.
+
+`loso_train` trains the rows; `loso_run` loads the data and runs them here or on Ray.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from thermal_pose.errors import TrainingError
+from thermal_pose.inference.card import DecodeRule
+from thermal_pose.lab.learning.fitting.assess import (
+    Boxes,
+    breakdown,
+    estimated_poses,
+    over_folds,
+    teacher_poses,
+    true_boxes,
+    true_poses,
+)
+from thermal_pose.lab.learning.fitting.config import TrainingConfig
+from thermal_pose.lab.learning.fitting.predict import Predictions, predict
+from thermal_pose.lab.learning.fitting.tasks import CropSource, Inputs, KeypointTask, ThermalCrops
+from thermal_pose.lab.learning.networks.counting import NetworkSize, measure
+from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
+from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
+from thermal_pose.lab.learning.networks.teacher import RGB_MEAN, RGB_STD, TeacherInfo
+from thermal_pose.lab.learning.networks.width import without_copies
+from thermal_pose.lab.learning.pose_data import PoseData
+from thermal_pose.lab.learning.teachers.cache import TeacherCache
+from thermal_pose.lab.metrics.oks import AveragePrecision, average_precision
+
+IntArray = npt.NDArray[np.integer]
+#: Before the file of a start 'imagenet:FILE'.
+IMAGENET: Final = "imagenet:"
+RowKind = Literal["distill", "supervised", "teacher", "rcnn"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: an architecture and how it comes by its weights."""
+
+    network: str
+    kind: RowKind
+
+
+ROWS: Final[dict[str, Row]] = {
+    "keypoint_rcnn": Row("", "rcnn"),
+    "student_mobilenetv3": Row("mobilenetv3", "distill"),
+    "student_resnet50": Row("resnet50", "distill"),
+    "student_vit_b": Row("vit_b", "distill"),
+    "vitpose_b_supervised": Row("vit_b", "supervised"),
+    "supervised_no_transfer": Row("mobilenetv3", "supervised"),
+    "teacher_on_thermal": Row("", "teacher"),
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows of one fold. No subject is in both `train`/`validation` and `test` (checked)."""
+
+    subject: str
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+
+def split_folds(data: PoseData, train_stride: int = 1, validation_stride: int = 4) -> list[Fold]:
+    """Make one fold a subject; the last trial of each training subject validates.
+
+    Asynchronous pairs are left out of training, as the paper discarded them by hand.
+
+    Raises
+    ------
+    TrainingError
+        Fewer than two subjects, or a subject without frames.
+    """
+    if len(data.subjects) < 2:
+        raise TrainingError(f"folds: expected at least 2 subjects, got {len(data.subjects)}")
+    usable = data.person & ~data.asynchronous
+    last_trials = [
+        data.trial[data.subject == subject].max(initial=-1) for subject in range(len(data.subjects))
+    ]
+    folds = []
+    for subject, name in enumerate(data.subjects):
+        test = np.flatnonzero(data.subject == subject)
+        if len(test) == 0:
+            raise TrainingError(f"folds: subject '{name}' has no frames")
+        others = usable & (data.subject != subject)
+        validates = np.isin(data.trial, last_trials)
+        folds.append(
+            Fold(
+                name,
+                np.flatnonzero(others & ~validates)[::train_stride],
+                np.flatnonzero(others & validates)[::validation_stride],
+                test,
+            )
+        )
+    return folds
+
+
+@dataclass
+class Cohort:
+    """Everything the folds share, on one device.
+
+    Attributes
+    ----------
+    detected : a detector's boxes on all frames; None: AP with detected boxes stays null.
+    detector_name : which detector they are of.
+    decoder : the teacher's, as students compute with it: equal channels are one.
+    source_arguments : how another process can load the same cohort (`loso_run`).
+    """
+
+    data: PoseData
+    config: TrainingConfig
+    teacher: PoseNetwork
+    info: TeacherInfo
+    cache: TeacherCache
+    device: torch.device
+    detected: Boxes | None = None
+    detector_name: str = ""
+    source_arguments: Any = None
+    decoder: ClassicDecoder = field(init=False)
+    source: ThermalCrops = field(init=False)
+    folds: list[Fold] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.decoder = without_copies(self.teacher.decoder)
+        self.source = ThermalCrops(
+            self.data,
+            self.config.normalization,
+            self.config.augment,
+            self.device,
+            with_earlier=self.config.distill.earlier_frames,
+        )
+        self.folds = split_folds(self.data, self.config.train_stride, self.config.validation_stride)
+
+    def about(self) -> list[Any]:
+        """Return what networks trained on this cohort depend on, as JSON: data, teacher, method."""
+        return [self.cache.key, self.config.seed, self.config.of_students()]
+
+    def rule(self, row: Row) -> DecodeRule:
+        """Return how a row's heatmaps lie: a shared decoder keeps its teacher's alignment."""
+        own = row.kind == "supervised"
+        return DecodeRule(alignment="half_pixel" if own else self.info.alignment)
+
+
+def imagenet_file(start: str) -> Path | None:
+    """Return the file of a start 'imagenet:FILE', None of any other."""
+    return Path(start.removeprefix(IMAGENET)) if start.startswith(IMAGENET) else None
+
+
+def started_from(cohort: Cohort, row: Row) -> str:
+    """Name the weights that a row's encoder begins with (`distill.start`).
+
+    A student whose encoder is unlike the start's begins with random weights, as supervised rows
+    do but where the start is ImageNet's.
+    """
+    start = cohort.config.distill.start
+    weights = imagenet_file(start)
+    if weights is not None:
+        has_any = row.network in ("mobilenetv3", "resnet50")
+        return f"ImageNet ({weights.name})" if has_any else "random"
+    if row.kind != "distill" or start == "random":
+        return "random"
+    if start == "teacher":
+        return cohort.info.name if row.network == cohort.info.encoder else "random"
+    return Path(start).stem if row.network == "mobilenetv3" else "random"
+
+
+class TeacherOnThermal:
+    """A crop source that feeds thermal crops to a network made for RGB: grey, ImageNet-scaled."""
+
+    def __init__(self, source: ThermalCrops) -> None:
+        self.source, self.regions = source, source.regions
+        self._mean = torch.tensor(RGB_MEAN, device=source.device)[None, :, None, None]
+        self._std = torch.tensor(RGB_STD, device=source.device)[None, :, None, None]
+
+    def draw(self, index: torch.Tensor, generator: torch.Generator | None) -> Inputs:
+        """As the thermal source."""
+        return self.source.draw(index, generator)
+
+    def images(self, inputs: Inputs) -> torch.Tensor:
+        """Return crops scaled as the teacher's RGB."""
+        return (self.source.images(inputs) - self._mean) / self._std
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold's accuracy, and its predictions on the true boxes for break-downs."""
+
+    subject: str
+    detected: AveragePrecision | None
+    true_boxes: AveragePrecision
+    teacher: AveragePrecision
+    rows: IntArray
+    predictions: Predictions
+    epochs: int = 0
+
+
+def evaluate_fold(
+    cohort: Cohort,
+    row: Row,
+    fold: int,
+    network: PoseNetwork,
+    rule: DecodeRule | None = None,
+    flip_test: bool = False,
+    earlier: int = 0,
+) -> FoldResult:
+    """Measure a network on the left-out subject, against the truth and the teacher's labels.
+
+    Parameters
+    ----------
+    rule : how heatmaps are read, if not as the row's are.
+    flip_test : average with the mirrored crop's heatmaps.
+    earlier : average with the heatmaps of so many earlier frames (2 at most), cut alike.
+    """
+    data, parts, rule = cohort.data, cohort.folds[fold], rule or cohort.rule(row)
+
+    def run(source: ThermalCrops, rows: IntArray) -> Predictions:
+        view: CropSource = TeacherOnThermal(source) if row.kind == "teacher" else source
+        also = [source.shifted(back + 1) for back in range(earlier)]
+        return predict(network, view, rows, rule, flip_test, also)
+
+    predictions = run(cohort.source, parts.test)
+    boxes = true_boxes(data, parts.test)
+    estimates = estimated_poses(boxes, predictions)
+    truths = true_poses(data, parts.test)
+    detected = None
+    if cohort.detected is not None:
+        found = _of_frames(cohort.detected, np.unique(data.frame_of[parts.test]))
+        view = cohort.source.with_boxes(found.frame_of, found.xyxy)
+        joints = run(view, np.arange(len(found.frame_of)))
+        detected = average_precision(truths, estimated_poses(found, joints))
+    against_teacher = average_precision(
+        teacher_poses(data, parts.test, cohort.cache.labels), estimates
+    )
+    return FoldResult(
+        parts.subject,
+        detected,
+        average_precision(truths, estimates),
+        against_teacher,
+        parts.test,
+        predictions,
+    )
+
+
+def _of_frames(boxes: Boxes, frames: npt.NDArray[np.int32]) -> Boxes:
+    chosen = np.isin(boxes.frame_of, frames)
+    return Boxes(boxes.frame_of[chosen], boxes.xyxy[chosen], boxes.scores[chosen])
+
+
+def precision_of(results: list[FoldResult]) -> dict[str, Any]:
+    """Return mean and SD over folds of every kind of average precision."""
+    detected = [r.detected for r in results if r.detected is not None]
+    main = over_folds(detected)
+    return {
+        **main,
+        "ap_teacher": over_folds([r.teacher for r in results])["ap"],
+        "ap_true_boxes": over_folds([r.true_boxes for r in results])["ap"],
+        "true_boxes": over_folds([r.true_boxes for r in results]),
+    }
+
+
+def size_of(cohort: Cohort, row: Row) -> NetworkSize:
+    """Count a row's network with the whole classic decoder, however it was computed."""
+    if row.kind == "teacher":
+        return measure(cohort.teacher)
+    if row.kind == "rcnn":
+        from thermal_pose.lab.learning.paper.keypoint_rcnn import build_keypoint_rcnn
+
+        rcnn = build_keypoint_rcnn(cohort.config.rcnn.backbone, cohort.config.rcnn.min_size_px)
+        return measure(rcnn, (80, 60))
+    teacher = cohort.teacher.decoder
+    decoder = ClassicDecoder(teacher.latent_channels, teacher.width)
+    return measure(build_network(row.network, decoder))
+
+
+def summarise(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str, Any]:
+    """Return one model's entry of `pose_loso.json`."""
+    size = size_of(cohort, ROWS[name])
+    rows = np.concatenate([r.rows for r in results])
+    joined = Predictions(
+        np.concatenate([r.predictions.xy for r in results]),
+        np.concatenate([r.predictions.peaks for r in results]),
+    )
+    return {
+        **precision_of(results),
+        "params": size.parameters,
+        "macs": size.macs,
+        "paper_macs": size.paper_macs,
+        "folds_run": len(results),
+        "subjects": [r.subject for r in results],
+        "epochs": [r.epochs for r in results],
+        "started_from": started_from(cohort, ROWS[name]),
+        "teacher": {"name": cohort.info.name, "ap_rgb": cohort.info.figures.get("ap_rgb")},
+        "decoder_channels_computed": cohort.decoder.width,
+        "breakdown": breakdown(cohort.data, rows, joined),
+    }
+
+
+def empty_results() -> dict[str, Any]:
+    """Return `pose_loso.json` with nothing run: every cell null."""
+    nothing = {"mean": None, "sd": None}
+    entry = {
+        **dict.fromkeys(("ap", "ap50", "ap75", "ap_teacher", "ap_true_boxes"), nothing),
+        "params": None,
+        "macs": None,
+        "folds_run": 0,
+    }
+    return {
+        "data": None,
+        "command": None,
+        "device": None,
+        "teacher": None,
+        "models": {name: copy.deepcopy(entry) for name in ROWS},
+        "beta_sweep": None,
+    }
+
+
+def keypoint_task(cohort: Cohort) -> KeypointTask:
+    """Return what supervised rows learn: the teacher's labels, or the truth."""
+    settings, cache = cohort.config.distill, cohort.cache
+    xy, present = cohort.data.xy, cohort.data.visibility > 0
+    if settings.labels == "teacher":
+        xy, present = cache.labels.xy, cache.labels.peaks > 0.2
+    return KeypointTask(
+        cohort.source,
+        torch.from_numpy(xy).to(cohort.device),
+        torch.from_numpy(present).to(cohort.device),
+        settings.variant_geometry(),
+        settings.sigma_px,
+    )

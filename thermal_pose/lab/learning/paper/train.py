@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the rows of leave-one-subject-out: one learner a fold, all folds at the same time.
+
+Three exact economies make the protocol possible on a CPU, and change no result but by rounding:
+the 1x1 convolution and the first deconvolution run as one, equal channels of the teacher's
+decoder are computed once, and the latent term, which needs no decoder, may come first.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
+from torch import nn
+
+from thermal_pose.errors import ModelArtifactError, TrainingError
+from thermal_pose.lab.learning.fitting.config import FitConfig
+from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
+from thermal_pose.lab.learning.fitting.tasks import DistillationTask, Task
+from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
+from thermal_pose.lab.learning.networks.folded_pose import folded
+from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
+from thermal_pose.lab.learning.networks.teacher import UNREADABLE
+from thermal_pose.lab.learning.paper.protocol import (
+    ROWS,
+    Cohort,
+    FoldResult,
+    Row,
+    evaluate_fold,
+    imagenet_file,
+    keypoint_task,
+    precision_of,
+    started_from,
+)
+from thermal_pose.lab.learning.students.ship import load_student
+from thermal_pose.lab.learning.students.shipped_start import student_start
+
+Log = Callable[[str, int, dict[str, float]], None]
+Tick = Callable[[int, int], None]
+
+#: The row that the sweep over beta trains.
+SWEPT: Final = "student_mobilenetv3"
+_LEAST_MINUTES: Final = 0.01
+
+
+def _task(cohort: Cohort, row: Row, beta: float) -> Task:
+    cache = cohort.cache
+    if row.kind == "distill":
+        return DistillationTask(cohort.source, cache.affine, cache.latents, cache.heatmaps, beta)
+    return keypoint_task(cohort)
+
+
+def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
+    """Return a row's network as it trains: supervised ones have no wider decoder than others."""
+    torch.manual_seed(cohort.config.seed * 1000 + fold)
+    if row.kind == "distill":
+        width = cohort.config.distill.decoder_width
+        decoder = ClassicDecoder(width=width) if width else copy.deepcopy(cohort.decoder)
+        network = build_network(row.network, decoder)
+        _begin(network, row, cohort)
+        return folded(network if width else network.freeze_decoder())
+    network = build_network(row.network, ClassicDecoder(width=cohort.decoder.width))
+    _begin(network, row, cohort)
+    return network
+
+
+def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
+    """Give a student the weights that `distill.start` names, where they fit its encoder.
+
+    Raises
+    ------
+    ModelArtifactError, ConfigError, TrainingError
+        The file named is no trained student, or as `student_start`.
+    """
+    if started_from(cohort, row) == "random":
+        return
+    start = cohort.config.distill.start
+    if (weights := imagenet_file(start)) is not None:
+        _load_imagenet(network, weights)
+        return
+    parts = ["encoder.", "project."]
+    if start == "teacher":
+        trained = cohort.teacher
+    elif Path(start).suffix == ".pt":
+        trained, parts = load_student(Path(start))[0], ["encoder."]
+    else:
+        trained = student_start(start, cohort.data, cohort.config)
+    taken = {
+        name: value for name, value in trained.state_dict().items() if name.startswith(tuple(parts))
+    }
+    network.load_state_dict(taken, strict=False)
+
+
+def _load_imagenet(network: PoseNetwork, path: Path) -> None:
+    """Load a classifier's state dict, as torchvision publishes them, into the encoder."""
+    try:
+        weights = dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (*UNREADABLE, TypeError, ValueError) as error:
+        raise ModelArtifactError(f"{path}: cannot be read as a state dict: {error}") from error
+    try:
+        load_by_name(cast(nn.Module, network.encoder), weights)
+    except ModelArtifactError as error:
+        raise ModelArtifactError(f"{path}: of another network than the row's: {error}") from error
+
+
+class _Plan:
+    """The learners of one row and beta, in one stage or two."""
+
+    def __init__(
+        self, cohort: Cohort, name: str, fold: int, beta: float, work: Path | None, log: Log | None
+    ) -> None:
+        self.cohort, self.row, self.fold = cohort, ROWS[name], fold
+        self.beta, self.work, self.log = beta, work, log
+        self.label = f"{name}-{cohort.folds[fold].subject}".replace("/", "_")
+        self.network = _network(cohort, self.row, fold)
+        self.latent_epochs = 0
+
+    def latent(self) -> Learner | None:
+        """Return the learner of the latent term alone; None where there is no such stage."""
+        share = self.cohort.config.distill.latent_share
+        if self.row.kind != "distill" or share == 0 or self.beta in (0, 1):
+            return None
+        return self._learner(f"{self.label}-latent", 1.0, self._share_of(share))
+
+    def last(self) -> Learner:
+        """Return the learner of the loss itself, on from where the network now is."""
+        label, share = self.label, 0.0
+        if self.row.kind == "distill":
+            label = f"{label}-b{self.beta:g}"
+            if self.beta not in (0, 1):
+                share = self.cohort.config.distill.latent_share
+        return self._learner(label, self.beta, self._share_of(1 - share))
+
+    def _share_of(self, share: float) -> FitConfig:
+        fit = self.cohort.config.fit
+        return replace(fit, epochs=max(1, round(share * fit.epochs)))
+
+    def _learner(self, label: str, beta: float, fit: FitConfig) -> Learner:
+        parts, seed = self.cohort.folds[self.fold], self.cohort.config.seed
+        return Learner(
+            label,
+            self.network,
+            _task(self.cohort, self.row, beta),
+            torch.from_numpy(parts.train),
+            torch.from_numpy(parts.validation),
+            fit,
+            seed * 1000 + self.fold,
+            self.cohort.device,
+            None if self.work is None else self.work / f"{label}.pt",
+            self.log,
+            [label, self.cohort.about()],
+        )
+
+
+def _fit(plans: Sequence[_Plan], max_minutes: float, tick: Tick | None) -> list[Learner]:
+    """Train all plans; return their last learners."""
+    first = [(plan, learner) for plan in plans if (learner := plan.latent()) is not None]
+    share = plans[0].cohort.config.distill.latent_share
+    fit_together([learner for _, learner in first], max_minutes * share, tick)
+    latent_s = 0.0
+    for plan, learner in first:
+        learner.take_best()
+        plan.latent_epochs = learner.epoch
+        latent_s = max(latent_s, learner.used_s)
+    del first  # and with it the optimisers' memory
+    learners = [plan.last() for plan in plans]
+    left = max_minutes - latent_s / 60
+    fit_together(learners, max(left, _LEAST_MINUTES) if max_minutes else 0.0, tick)
+    return learners
+
+
+def run_folds(
+    cohort: Cohort,
+    name: str,
+    folds: Sequence[int],
+    beta: float | None = None,
+    checkpoints: Path | None = None,
+    max_minutes: float = 0.0,
+    log: Log | None = None,
+    tick: Tick | None = None,
+) -> list[FoldResult]:
+    """Train and evaluate one row on some folds, all at the same time.
+
+    Parameters
+    ----------
+    checkpoints : where progress is kept and found again; None: nowhere.
+    max_minutes : wall clock of the training of all these folds; 0: none.
+    """
+    row = ROWS[name]
+    if row.kind == "teacher":
+        return [evaluate_fold(cohort, row, fold, cohort.teacher) for fold in folds]
+    if row.kind == "rcnn":
+        from thermal_pose.lab.learning.paper.rcnn_rows import run_rcnn_folds
+
+        return run_rcnn_folds(cohort, name, folds, checkpoints, max_minutes, log, tick)
+    beta = cohort.config.distill.beta if beta is None else beta
+    plans = [_Plan(cohort, name, fold, beta, checkpoints, log) for fold in folds]
+    learners = _fit(plans, max_minutes, tick)
+    return [
+        replace(
+            evaluate_fold(cohort, row, plan.fold, learner.take_best()),
+            epochs=plan.latent_epochs + learner.epoch,
+        )
+        for plan, learner in zip(plans, learners, strict=True)
+    ]
+
+
+def trained_folds(
+    cohort: Cohort, name: str, folds: Sequence[int], checkpoints: Path
+) -> list[PoseNetwork]:
+    """Return the networks of a row's folds as `run_folds` left them.
+
+    Raises
+    ------
+    TrainingError
+        A fold was not trained.
+    """
+    networks = []
+    for fold in folds:
+        plan = _Plan(cohort, name, fold, cohort.config.distill.beta, checkpoints, None)
+        learner = plan.last()
+        if learner.epoch == 0:
+            subject = cohort.folds[fold].subject
+            raise TrainingError(
+                f"{checkpoints}: holds no trained '{name}' without '{subject}'; run `thermal-pose "
+                "loso` for that fold first"
+            )
+        networks.append(learner.take_best())
+    return networks
+
+
+def beta_key(beta: float) -> str:
+    """Return a beta as the results file names it."""
+    return f"{beta:.1f}"
+
+
+def sweep_entry(found: list[FoldResult]) -> dict[str, Any]:
+    """Return one beta's entry of `beta_sweep`."""
+    epochs = [result.epochs for result in found]
+    return {**precision_of(found), "folds_run": len(found), "epochs": epochs}

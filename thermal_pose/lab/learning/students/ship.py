@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the shipped models: broad training with exact keypoints or a teacher, then confidence.
+
+Four disjoint sets of simulated people: one to learn poses from, one to learn confidence from,
+one to calibrate it on, and evaluation sets that nothing was tuned on. `ship_export` measures
+and writes what comes out.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from thermal_pose.errors import ConfigError, ModelArtifactError, StorageError, TrainingError
+from thermal_pose.inference.card import DecodeRule
+from thermal_pose.lab.learning.fitting.config import AugmentConfig, TrainingConfig
+from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
+from thermal_pose.lab.learning.fitting.tasks import (
+    DistillationTask,
+    KeypointTask,
+    RgbCrops,
+    Task,
+    ThermalCrops,
+)
+from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
+from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
+from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
+from thermal_pose.lab.learning.networks.teacher import UNREADABLE, TeacherInfo, fingerprint
+from thermal_pose.lab.learning.pose_data import PoseData
+from thermal_pose.lab.learning.students.confidence import (
+    about_persons_only,
+    calibrate,
+    collect,
+    fit_head,
+    joined,
+)
+from thermal_pose.lab.learning.teachers.cache import build_cache
+from thermal_pose.lab.learning.teachers.fit import check_disjoint
+
+IntArray = npt.NDArray[np.integer]
+
+#: Decoder widths by shipped name; everything else is the paper's student.
+SHIPPED: Final[dict[str, int]] = {"student": 256, "student-lite": 64}
+
+
+@dataclass(frozen=True)
+class ShipData:
+    """The sets that a shipped model is made from, disjoint in their subjects.
+
+    Attributes
+    ----------
+    train, confidence, calibration : to learn poses, confidence, and its calibration.
+    evaluation : by name; measured once, at the end.
+    """
+
+    train: PoseData
+    confidence: PoseData
+    calibration: PoseData
+    evaluation: Mapping[str, PoseData] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sets = {
+            "train": self.train,
+            "confidence": self.confidence,
+            "calibration": self.calibration,
+            **self.evaluation,
+        }
+        seen: dict[str, str] = {}
+        for name, data in sets.items():
+            for subject in data.subjects:
+                if seen.setdefault(subject, name) != name:
+                    raise TrainingError(
+                        f"subject '{subject}' is in the sets '{seen[subject]}' and '{name}'"
+                    )
+
+
+def supervised_task(
+    data: PoseData, config: TrainingConfig, device: torch.device
+) -> tuple[ThermalCrops, KeypointTask]:
+    """Return crops and task of a data set with exact keypoints; empty crops teach silence."""
+    source = ThermalCrops(data, config.normalization, config.augment, device)
+    present = (data.visibility > 0) & data.person[:, None]
+    task = KeypointTask(
+        source,
+        torch.from_numpy(data.xy).to(device),
+        torch.from_numpy(present).to(device),
+        config.augment,
+        config.distill.sigma_px,
+    )
+    return source, task
+
+
+def distillation_task(
+    data: PoseData,
+    teacher: PoseNetwork,
+    info: TeacherInfo,
+    config: TrainingConfig,
+    device: torch.device,
+    folder: Path | None = None,
+) -> DistillationTask:
+    """Return the paper's task: thermal crops against the teacher's answer to the paired RGB.
+
+    Parameters
+    ----------
+    folder : where the teacher's answers are kept and found again; None: in memory.
+    """
+    source = ThermalCrops(data, config.normalization, config.augment, device)
+    rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
+    cache = build_cache(teacher, info, data, rgb, config.distill, config.seed, folder)
+    return DistillationTask(
+        source, cache.affine, cache.latents, cache.heatmaps, config.distill.beta
+    )
+
+
+def _network(name: str, teacher: PoseNetwork | None) -> PoseNetwork:
+    if teacher is None:
+        return build_network("mobilenetv3", ClassicDecoder(width=SHIPPED[name]))
+    decoder = copy.deepcopy(teacher.decoder)
+    if SHIPPED[name] != decoder.width:
+        raise ConfigError(
+            f"--names: '{name}' has a decoder {SHIPPED[name]} wide, the teacher's is "
+            f"{decoder.width} wide and cannot be shared"
+        )
+    return build_network("mobilenetv3", decoder).freeze_decoder()
+
+
+def train_students(
+    names: Sequence[str],
+    data: ShipData,
+    config: TrainingConfig,
+    device: torch.device,
+    out: Path,
+    max_minutes: float = 0.0,
+    log: Callable[[str, int, dict[str, float]], None] | None = None,
+    tick: Callable[[int, int], None] | None = None,
+    teacher: tuple[PoseNetwork, TeacherInfo] | None = None,
+    begun: PoseNetwork | None = None,
+) -> dict[str, PoseNetwork]:
+    """Train the named students at the same time on the same data.
+
+    Parameters
+    ----------
+    teacher : distil from it, with its decoder frozen; None: supervise with exact keypoints.
+    begun : a trained network that learns on (`shipped_start`); None: random weights.
+
+    Raises
+    ------
+    ConfigError
+        A student's decoder has another width than the teacher's, or earlier frames are asked for.
+    TrainingError
+        The teacher has seen people that the student is judged on, or there is no RGB.
+    """
+    if config.distill.earlier_frames:
+        raise ConfigError("distill.earlier_frames: expected false, an exported model has one frame")
+    task: Task
+    if teacher is None:
+        _, task = supervised_task(data.train, config, device)
+    else:
+        seen = tuple(teacher[1].trained_on.split(","))
+        for judged in (data.calibration, *data.evaluation.values()):
+            check_disjoint(seen, judged.subjects)
+        task = distillation_task(data.train, *teacher, config, device, out / "cache")
+    _, validation = supervised_task(data.calibration, config, device)
+    rows = np.arange(len(data.calibration))[:: config.validation_stride]
+    about = [
+        *(part.fingerprint() for part in (data.train, data.calibration)),
+        config.of_students(),
+        teacher and fingerprint(teacher[0]),
+        begun and fingerprint(begun.decoder.conv),  # the rest has statistics, and their rounding
+    ]
+    learners = []
+    for name in names:
+        torch.manual_seed(config.seed)
+        network = copy.deepcopy(begun) or _network(name, teacher[0] if teacher else None)
+        learners.append(
+            ShippedLearner(
+                name,
+                network,
+                task,
+                torch.from_numpy(_training_rows(data.train, teacher is not None)),
+                torch.from_numpy(rows),
+                config.fit,
+                config.seed,
+                device,
+                out / f"{name}.progress.pt",
+                log,
+                about=[name, *about],
+                validation=validation,
+            )
+        )
+    fit_together(learners, max_minutes, tick)
+    return {learner.name: learner.take_best().float() for learner in learners}
+
+
+def decode_rule(teacher: TeacherInfo | None) -> DecodeRule:
+    """Return how a student's heatmaps lie: a shared decoder keeps its teacher's alignment."""
+    return DecodeRule() if teacher is None else DecodeRule(alignment=teacher.alignment)
+
+
+def _training_rows(data: PoseData, paired: bool) -> IntArray:
+    """All rows, or those whose two pictures are of the same person and moment."""
+    if not paired:
+        return np.arange(len(data))
+    return np.flatnonzero(data.person & ~data.asynchronous)
+
+
+class ShippedLearner(Learner):
+    """A learner that validates on another data set than it trains on."""
+
+    def __init__(self, *args: Any, validation: KeypointTask, **kwargs: Any) -> None:
+        self._validation_task = validation
+        super().__init__(*args, **kwargs)
+
+    def validation_loss(self) -> float:
+        """Return the loss over the other people's plain crops."""
+        training, self.task = self.task, self._validation_task
+        try:
+            return super().validation_loss()
+        finally:
+            self.task = training
+
+
+def add_confidence(
+    network: PoseNetwork,
+    data: ShipData,
+    config: TrainingConfig,
+    device: torch.device,
+    rule: DecodeRule | None = None,
+) -> ConfidenceHead:
+    """Fit and calibrate a confidence head for a trained network.
+
+    Whether a crop holds anybody is learnt from the training set's crops too: rooms without
+    people are many there, and the network was never asked that question.
+
+    Parameters
+    ----------
+    rule : how its heatmaps are read (`decode_rule`).
+    """
+    torch.manual_seed(config.seed)
+    head = ConfidenceHead(network.encoder.out_channels).to(device)
+    fitting = ThermalCrops(data.confidence, config.normalization, config.augment, device)
+    rows = np.arange(len(data.confidence))
+    passes = [
+        collect(network, head, fitting, data.confidence, rows, geometry, seed, rule)
+        for seed, geometry in enumerate((None, config.augment, config.augment))
+    ]
+    mixed = _empty_and_as_many_people(data.train)
+    if len(mixed):
+        rooms = ThermalCrops(data.train, config.normalization, config.augment, device)
+        found = collect(network, head, rooms, data.train, mixed, config.augment, 9, rule)
+        passes.append(about_persons_only(found))
+    fit_head(head, joined(passes), config.seed)
+    calibrating = ThermalCrops(data.calibration, config.normalization, config.augment, device)
+    rows = np.arange(len(data.calibration))
+    calibrate(head, collect(network, head, calibrating, data.calibration, rows, None, rule=rule))
+    return head.eval()
+
+
+def _empty_and_as_many_people(data: PoseData) -> IntArray:
+    """Return rows of all crops without people and of as many with, evenly spread."""
+    empty, people = np.flatnonzero(~data.person), np.flatnonzero(data.person)
+    if not len(empty) or not len(people):
+        return np.zeros(0, np.int64)
+    count = min(len(empty), len(people))
+    return np.concatenate([empty, people[np.linspace(0, len(people) - 1, count).astype(int)]])
+
+
+def save_student(path: Path, network: PoseNetwork, head: ConfidenceHead) -> None:
+    """Write trained weights in fp16 (half the size, far below what int8 loses)."""
+    state = {
+        "network": {k: _half(v) for k, v in network.state_dict().items()},
+        "head": dict(head.state_dict()),
+        "width": network.decoder.width,
+    }
+    try:
+        torch.save(state, path)
+    except (OSError, RuntimeError) as error:
+        raise StorageError(f"{path}: cannot be written: {error}") from error
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().half() if tensor.is_floating_point() else tensor.cpu()
+
+
+def load_student(path: Path) -> tuple[PoseNetwork, ConfidenceHead]:
+    """Read what `save_student` wrote.
+
+    Raises
+    ------
+    ModelArtifactError
+        Not such a file.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network = build_network("mobilenetv3", ClassicDecoder(width=state["width"]))
+        network.load_state_dict(state["network"])
+        head = ConfidenceHead(network.encoder.out_channels)
+        head.load_state_dict(state["head"])
+    except (*UNREADABLE, KeyError, TypeError) as error:
+        raise ModelArtifactError(f"{path}: not a trained student: {error}") from error
+    return network.eval(), head.eval()

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets a shipped model learn on: from its ONNX file to the network that a training begins with.
+
+A student goes on as it is; a teacher begins with what a student knows of people, and learns RGB;
+a student of such a teacher may begin with the same, and learn the teacher's latent.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from thermal_pose.errors import ConfigError, ModelArtifactError
+from thermal_pose.inference.artifacts import card_path
+from thermal_pose.inference.card import ModelCard, load_card
+from thermal_pose.lab.learning.fitting.config import TrainingConfig
+from thermal_pose.lab.learning.networks.pose import PoseNetwork
+from thermal_pose.lab.learning.networks.unfold import unfold_student
+from thermal_pose.lab.learning.pose_data import PoseData
+from thermal_pose.lab.learning.students.ship import SHIPPED
+from thermal_pose.lab.learning.students.ship_export import calibration_crops
+from thermal_pose.lab.learning.teachers.fit import TeacherStart, check_disjoint
+
+#: Crops that fix the batch norms' statistics.
+_CROPS: Final = 128
+
+
+def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
+    """Return the network of a shipped model, what a card says of it, and whom it has seen.
+
+    Parameters
+    ----------
+    model : a name in the package's assets, or the path of a card.
+    name : of the student to train (`SHIPPED`).
+    data : the training set.
+
+    Raises
+    ------
+    ConfigError
+        The model's input or decoder is not that of the student to train.
+    ModelArtifactError
+        Card or file missing or damaged, or the file is quantised.
+    """
+    card = _card_of_same_input(model, config)
+    network = _unfolded(model, card, data, config)
+    _check_width(card, network, SHIPPED[name], f"'{name}'")
+    return TeacherStart(network, described(card), learnt_from(card))
+
+
+def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNetwork:
+    """Return a shipped model, whose encoder and 1x1 a student on a cohort begins with.
+
+    Parameters
+    ----------
+    data : the cohort; its thermal frames fix the batch norms' statistics.
+
+    Raises
+    ------
+    TrainingError
+        The model was trained on people of the cohort.
+    ConfigError
+        The model's input is not the configuration's.
+    ModelArtifactError
+        As `shipped_start`.
+    """
+    card = _card_of_same_input(model, config)
+    check_disjoint(learnt_from(card), data.subjects, card.name)
+    return _unfolded(model, card, data, config)
+
+
+def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
+    """Return what a teacher of the encoder 'mobilenetv3' begins with.
+
+    Parameters
+    ----------
+    model : a name in the package's assets, or the path of a card.
+    data : the teacher's training set; its thermal frames fix the batch norms' statistics.
+
+    Raises
+    ------
+    ConfigError
+        The teacher to train has another encoder, or a decoder of another width.
+    ModelArtifactError
+        As `shipped_start`.
+    """
+    settings = config.teacher
+    if settings.encoder != "mobilenetv3":
+        raise ConfigError(
+            f"--start {model}: expected teacher.encoder=mobilenetv3, got {settings.encoder}"
+        )
+    card = load_card(card_path(model))
+    width = settings.trained_width or settings.decoder_width
+    same_input = replace(config, normalization=card.normalization)
+    network = _unfolded(model, card, data, same_input)
+    _check_width(card, network, width, "the teacher")
+    return TeacherStart(network, described(card), learnt_from(card))
+
+
+def _card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
+    card = load_card(card_path(model))
+    if card.normalization != config.normalization:
+        raise ConfigError(
+            f"start {model}: its input is {card.normalization}, the configuration's is "
+            f"{config.normalization}"
+        )
+    return card
+
+
+def _unfolded(model: str, card: ModelCard, data: PoseData, config: TrainingConfig) -> PoseNetwork:
+    crops = calibration_crops(data, config, _CROPS)
+    return unfold_student(card_path(model).parent / card.file, crops)[0]
+
+
+def _check_width(card: ModelCard, network: PoseNetwork, width: int, wanted: str) -> None:
+    if network.decoder.width != width:
+        raise ConfigError(
+            f"--start {card.name}: its decoder is {network.decoder.width} wide, "
+            f"that of {wanted} {width}"
+        )
+
+
+def described(card: ModelCard) -> str:
+    """Return a model's name and the beginning of its file's hash, as other cards name it."""
+    return f"{card.name} {card.sha256[:12]}"
+
+
+def learnt_from(card: ModelCard) -> tuple[str, ...]:
+    """Return the simulated streams that a card names as learnt from, as patterns of subjects.
+
+    Raises
+    ------
+    ModelArtifactError
+        The card does not say.
+    """
+    before: list[str] = card.data.get("seen_before", [])
+    sets = [card.data[name] for name in ("train", "confidence") if name in card.data]
+    found: set[str] = set()
+    for part in sets:
+        ends = [part.get("first_subject", ""), part.get("last_subject", "")]  # of older cards
+        found.update(part.get("streams", [subject.partition("/")[0] for subject in ends]))
+    if not sets or "" in found:
+        raise ModelArtifactError(
+            f"{card.name}: its card does not say whom it was trained on; what learns from it "
+            "could not be kept apart from those it is judged on"
+        )
+    return tuple(sorted({f"{stream}/*" for stream in found} | set(before)))

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trials that timing is evaluated on: simulated, seen by the shipped models, kept as keypoints.
+
+A case is a handful of numbers from which body, motion, room, camera and noise all follow. What
+the pipeline makes of its images is written to one small file; a file that is there is not made
+again, so a run can be broken off and resumed, and spread over processes and machines.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from math import atan2, degrees, hypot
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_trial
+from thermal_pose.pipeline.perception import Perception
+from thermal_pose.pipeline.perception_params import build_perception
+from thermal_pose.skeleton import N_JOINTS, Joint
+from thermal_pose.types import ThermalFrame, TrialReason, TrueFrame
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.simulation.people.subject import Subject
+    from thermal_pose.lab.simulation.recordings.staging import StagedTrial
+
+#: Seeds from here on are for evaluation: nothing is trained or tuned on them unless they are named
+#: in `DEVELOPMENT`.
+FIRST_EVALUATION_SEED = 9000
+#: The evaluation of docs/validation.md: valid trials under this seed, invalid ones under the next.
+EVALUATION_SEED = 9700
+TRIALS_PER_SUBJECT = 5
+#: Purposes of a subject's random generators.
+_TRIAL, SESSION, _STAGE, _CARER = 11, 12, 13, 14
+_ATTEMPTS = 8
+#: Nobody but the person tested comes nearer to the thermal camera, m.
+CLEAR_M = 1.0
+_HIPS = [Joint.LEFT_HIP, Joint.RIGHT_HIP]
+#: Recordings start at this stamp: a real clock's, so that no code relies on small numbers.
+START_NS = 1_750_000_000_000_000_000
+
+
+@dataclass(frozen=True)
+class TrialCase:
+    """One trial of a cohort.
+
+    Attributes
+    ----------
+    preset, seed, subject_index, trial_index : its identity.
+    kind : VALID, or what is wrong with it.
+    camera, rate_hz : of the thermal camera.
+    """
+
+    preset: str
+    seed: int
+    subject_index: int
+    trial_index: int
+    kind: TrialReason
+    camera: str = "lepton"
+    rate_hz: float = 8.0
+
+    @property
+    def name(self) -> str:
+        """File name without suffix, unique in an evaluation."""
+        rate = "" if self.rate_hz == 8.0 else f"-{self.rate_hz:g}hz"
+        return (
+            f"{self.preset}-{self.seed}-{self.subject_index:03d}-{self.trial_index}"
+            f"-{self.kind}{rate}"
+        )
+
+    @property
+    def subject(self) -> str:
+        """Whose trial it is."""
+        return f"{self.preset}-{self.seed}-{self.subject_index:03d}"
+
+
+@dataclass(frozen=True)
+class DevelopmentSet:
+    """Trials of each cohort to train and tune on: valid under `seed`, invalid under the next."""
+
+    seed: int
+    n_valid: int
+    n_invalid: int
+
+
+#: All that timing is developed on. 9100 and 9200 were evaluated on once; their errors have been
+#: looked at, so they can show nothing any more but how to do better.
+DEVELOPMENT = (
+    DevelopmentSet(77, 40, 28),
+    DevelopmentSet(400, 200, 42),
+    DevelopmentSet(9100, 200, 56),
+    DevelopmentSet(9200, 200, 56),
+)
+
+
+def is_development_seed(seed: int) -> bool:
+    """Whether trials of a seed may be trained and tuned on."""
+    listed = {part.seed + k for part in DEVELOPMENT for k in (0, 1)}
+    return 0 <= seed < 1000 or seed in listed
+
+
+def development_cases(preset: str) -> list[TrialCase]:
+    """The trials of one cohort that timing is developed on."""
+    return [
+        case
+        for part in DEVELOPMENT
+        for case in cohort_cases(preset, part.n_valid, part.n_invalid, part.seed)
+    ]
+
+
+def cohort_cases(
+    preset: str, n_valid: int, n_invalid: int, seed: int = EVALUATION_SEED
+) -> list[TrialCase]:
+    """The trials of one cohort: valid ones under `seed`, invalid ones under the next.
+
+    Five valid trials are of one subject; each invalid one is of another, kinds in turn.
+    """
+    from thermal_pose.lab.simulation.people.presets import INVALID_KINDS
+
+    valid = [
+        TrialCase(preset, seed, *divmod(k, TRIALS_PER_SUBJECT), TrialReason.VALID)
+        for k in range(n_valid)
+    ]
+    invalid = [
+        TrialCase(preset, seed + 1, k, 0, INVALID_KINDS[k % len(INVALID_KINDS)])
+        for k in range(n_invalid)
+    ]
+    return valid + invalid
+
+
+def people_of(case: TrialCase) -> tuple["Subject", "Subject | None", "Subject | None"]:
+    """The subject, the carer if there is one, and the second tested person if there is one."""
+    from thermal_pose.lab.simulation.people.presets import find_preset
+    from thermal_pose.lab.simulation.people.subject import subject_rng
+
+    preset = find_preset(case.preset)
+    index, trial = case.subject_index, case.trial_index
+    rng = subject_rng(preset.name, case.seed, index, _CARER, trial)
+    second = case.kind is TrialReason.SECOND_PERSON
+    carer = not second and rng.random() < preset.carer_share
+    return (
+        preset.subject(case.seed, index),
+        preset.extra_subject(case.seed, index, trial, 2) if carer else None,
+        preset.extra_subject(case.seed, index, trial, 3) if second else None,
+    )
+
+
+def stage_case(case: TrialCase) -> "StagedTrial":
+    """Plan a trial and put it on stage; the trials of one subject share room and camera.
+
+    A draw that a body cannot do, or that a carer who stands right before the camera hides, is drawn
+    again, so that every cohort is complete.
+
+    Raises
+    ------
+    SimulationError
+        If the body cannot do any of the draws.
+    """
+    from thermal_pose.errors import SimulationError
+    from thermal_pose.lab.simulation.motion.trial import plan_trial
+    from thermal_pose.lab.simulation.people.presets import find_preset
+    from thermal_pose.lab.simulation.people.subject import subject_rng
+    from thermal_pose.lab.simulation.recordings.staging import draw_session, stage
+
+    preset = find_preset(case.preset)
+    identity = (preset.name, case.seed, case.subject_index)
+    subject, carer, second = people_of(case)
+    camera: Any = case.camera
+    session = draw_session(subject_rng(*identity, SESSION), preset.room, camera, case.rate_hz)
+    for attempt in range(_ATTEMPTS):
+        try:
+            rng = subject_rng(*identity, _TRIAL, case.trial_index, attempt)
+            trial = plan_trial(subject, rng, kind=case.kind, carer=carer, second=second)
+        except (SimulationError, ValueError):
+            continue
+        staged = stage(trial, session, subject_rng(*identity, _STAGE, case.trial_index))
+        if not blocked(staged):
+            return staged
+    raise SimulationError(f"{case.name}: the body can do none of {_ATTEMPTS} drawn tests")
+
+
+def blocked(staged: "StagedTrial") -> bool:
+    """Whether somebody stands right before the thermal camera, where nobody could see the test."""
+    place = np.array(staged.scene.thermal_placement.position_m[:2])
+    times_s = np.arange(0.0, staged.trial.duration_s, 0.5)
+    return any(
+        np.linalg.norm(performer.joints(float(time_s))[_HIPS, :2].mean(axis=0) - place) < CLEAR_M
+        for performer in staged.trial.performers
+        if performer.role != "subject"
+        for time_s in times_s
+    )
+
+
+def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
+    """Render a trial and let the pipeline find its keypoints."""
+    from thermal_pose.lab.simulation.recordings.frames import stamped_timing, trial_frames
+
+    staged = stage_case(case)
+    perception.reset()
+    frames, joints_m = [], []
+    for _, rendered in trial_frames(staged, START_NS, with_rgb=False):
+        image: ThermalFrame = rendered.thermal
+        frames.append(perception.step(image))
+        joints_m.append(subject_joints_m(rendered.truth))
+    truth = stamped_timing(
+        staged.trial.truth, staged.scene.thermal_clock, START_NS, frames[0].stamp_ns
+    )
+    x, y, z = staged.scene.thermal_placement.position_m
+    conditions = {
+        "distance_m": hypot(x, y),
+        "view_deg": degrees(atan2(y, x)),
+        "height_m": z,
+        "netd_k": staged.scene.thermal.netd_k,
+        "focal_px": staged.scene.thermal.intrinsics.fy_px,
+        "stature_m": staged.trial.subject.shape.height_m,
+        "n_people": len(staged.actors),
+        "aid": str(staged.trial.subject.aid),
+        "case": asdict(case) | {"kind": str(case.kind)},
+    }
+    return KeypointTrial(
+        case.name, case.subject, tuple(frames), truth, conditions, np.stack(joints_m)
+    )
+
+
+def subject_joints_m(truth: TrueFrame) -> npt.NDArray[np.float32]:
+    """(17, 3) the tested person's joints in the room; NaN where not there."""
+    for person in truth.persons:
+        if person.role == "subject":
+            return person.joints_m.astype(np.float32)
+    return np.full((N_JOINTS, 3), np.nan, dtype=np.float32)
+
+
+def bake_cases(cases: Sequence[TrialCase]) -> int:
+    """Bake the bodies of all people into the cache (needs the extra 'sim'); return how many."""
+    from thermal_pose.lab.simulation.people.bake import bake_body
+
+    shapes = {person.shape for case in cases for person in people_of(case) if person is not None}
+    for shape in sorted(shapes, key=lambda shape: shape.key):
+        bake_body(shape)
+    return len(shapes)
+
+
+def keypoint_path(folder: Path, case: TrialCase) -> Path:
+    """Where a case's keypoints are kept."""
+    return folder / f"{case.name}.npz"
+
+
+def cache_keypoints(
+    cases: Sequence[TrialCase],
+    folder: Path,
+    jobs: int = 1,
+    done: Callable[[TrialCase], None] = lambda case: None,
+) -> None:
+    """Make the keypoint files that are missing, on `jobs` processes.
+
+    Parameters
+    ----------
+    done : called after each case, for a progress bar.
+    """
+    missing = [case for case in cases if not keypoint_path(folder, case).is_file()]
+    for case in cases:
+        if case not in missing:
+            done(case)
+    if jobs <= 1:
+        for case in missing:
+            done(_cache_one(case, folder))
+        return
+    # The longest first, so that no process is left alone with it at the end.
+    missing.sort(key=lambda case: case.kind is not TrialReason.TOO_SLOW)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        futures = [pool.submit(_cache_one, case, folder) for case in missing]
+        for future in as_completed(futures):
+            done(future.result())
+
+
+def _cache_one(case: TrialCase, folder: Path) -> TrialCase:
+    write_trial(case_keypoints(case, _perception()), keypoint_path(folder, case))
+    return case
+
+
+@lru_cache(maxsize=1)
+def _perception() -> Perception:
+    """The shipped models, loaded once a process."""
+    return build_perception()

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated clinic: seeded people, rooms, motion and cameras, with exact truth."""

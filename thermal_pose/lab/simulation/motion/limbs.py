@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From hips, trunk, ankles and hands to bone rotations: two-bone inverse kinematics.
+
+All functions work on whole motions at once: T is time, sides are ordered left, right.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thermal_pose.lab.simulation.motion.profile import Array
+from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_BONES, Body, BodyPose
+from thermal_pose.lab.simulation.people.skinning import pose_vertices
+
+SIDES = ("L", "R")
+SPINE = ("spine_lower", "spine_upper", "chest")
+#: A limb is never drawn out further than this share of its length.
+MAX_REACH = 0.998
+
+
+def rotation_z(angle_rad: Array) -> Array:
+    """Rotations (..., 3, 3) to the left about the vertical."""
+    return _axis_rotation(angle_rad, 2)
+
+
+def rotation_y(angle_rad: Array) -> Array:
+    """Rotations (..., 3, 3) about the left axis: positive leans forwards."""
+    return _axis_rotation(angle_rad, 1)
+
+
+def rotation_x(angle_rad: Array) -> Array:
+    """Rotations (..., 3, 3) about the forward axis: positive leans to the right."""
+    return _axis_rotation(angle_rad, 0)
+
+
+def _axis_rotation(angle_rad: Array, axis: int) -> Array:
+    angle = np.asarray(angle_rad, dtype=np.float64)
+    cos, sin = np.cos(angle), np.sin(angle)
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    rotation = np.zeros((*angle.shape, 3, 3))
+    rotation[..., axis, axis] = 1.0
+    rotation[..., first, first] = cos
+    rotation[..., second, second] = cos
+    rotation[..., first, second] = -sin
+    rotation[..., second, first] = sin
+    return rotation
+
+
+def unit(vectors: Array) -> Array:
+    """Vectors (..., 3) of length one."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+
+
+def apply(rotation: Array, vector: Array) -> Array:
+    """Rotations (..., 3, 3) applied to vectors (..., 3)."""
+    return np.einsum("...ij,...j->...i", rotation, vector)
+
+
+def fraction_of_rotation(rotation: Array, share: float) -> Array:
+    """The rotation (..., 3, 3) about the same axis by a share of the angle (below 180 deg)."""
+    cos = np.clip((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2, -1.0, 1.0)
+    angle = np.arccos(cos)[..., None]
+    skew = np.stack(
+        [
+            rotation[..., 2, 1] - rotation[..., 1, 2],
+            rotation[..., 0, 2] - rotation[..., 2, 0],
+            rotation[..., 1, 0] - rotation[..., 0, 1],
+        ],
+        axis=-1,
+    )
+    axis = skew / np.maximum(2 * np.sin(angle), 1e-9)
+    cross = np.zeros((*axis.shape[:-1], 3, 3))
+    cross[..., 0, 1], cross[..., 0, 2] = -axis[..., 2], axis[..., 1]
+    cross[..., 1, 0], cross[..., 1, 2] = axis[..., 2], -axis[..., 0]
+    cross[..., 2, 0], cross[..., 2, 1] = -axis[..., 1], axis[..., 0]
+    part = (angle * share)[..., None]
+    return np.eye(3) + np.sin(part) * cross + (1 - np.cos(part)) * (cross @ cross)
+
+
+@dataclass(frozen=True)
+class Limbs:
+    """What motion needs of a body, metres, in its rest frame (x forward, y left, z up).
+
+    Attributes
+    ----------
+    heads : (N_BONES, 3) joints.
+    thigh_m, shank_m, leg_m : lengths hip-knee, knee-ankle and their sum.
+    ankle_height_m : of the ankle joint above the sole.
+    heel_back_m, ball_front_m : from below the ankle back to the heel, forward to the ball.
+    hip_width_m, upper_arm_m, forearm_m : between the hips; shoulder-elbow; elbow-wrist.
+    seat_drop_m : from the hip joints down to the seat when sitting.
+    """
+
+    heads: Array
+    thigh_m: float
+    shank_m: float
+    ankle_height_m: float
+    heel_back_m: float
+    ball_front_m: float
+    hip_width_m: float
+    upper_arm_m: float
+    forearm_m: float
+    seat_drop_m: float
+
+    @property
+    def leg_m(self) -> float:
+        """Length of the straight leg from hip to ankle."""
+        return self.thigh_m + self.shank_m
+
+    @property
+    def hip_height_m(self) -> float:
+        """Height of the hip joints above the floor when standing straight."""
+        return self.leg_m + self.ankle_height_m
+
+
+def _distance(heads: Array, first: str, second: str) -> float:
+    return float(np.linalg.norm(heads[BONE_INDEX[first]] - heads[BONE_INDEX[second]]))
+
+
+def measure_limbs(body: Body) -> Limbs:
+    """Measure a body's limbs in its rest pose."""
+    heads = body.bone_heads.astype(np.float64)
+    foot = heads[BONE_INDEX["foot.L"]]
+    mesh = body.coarse
+    strongest = mesh.bone_indices[np.arange(len(mesh.vertices)), mesh.bone_weights.argmax(axis=1)]
+    sole = mesh.vertices[np.isin(strongest, [BONE_INDEX["foot.L"], BONE_INDEX["toes.L"]])]
+    return Limbs(
+        heads=heads,
+        thigh_m=_distance(heads, "thigh.L", "shank.L"),
+        shank_m=_distance(heads, "shank.L", "foot.L"),
+        ankle_height_m=float(foot[2] - sole[:, 2].min()),
+        heel_back_m=float(foot[0] - sole[:, 0].min()),
+        ball_front_m=float(heads[BONE_INDEX["toes.L"]][0] - foot[0]),
+        hip_width_m=_distance(heads, "thigh.L", "thigh.R"),
+        upper_arm_m=_distance(heads, "upper_arm.L", "forearm.L"),
+        forearm_m=_distance(heads, "forearm.L", "hand.L"),
+        seat_drop_m=_seat_drop_m(body),
+    )
+
+
+def _seat_drop_m(body: Body) -> float:
+    """Hip joint above the lowest point of buttocks and thighs, sitting with level thighs."""
+    rotations = np.tile(np.eye(3, dtype=np.float32), (N_BONES, 1, 1))
+    for side in SIDES:
+        rotations[BONE_INDEX[f"thigh.{side}"]] = rotation_y(np.array(-np.pi / 2))
+        rotations[BONE_INDEX[f"shank.{side}"]] = rotation_y(np.array(np.pi / 2))
+    pose = BodyPose(body.bone_heads[0].copy(), rotations)
+    vertices = pose_vertices(body.coarse, body, pose)
+    hips = (body.bone_head("thigh.L") + body.bone_head("thigh.R")) / 2
+    near = np.abs(vertices[:, 0] - hips[0]) < 0.16
+    near &= np.abs(vertices[:, 1]) < 0.2
+    # A tenth of the flesh below the joint gives way to the seat.
+    return 0.9 * float(hips[2] - vertices[near, 2].min())
+
+
+@dataclass(frozen=True)
+class Posture:
+    """Targets of a whole motion, in the room.
+
+    Attributes
+    ----------
+    hips_m : (T, 3) middle of the hip joints.
+    pelvis, chest, head : (T, 3, 3) orientations, the identity facing +x upright.
+    ankles_m, feet : (T, 2, 3) and (T, 2, 3, 3) ankle joints and orientations of the feet.
+    toe_bend_rad : (T, 2) toes bent up relative to the foot.
+    hand_offsets_m : (T, 2, 3) wrists relative to the shoulders, in the room's axes, where free.
+    hand_targets_m, hand_shares : (T, 2, 3) and (T, 2) points the wrists hold on to, and how far
+        they do.
+    elbow_poles : (T, 2, 3) direction in which each elbow points.
+    """
+
+    hips_m: Array
+    pelvis: Array
+    chest: Array
+    head: Array
+    ankles_m: Array
+    feet: Array
+    toe_bend_rad: Array
+    hand_offsets_m: Array
+    hand_targets_m: Array
+    hand_shares: Array
+    elbow_poles: Array
+
+
+def two_bone(root: Array, target: Array, pole: Array, lengths_m: tuple[float, float]) -> Array:
+    """Middle joints (T, 3) of limbs from `root` to `target`, bent towards `pole`."""
+    upper_m, lower_m = lengths_m
+    span = target - root
+    distance = np.linalg.norm(span, axis=-1, keepdims=True)
+    along = span / np.maximum(distance, 1e-9)
+    reach = np.clip(distance, abs(upper_m - lower_m) + 0.02, MAX_REACH * (upper_m + lower_m))
+    cos = (upper_m**2 + reach**2 - lower_m**2) / (2 * upper_m * reach)
+    sin = np.sqrt(np.clip(1 - cos**2, 0.0, 1.0))
+    aside = unit(pole - np.sum(pole * along, axis=-1, keepdims=True) * along)
+    return root + upper_m * (cos * along + sin * aside)
+
+
+def _frames(directions: Array, poles: Array) -> Array:
+    """Frames (..., 3, 3) with columns bone, hinge (pole x bone), and their cross product."""
+    bone = unit(directions)
+    hinge = unit(np.cross(poles, bone))
+    return np.stack([bone, hinge, np.cross(bone, hinge)], axis=-1)
+
+
+def _limb_rotations(
+    limb: tuple[Array, Array, Array], rest: Array, pole: Array, rest_pole: Array
+) -> tuple[Array, Array]:
+    """Orientations of a limb's two bones, given its joints now (root, middle, end) and at rest."""
+    root, middle, end = limb
+    # The hinge is common to both bones; the pole of the straight line between the ends gives it.
+    line = unit(end - root)
+    hinge = unit(np.cross(pole, line))
+    rest_hinge = unit(np.cross(rest_pole, unit(rest[2] - rest[0])))
+    rotations = []
+    for start, stop, rest_start, rest_stop in (
+        (root, middle, rest[0], rest[1]),
+        (middle, end, rest[1], rest[2]),
+    ):
+        now = _frames(stop - start, np.cross(stop - start, hinge))
+        then = _frames(rest_stop - rest_start, np.cross(rest_stop - rest_start, rest_hinge))
+        rotations.append(now @ np.swapaxes(then, -1, -2))
+    return rotations[0], rotations[1]
+
+
+def solve(limbs: Limbs, posture: Posture) -> tuple[Array, Array]:
+    """Pelvis positions (T, 3) and bone rotations (T, N_BONES, 3, 3), as `BodyPose` holds them."""
+    heads = limbs.heads
+    local = np.tile(np.eye(3), (len(posture.hips_m), N_BONES, 1, 1))
+    rest_hips = (heads[BONE_INDEX["thigh.L"]] + heads[BONE_INDEX["thigh.R"]]) / 2
+    pelvis_m = posture.hips_m - apply(posture.pelvis, rest_hips - heads[0])
+    local[:, 0] = posture.pelvis
+    bend = fraction_of_rotation(np.swapaxes(posture.pelvis, -1, -2) @ posture.chest, 1 / 3)
+    position, orientation, parent = pelvis_m, posture.pelvis, heads[0]
+    for name in SPINE:
+        bone = BONE_INDEX[name]
+        position = position + apply(orientation, heads[bone] - parent)
+        orientation, parent = orientation @ bend, heads[bone]
+        local[:, bone] = bend
+    nod = fraction_of_rotation(np.swapaxes(posture.chest, -1, -2) @ posture.head, 0.5)
+    local[:, BONE_INDEX["neck"]] = nod
+    local[:, BONE_INDEX["head"]] = nod
+    for index, side in enumerate(SIDES):
+        _solve_leg(limbs, posture, index, side, pelvis_m, local)
+        shoulder = position + apply(posture.chest, heads[BONE_INDEX[f"upper_arm.{side}"]] - parent)
+        _solve_arm(limbs, posture, index, side, shoulder, local)
+    return pelvis_m, local
+
+
+def _solve_leg(
+    limbs: Limbs, posture: Posture, index: int, side: str, pelvis_m: Array, local: Array
+) -> None:
+    thigh, shank, foot = (BONE_INDEX[f"{bone}.{side}"] for bone in ("thigh", "shank", "foot"))
+    heads = limbs.heads
+    hip = pelvis_m + apply(posture.pelvis, heads[thigh] - heads[0])
+    ankle = posture.ankles_m[:, index]
+    forward = unit(posture.pelvis[..., 0] + 1.5 * posture.feet[:, index, :, 0])
+    knee = two_bone(hip, ankle, forward, (limbs.thigh_m, limbs.shank_m))
+    rest = np.stack([heads[thigh], heads[shank], heads[foot]])
+    upper, lower = _limb_rotations((hip, knee, ankle), rest, forward, np.array([1.0, 0.0, 0.0]))
+    local[:, thigh] = np.swapaxes(posture.pelvis, -1, -2) @ upper
+    local[:, shank] = np.swapaxes(upper, -1, -2) @ lower
+    local[:, foot] = np.swapaxes(lower, -1, -2) @ posture.feet[:, index]
+    local[:, BONE_INDEX[f"toes.{side}"]] = rotation_y(-posture.toe_bend_rad[:, index])
+
+
+def _solve_arm(
+    limbs: Limbs, posture: Posture, index: int, side: str, shoulder: Array, local: Array
+) -> None:
+    upper_arm, forearm, hand = (
+        BONE_INDEX[f"{bone}.{side}"] for bone in ("upper_arm", "forearm", "hand")
+    )
+    heads = limbs.heads
+    pole = posture.elbow_poles[:, index]
+    share = posture.hand_shares[:, index, None]
+    free = shoulder + posture.hand_offsets_m[:, index]
+    wrist = (1 - share) * free + share * posture.hand_targets_m[:, index]
+    elbow = two_bone(shoulder, wrist, pole, (limbs.upper_arm_m, limbs.forearm_m))
+    rest = np.stack([heads[upper_arm], heads[forearm], heads[hand]])
+    upper, lower = _limb_rotations((shoulder, elbow, wrist), rest, pole, np.array([-1.0, 0.0, 0.0]))
+    local[:, upper_arm] = np.swapaxes(posture.chest, -1, -2) @ upper
+    local[:, forearm] = np.swapaxes(upper, -1, -2) @ lower

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cohorts that can be asked for by name: whom they draw, in which rooms, doing what.
+
+Durations are (mean, SD) of real people: 45 trials of the TST-TUG recordings (healthy adults),
+and instrumented tests of healthy old and of cognitively impaired old-old people (doi
+10.1007/s40520-020-01715-9). `docs/simulated-clinic.md` compares what comes out.
+"""
+
+from dataclasses import dataclass
+
+from thermal_pose.errors import SimulationError
+from thermal_pose.lab.simulation.people.body import Sex
+from thermal_pose.lab.simulation.people.subject import (
+    Population,
+    Subject,
+    draw_subject,
+    subject_rng,
+)
+from thermal_pose.types import TrialReason
+
+#: Adults of normal mobility, timed as in TST-TUG. `final_turn_s` and `sit_s` share its
+#: 2.86 +- 0.41 s of turning and sitting down.
+NORMAL = Population(
+    age_years=(36, 12),
+    rise_s=(1.44, 0.30),
+    walk_s=(2.30, 0.42),
+    turn_s=(1.75, 0.38),
+    final_turn_s=(1.98, 0.34),
+    sit_s=(0.88, 0.2),
+)
+#: Healthy people above 60.
+OLD = Population(
+    age_years=(73, 7),
+    rise_s=(1.5, 0.3),
+    walk_s=(2.6, 0.5),
+    turn_s=(2.0, 0.4),
+    final_turn_s=(1.75, 0.45),
+    sit_s=(0.95, 0.28),
+    armrest_share=0.3,
+    thigh_share=0.45,
+    stoop_deg=(2.0, 9.0),
+    hesitation_s=(0.0, 0.4),
+)
+#: Impaired old people, many with a stick or a frame, some shuffling.
+IMPAIRED = Population(
+    age_years=(80, 7),
+    rise_s=(2.2, 0.8),
+    walk_s=(5.2, 2.2),
+    turn_s=(3.4, 1.2),
+    final_turn_s=(2.8, 1.1),
+    sit_s=(1.35, 0.5),
+    walk_ratio=(0.0035, 0.0055),
+    stick_share=0.28,
+    frame_share=0.24,
+    shuffling_share=0.25,
+    armrest_share=0.5,
+    thigh_share=0.4,
+    stoop_deg=(4.0, 20.0),
+    hesitation_s=(0.0, 1.5),
+    max_rocks=2,
+)
+
+#: What invalid trials are, in the order in which a cohort takes them; the slow one is long to
+#: render and comes once a round.
+INVALID_KINDS = (
+    TrialReason.NEVER_SAT,
+    TrialReason.STOPPED_EARLY,
+    TrialReason.LEFT_VIEW,
+    TrialReason.SECOND_PERSON,
+    TrialReason.NEVER_STOOD,
+    TrialReason.STAMP_GAP,
+    TrialReason.FRAMES_LOST,
+    TrialReason.WRONG_ORDER,
+    TrialReason.NO_PERSON,
+    TrialReason.STOPPED_EARLY,
+    TrialReason.SECOND_PERSON,
+    TrialReason.LEFT_VIEW,
+    TrialReason.NEVER_SAT,
+    TrialReason.TOO_SLOW,
+)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A kind of cohort.
+
+    Attributes
+    ----------
+    name, summary : as `--preset` takes it, and one line of help.
+    populations : (population, share) from which each subject is drawn.
+    n_subjects, n_trials : where the caller says nothing.
+    room : how difficult rooms are drawn: 'plain', 'clinic' or 'stress' (see `staging`).
+    n_women : exactly so many of every ten subjects are women; None leaves it to chance.
+    carer_share : share of trials with a carer in view.
+    kinds : what trials are, taken in turn; valid ones only unless given.
+    """
+
+    name: str
+    summary: str
+    populations: tuple[tuple[Population, float], ...]
+    n_subjects: int
+    n_trials: int
+    room: str
+    n_women: int | None = None
+    carer_share: float = 0.0
+    kinds: tuple[TrialReason, ...] = (TrialReason.VALID,)
+
+    def kind(self, subject_index: int, trial_index: int, n_trials: int) -> TrialReason:
+        """What the trial of these indices is."""
+        return self.kinds[(subject_index * n_trials + trial_index) % len(self.kinds)]
+
+    def subject(self, seed: int, index: int) -> Subject:
+        """The subject of an index; (preset, seed, index) is the whole identity."""
+        value = float(subject_rng(self.name, seed, index, 1).random())
+        chosen = self.populations[-1][0]
+        for population, share in self.populations:
+            if value < share:
+                chosen = population
+                break
+            value -= share
+        sex: Sex | None = None
+        if self.n_women is not None:
+            # Spread evenly: of ten subjects with two women, those of index 4 and 9.
+            before, after = index * self.n_women // 10, (index + 1) * self.n_women // 10
+            sex = "female" if after > before else "male"
+        return draw_subject(chosen, self.name, seed, index, sex)
+
+    def extra_subject(self, seed: int, index: int, trial_index: int, role: int) -> Subject:
+        """A carer (role 2) or a second tested person (role 3) of one trial."""
+        index = 1_000_000 * role + 1000 * index + trial_index
+        return draw_subject(OLD if role == 3 else NORMAL, self.name, seed, index)
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "paper",
+            "10 adults of normal mobility (8 men, 2 women), 5 trials each, plain rooms",
+            ((NORMAL, 1.0),),
+            n_subjects=10,
+            n_trials=5,
+            room="plain",
+            n_women=2,
+        ),
+        Preset(
+            "clinic",
+            "people of 60 and more, half of them impaired, aids, a carer in view at times",
+            ((OLD, 0.5), (IMPAIRED, 0.5)),
+            n_subjects=40,
+            n_trials=5,
+            room="clinic",
+            carer_share=0.25,
+        ),
+        Preset(
+            "stress",
+            "warm distractors, partial views, noisy cameras, people passing",
+            ((NORMAL, 0.4), (OLD, 0.3), (IMPAIRED, 0.3)),
+            n_subjects=20,
+            n_trials=3,
+            room="stress",
+            carer_share=0.35,
+        ),
+        Preset(
+            "invalid",
+            "trials that cannot be timed, each labelled with the reason",
+            ((NORMAL, 0.4), (OLD, 0.35), (IMPAIRED, 0.25)),
+            n_subjects=14,
+            n_trials=4,
+            room="clinic",
+            kinds=INVALID_KINDS,
+        ),
+        Preset(
+            "teacher",
+            "many different people in all rooms, to train an RGB teacher on",
+            ((NORMAL, 0.5), (OLD, 0.3), (IMPAIRED, 0.2)),
+            n_subjects=200,
+            n_trials=1,
+            room="mixed",
+            carer_share=0.15,
+        ),
+    )
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of a name.
+
+    Raises
+    ------
+    SimulationError
+        If there is none, naming those there are.
+    """
+    if name not in PRESETS:
+        raise SimulationError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
+    return PRESETS[name]

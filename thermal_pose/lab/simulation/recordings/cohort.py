@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole cohorts: every trial in its own process, resumable, the same bytes for the same seed.
+
+Everything about a trial derives from (preset, seed, subject index, trial index), so trials can
+be made in any order, on any number of processes, and made again.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from tqdm import tqdm
+
+from thermal_pose import __version__
+from thermal_pose.errors import SimulationError, StorageError
+from thermal_pose.lab.simulation.motion.trial import plan_trial
+from thermal_pose.lab.simulation.people.bake import bake_body
+from thermal_pose.lab.simulation.people.presets import find_preset
+from thermal_pose.lab.simulation.people.subject import Subject, subject_rng
+from thermal_pose.lab.simulation.recordings.coco import write_coco
+from thermal_pose.lab.simulation.recordings.output import (
+    COCO_LINES,
+    PARTIAL,
+    TRIAL_JSON,
+    write_trial,
+)
+from thermal_pose.lab.simulation.recordings.staging import StagedTrial, draw_session, stage
+from thermal_pose.lab.simulation.rooms.draw import CAMERAS, Camera
+from thermal_pose.types import NS_PER_S, TrialReason
+
+COHORT_JSON: Final = "cohort.json"
+MANIFEST_JSON: Final = "manifest.json"
+COCO_JSON: Final = "keypoints.json"
+#: True time at which the first trial of every cohort starts (2026-01-05 08:00 UTC), ns.
+EPOCH_NS: Final = 1_767_600_000 * NS_PER_S
+#: Purposes of generators, beside 0 (the subject) and 1 (its population).
+_SESSION, _TRIAL, _NOISE, _COMPANY = 2, 3, 4, 5
+_ATTEMPTS: Final = 4
+
+
+@dataclass(frozen=True)
+class CohortSpec:
+    """What a cohort is; two folders of the same spec hold the same bytes.
+
+    Attributes
+    ----------
+    preset, seed, n_subjects, n_trials : which people, and how many trials each.
+    camera, rate_hz : of the thermal camera.
+    with_rgb : whether the colour camera is recorded.
+    """
+
+    preset: str
+    seed: int
+    n_subjects: int
+    n_trials: int
+    camera: Camera = "lepton"
+    rate_hz: float = 8.0
+    with_rgb: bool = True
+
+    def __post_init__(self) -> None:
+        find_preset(self.preset)
+        for name, low, high in (
+            ("seed", 0, 2**31 - 1),
+            ("n_subjects", 1, 5000),
+            ("n_trials", 1, 200),
+            ("rate_hz", 2.0, 30.0),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SimulationError(f"{name} must lie in [{low}, {high}], got {value}")
+        if self.camera not in CAMERAS:
+            raise SimulationError(f"camera: expected one of {CAMERAS}, got {self.camera!r}")
+
+    def trial_id(self, subject_index: int, trial_index: int) -> str:
+        """Name of a trial and its folder."""
+        return f"{self.preset}-{self.seed}-{subject_index:03d}-t{trial_index:02d}"
+
+    def indices(self) -> Iterator[tuple[int, int]]:
+        """(subject, trial) of all trials, in order."""
+        for subject_index in range(self.n_subjects):
+            for trial_index in range(self.n_trials):
+                yield subject_index, trial_index
+
+
+@dataclass(frozen=True)
+class CohortSummary:
+    """What was made: counts, bytes on disk, and how many trials were there already."""
+
+    folder: str
+    trials: int
+    valid: int
+    frames: int
+    resumed: int
+    bytes: int
+    annotations: int
+
+
+def _company(
+    spec: CohortSpec, subject_index: int, trial_index: int, kind: TrialReason
+) -> tuple[Subject | None, Subject | None]:
+    """The carer and the second tested person of a trial, where it has them."""
+    preset = find_preset(spec.preset)
+    rng = subject_rng(spec.preset, spec.seed, subject_index, _COMPANY, trial_index)
+    carer = second = None
+    if kind is TrialReason.SECOND_PERSON:
+        second = preset.extra_subject(spec.seed, subject_index, trial_index, 3)
+    elif rng.random() < preset.carer_share and kind is not TrialReason.NO_PERSON:
+        carer = preset.extra_subject(spec.seed, subject_index, trial_index, 2)
+    return carer, second
+
+
+def stage_trial(
+    spec: CohortSpec, subject_index: int, trial_index: int, bodies: Path | None = None
+) -> StagedTrial:
+    """Plan and stage one trial of a cohort.
+
+    Parameters
+    ----------
+    spec, subject_index, trial_index : which trial.
+    bodies : folder of baked bodies; the user's cache if None.
+
+    Raises
+    ------
+    SimulationError
+        If no draw of the trial is a whole test.
+    """
+    preset = find_preset(spec.preset)
+    subject = preset.subject(spec.seed, subject_index)
+    kind = preset.kind(subject_index, trial_index, spec.n_trials)
+    carer, second = _company(spec, subject_index, trial_index, kind)
+
+    def rng(purpose: int, *more: int) -> Any:
+        return subject_rng(spec.preset, spec.seed, subject_index, purpose, *more)
+
+    session = draw_session(rng(_SESSION), preset.room, spec.camera, spec.rate_hz)
+    for attempt in range(_ATTEMPTS):
+        try:
+            trial = plan_trial(
+                subject,
+                rng(_TRIAL, trial_index, *([attempt] if attempt else [])),
+                kind=kind,
+                body=bake_body(subject.shape, bodies),
+                carer=carer,
+                second=second,
+                chair=session.chairs[0],
+                bodies=bodies,
+            )
+        except ValueError:
+            # A motion without all boundaries in order is drawn anew, always in the same way.
+            continue
+        return stage(trial, session, rng(_NOISE, trial_index))
+    raise SimulationError(
+        f"{spec.trial_id(subject_index, trial_index)}: no whole test in {_ATTEMPTS} draws"
+    )
+
+
+def make_trial(
+    spec: CohortSpec, folder: Path, subject_index: int, trial_index: int, bodies: Path | None
+) -> dict[str, Any]:
+    """Simulate and write one trial of a cohort; returns its manifest entry."""
+    staged = stage_trial(spec, subject_index, trial_index, bodies)
+    number = subject_index * spec.n_trials + trial_index
+    entry = {
+        "subject_index": subject_index,
+        "trial_index": trial_index,
+        "preset": spec.preset,
+        "seed": spec.seed,
+        "subject": staged.trial.subject.to_json(),
+        "scene": asdict(staged.scene),
+        "company": [
+            {"role": performer.role, "subject": performer.subject.to_json()}
+            for performer in staged.trial.performers[1:]
+        ],
+    }
+    start_ns = EPOCH_NS + number * 300 * NS_PER_S
+    trial_id = spec.trial_id(subject_index, trial_index)
+    return write_trial(staged, folder, trial_id, start_ns, entry, spec.with_rgb)
+
+
+def bake_cohort(spec: CohortSpec, bodies: Path | None, quiet: bool = True) -> int:
+    """Bake every body that a cohort needs into the cache; returns how many."""
+    preset = find_preset(spec.preset)
+    people: dict[str, Subject] = {}
+    for subject_index, trial_index in spec.indices():
+        kind = preset.kind(subject_index, trial_index, spec.n_trials)
+        company = _company(spec, subject_index, trial_index, kind)
+        for person in (preset.subject(spec.seed, subject_index), *company):
+            if person is not None:
+                people[person.shape.key] = person
+    for person in tqdm(people.values(), desc="bodies", unit="body", disable=quiet):
+        bake_body(person.shape, bodies)
+    return len(people)
+
+
+def make_cohort(
+    spec: CohortSpec,
+    folder: Path,
+    jobs: int = 0,
+    bodies: Path | None = None,
+    quiet: bool = False,
+) -> CohortSummary:
+    """Simulate all trials of a cohort that its folder does not hold yet.
+
+    Parameters
+    ----------
+    spec : the cohort.
+    folder : where to write; made if missing, resumed if it holds the same cohort.
+    jobs : processes; 0 for one per CPU that this process may use.
+    bodies : folder of baked bodies; the user's cache if None.
+    quiet : without progress bars.
+
+    Raises
+    ------
+    SimulationError
+        If the folder holds another cohort.
+    StorageError
+        If the disk is full or the folder cannot be written.
+    """
+    _claim(folder, spec)
+    todo = [
+        indices for indices in spec.indices() if not (folder / spec.trial_id(*indices)).is_dir()
+    ]
+    resumed = spec.n_subjects * spec.n_trials - len(todo)
+    if todo:
+        bake_cohort(spec, bodies, quiet)
+        jobs = min(jobs or len(os.sched_getaffinity(0)), len(todo))
+        with tqdm(total=len(todo), desc=spec.preset, unit="trial", disable=quiet) as progress:
+            for _ in _run(spec, folder, todo, jobs, bodies):
+                progress.update()
+    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+    return _finish(spec, folder, resumed)
+
+
+def _run(
+    spec: CohortSpec,
+    folder: Path,
+    todo: list[tuple[int, int]],
+    jobs: int,
+    bodies: Path | None,
+) -> Iterator[dict[str, Any]]:
+    """Make trials in this process or several; yields entries in the order they are done."""
+    if jobs <= 1:
+        for indices in todo:
+            yield make_trial(spec, folder, *indices, bodies)
+        return
+    # One thread each: the processes already fill the cores.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
+    try:
+        with _without_main():
+            futures = [pool.submit(make_trial, spec, folder, *indices, bodies) for indices in todo]
+        for future in as_completed(futures):
+            yield future.result()
+    except BaseException:
+        # What a worker is at is made again next time: its folder is still a partial one.
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the program's script from processes started meanwhile.
+
+    They would import it, and run it all again where it lacks the `__main__` guard; what they
+    need is in this module.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+def _start_worker() -> None:
+    import cv2
+
+    # Ctrl-C reaches every process of the terminal; only the first has something to say.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    cv2.setNumThreads(1)
+
+
+def _claim(folder: Path, spec: CohortSpec) -> None:
+    """Make the folder this cohort's, or see that it is."""
+    wanted = {"version": 1, **asdict(spec)}
+    path = folder / COHORT_JSON
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found != wanted:
+                raise SimulationError(
+                    f"{folder} holds another cohort ({found}); choose another folder for {wanted}"
+                )
+            return
+        path.write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def read_entries(spec: CohortSpec, folder: Path) -> Iterator[dict[str, Any]]:
+    """Manifest entries of all trials of a finished cohort, in order."""
+    for indices in spec.indices():
+        path = folder / spec.trial_id(*indices) / TRIAL_JSON
+        yield json.loads(path.read_text(encoding="utf-8"))
+
+
+def _finish(spec: CohortSpec, folder: Path, resumed: int) -> CohortSummary:
+    """Write the manifest and the COCO file, and count."""
+    partial = folder / (MANIFEST_JSON + ".partial")
+    sizes: list[tuple[Path, tuple[int, int]]] = []
+    valid = frames = 0
+    with partial.open("w", encoding="utf-8") as out:
+        head = {"software": f"thermal_pose {__version__}", "spec": asdict(spec)}
+        out.write(json.dumps(head, sort_keys=True)[:-1] + ',\n"trials": [')
+        for number, entry in enumerate(read_entries(spec, folder)):
+            out.write((",\n" if number else "\n") + json.dumps(entry, sort_keys=True))
+            width, height = entry["image_wh"]
+            sizes.append((folder / entry["trial_id"] / COCO_LINES, (width, height)))
+            valid += entry["valid"]
+            frames += entry["n_frames"]
+        out.write("\n]}\n")
+    partial.replace(folder / MANIFEST_JSON)
+    info = {"description": f"simulated: {spec.preset}, seed {spec.seed}", "version": __version__}
+    _, annotations = write_coco(folder / COCO_JSON, sizes, info)
+    return CohortSummary(
+        folder=str(folder),
+        trials=len(sizes),
+        valid=valid,
+        frames=frames,
+        resumed=resumed,
+        bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        annotations=annotations,
+    )

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frames that a recording of a trial holds, its faults applied, and its truth on their stamps.
+
+Apart from `output`, which writes recordings: whoever only looks at frames needs no bag library.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from thermal_pose.lab.simulation.recordings.staging import StagedTrial
+from thermal_pose.lab.simulation.rooms.scene import Clock
+from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame, SceneRenderer
+from thermal_pose.types import NS_PER_S, PhaseInterval, RgbFrame, TrialReason, TugTiming
+
+#: What a covered lens shows, centikelvin: a hand's warmth, all over the frame.
+COVERED_CENTIKELVIN: Final = 30_500
+
+
+def trial_frames(
+    staged: StagedTrial, start_ns: int, with_rgb: bool
+) -> Iterator[tuple[int, RenderedFrame]]:
+    """Number and content of each frame that the recording holds, its faults applied."""
+    renderer = SceneRenderer(staged.scene, staged.actors, start_ns, with_rgb)
+    rate_hz = staged.scene.thermal.rate_hz
+    fault_s = staged.trial.fault_s
+    reason = staged.trial.truth.reason
+    for number in range(int(staged.trial.duration_s * rate_hz) + 1):
+        at_fault = fault_s is not None and fault_s[0] <= number / rate_hz < fault_s[1]
+        if at_fault and reason is TrialReason.STAMP_GAP:
+            continue
+        frame = renderer.frame(number)
+        yield number, _covered(frame, number) if at_fault else frame
+
+
+def _covered(frame: RenderedFrame, number: int) -> RenderedFrame:
+    """The frame with a hand before both lenses: nobody is in view."""
+    rng = np.random.default_rng([frame.thermal.stamp_ns % 2**32, number])
+    noise = rng.normal(0.0, 8.0, frame.thermal.centikelvin.shape)
+    image = np.round(COVERED_CENTIKELVIN + noise).astype(np.uint16)
+    persons = tuple(
+        replace(person, box_xyxy=None, area_px=0.0, visibility=np.zeros_like(person.visibility))
+        for person in frame.truth.persons
+    )
+    rgb = frame.rgb
+    if rgb is not None:
+        rgb = RgbFrame(rgb.stamp_ns, rgb.frame_id, np.full_like(rgb.bgr, 6))
+    thermal = replace(frame.thermal, centikelvin=image)
+    return RenderedFrame(thermal, rgb, replace(frame.truth, persons=persons))
+
+
+def stamped_timing(timing: TugTiming, clock: Clock, start_ns: int, origin_ns: int) -> TugTiming:
+    """A timing in true seconds since the recording's start, on the thermal camera's stamps.
+
+    Parameters
+    ----------
+    timing : phases in true seconds since `start_ns`.
+    clock : what the thermal camera makes of true time, jitter aside.
+    start_ns : true time of the recording's start.
+    origin_ns : stamp of the first frame, from which the result counts.
+    """
+    offset_s = clock.offset_s + (start_ns - origin_ns) / NS_PER_S
+
+    def stamped(time_s: float) -> float:
+        return time_s * (1.0 + 1e-6 * clock.drift_ppm) + offset_s
+
+    phases = tuple(
+        PhaseInterval(phase.phase, stamped(phase.start_s), stamped(phase.end_s)) for phase in timing
+    )
+    return replace(timing, origin_ns=origin_ns, phases=phases)

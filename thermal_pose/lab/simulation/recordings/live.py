@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A clinic that never closes: one subject's trials in a loop, on the wall clock.
+
+What is shown at a moment follows from the clock alone, so a thermal and a colour camera in two
+processes show the same person in the same posture without talking to each other.
+"""
+
+from bisect import bisect_right
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Final
+
+from thermal_pose.lab.simulation.people.presets import find_preset
+from thermal_pose.lab.simulation.recordings.cohort import CohortSpec, stage_trial
+from thermal_pose.lab.simulation.recordings.staging import StagedTrial
+from thermal_pose.lab.simulation.rooms.scene import Scene
+from thermal_pose.lab.simulation.sensors.renderer import SceneRenderer
+from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
+
+#: Trials in the loop; planning one takes a sixth of a second.
+_TRIALS: Final = 3
+
+
+class LiveClinic:
+    """One subject's trials, one after the other for ever.
+
+    Parameters
+    ----------
+    preset, seed : whose trials (see `presets`).
+    bodies : folder of baked bodies; the user's cache if None.
+
+    Raises
+    ------
+    SimulationError
+        There is no such preset.
+    MissingExtraError
+        The body is not in the cache and the body model is not installed.
+    """
+
+    def __init__(self, preset: str, seed: int, bodies: Path | None = None) -> None:
+        trials = min(_TRIALS, find_preset(preset).n_trials)
+        self._spec = CohortSpec(preset, seed, n_subjects=1, n_trials=trials)
+        self._staged: list[StagedTrial] = [
+            stage_trial(self._spec, 0, index, bodies) for index in range(trials)
+        ]
+        lengths = [max(int(s.trial.duration_s * self.rate_hz), 1) for s in self._staged]
+        self._ends = list(accumulate(lengths))
+        self._renderer = lru_cache(maxsize=2)(self._make_renderer)
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames a second of both cameras."""
+        return self._spec.rate_hz
+
+    @property
+    def scene(self) -> Scene:
+        """Room and cameras, the same in all trials."""
+        return self._staged[0].scene
+
+    def tick_at(self, time_ns: int) -> int:
+        """Number of the latest frame at a wall-clock time."""
+        return int(time_ns * self.rate_hz // NS_PER_S)
+
+    def time_of(self, tick: int) -> int:
+        """Wall-clock time of a frame, ns."""
+        return round(tick * NS_PER_S / self.rate_hz)
+
+    def thermal(self, tick: int) -> ThermalFrame:
+        """The thermal frame of a tick."""
+        renderer, number, shift_ns = self._locate(tick)
+        frame = renderer.thermal_frame(number)
+        return ThermalFrame(frame.stamp_ns + shift_ns, frame.frame_id, frame.centikelvin)
+
+    def rgb(self, tick: int) -> RgbFrame:
+        """The colour frame of a tick."""
+        renderer, number, shift_ns = self._locate(tick)
+        frame = renderer.rgb_frame(number)
+        return RgbFrame(frame.stamp_ns + shift_ns, frame.frame_id, frame.bgr)
+
+    def _locate(self, tick: int) -> tuple[SceneRenderer, int, int]:
+        place = tick % self._ends[-1]
+        index = bisect_right(self._ends, place)
+        number = place - (self._ends[index - 1] if index else 0)
+        return self._renderer(index), number, self.time_of(tick) - self.time_of(number)
+
+    def _make_renderer(self, index: int) -> SceneRenderer:
+        staged = self._staged[index]
+        return SceneRenderer(staged.scene, staged.actors)

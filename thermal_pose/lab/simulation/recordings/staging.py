@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put a planned trial on stage: dress the people, draw the room and the cameras."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+
+from thermal_pose.errors import SimulationError
+from thermal_pose.lab.simulation.motion.trial import BEYOND_CAMERA_M, Performer, Trial
+from thermal_pose.lab.simulation.people.garments import draw_outfit
+from thermal_pose.lab.simulation.people.subject import Rng
+from thermal_pose.lab.simulation.rooms.draw import Camera, draw_beside, draw_scene
+from thermal_pose.lab.simulation.rooms.scene import Actor, Placement, Room, Scene, ThermalSensor
+from thermal_pose.lab.simulation.rooms.sight import with_clear_sight
+from thermal_pose.types import TrialReason
+
+Difficulty = Literal["plain", "clinic", "stress"]
+#: Difficulty -> least and most warm things in the room.
+DISTRACTORS: Final[dict[Difficulty, tuple[int, int]]] = {
+    "plain": (0, 1),
+    "clinic": (1, 3),
+    "stress": (3, 6),
+}
+
+
+@dataclass(frozen=True)
+class StagedTrial:
+    """A trial with all that a renderer needs."""
+
+    trial: Trial
+    scene: Scene
+    actors: tuple[Actor, ...]
+
+
+def draw_session(
+    rng: Rng, difficulty: str, camera: Camera = "lepton", rate_hz: float = 8.0
+) -> Scene:
+    """The room and cameras that one subject's trials share.
+
+    Parameters
+    ----------
+    rng : source of randomness.
+    difficulty : 'plain', 'clinic', 'stress', or 'mixed' for one of them at random.
+    camera, rate_hz : of the thermal camera.
+
+    Raises
+    ------
+    SimulationError
+        If the difficulty is unknown.
+    """
+    names: tuple[Difficulty, ...] = tuple(DISTRACTORS)
+    if difficulty == "mixed":
+        difficulty = names[int(rng.integers(len(names)))]
+    if difficulty not in names:
+        raise SimulationError(
+            f"difficulty: expected one of {(*names, 'mixed')}, got {difficulty!r}"
+        )
+    low, high = DISTRACTORS[difficulty]
+    scene = draw_scene(rng, camera, int(rng.integers(low, high + 1)), rate_hz)
+    scene = replace(scene, room=_wide_enough(scene.room))
+    return _stressed(rng, scene) if difficulty == "stress" else scene
+
+
+def _wide_enough(room: Room) -> Room:
+    """Room for a carer on either side of the walkway."""
+    return replace(room, y_min_m=min(room.y_min_m, -1.9), y_max_m=max(room.y_max_m, 1.9))
+
+
+def _stressed(rng: Rng, scene: Scene) -> Scene:
+    """A noisier camera, half the time so near or askew that the view cuts people off."""
+    thermal: ThermalSensor = scene.thermal
+    thermal = replace(thermal, netd_k=float(min(0.3, thermal.netd_k * rng.uniform(1.2, 2.5))))
+    if rng.random() < 0.5:
+        return replace(scene, thermal=thermal)
+    placement = scene.thermal_placement
+    x, y, z = placement.position_m
+    share = float(rng.uniform(0.75, 0.88))
+    tx, ty, tz = placement.target_m
+    near = Placement(
+        (x * share, y * share, z),
+        (tx + float(rng.uniform(-0.3, 0.2)), ty + float(rng.normal(0, 0.25)), tz),
+        float(rng.normal(0, 0.03)),
+    )
+    return replace(
+        scene, thermal=thermal, thermal_placement=near, rgb_placement=draw_beside(rng, near)
+    )
+
+
+def stage(trial: Trial, session: Scene, rng: Rng) -> StagedTrial:
+    """Bring people, chairs and room of one trial together.
+
+    What would hide the person on the chair from the camera is taken out (`sight`).
+
+    Parameters
+    ----------
+    trial : what happens.
+    session : the room as `draw_session` drew it.
+    rng : of noise, clocks' jitter and asynchronous pairs of this trial.
+    """
+    scene = replace(
+        session,
+        chairs=trial.chairs,
+        seed=int(rng.integers(2**31)),
+    )
+    if trial.truth.reason is TrialReason.LEFT_VIEW:
+        scene = _room_to_leave(scene)
+    scene = with_clear_sight(scene, trial.performers[0].joints(0.0))
+    air_degc = scene.room.air_degc
+    actors = tuple(
+        _actor(number, performer, air_degc)
+        for number, performer in enumerate(trial.performers, start=1)
+    )
+    return StagedTrial(trial, scene, actors)
+
+
+def _actor(number: int, performer: Performer, air_degc: float) -> Actor:
+    outfit = draw_outfit(np.random.default_rng(performer.subject.appearance_seed), air_degc)
+    return Actor(number, performer.role, performer.body, outfit, performer.motion)
+
+
+def _room_to_leave(scene: Scene) -> Scene:
+    """A room long enough to walk past the cameras, which stand aside of the walkway."""
+    room = replace(scene.room, x_max_m=max(scene.room.x_max_m, BEYOND_CAMERA_M + 1.0))
+    y = scene.thermal_placement.position_m[1]
+    aside_m = np.copysign(max(1.3, abs(y)), y) - y
+    reach_m = abs(y + aside_m) + 0.5
+    room = replace(room, y_min_m=min(room.y_min_m, -reach_m), y_max_m=max(room.y_max_m, reach_m))
+    moved = [
+        replace(placement, position_m=(px, float(py + aside_m), pz))
+        for placement in (scene.thermal_placement, scene.rgb_placement)
+        for px, py, pz in [placement.position_m]
+    ]
+    return replace(scene, room=room, thermal_placement=moved[0], rgb_placement=moved[1])

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a simulated clinic consists of: room, chair, warm things, cameras, clocks, actors.
+
+All of it is plain frozen data (tuples and numbers), so that `dataclasses.asdict` writes it to
+a manifest and equal scenes compare equal. `scene_draw` draws them; `scene_renderer` renders.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.errors import SimulationError
+from thermal_pose.imaging.camera_model import (
+    LEPTON,
+    RGB_1024,
+    CameraIntrinsics,
+    CameraModel,
+    CameraPose,
+)
+from thermal_pose.lab.simulation.people.body import Body, BodyPose
+from thermal_pose.lab.simulation.people.garments import Outfit
+
+Triple = tuple[float, float, float]
+
+AidKind = Literal["stick", "frame"]
+DistractorKind = Literal["lamp", "cup", "radiator", "window", "monitor", "pet", "bed", "table"]
+DISTRACTOR_KINDS: Final[tuple[DistractorKind, ...]] = (
+    "lamp",
+    "cup",
+    "radiator",
+    "window",
+    "monitor",
+    "pet",
+    "bed",
+    "table",
+)
+
+
+def _require(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SimulationError(f"{name}: expected {low} to {high}, got {value}")
+
+
+@dataclass(frozen=True)
+class Room:
+    """A box of a room; the chair stands at the origin, the walkway runs along +x.
+
+    Attributes
+    ----------
+    x_min_m, x_max_m, y_min_m, y_max_m, height_m : inner walls and ceiling, m.
+    air_degc : temperature of the air, which walls and floor are near to.
+    floor_gloss : share of the long-wave radiation that the floor mirrors at grazing angles.
+    gradient_k : how much warmer the walls are under the ceiling than at the floor, K.
+    light : brightness of the RGB scene, 1 a well lit ward.
+    light_xyz : direction towards the main light.
+    texture_seed : draws colours, textures and slow temperature patterns.
+    """
+
+    x_min_m: float = -1.0
+    x_max_m: float = 8.0
+    y_min_m: float = -2.5
+    y_max_m: float = 2.5
+    height_m: float = 2.6
+    air_degc: float = 22.0
+    gradient_k: float = 1.2
+    floor_gloss: float = 0.06
+    light: float = 1.0
+    light_xyz: Triple = (0.3, 0.2, 0.93)
+    texture_seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require("x_min_m", self.x_min_m, -10.0, -0.4)
+        _require("x_max_m", self.x_max_m, 3.5, 30.0)
+        _require("y_min_m", self.y_min_m, -15.0, -0.8)
+        _require("y_max_m", self.y_max_m, 0.8, 15.0)
+        _require("height_m", self.height_m, 2.0, 6.0)
+        _require("air_degc", self.air_degc, 5.0, 40.0)
+
+
+@dataclass(frozen=True)
+class Chair:
+    """The chair that the test starts from.
+
+    Attributes
+    ----------
+    seat_height_m, seat_width_m : of the seat, m.
+    seat_front_m, seat_back_m : x of the seat's front edge and of the backrest; a seated
+        person's hips are over x = 0.
+    back_height_m : top of the backrest above the floor, m.
+    arm_rests : whether it has arm rests, 0.22 m above the seat.
+    yaw_rad : turned to the left about the origin.
+    position_m : (x, y) of the chair's origin; the room's origin but for second chairs.
+    """
+
+    seat_height_m: float = 0.45
+    seat_width_m: float = 0.46
+    seat_front_m: float = 0.24
+    seat_back_m: float = -0.19
+    back_height_m: float = 0.85
+    arm_rests: bool = True
+    yaw_rad: float = 0.0
+    position_m: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        _require("seat_height_m", self.seat_height_m, 0.3, 0.65)
+        _require("seat_width_m", self.seat_width_m, 0.3, 0.8)
+        _require("back_height_m", self.back_height_m, self.seat_height_m, 1.6)
+
+
+@dataclass(frozen=True)
+class Distractor:
+    """A thing that is not a person, often as warm as one.
+
+    `warm_k` is how much warmer than the air it is (negative: colder); `scale` multiplies its
+    usual size.
+    """
+
+    kind: DistractorKind
+    position_m: Triple
+    warm_k: float
+    yaw_rad: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in DISTRACTOR_KINDS:
+            raise SimulationError(f"kind: expected one of {DISTRACTOR_KINDS}, got {self.kind!r}")
+        _require("warm_k", self.warm_k, -25.0, 60.0)
+        _require("scale", self.scale, 0.1, 5.0)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a camera stands and what it looks at, in the room frame."""
+
+    position_m: Triple
+    target_m: Triple
+    roll_rad: float = 0.0
+
+    @property
+    def pose(self) -> CameraPose:
+        """The same as rotation and translation."""
+        return CameraPose.looking_at(self.position_m, self.target_m, self.roll_rad)
+
+
+@dataclass(frozen=True)
+class ThermalSensor:
+    """A thermal camera.
+
+    Attributes
+    ----------
+    intrinsics : lens and frame shape.
+    rate_hz : frame rate.
+    netd_k : temporal noise, K (one standard deviation; 0.05 to 0.3).
+    column_noise_k, row_noise_k : stripes; half fixed, half new in every frame.
+    fixed_pattern_k : offsets that stay after calibration.
+    drift_k_per_min : slow change of the whole frame's offset between shutter events.
+    offset_k : constant radiometric error.
+    time_constant_s : of the pixel and of the camera's own filter.
+    psf_sigma_px : optics' blur.
+    quantum_k : step of the radiometric output; 0.01 K (Lepton) or 0.1 K (SenXor).
+    dead_pixels : share of stuck pixels (replaced by a neighbour by the camera, not always).
+    shutter : whether the camera closes a shutter to recalibrate, freezing the image.
+    shutter_period_s, shutter_freeze_s : how often, and how long the image stays frozen.
+    noise_seed : everything random in it.
+    """
+
+    intrinsics: CameraIntrinsics = LEPTON
+    rate_hz: float = 8.0
+    netd_k: float = 0.06
+    column_noise_k: float = 0.03
+    row_noise_k: float = 0.01
+    fixed_pattern_k: float = 0.03
+    drift_k_per_min: float = 0.1
+    offset_k: float = 0.0
+    time_constant_s: float = 0.012
+    psf_sigma_px: float = 0.55
+    quantum_k: float = 0.01
+    dead_pixels: float = 0.0
+    shutter: bool = True
+    shutter_period_s: float = 180.0
+    shutter_freeze_s: float = 0.6
+    noise_seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require("rate_hz", self.rate_hz, 0.5, 60.0)
+        _require("netd_k", self.netd_k, 0.0, 1.0)
+        _require("time_constant_s", self.time_constant_s, 0.0, 1.0)
+        _require("psf_sigma_px", self.psf_sigma_px, 0.0, 3.0)
+        _require("dead_pixels", self.dead_pixels, 0.0, 0.05)
+
+
+@dataclass(frozen=True)
+class RgbSensor:
+    """A webcam: `noise` is a share of full scale, `exposure_s` sets the motion blur."""
+
+    intrinsics: CameraIntrinsics = RGB_1024
+    noise: float = 0.012
+    exposure_s: float = 0.016
+    gain: float = 1.0
+    warmth: float = 0.0
+    noise_seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require("noise", self.noise, 0.0, 0.2)
+        _require("exposure_s", self.exposure_s, 0.0, 0.12)
+        _require("gain", self.gain, 0.2, 4.0)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A camera's clock: stamp = true time * (1 + drift) + offset + jitter."""
+
+    offset_s: float = 0.0
+    drift_ppm: float = 0.0
+    jitter_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require("drift_ppm", self.drift_ppm, -500.0, 500.0)
+        _require("jitter_s", self.jitter_s, 0.0, 0.05)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A room with its furniture and cameras; who moves in it is an `Actor`'s matter.
+
+    Attributes
+    ----------
+    room, chairs, distractors : what stands there; `chairs[0]` is the test's.
+    thermal, thermal_placement : the thermal camera.
+    rgb, rgb_placement : the colour camera; some centimetres beside the thermal one.
+    thermal_clock, rgb_clock : clocks that stamp the frames; `rgb_phase_s` is the delay of
+        the colour exposure after the thermal one.
+    async_share : share of pairs whose stamps match although one frame is older (paper: 1 %).
+    seat_warm_k : how warm the seat was already when the recording starts, K above the air.
+    seed : draws jitter, asynchronous pairs and shutter times.
+    """
+
+    room: Room = field(default_factory=Room)
+    chairs: tuple[Chair, ...] = (Chair(),)
+    distractors: tuple[Distractor, ...] = ()
+    thermal: ThermalSensor = field(default_factory=ThermalSensor)
+    thermal_placement: Placement = Placement((6.0, 0.8, 1.4), (1.2, 0.0, 0.85))
+    rgb: RgbSensor = field(default_factory=RgbSensor)
+    rgb_placement: Placement = Placement((6.0, 0.85, 1.42), (1.2, 0.0, 0.85))
+    thermal_clock: Clock = field(default_factory=Clock)
+    rgb_clock: Clock = field(default_factory=Clock)
+    rgb_phase_s: float = 0.0
+    async_share: float = 0.01
+    seat_warm_k: float = 3.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require("async_share", self.async_share, 0.0, 1.0)
+        for name in ("thermal_placement", "rgb_placement"):
+            x, y, z = getattr(self, name).position_m
+            inside_x = self.room.x_min_m < x < self.room.x_max_m
+            inside_y = self.room.y_min_m < y < self.room.y_max_m
+            if not (inside_x and inside_y and 0.0 < z < self.room.height_m):
+                raise SimulationError(
+                    f"{name}.position_m: expected a point inside the room, got {(x, y, z)}"
+                )
+
+    @cached_property
+    def thermal_camera(self) -> CameraModel:
+        """Geometry of the thermal camera."""
+        return CameraModel(self.thermal.intrinsics, self.thermal_placement.pose)
+
+    @cached_property
+    def rgb_camera(self) -> CameraModel:
+        """Geometry of the colour camera."""
+        return CameraModel(self.rgb.intrinsics, self.rgb_placement.pose)
+
+
+@dataclass(frozen=True)
+class AidPose:
+    """A walking aid at one instant.
+
+    Attributes
+    ----------
+    kind : 'stick' (its handle is at `top_m`, its tip at `foot_m`) or 'frame' (`foot_m` is the
+        floor point midway between the four legs, `yaw_rad` its heading, `top_m` unused but
+        for the height of the handles).
+    """
+
+    kind: AidKind
+    foot_m: Triple
+    top_m: Triple
+    yaw_rad: float = 0.0
+
+
+class Motion(Protocol):
+    """How one person moves during a recording; times are seconds since its start."""
+
+    def pose(self, time_s: float) -> BodyPose:
+        """Posture at `time_s`, also before 0 and after the end."""
+        ...
+
+    def aid(self, time_s: float) -> AidPose | None:
+        """The walking aid at `time_s`; None where there is none."""
+        ...
+
+    def present(self, time_s: float) -> bool:
+        """Whether the person is in the room at `time_s`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One person in a recording.
+
+    Attributes
+    ----------
+    person_id : 1 or more, constant over the recording; the subject comes first.
+    role : 'subject', 'carer' or 'bystander'.
+    body, outfit, motion : how the person looks and moves.
+    """
+
+    person_id: int
+    role: Literal["subject", "carer", "bystander"]
+    body: Body
+    outfit: Outfit
+    motion: Motion
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.person_id <= 250:
+            raise ValueError(f"person_id: expected 1 to 250, got {self.person_id}")
+
+
+@dataclass(frozen=True)
+class StillMotion:
+    """A posture held for the whole recording."""
+
+    held: BodyPose
+
+    def pose(self, time_s: float) -> BodyPose:
+        """The posture held."""
+        return self.held
+
+    def aid(self, time_s: float) -> AidPose | None:
+        """No walking aid."""
+        return None
+
+    def present(self, time_s: float) -> bool:
+        """Always."""
+        return True
+
+
+def rotation_z(yaw_rad: float) -> npt.NDArray[np.float64]:
+    """Rotation (3, 3) that turns to the left about the vertical by `yaw_rad`."""
+    cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a camera sees of an empty room: one ray a pixel against the six inner planes."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.errors import MissingExtraError
+from thermal_pose.lab.simulation.rooms.scene import Room
+from thermal_pose.lab.simulation.sensors.rasteriser import View
+
+try:
+    from numba import njit
+except ModuleNotFoundError as error:
+    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
+
+Float64Array = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+
+
+class Plane(IntEnum):
+    """The planes of a room, by the axis and side they bound."""
+
+    BACK_WALL = 0
+    FAR_WALL = 1
+    RIGHT_WALL = 2
+    LEFT_WALL = 3
+    FLOOR = 4
+    CEILING = 5
+
+
+@dataclass(frozen=True)
+class RoomView:
+    """The empty room as one view sees it, by sub-pixel.
+
+    Attributes
+    ----------
+    plane : (H, W) uint8 of `Plane`.
+    points_m : (H, W, 3) float32 where each ray ends.
+    inverse_depth : (H, W) float32, 1/m along the optical axis.
+    cosine : (H, W) float32 between the ray and the plane's normal, 0 at grazing incidence.
+    """
+
+    plane: npt.NDArray[np.uint8]
+    points_m: Float32Array
+    inverse_depth: Float32Array
+    cosine: Float32Array
+
+    def on(self, plane: Plane) -> npt.NDArray[np.bool_]:
+        """Mask (H, W) of the sub-pixels that show `plane`."""
+        return np.asarray(self.plane == plane)
+
+    def coordinates(self) -> tuple[Float32Array, Float32Array]:
+        """Two coordinates (H, W) along each plane, m: horizontal, then vertical or lateral."""
+        x, y, z = np.moveaxis(self.points_m, -1, 0)
+        side = np.isin(self.plane, (Plane.RIGHT_WALL, Plane.LEFT_WALL))
+        flat = np.isin(self.plane, (Plane.FLOOR, Plane.CEILING))
+        return np.where(side | flat, x, y), np.where(flat, y, z)
+
+
+def view_room(room: Room, view: View) -> RoomView:
+    """Intersect the rays of `view` with the room's planes (the camera is inside)."""
+    lens, pose = view.camera.intrinsics, view.camera.pose
+    rows, columns = view.shape_hw
+    plane = np.empty((rows, columns), np.uint8)
+    points_m = np.empty((rows, columns, 3), np.float32)
+    inverse_depth = np.empty((rows, columns), np.float32)
+    cosine = np.empty((rows, columns), np.float32)
+    _intersect(
+        np.array((lens.fx_px, lens.fy_px, lens.cx_px, lens.cy_px, *lens.distortion)),
+        float(view.scale),
+        pose.rotation,
+        pose.position_m,
+        np.array((room.x_min_m, room.y_min_m, 0.0)),
+        np.array((room.x_max_m, room.y_max_m, room.height_m)),
+        plane,
+        points_m,
+        inverse_depth,
+        cosine,
+    )
+    return RoomView(plane, points_m, inverse_depth, cosine)
+
+
+@njit(cache=True, nogil=True)
+def _intersect(
+    lens: Float64Array,
+    scale: float,
+    rotation: Float64Array,
+    origin: Float64Array,
+    low: Float64Array,
+    high: Float64Array,
+    plane: npt.NDArray[np.uint8],
+    points_m: Float32Array,
+    inverse_depth: Float32Array,
+    cosine: Float32Array,
+) -> None:
+    rows, columns = plane.shape
+    ray = np.empty(3)
+    for row in range(rows):
+        v = ((row + 0.5) / scale - 0.5 - lens[3]) / lens[1]
+        for column in range(columns):
+            u = ((column + 0.5) / scale - 0.5 - lens[2]) / lens[0]
+            x, y = u, v
+            for _ in range(30):  # undo the lens' distortion, as CameraIntrinsics.undistort
+                r2 = x * x + y * y
+                radial = 1.0 + r2 * (lens[4] + r2 * (lens[5] + r2 * lens[8]))
+                dx = u - (x * radial + 2.0 * lens[6] * x * y + lens[7] * (r2 + 2.0 * x * x))
+                dy = v - (y * radial + lens[6] * (r2 + 2.0 * y * y) + 2.0 * lens[7] * x * y)
+                x += dx
+                y += dy
+                if abs(dx) + abs(dy) < 1e-7:
+                    break
+            nearest, axis = np.inf, 0
+            for n in range(3):
+                ray[n] = rotation[0, n] * x + rotation[1, n] * y + rotation[2, n]
+                if abs(ray[n]) > 1e-9:
+                    depth = ((high[n] if ray[n] > 0.0 else low[n]) - origin[n]) / ray[n]
+                    if depth < nearest:
+                        nearest, axis = depth, n
+            plane[row, column] = 2 * axis + (1 if ray[axis] > 0.0 else 0)
+            inverse_depth[row, column] = 1.0 / nearest
+            cosine[row, column] = abs(ray[axis]) / np.sqrt(1.0 + x * x + y * y)
+            for n in range(3):
+                points_m[row, column, n] = origin[n] + nearest * ray[n]
+
+
+def distance_to_edge_m(room: Room, points_m: Float32Array) -> Float32Array:
+    """Distance (H, W) of points on the room's planes from the nearest edge between two, m."""
+    low = np.array((room.x_min_m, room.y_min_m, 0.0), np.float32)
+    high = np.array((room.x_max_m, room.y_max_m, room.height_m), np.float32)
+    to_plane = np.minimum(points_m - low, high - points_m)
+    a, b, c = to_plane[..., 0], to_plane[..., 1], to_plane[..., 2]
+    # The smallest of the three is 0: the point's own plane. The second smallest is wanted.
+    second = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    return np.maximum(second, np.float32(0.0))
+
+
+def slow_field(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], rng: np.random.Generator, waves: int = 4
+) -> Float32Array:
+    """A smooth random field, about -1 to 1, over two coordinates in metres."""
+    field = np.zeros(a.shape, np.float32)
+    for _ in range(waves):
+        ka, kb = rng.normal(0.0, 1.6, 2).astype(np.float32)
+        field += np.sin(ka * a + kb * b + np.float32(rng.uniform(0, 2 * np.pi)))
+    return field / np.float32(np.sqrt(2.0 * waves))

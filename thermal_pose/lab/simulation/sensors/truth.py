@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Truth of a rendered thermal canvas: joints, COCO visibility, silhouette box and area."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.errors import MissingExtraError
+from thermal_pose.lab.simulation.people.body import FloatArray, UInt8Array
+from thermal_pose.lab.simulation.people.skinning import pose_keypoints
+from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, silhouettes
+from thermal_pose.lab.simulation.sensors.thermal_scene import PosedActor
+from thermal_pose.types import TruePerson
+
+try:
+    from numba import njit
+except ModuleNotFoundError as error:
+    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
+
+#: How far below the visible surface a joint may lie and still count as visible, m: half the
+#: limb's thickness and some cloth. Nose and eyes lie on the surface itself.
+_DEPTH_M: Final = (
+    *(0.05, 0.045, 0.045, 0.06, 0.06),
+    *(0.15, 0.15, 0.10, 0.10, 0.08, 0.08),
+    *(0.28, 0.28, 0.13, 0.13, 0.11, 0.11),
+)
+#: Silhouettes of fewer sub-pixels than this are specks between other things, not a person.
+_MIN_SUB_PIXELS: Final = 6
+
+
+def true_persons(canvas: Canvas, view: View, people: list[PosedActor]) -> tuple[TruePerson, ...]:
+    """Truth of everybody in the room, in the order of `people`.
+
+    Parameters
+    ----------
+    canvas : supersampled canvas they were drawn on, with `ids` their person ids.
+    view : the view it was drawn for.
+    people : everybody drawn.
+
+    Returns
+    -------
+    persons : boxes and areas of *visible* silhouettes, in px of the thermal frame; joints also
+        where hidden or outside. Pixels of joints behind the camera are far outside the frame.
+    """
+    if not people:
+        return ()
+    extents = silhouettes(canvas.ids, max(person.actor.person_id for person in people))
+    return tuple(_true_person(canvas, view, person, extents) for person in people)
+
+
+def _true_person(
+    canvas: Canvas, view: View, person: PosedActor, extents: npt.NDArray[np.int64]
+) -> TruePerson:
+    actor = person.actor
+    joints_m = pose_keypoints(actor.body, person.pose)
+    xy = view.camera.project(joints_m)[0]
+    # Behind the camera: a place that no image contains, instead of a NaN nobody expects.
+    xy = np.where(np.isnan(xy), -1e4, xy)
+    left, right, top, bottom, count = extents[actor.person_id]
+    box = None
+    if count >= _MIN_SUB_PIXELS:
+        edges = np.array((left - 0.5, top - 0.5, right + 0.5, bottom + 0.5))
+        x_min, y_min, x_max, y_max = (float(edge) for edge in view.pixels(edges))
+        box = (x_min, y_min, x_max, y_max)
+    return TruePerson(
+        person_id=actor.person_id,
+        role=actor.role,
+        box_xyxy=box,
+        area_px=float(count) / view.scale**2 if box is not None else 0.0,
+        xy=xy.astype(np.float32),
+        visibility=joint_visibility(canvas, view, actor.person_id, joints_m),
+        joints_m=joints_m,
+    )
+
+
+def joint_visibility(
+    canvas: Canvas, view: View, person_id: int, joints_m: FloatArray
+) -> npt.NDArray[np.uint8]:
+    """COCO visibility (17,): 0 outside the image, 1 occluded, 2 visible.
+
+    A joint is visible where the z-buffer shows the person's own surface no further in front of
+    the joint than the limb is thick; a joint that is off its own silhouette (loose cloth, the
+    raster's grain) is looked for one sub-pixel around.
+    """
+    pixels, depth_m = view.camera.project(joints_m)
+    screen = np.where(np.isfinite(pixels), (pixels + 0.5) * view.scale - 0.5, -1e6)
+    return _visibility(
+        canvas.ids, canvas.inverse_depth, person_id, np.round(screen), depth_m - np.array(_DEPTH_M)
+    )
+
+
+@njit(cache=True, nogil=True)
+def _visibility(
+    ids: UInt8Array,
+    inverse_depth: FloatArray,
+    person_id: int,
+    screen: npt.NDArray[np.float64],
+    nearest_m: npt.NDArray[np.float64],
+) -> UInt8Array:
+    rows, columns = ids.shape
+    visibility = np.zeros(screen.shape[0], np.uint8)
+    for joint in range(screen.shape[0]):
+        column, row = int(screen[joint, 0]), int(screen[joint, 1])
+        if not (0 <= column < columns and 0 <= row < rows):
+            continue
+        visibility[joint] = 1
+        for i in range(max(row - 1, 0), min(row + 2, rows)):
+            for j in range(max(column - 1, 0), min(column + 2, columns)):
+                if ids[i, j] == person_id and inverse_depth[i, j] * nearest_m[joint] < 1.0:
+                    visibility[joint] = 2
+    return visibility

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thermal training frames with exact truth at full speed, without recordings.
+
+The stream is cut into units; a unit depends on (seed, unit) alone, so any number of processes
+make the same stream, and an interrupted one goes on where it stopped. Shards hold one row a
+person in a frame, in the layout that training reads (`training.pose_data`).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from thermal_pose.errors import StorageError
+from thermal_pose.lab.simulation.people.bake import bake_bodies, default_cache_dir, library_shapes
+from thermal_pose.lab.simulation.people.body import Body
+from thermal_pose.lab.simulation.rooms.draw import CAMERAS, Camera
+from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame, SceneRenderer
+from thermal_pose.lab.simulation.stream.pool import in_processes
+from thermal_pose.lab.simulation.stream.rows import MAX_ROWS, ShardRows
+from thermal_pose.lab.simulation.stream.scenes import (
+    CLIP_FRAMES,
+    Clip,
+    ClipKind,
+    empty_clip,
+    tug_clips,
+    ward_clip,
+)
+
+#: Clips of a unit and the share of units that show a test, ward life, an empty room.
+_CLIPS: Final = 3
+_SHARES: Final = {ClipKind.TUG: 0.55, ClipKind.WARD: 0.33, ClipKind.EMPTY: 0.12}
+UNIT_FRAMES: Final = _CLIPS * CLIP_FRAMES
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """What is in a stream.
+
+    Attributes
+    ----------
+    seed : of everything; 0 to 999 for training, 5000 to 5999 for validation.
+    n_bodies : of the body library, from which people are drawn.
+    first_body : index of the first of them, so that two streams can share nobody.
+    cameras : makes of thermal cameras, mixed evenly.
+    shares : share of units by kind.
+    with_rgb : cut an RGB patch for each person (a third of the speed).
+    """
+
+    seed: int = 0
+    n_bodies: int = 150
+    first_body: int = 0
+    cameras: tuple[Camera, ...] = CAMERAS
+    shares: dict[ClipKind, float] = field(default_factory=lambda: dict(_SHARES))
+    with_rgb: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n_bodies < 1 or self.first_body < 0:
+            raise ValueError(
+                "n_bodies, first_body: expected at least 1 and 0, "
+                f"got {self.n_bodies}, {self.first_body}"
+            )
+        if not self.cameras or abs(sum(self.shares.values()) - 1.0) > 1e-6:
+            raise ValueError(
+                f"cameras, shares: expected one camera and shares that add to 1, got "
+                f"{self.cameras}, {self.shares}"
+            )
+
+
+class TrainingStream:
+    """An endless, seeded supply of thermal frames with truth.
+
+    Parameters
+    ----------
+    options : what is in it.
+    cache_dir : folder of baked bodies; the user's cache if None.
+
+    Raises
+    ------
+    MissingExtraError
+        A body is not in the cache and the body model is not installed.
+    """
+
+    def __init__(self, options: StreamOptions, cache_dir: Path | None = None) -> None:
+        self.options = options
+        shapes = library_shapes(options.first_body + options.n_bodies)[options.first_body :]
+        self._bodies: list[Body] = bake_bodies(shapes, cache_dir)
+
+    def clips(self, unit: int) -> list[Clip]:
+        """What unit `unit` shows."""
+        options = self.options
+        rng = np.random.default_rng((options.seed, unit, 77))
+        camera = options.cameras[int(rng.integers(len(options.cameras)))]
+        kinds = list(options.shares)
+        kind = kinds[int(rng.choice(len(kinds), p=[options.shares[kind] for kind in kinds]))]
+        if kind is ClipKind.TUG:
+            return tug_clips(options.seed, unit, rng, self._bodies, _CLIPS, camera)
+        if kind is ClipKind.WARD:
+            return [ward_clip(rng, self._bodies, camera) for _ in range(_CLIPS)]
+        return [empty_clip(rng, camera) for _ in range(_CLIPS)]
+
+    def frames(self, unit: int) -> Iterator[tuple[Clip, RenderedFrame]]:
+        """All frames of unit `unit`, in order."""
+        for clip in self.clips(unit):
+            renderer = SceneRenderer(clip.scene, clip.actors, with_rgb=self.options.with_rgb)
+            for number in clip.frames:
+                yield clip, renderer.frame(number)
+
+    def shard(self, first_unit: int, units: int) -> dict[str, Any]:
+        """Arrays of several units in training's layout (see `training.pose_data.PoseData`)."""
+        rows = ShardRows(self.options.seed)
+        for unit in range(first_unit, first_unit + units):
+            for clip, frame in self.frames(unit):
+                rows.add(clip, frame, unit)
+        return rows.arrays()
+
+
+def write_stream(
+    out_dir: Path,
+    options: StreamOptions,
+    frames: int,
+    jobs: int = 1,
+    cache_dir: Path | None = None,
+    shard_frames: int = 2 * 12 * UNIT_FRAMES,
+    done: Callable[[int], None] | None = None,
+) -> int:
+    """Write a stream of at least `frames` frames as shards; shards already there are kept.
+
+    Parameters
+    ----------
+    out_dir : folder of the shards `stream-SEED-NNNNN.npz`.
+    options : what is in them.
+    frames : how many frames; rounded up to whole shards' units.
+    jobs : processes.
+    cache_dir : folder of baked bodies.
+    shard_frames : frames of a shard, rounded up to whole units.
+    done : called with the number of frames of each finished shard.
+
+    Returns
+    -------
+    frames : in all shards, those found included.
+
+    Raises
+    ------
+    SimulationError
+        A worker process was killed (out of memory?).
+    StorageError
+        The disk is full or the folder read-only; no half-written shard is left behind.
+    """
+    units, per_shard = ceil(frames / UNIT_FRAMES), ceil(shard_frames / UNIT_FRAMES)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{out_dir}: cannot be made: {error}") from error
+    tasks = []
+    for index, first in enumerate(range(0, units, per_shard)):
+        path = out_dir / f"stream-{options.seed}-{index:05d}.npz"
+        tasks.append((path, options, first, min(per_shard, units - first), cache_dir))
+    # Bake before the workers start, or each of them builds the body model.
+    TrainingStream(options, cache_dir)
+    total = 0
+    for count in _run(tasks, jobs):
+        total += count
+        if done is not None:
+            done(count)
+    return total
+
+
+_Task = tuple[Path, StreamOptions, int, int, Path | None]
+
+
+def _run(tasks: list[_Task], jobs: int) -> Iterator[int]:
+    if jobs <= 1:
+        for task in tasks:
+            yield _write_shard(*task)
+        return
+    yield from in_processes(_write_shard, tasks, jobs)
+
+
+_streams: dict[tuple[Any, ...], TrainingStream] = {}
+
+
+def _write_shard(
+    path: Path, options: StreamOptions, first_unit: int, units: int, cache_dir: Path | None
+) -> int:
+    if path.is_file():
+        return units * UNIT_FRAMES
+    cv2.setNumThreads(1)
+    key = (repr(options), cache_dir)
+    if key not in _streams:
+        _streams[key] = TrainingStream(options, cache_dir)
+    arrays = _streams[key].shard(first_unit, units)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot be written: {error}") from error
+    return len(arrays["frames"])
+
+
+__all__ = [
+    "MAX_ROWS",
+    "StreamOptions",
+    "TrainingStream",
+    "default_cache_dir",
+    "write_stream",
+]

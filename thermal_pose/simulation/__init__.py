@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""The simulated clinic: motion, bodies, sensors, scenes; seeded, with exact truth."""

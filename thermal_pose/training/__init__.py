@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Dataset from recordings, losses, distillation, cross-validation, export (torch)."""
