@@ -134,7 +134,10 @@ def test_what_cannot_be_repaired_says_so(tmp_path: Path) -> None:
 def test_a_killed_writer_loses_at_most_its_last_second(tmp_path: Path) -> None:
     path = tmp_path / "trial"
     command = [sys.executable, "-c", ENDLESS_WRITER, str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[1:3])),
+    }
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
         assert writer.stdout is not None
         written = 0

@@ -4,10 +4,10 @@
 from pathlib import Path
 
 import pytest
+from nodes.test_cameras_and_recorder import Listener, last_status, overrides
 from support import faults
 from support.waiting import spin_for
 
-from nodes.test_cameras_and_recorder import Listener, last_status, overrides
 from thermal_pose.bags import messages
 from thermal_pose.cameras.emulator import EmulatedSenxor
 

@@ -9,14 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.waiting import spin_for
-
 from nodes.test_cameras_and_recorder import (
     Listener,
     last_status,
     overrides,
     start_camera,
 )
+from support.waiting import spin_for
+
 from thermal_pose.bags import messages, schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import camera_info_of, save_camera_info, save_extrinsics

@@ -272,7 +272,10 @@ def test_a_read_only_folder_is_one_clear_error_of_every_verb(
 
 
 def _run_where_modes_count(verbs: list[list[str]], turned: Path) -> list[Any]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[1:3])),
+    }
     done = subprocess.run(
         [sys.executable, "-c", READ_ONLY, json.dumps(verbs), str(turned)],
         capture_output=True,

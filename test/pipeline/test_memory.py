@@ -5,8 +5,8 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-
 from pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
+
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline import batch
 

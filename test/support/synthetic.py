@@ -10,6 +10,9 @@ from thermal_pose.inference.card import CropRule
 from thermal_pose.lab.learning.pose_data import PATCH_MARGIN, PATCH_WH, PoseData, encode_patch
 from thermal_pose.skeleton import LIMBS
 
+#: Channels of the teacher's decoder in tests; half of them are trained, then widened.
+TEACHER_WIDTH = 32
+
 _STANDING = np.array(
     [
         [0, -0.92], [0.02, -0.95], [-0.02, -0.95], [0.05, -0.93], [-0.05, -0.93],

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-
 from support.waiting import wait_for
+
 from thermal_pose.cameras.driver import CameraDriver, DriverOptions, StampedFrame
 from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
 from thermal_pose.cameras.factory import file_fingerprint

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from clinical.tug.test_subject import ALWAYS_UP, moved, with_carer
 from support.stick_figure import Figure
 
-from clinical.tug.test_subject import ALWAYS_UP, moved, with_carer
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import read_frames
 from thermal_pose.clinical.tug.validity import TrialEvidence, judge

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from itertools import pairwise
 
-from evaluation.test_tug_agreement import cohort
+from lab.metrics.test_agreement import cohort
 
 from thermal_pose.lab.evaluation.tug_page import validation_page
 from thermal_pose.lab.metrics.agreement import agreement

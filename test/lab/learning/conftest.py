@@ -3,15 +3,12 @@ import dataclasses
 
 import pytest
 import torch
-from support.synthetic import stick_figures
+from support.synthetic import TEACHER_WIDTH, stick_figures
 
 from thermal_pose.lab.learning.fitting.config import FitConfig, TeacherConfig
 from thermal_pose.lab.learning.paper.run import load_cohort
 from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.teachers.fit import train_teacher
-
-#: Channels of the teacher's decoder here; half of them are trained, then widened.
-TEACHER_WIDTH = 32
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TEACHER_WIDTH as WIDTH
+from support.synthetic import TEACHER_WIDTH as WIDTH
 
 from thermal_pose.cli import main as command
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError, TrainingError
