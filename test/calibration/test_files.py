@@ -82,4 +82,4 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="Is a directory"):
         load_camera_info(tmp_path)
     with pytest.raises(StorageError, match="cannot write"):
-        save_camera_info(tmp_path / "absent" / "a.yaml", camera_info_of(LEPTON), "thermal_camera")
+        save_camera_info(tmp_path, camera_info_of(LEPTON), "thermal_camera")

@@ -19,6 +19,7 @@ from mcap.writer import CompressionType, Writer
 from thermal_pose import __version__
 from thermal_pose.bags import schema
 from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 
 METADATA_NAME: Final = "metadata.yaml"
 METADATA_VERSION: Final = 9
@@ -294,12 +295,4 @@ def write_metadata(folder: Path, information: Mapping[str, Any]) -> None:
         The folder cannot be written.
     """
     text = yaml.safe_dump({"rosbag2_bagfile_information": dict(information)}, sort_keys=False)
-    part = folder / f"{METADATA_NAME}.part"
-    try:
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(folder / METADATA_NAME)
-    except OSError as error:
-        raise StorageError(f"cannot write {folder / METADATA_NAME}: {error.strerror}") from error
+    write_whole(folder / METADATA_NAME, text)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import yaml
 
 from thermal_pose.bags.messages import CameraInfo
-from thermal_pose.errors import CalibrationError, StorageError
+from thermal_pose.errors import CalibrationError
+from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, intrinsics_of_view
 from thermal_pose.imaging.registration import PlaneRegistration
 
@@ -148,10 +149,7 @@ def _array(content: dict[str, Any]) -> npt.NDArray[np.float64]:
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:
-    try:
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, yaml.safe_dump(content, sort_keys=False))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

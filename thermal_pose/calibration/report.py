@@ -14,6 +14,7 @@ from thermal_pose.calibration.session import CalibrationViews, SeenPair
 from thermal_pose.calibration.stereo import PairCalibration, target_pose
 from thermal_pose.calibration.target import Float64Array, SpotTarget
 from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 from thermal_pose.imaging.registration import (
     PlaneRegistration,
     Registration,
@@ -75,12 +76,7 @@ def write_results(
         The folder cannot be written.
     """
     numbers = figures(calibration, views)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(numbers, indent=2) + "\n"
-        (folder / "calibration.json").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {folder}: {error.strerror}") from error
+    write_whole(folder / "calibration.json", json.dumps(numbers, indent=2) + "\n")
     thermal, rgb = calibration.thermal.intrinsics, calibration.rgb.intrinsics
     save_camera_info(folder / "thermal.yaml", camera_info_of(thermal), "thermal_camera")
     save_camera_info(folder / "rgb.yaml", camera_info_of(rgb), "rgb_camera")

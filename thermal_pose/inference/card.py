@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from thermal_pose.codecs.heatmap import Alignment, DecodeKind, HeatmapGeometry
 from thermal_pose.errors import ModelArtifactError
+from thermal_pose.files import write_whole
 
 FloatArray = npt.NDArray[np.float32]
 NormalizationKind = Literal["crop_minmax", "frame_median"]
@@ -186,8 +187,12 @@ class ModelCard:
         return f"{self.name}-{self.sha256[:12]}"
 
     def save(self, path: Path) -> None:
-        """Write the card as JSON."""
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write the card as JSON; StorageError where that fails."""
+        write_whole(path, self.to_json())
+
+    def to_json(self) -> str:
+        """Return the content of the card's file."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
 def sha256_of(path: Path) -> str:

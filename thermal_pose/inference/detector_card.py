@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from thermal_pose.errors import ModelArtifactError
+from thermal_pose.files import write_whole
 from thermal_pose.inference.card import sha256_of
 
 
@@ -78,8 +79,12 @@ class DetectorCard:
         return f"{self.name}-{self.sha256[:12]}"
 
     def save(self, path: Path) -> None:
-        """Write the card as JSON."""
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write the card as JSON; StorageError where that fails."""
+        write_whole(path, self.to_json())
+
+    def to_json(self) -> str:
+        """Return the content of the card's file."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
 def load_detector_card(path: Path) -> DetectorCard:

@@ -15,6 +15,7 @@ from typing import Any
 
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError, MissingExtraError, ThermalPoseError
+from thermal_pose.files import write_whole
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.recorded_trial import analyze_recording
@@ -68,10 +69,7 @@ def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> BatchRow:
     except ThermalPoseError as error:
         return BatchRow(str(bag), "error", None, str(error))
     if out_dir is not None:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        partial = out_dir / f".{bag.stem}.json.part"
-        partial.write_text(trial.result.to_json())
-        partial.replace(out_dir / f"{bag.stem}.json")
+        write_whole(out_dir / f"{bag.stem}.json", trial.result.to_json())
     timing = trial.result.timing
     return BatchRow(str(bag), str(timing.reason), timing.total_s, timing.sentence)
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.history import EarlierTest
-from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.page import render_page
 from thermal_pose.report.text import html, recorded_date, seconds, signed_seconds, subject_name
-from thermal_pose.report.write import write_whole
 
 
 def history_page(subject_id: str, tests: Sequence[EarlierTest]) -> str:
@@ -54,11 +53,7 @@ def write_history(path: Path, subject_id: str, tests: Sequence[EarlierTest]) -> 
         When it cannot be written.
     """
     page = history_page(subject_id, tests)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, page.encode())
-    except OSError as error:
-        raise StorageError(f"cannot write the history to {path}: {error}") from error
+    write_whole(path, page)
     return path
 
 

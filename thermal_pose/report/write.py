@@ -9,6 +9,7 @@ from pathlib import Path
 from thermal_pose.clinical.tug.history import EarlierTest
 from thermal_pose.clinical.tug.result import RunInfo, TrialResult
 from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 from thermal_pose.report.film import build_film
 from thermal_pose.report.page import earlier_than, trial_page
 from thermal_pose.report.picture import summary_png
@@ -60,14 +61,10 @@ def write_report(
     film = build_film(result, frames, keypoints)
     earlier = earlier_than(result, history)
     paths = ReportPaths.below(out_dir)
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        write_whole(paths.json, result.to_json(run).encode())
-        write_whole(paths.csv, trial_csv(result).encode())
-        write_whole(paths.html, trial_page(result, film, earlier, run).encode())
-        write_whole(paths.png, summary_png(result, film, earlier))
-    except OSError as error:
-        raise StorageError(f"cannot write the report to {out_dir}: {error}") from error
+    write_whole(paths.json, result.to_json(run))
+    write_whole(paths.csv, trial_csv(result))
+    write_whole(paths.html, trial_page(result, film, earlier, run))
+    write_whole(paths.png, summary_png(result, film, earlier))
     return paths
 
 
@@ -107,10 +104,3 @@ def _holds_another(folder: Path, content: bytes) -> bool:
         return False
     except OSError as error:
         raise StorageError(f"cannot read the report in {folder}: {error}") from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a reader never meets half a report."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)

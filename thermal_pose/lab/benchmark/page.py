@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from thermal_pose.files import write_whole
+
 _BEGIN: Final = "<!-- measured: written by `thermal-pose bench --page` -->"
 _END: Final = "<!-- end of measured -->"
 _OURS: Final = "#0072b2"
@@ -39,7 +41,7 @@ def write_page(found: Mapping[str, Any], path: Path) -> list[Path]:
     text = path.read_text(encoding="utf-8") if path.exists() else f"{_BEGIN}\n{_END}\n"
     head, _, rest = text.partition(_BEGIN)
     tail = rest.partition(_END)[2]
-    path.write_text(f"{head}{measured}{tail}", encoding="utf-8")
+    write_whole(path, f"{head}{measured}{tail}")
     return [path, *plots]
 
 

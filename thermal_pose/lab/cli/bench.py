@@ -19,6 +19,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.files import write_whole
+
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 
 
@@ -57,8 +59,7 @@ def start(args: argparse.Namespace) -> int:
         found = _bench(args, models)
         met = sum(target["met"] for target in found["targets"].values())
         summary = f"{met} of {len(found['targets'])} targets met"
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_whole(args.out, json.dumps(found, indent=2) + "\n")
     print(f"{args.out}: {summary}, after {time.monotonic() - begin_s:.0f} s")
     return 0
 

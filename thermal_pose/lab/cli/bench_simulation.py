@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +28,7 @@ def start(args: argparse.Namespace) -> int:
     results = bench_simulation(args.seconds, args.jobs)
     text = json.dumps(results, indent=2)
     if args.out is not None:
-        try:
-            args.out.parent.mkdir(parents=True, exist_ok=True)
-            args.out.write_text(text + "\n")
-        except OSError as error:
-            raise StorageError(f"{args.out}: cannot be written: {error}") from error
+        write_whole(args.out, text + "\n")
     thermal, pairs, memory = results["thermal_stream"], results["pairs"], results["memory"]
     print(
         text

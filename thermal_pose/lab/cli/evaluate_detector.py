@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.files import write_whole
 from thermal_pose.inference.base import RuntimeOptions, ThresholdedDetector
 from thermal_pose.inference.factory import make_detector
 
@@ -52,8 +53,7 @@ def start(args: argparse.Namespace) -> int:
         results["detectors"][model] = _judge(model, sets, args.device)
     text = json.dumps(results, indent=2)
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text + "\n", encoding="utf-8")
+        write_whole(args.out, text + "\n")
     print(text if args.json else _summary(results))
     return 0
 

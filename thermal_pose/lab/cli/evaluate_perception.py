@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.files import write_whole
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.types import FrameKeypoints
 
@@ -66,8 +67,7 @@ def start(args: argparse.Namespace) -> int:
         found["live_minus_offline_ap"] = _difference(found["live"]["ap"], found["offline"]["ap"])
     text = json.dumps(found, indent=2)
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text + "\n", encoding="utf-8")
+        write_whole(args.out, text + "\n")
     print(text if args.json else _summary(found, list(ways)))
     return 0
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.files import write_whole
 from thermal_pose.inference.factory import make_detector, make_estimator
 
 _DETECTED = (
@@ -82,17 +83,8 @@ def start(args: argparse.Namespace) -> int:
 
 
 def _save(out: Path | None, results: dict[str, Any]) -> None:
-    from thermal_pose.errors import StorageError
-
-    if out is None:
-        return
-    part = out.with_name(f"{out.name}.part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        part.replace(out)
-    except OSError as error:
-        raise StorageError(f"--out {out}: cannot be written: {error}") from error
+    if out is not None:
+        write_whole(out, json.dumps(results, indent=1) + "\n")
 
 
 def _judged_before(out: Path | None, results: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from thermal_pose.files import write_whole
+
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.tug.cases import TrialCase
 
@@ -68,8 +70,7 @@ def start(args: argparse.Namespace) -> int:
         return 0
     document = _figures(args, cases)
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(document, indent=2) + "\n")
+        write_whole(args.out, json.dumps(document, indent=2) + "\n")
     if args.page is not None:
         _write_page(args, document)
     if args.json:
@@ -146,7 +147,7 @@ def _write_page(args: argparse.Namespace, document: dict[str, Any]) -> None:
     plots = [str(path.resolve().relative_to(below)) for path in drawn]
     measured = below / "results" / "tug_cost.json"
     cost = json.loads(measured.read_text()) if measured.is_file() else None
-    args.page.write_text(validation_page(document, plots, cost))
+    write_whole(args.page, validation_page(document, plots, cost))
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from thermal_pose.errors import ConfigError
+from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,7 @@ def start(args: argparse.Namespace) -> int:
     code = subprocess.run(command, cwd=checkout, env=environment, check=False).returncode
     if args.out.exists():
         rows = json.loads(args.out.read_text(encoding="utf-8"))
-        args.out.with_suffix(".md").write_text(table(rows), encoding="utf-8")
+        write_whole(args.out.with_suffix(".md"), table(rows))
         for row in rows:
             print(f"  {row['times']:>7} x {row['fault']}: {row['result']}")
     print(f"fault tests {'passed' if code == 0 else 'FAILED'}: {args.out}")

@@ -14,6 +14,8 @@ examples:
 import argparse
 from pathlib import Path
 
+from thermal_pose.files import write_whole
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
@@ -41,14 +43,14 @@ def start(args: argparse.Namespace) -> int:
     results = read_results(args.results)
     args.out.mkdir(parents=True, exist_ok=True)
     table = args.out / "pose_table.md"
-    table.write_text(f"{table_i(results)}\n{breakdowns(results)}", encoding="utf-8")
+    write_whole(table, f"{table_i(results)}\n{breakdowns(results)}")
     run = [name for name, entry in results["models"].items() if entry["ap"]["mean"] is not None]
     swept = len(sweep_points(results)["ap"])
     print(f"{table}: {len(run)} rows run; beta sweep: {swept} points")
     if args.beyond is not None:
         variants = read_variants(args.beyond)
         page = args.out / "pose_beyond.md"
-        page.write_text(beyond_table(variants), encoding="utf-8")
+        write_whole(page, beyond_table(variants))
         print(f"{page}: {len(variants['variants'])} variants")
     if swept:
         print(draw_sweep(results, args.out / "pose_beta.png"))

@@ -7,7 +7,6 @@ so that building resumes where it was interrupted and needs one recording's memo
 
 import dataclasses
 import hashlib
-import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import StorageError, TrainingError
+from thermal_pose.errors import TrainingError
+from thermal_pose.files import whole_file
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import NS_PER_S
 
@@ -175,24 +175,15 @@ def save_shard(data: PoseData, path: Path) -> None:
     """
     arrays = {name: getattr(data, name) for name in (*_PER_FRAME, *_row_arrays())}
     lengths = np.array([len(coded) for coded in data.patches], dtype=np.int64)
-    temporary = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            np.savez(
-                stream,
-                **arrays,
-                subjects=np.array(data.subjects),
-                trials=np.array(data.trials),
-                patch_bytes=np.frombuffer(b"".join(data.patches), dtype=np.uint8),
-                patch_lengths=lengths,
-            )
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"{path}: cannot be written: {error}") from error
+    with whole_file(path) as stream:
+        np.savez(
+            stream,
+            **arrays,
+            subjects=np.array(data.subjects),
+            trials=np.array(data.trials),
+            patch_bytes=np.frombuffer(b"".join(data.patches), dtype=np.uint8),
+            patch_lengths=lengths,
+        )
 
 
 def load_shard(path: Path) -> PoseData:

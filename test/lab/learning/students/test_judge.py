@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_written_is_named(data, tmp_path, capsys) -> None:
     assert command.main([*words, "--out", str(tmp_path / "file" / "r.json")]) == (
         StorageError.exit_code
     )
-    assert "r.json: cannot be written" in capsys.readouterr().err
+    assert f"cannot write {tmp_path}/file/r.json" in capsys.readouterr().err
 
 
 def test_a_set_without_a_folder_is_refused(capsys) -> None:

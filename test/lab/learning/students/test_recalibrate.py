@@ -2,6 +2,7 @@
 """Scores calibrated again on the file itself: better scores, the same joints."""
 
 import dataclasses
+import errno
 import shutil
 
 import numpy as np
@@ -61,10 +62,10 @@ def test_a_file_without_scores_is_named(tmp_path, data, card) -> None:
 
 
 def test_a_card_that_cannot_be_written_leaves_the_old_model(card, data, monkeypatch) -> None:
-    def full(self, path) -> None:
-        raise StorageError(f"{path}: cannot be written: No space left on device")
+    def full(self) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(ModelCard, "save", full)
+    monkeypatch.setattr(ModelCard, "to_json", full)
     with pytest.raises(StorageError, match="No space left"):
         recalibrate(card, data)
     monkeypatch.undo()

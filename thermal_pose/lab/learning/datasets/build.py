@@ -24,6 +24,7 @@ from thermal_pose.errors import (
     ThermalPoseError,
     TrainingError,
 )
+from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.lab.learning.datasets.files import (
@@ -34,7 +35,6 @@ from thermal_pose.lab.learning.datasets.files import (
     load_options,
     load_quality,
     write_shard,
-    write_text,
 )
 from thermal_pose.lab.learning.datasets.options import BuildOptions, Quality
 from thermal_pose.lab.learning.datasets.quality import quality_page, sample_rows, teacher_confidence
@@ -269,5 +269,5 @@ def _qualities(shards: list[Path]) -> dict[str, Any]:
 
 
 def _write_pages(out: Path, summary: dict[str, Any], sample: PoseData) -> None:
-    write_text(out / SUMMARY_NAME, json.dumps(summary, indent=2) + "\n")
-    write_text(out / "quality.html", quality_page(summary, sample))
+    write_whole(out / SUMMARY_NAME, json.dumps(summary, indent=2) + "\n")
+    write_whole(out / "quality.html", quality_page(summary, sample))

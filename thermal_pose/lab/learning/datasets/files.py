@@ -7,7 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from thermal_pose.errors import ConfigError, StorageError
+from thermal_pose.errors import ConfigError
+from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.lab.learning.datasets.from_bags import Detect, build_shard
 from thermal_pose.lab.learning.datasets.options import BuildOptions, Quality
@@ -26,23 +27,6 @@ _ON_COMMAND_LINE: Final = {
     "detector": "--detector",
     "extrinsics": "--extrinsics",
 }
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises
-    ------
-    StorageError
-        The disk is full or read-only.
-    """
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error}") from error
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -90,7 +74,7 @@ def keep_options(out: Path, options: dict[str, Any]) -> None:
                 f"{out} was built with other options: {'; '.join(other)}: give another --out, "
                 "or delete that folder to build it anew"
             )
-    write_text(out / OPTIONS_NAME, json.dumps(options, indent=2) + "\n")
+    write_whole(out / OPTIONS_NAME, json.dumps(options, indent=2) + "\n")
 
 
 def _shown(name: str, value: Any) -> str:
@@ -115,7 +99,7 @@ def quality_path(shard: Path) -> Path:
 
 def save_quality(quality: Quality, shard: Path) -> None:
     """Keep a shard's quality beside it."""
-    write_text(quality_path(shard), json.dumps(asdict(quality), indent=2) + "\n")
+    write_whole(quality_path(shard), json.dumps(asdict(quality), indent=2) + "\n")
 
 
 def load_quality(shard: Path) -> Quality | None:

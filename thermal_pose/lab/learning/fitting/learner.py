@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from typing import Any, Final
 import torch
 
 from thermal_pose.errors import StorageError, TrainingError
+from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.fitting.config import FitConfig
 from thermal_pose.lab.learning.fitting.tasks import Inputs, Task
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
@@ -291,16 +291,11 @@ class Learner:
         self._saved_s = time.monotonic()
         if self.checkpoint is None:
             return
-        temporary = self.checkpoint.with_suffix(".part")
         try:
-            self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as stream:
+            with whole_file(self.checkpoint) as stream:
                 torch.save(self._progress(), stream)
-                os.fsync(stream.fileno())
-            temporary.replace(self.checkpoint)
-        except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
-            raise StorageError(f"{self.checkpoint}: cannot be written: {error}") from error
+        except RuntimeError as error:  # torch's own word for a failing stream
+            raise StorageError(f"cannot write {self.checkpoint}: {error}") from error
 
     def _progress(self) -> dict[str, Any]:
         return {

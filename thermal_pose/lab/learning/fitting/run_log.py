@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
 
 Log = Callable[[str, int, dict[str, float]], None]
@@ -46,12 +46,7 @@ def write_run(folder: Path, config: TrainingConfig, data_hash: str, seed: int) -
         "seed": seed,
         "config": asdict(config),
     }
-    path = folder / "run.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error}") from error
+    write_whole(folder / "run.json", json.dumps(content, indent=2) + "\n")
 
 
 def tensorboard_log(folder: Path) -> Log:

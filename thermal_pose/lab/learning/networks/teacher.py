@@ -19,6 +19,7 @@ from torch import nn
 
 from thermal_pose.codecs.heatmap import Alignment
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError
+from thermal_pose.files import whole_file, write_whole
 from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH, ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
 from thermal_pose.lab.learning.networks.resnet import ResNet50Encoder
@@ -107,11 +108,11 @@ def save_teacher(
     }
     text = json.dumps(description, indent=2) + "\n"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.save(network.state_dict(), folder / CHECKPOINT_NAME)
-        (folder / INFO_NAME).write_text(text, encoding="utf-8")
-    except (OSError, RuntimeError) as error:
+        with whole_file(folder / CHECKPOINT_NAME) as stream:
+            torch.save(network.state_dict(), stream)
+    except RuntimeError as error:  # torch's own word for a failing stream
         raise StorageError(f"{folder}: the teacher cannot be written: {error}") from error
+    write_whole(folder / INFO_NAME, text)
 
 
 def load_teacher(source: str) -> tuple[PoseNetwork, TeacherInfo]:

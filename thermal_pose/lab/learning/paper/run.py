@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
+from thermal_pose.errors import ModelArtifactError, TrainingError
+from thermal_pose.files import whole_file, write_whole
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.lab.learning.fitting.assess import (
     Boxes,
@@ -266,13 +267,7 @@ def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
     }
     results["git"] = git_hash()
     results["written"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error}") from error
+    write_whole(path, json.dumps(results, indent=1) + "\n")
 
 
 def _teacher_on_cohort(cohort: Cohort) -> dict[str, Any]:
@@ -311,8 +306,5 @@ def save_predictions(path: Path, cohort: Cohort, results: Sequence[FoldResult]) 
         "shown_phase": data.phase[index],
         "shown_subject": np.array(data.subjects)[data.subject[index]],
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **arrays)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error}") from error
+    with whole_file(path) as stream:
+        np.savez_compressed(stream, **arrays)

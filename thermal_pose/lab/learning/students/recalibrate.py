@@ -7,6 +7,7 @@ of each logit (Platt 1999) are fitted again on people the model has not learnt f
 into the file's last layer; joints do not move.
 """
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +17,9 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
-from thermal_pose.inference.card import ModelCard, load_card, sha256_of
+from thermal_pose.errors import ModelArtifactError, TrainingError
+from thermal_pose.files import whole_file
+from thermal_pose.inference.card import ModelCard, load_card
 from thermal_pose.inference.factory import make_estimator
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.confidence import fit_platt
@@ -93,15 +95,10 @@ def _scale(tensor: onnx.TensorProto, slope: Any, offset: Any) -> None:
 
 
 def _replace(path: Path, model: onnx.ModelProto, card_path: Path, card: ModelCard) -> None:
-    """Write model and card whole beside the old ones before either takes its place."""
-    new_model, new_card = path.with_suffix(".onnx.part"), card_path.with_suffix(".json.part")
-    try:
-        onnx.save(model, new_model)
-        replace(card, sha256=sha256_of(new_model)).save(new_card)
-        new_model.replace(path)
-        new_card.replace(card_path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error}") from error
-    finally:
-        new_model.unlink(missing_ok=True)
-        new_card.unlink(missing_ok=True)
+    """Write model and card beside the old ones, both whole, before either is replaced."""
+    content = model.SerializeToString()
+    new_card = replace(card, sha256=hashlib.sha256(content).hexdigest())
+    with whole_file(card_path) as card_stream, whole_file(path) as model_stream:
+        model_stream.write(content)
+        card_stream.write(new_card.to_json().encode())
+        card_stream.flush()

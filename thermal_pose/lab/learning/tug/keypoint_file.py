@@ -7,7 +7,6 @@ is there is whole.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import StorageError
+from thermal_pose.files import whole_file
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import (
     TIMED_PHASES,
@@ -82,10 +82,8 @@ def write_trial(trial: KeypointTrial, path: Path) -> None:
     }
     if trial.joints_m is not None:
         arrays["joints_m"] = trial.joints_m
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    np.savez_compressed(partial, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
-    partial.replace(path)
+    with whole_file(path) as stream:
+        np.savez_compressed(stream, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
 
 
 def _stack(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from thermal_pose.clinical.tug.live_network import N_LIVE_FEATURES, N_STATES, LiveFeatures
+from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.tug.corpus import IMAGE_WH, ObservedTrial
 
 LiveSample = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
@@ -111,5 +112,5 @@ def write_live_network(network: TorchLiveNetwork, path: Path) -> None:
     """Write the weights for `tug.live_network.load_live_network`."""
     arrays = {k: v.detach().numpy().astype(np.float32) for k, v in network.state_dict().items()}
     meta = json.dumps({"n_live_features": N_LIVE_FEATURES})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, meta=np.array(meta), **arrays)  # type: ignore[arg-type]
+    with whole_file(path) as stream:
+        np.savez_compressed(stream, meta=np.array(meta), **arrays)  # type: ignore[arg-type]

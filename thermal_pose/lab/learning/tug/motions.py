@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from thermal_pose.errors import SimulationError
+from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.tug.corpus import Array, MotionTrial, refused_boundaries_s
 from thermal_pose.lab.simulation.motion.trial import Trial, plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body, library_shapes
@@ -131,12 +132,13 @@ def known_boundaries_s(trial: Trial, kind: TrialReason) -> Array:
 
 def write_motions(motions: list[MotionTrial], path: Path) -> None:
     """Keep motions in one `.npz`."""
-    np.savez(
-        path,
-        lengths=np.array([len(m.times_s) for m in motions]),
-        joints_m=np.concatenate([m.joints_m for m in motions]),
-        boundaries_s=np.stack([m.boundaries_s for m in motions]),
-    )
+    with whole_file(path) as stream:
+        np.savez(
+            stream,
+            lengths=np.array([len(m.times_s) for m in motions]),
+            joints_m=np.concatenate([m.joints_m for m in motions]),
+            boundaries_s=np.stack([m.boundaries_s for m in motions]),
+        )
 
 
 def read_motions(path: Path) -> list[MotionTrial]:

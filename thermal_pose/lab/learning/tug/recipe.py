@@ -16,6 +16,7 @@ import torch
 from thermal_pose.clinical.tug.decode import ordered_posteriors, quantile_s
 from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.clinical.tug.network import SUB_CELLS, load_network
+from thermal_pose.files import write_whole
 from thermal_pose.lab.learning.tug.corpus import MotionTrial, ObservedTrial, network_sample
 from thermal_pose.lab.learning.tug.live import IGNORED, live_sample, train_live, write_live_network
 from thermal_pose.lab.learning.tug.recorded import LONG_REST_S, SampleSource, read_recorded
@@ -77,7 +78,7 @@ def run_recipe(
     counts = {"n_motions": len(motions), "n_recorded": len(kept), "n_held_out": len(held_out)}
     seeds = sorted({seed for seed, _ in recorded} - set(recipe.held_out))
     card = _card(recipe, counts, seeds, out_dir) | _held_out_figures(held_out, out_dir)
-    (out_dir / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
+    write_whole(out_dir / CARD_FILE, json.dumps(card, indent=2) + "\n")
     return card
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from thermal_pose.clinical.tug.features import N_FEATURES
 from thermal_pose.clinical.tug.network import KERNEL, SUB_CELLS
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
+from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.tug.curves import N_CURVES
 
 Sample = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float32]]
@@ -234,5 +235,5 @@ def write_network(networks: Sequence[TorchSegmenter], config: SegmenterConfig, p
         "n_features": N_FEATURES,
         "sub_cells": SUB_CELLS,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+    with whole_file(path) as stream:
+        np.savez_compressed(stream, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]

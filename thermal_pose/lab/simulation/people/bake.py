@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import MissingExtraError, SimulationError
+from thermal_pose.files import whole_file
 from thermal_pose.lab.simulation.people.body import (
     BONE_INDEX,
     BONE_NAMES,
@@ -196,10 +197,9 @@ def _write(folder: Path, shape: BodyShape) -> None:
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:
-    # Other processes may bake the same body: whoever renames last wins, with the same bytes.
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez_compressed(partial, **arrays)
-    partial.replace(path)
+    # Several processes may bake the same body: the last one wins, with the same bytes.
+    with whole_file(path) as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 class _SourceModels:

@@ -5,7 +5,9 @@ The format is https://cocodataset.org/#format-data (keypoint detection). The ima
 recordings: `file_name` is `<trial>/<frame, six digits>`, and `stamp_ns` finds the message.
 """
 
+import codecs
 import json
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from thermal_pose.errors import StorageError
+from thermal_pose.files import whole_file
 from thermal_pose.skeleton import JOINT_NAMES, LIMBS
 from thermal_pose.types import TrueFrame, TruePerson
 
@@ -76,13 +79,12 @@ def write_coco(
     StorageError
         If a file cannot be read or written.
     """
-    partial = path.with_name(path.name + ".partial")
-    spill = path.with_name(path.name + ".annotations")
     try:
         with (
-            partial.open("w", encoding="utf-8") as out,
-            spill.open("w+", encoding="utf-8") as notes,
+            whole_file(path) as binary,
+            tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as notes,
         ):
+            out = codecs.getwriter("utf-8")(binary)
             out.write(f'{{"info": {json.dumps(info, sort_keys=True)},\n')
             out.write(f'"categories": [{json.dumps(PERSON_CATEGORY)}],\n"images": [')
             counts = _copy_lines(out, notes, trials)
@@ -91,8 +93,6 @@ def write_coco(
             for line in notes:
                 out.write(line)
             out.write("\n]}\n")
-        spill.unlink()
-        partial.replace(path)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
     return counts

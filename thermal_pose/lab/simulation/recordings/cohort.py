@@ -5,6 +5,7 @@ Everything about a trial derives from (preset, seed, subject index, trial index)
 be made in any order, on any number of processes, and made again.
 """
 
+import codecs
 import json
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ from tqdm import tqdm
 
 from thermal_pose import __version__
 from thermal_pose.errors import SimulationError, StorageError
+from thermal_pose.files import whole_file, write_whole
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.lab.simulation.people.presets import find_preset
@@ -309,7 +311,7 @@ def _claim(folder: Path, spec: CohortSpec) -> None:
                     f"{folder} holds another cohort ({found}); choose another folder for {wanted}"
                 )
             return
-        path.write_text(json.dumps(wanted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(wanted, indent=1, sort_keys=True) + "\n")
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror}") from error
 
@@ -323,10 +325,10 @@ def read_entries(spec: CohortSpec, folder: Path) -> Iterator[dict[str, Any]]:
 
 def _finish(spec: CohortSpec, folder: Path, resumed: int) -> CohortSummary:
     """Write the manifest and the COCO file, and count."""
-    partial = folder / (MANIFEST_JSON + ".partial")
     sizes: list[tuple[Path, tuple[int, int]]] = []
     valid = frames = 0
-    with partial.open("w", encoding="utf-8") as out:
+    with whole_file(folder / MANIFEST_JSON) as binary:
+        out = codecs.getwriter("utf-8")(binary)
         head = {"software": f"thermal_pose {__version__}", "spec": asdict(spec)}
         out.write(json.dumps(head, sort_keys=True)[:-1] + ',\n"trials": [')
         for number, entry in enumerate(read_entries(spec, folder)):
@@ -336,7 +338,6 @@ def _finish(spec: CohortSpec, folder: Path, resumed: int) -> CohortSummary:
             valid += entry["valid"]
             frames += entry["n_frames"]
         out.write("\n]}\n")
-    partial.replace(folder / MANIFEST_JSON)
     info = {"description": f"simulated: {spec.preset}, seed {spec.seed}", "version": __version__}
     _, annotations = write_coco(folder / COCO_JSON, sizes, info)
     return CohortSummary(

@@ -25,6 +25,7 @@ from thermal_pose.bags.messages import (
 )
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.lab.simulation.recordings.coco import frame_line
 from thermal_pose.lab.simulation.recordings.frames import stamped_timing, trial_frames
@@ -70,7 +71,7 @@ def write_trial(
     custom = {"subject_id": staged.trial.subject.subject_id, "trial_id": trial_id}
     with BagWriter(partial, custom_data=custom) as bag:
         full_entry = _write_messages(bag, staged, trial_id, start_ns, entry, with_rgb)
-    _write_text(partial / TRIAL_JSON, json.dumps(full_entry, indent=1, sort_keys=True) + "\n")
+    write_whole(partial / TRIAL_JSON, json.dumps(full_entry, indent=1, sort_keys=True) + "\n")
     try:
         partial.replace(folder / trial_id)
     except OSError as error:
@@ -145,10 +146,3 @@ def _info(intrinsics: CameraIntrinsics) -> CameraInfo:
     return CameraInfo(
         intrinsics.size_wh, intrinsics.matrix, np.array(intrinsics.distortion, dtype=np.float64)
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error

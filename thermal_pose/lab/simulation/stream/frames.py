@@ -6,7 +6,6 @@ make the same stream, and an interrupted one goes on where it stopped. Shards ho
 person in a frame, in the layout that training reads (`training.pose_data`).
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 
 from thermal_pose.errors import StorageError
+from thermal_pose.files import whole_file
 from thermal_pose.lab.simulation.people.bake import bake_bodies, default_cache_dir, library_shapes
 from thermal_pose.lab.simulation.people.body import Body
 from thermal_pose.lab.simulation.rooms.draw import CAMERAS, Camera
@@ -195,14 +195,8 @@ def _write_shard(
     if key not in _streams:
         _streams[key] = TrainingStream(options, cache_dir)
     arrays = _streams[key].shard(first_unit, units)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StorageError(f"{path}: cannot be written: {error}") from error
+    with whole_file(path) as stream:
+        np.savez(stream, **arrays)
     return len(arrays["frames"])
 
 
