@@ -107,3 +107,9 @@ class GraphError(ThermalPoseError):
     """The ROS graph did not come up, or a node was lost."""
 
     exit_code = 13
+
+
+class WorkerError(ThermalPoseError):
+    """A worker process was killed, or no Ray cluster answers."""
+
+    exit_code = 14

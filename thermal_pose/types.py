@@ -14,9 +14,16 @@ import numpy.typing as npt
 
 from thermal_pose.skeleton import N_JOINTS
 
+#: The package's names for typed arrays; `FloatArray` is single precision, as images and networks.
 FloatArray = npt.NDArray[np.float32]
-UInt16Array = npt.NDArray[np.uint16]
+Float64Array = npt.NDArray[np.float64]
 UInt8Array = npt.NDArray[np.uint8]
+UInt16Array = npt.NDArray[np.uint16]
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer]
+IndexArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 
 NS_PER_S = 1_000_000_000
 

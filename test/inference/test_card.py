@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.card import (
     CropRule,
@@ -11,7 +12,6 @@ from thermal_pose.inference.card import (
     ModelCard,
     Normalization,
     load_card,
-    sha256_of,
 )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from thermal_pose.inference.card import ModelCard, Normalization, sha256_of
+from thermal_pose.digest import sha256_of
+from thermal_pose.inference.card import ModelCard, Normalization
 from thermal_pose.inference.detector_card import DetectorCard
 
 FLOAT = TensorProto.FLOAT

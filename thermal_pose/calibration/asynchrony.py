@@ -20,9 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.types import UInt8Array, UInt16Array
-
-FloatMatrix = npt.NDArray[np.float32]
+from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
 
 #: Colour images are brought to this size: the detail of limbs stays, noise averages out.
 RGB_WH = (256, 144)
@@ -100,7 +98,7 @@ class _Place:
 class _Stream:
     """One stream's images as rows, with the images known to be older left out."""
 
-    def __init__(self, rows: FloatMatrix) -> None:
+    def __init__(self, rows: FloatArray) -> None:
         self._rows = rows
         self._floor = _noise_floor(rows)
         self.older: set[int] = set()
@@ -163,7 +161,7 @@ class _Stream:
         return max(float(np.mean(rest**2)), self._floor), start + share * span
 
 
-def _noise_floor(rows: FloatMatrix) -> float:
+def _noise_floor(rows: FloatArray) -> float:
     """Mean square difference of two images of a scene that does not move."""
     squares = np.stack([(b - a) ** 2 for a, b in pairwise(rows)])
     half = squares.shape[1] // 2
@@ -171,7 +169,7 @@ def _noise_floor(rows: FloatMatrix) -> float:
     return max(float(np.percentile(quiet, 20)) * _FLOOR_MARGIN, 1e-9)
 
 
-def _changing_pixels(rows: FloatMatrix) -> npt.NDArray[np.int64]:
+def _changing_pixels(rows: FloatArray) -> npt.NDArray[np.int64]:
     """Indices of the pixels that change most from image to image.
 
     Not those of the largest variance: an edge that passes in the middle of the images has that,
@@ -182,7 +180,7 @@ def _changing_pixels(rows: FloatMatrix) -> npt.NDArray[np.int64]:
     return np.argpartition(change, -count)[-count:]
 
 
-def thermal_rows(frames: Sequence[UInt16Array]) -> FloatMatrix:
+def thermal_rows(frames: Sequence[UInt16Array]) -> FloatArray:
     """(N, pixels) in K, without the sensor's drift and column stripes."""
     images = np.stack(frames).astype(np.float32) / 100.0
     images -= np.median(images, axis=(1, 2), keepdims=True)
@@ -190,15 +188,15 @@ def thermal_rows(frames: Sequence[UInt16Array]) -> FloatMatrix:
     return images.reshape(len(images), -1)
 
 
-def rgb_row(bgr: UInt8Array) -> FloatMatrix:
+def rgb_row(bgr: UInt8Array) -> FloatArray:
     """(1, pixels) grey, small, of one colour image (H, W, 3)."""
     small = cv2.resize(bgr, RGB_WH, interpolation=cv2.INTER_AREA)
     return small.astype(np.float32).mean(axis=-1).reshape(1, -1)
 
 
 def judge_pairs(
-    thermal: FloatMatrix,
-    rgb: FloatMatrix,
+    thermal: FloatArray,
+    rgb: FloatArray,
     thresholds: AsynchronyThresholds | None = None,
 ) -> list[PairVerdict]:
     """Judge all pairs of one recording.

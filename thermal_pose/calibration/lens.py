@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.calibration.target import Float64Array, SpotTarget
+from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
+from thermal_pose.types import Float64Array
 
 #: Fewer do not average out the noise of 80 x 60 pixels.
 MIN_VIEWS = 8

@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import CalibrationError
-from thermal_pose.types import NS_PER_S
-
-Int64Array = npt.NDArray[np.int64]
+from thermal_pose.types import NS_PER_S, Int64Array
 
 #: Half a period at 8 Hz: beyond it a neighbouring frame would be as near.
 DEFAULT_TOLERANCE_S = 0.062

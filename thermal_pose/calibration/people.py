@@ -17,9 +17,7 @@ import numpy.typing as npt
 
 from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.registration import PlaneRegistration
-from thermal_pose.types import UInt8Array, UInt16Array
-
-Float32Stack = npt.NDArray[np.float32]
+from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
 
 #: Colour images are searched at this width; finer detail is below the thermal pixel anyway.
 _SEARCH_WIDTH = 256
@@ -99,7 +97,7 @@ def register_from_people(
 
 def _changes(
     thermal: Sequence[UInt16Array], rgb_small: Sequence[npt.NDArray[np.float32]]
-) -> tuple[Float32Stack, Float32Stack]:
+) -> tuple[FloatArray, FloatArray]:
     """Maps of change of both streams at the moments of most movement."""
     if len(thermal) < _LAG + _MIN_MOMENTS:
         raise CalibrationError(
@@ -121,7 +119,7 @@ def _changes(
 class _Search:
     """Coordinate descent over scale, turn (rad), shift (px) and aspect."""
 
-    def __init__(self, warm: Float32Stack, colour: Float32Stack, scale: float) -> None:
+    def __init__(self, warm: FloatArray, colour: FloatArray, scale: float) -> None:
         self._warm = _normalised(warm)
         self._shape = warm.shape[1:]
         blur = 0.5 / scale
@@ -165,7 +163,7 @@ def _neighbours(
     return [centre + sign * step * axis for axis in np.eye(len(centre)) for sign in (1.0, -1.0)]
 
 
-def _normalised(maps: npt.NDArray[Any]) -> Float32Stack:
+def _normalised(maps: npt.NDArray[Any]) -> FloatArray:
     """Rows of zero mean and unit length: their products are correlations."""
     rows = maps.reshape(len(maps), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)

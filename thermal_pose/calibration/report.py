@@ -12,7 +12,7 @@ from thermal_pose.calibration.files import camera_info_of, save_camera_info, sav
 from thermal_pose.calibration.picture import edges_over_rgb
 from thermal_pose.calibration.session import CalibrationViews, SeenPair
 from thermal_pose.calibration.stereo import PairCalibration, target_pose
-from thermal_pose.calibration.target import Float64Array, SpotTarget
+from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.errors import StorageError
 from thermal_pose.files import write_whole
 from thermal_pose.imaging.registration import (
@@ -21,6 +21,7 @@ from thermal_pose.imaging.registration import (
     plane_error_by_depth,
     plane_registration,
 )
+from thermal_pose.types import Float64Array
 
 #: Depths for which the fixed homography's error is told, m: the walkway from 3 to 7 m.
 DEPTHS_M = (2.5, 3.0, 4.0, 5.0, 6.0, 7.0)

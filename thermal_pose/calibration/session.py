@@ -17,9 +17,9 @@ from thermal_pose.calibration.pairing import (
     pair_streams,
 )
 from thermal_pose.calibration.stereo import TargetView
-from thermal_pose.calibration.target import Float64Array, SpotTarget, find_in_rgb, find_in_thermal
+from thermal_pose.calibration.target import SpotTarget, find_in_rgb, find_in_thermal
 from thermal_pose.errors import CalibrationError
-from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
+from thermal_pose.types import NS_PER_S, Float64Array, RgbFrame, ThermalFrame
 
 #: A target that moves more than this from one thermal frame to the next is not held still.
 MAX_MOTION_PX = 0.5

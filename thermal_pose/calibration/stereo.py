@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from thermal_pose.calibration.lens import MIN_VIEWS, LensCalibration, calibrate_lens, disc_offsets
-from thermal_pose.calibration.target import Float64Array, SpotTarget
+from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import Registration
+from thermal_pose.types import Float64Array
 
 #: Beyond it the two cameras' views contradict each other, thermal px.
 MAX_CROSS_RMS_PX = 1.0

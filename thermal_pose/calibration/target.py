@@ -9,11 +9,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from thermal_pose.types import UInt8Array, UInt16Array
-
-Float64Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array, UInt8Array, UInt16Array
 
 #: The thermal image is enlarged before spots of three pixels are looked for.
 _THERMAL_SCALE = 8

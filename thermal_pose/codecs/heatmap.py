@@ -13,7 +13,8 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from thermal_pose.types import FloatArray
+
 DecodeKind = Literal["argmax", "quarter", "dark"]
 Alignment = Literal["half_pixel", "corner"]
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Float64Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 NO_DISTORTION: Final = (0.0, 0.0, 0.0, 0.0, 0.0)
 #: Fixed-point steps that undo the distortion; enough for 1e-6 px with |k1| <= 0.4.

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from thermal_pose.imaging.radiometry import to_mono8
 from thermal_pose.skeleton import LIMBS
-from thermal_pose.types import FloatArray, PersonKeypoints, UInt16Array
+from thermal_pose.types import FloatArray, PersonKeypoints, UInt8Array, UInt16Array
 
-Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 COLORMAPS: Final[dict[str, int | None]] = {
@@ -68,7 +67,7 @@ def draw_overlay(
     persons: Sequence[PersonKeypoints],
     settings: DrawSettings | None = None,
     status: str = "",
-) -> Picture:
+) -> UInt8Array:
     """Draw one frame.
 
     Parameters
@@ -93,7 +92,7 @@ def draw_overlay(
     return picture
 
 
-def colour_mapped(centikelvin: UInt16Array, settings: DrawSettings) -> Picture:
+def colour_mapped(centikelvin: UInt16Array, settings: DrawSettings) -> UInt8Array:
     """Return the enlarged thermal image alone, (H * scale, W * scale, 3) BGR."""
     grey = to_mono8(centikelvin, settings.low_degc, settings.high_degc)
     rows, columns = grey.shape
@@ -111,7 +110,7 @@ def to_picture(xy: npt.ArrayLike, scale: int) -> FloatArray:
 
 
 def _draw_skeleton(
-    picture: Picture, person: PersonKeypoints, settings: DrawSettings, colour: Colour
+    picture: UInt8Array, person: PersonKeypoints, settings: DrawSettings, colour: Colour
 ) -> None:
     points = to_picture(person.xy, settings.scale)
     shown = (person.scores >= settings.min_joint_score) & np.isfinite(points).all(axis=1)
@@ -129,7 +128,7 @@ def _draw_skeleton(
         cv2.circle(picture, _whole(point), width + 1, _faded(_WHITE, float(score)), -1, cv2.LINE_AA)
 
 
-def _draw_box(picture: Picture, person: PersonKeypoints, scale: int, colour: Colour) -> None:
+def _draw_box(picture: UInt8Array, person: PersonKeypoints, scale: int, colour: Colour) -> None:
     corners = to_picture(np.reshape(person.box.xyxy, (2, 2)), scale)
     low, high = _whole(corners[0]), _whole(corners[1])
     cv2.rectangle(picture, low, high, colour, 1, cv2.LINE_AA)
@@ -137,7 +136,7 @@ def _draw_box(picture: Picture, person: PersonKeypoints, scale: int, colour: Col
     _draw_text(picture, label, (max(low[0], 2), max(low[1] - 4, 12)), 0.05 * scale, colour)
 
 
-def _draw_status(picture: Picture, status: str) -> None:
+def _draw_status(picture: UInt8Array, status: str) -> None:
     height, width = picture.shape[:2]
     bar = max(height // 16, 14)
     picture[height - bar :] //= 3
@@ -145,7 +144,7 @@ def _draw_status(picture: Picture, status: str) -> None:
 
 
 def _draw_text(
-    picture: Picture, text: str, at: tuple[int, int], size: float, colour: Colour
+    picture: UInt8Array, text: str, at: tuple[int, int], size: float, colour: Colour
 ) -> None:
     size = min(max(size, 0.35), 1.0)
     cv2.putText(picture, text, at, _FONT, size, (0, 0, 0), 3, cv2.LINE_AA)

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, Float64Array
+from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
+from thermal_pose.types import Float64Array
 
 #: Sub-samples per thermal pixel and axis when a colour image is brought down to its size.
 _SUBSAMPLES = 4

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where models lie: by name in `thermal_pose/assets`, or anywhere by the path of their card."""
+"""Find a model by name or path, and load its card.
 
+A model is a file with a JSON card beside it; shipped models lie in `thermal_pose/assets`.
+"""
+
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 
 def card_path(model: str) -> Path:
-    """Return the card of a model given by name ('student') or by the path of its card.
+    """Return the path of a card, given a shipped model's name ('student') or the card's path.
 
     Raises
     ------
     ModelArtifactError
-        There is none; the message lists the names that are shipped.
+        No such card exists; the message lists the shipped models.
     """
     if not model:
         raise ModelArtifactError("no model named: expected a name or the path of a card")
@@ -25,3 +32,45 @@ def card_path(model: str) -> Path:
         shipped = ", ".join(sorted(card.stem for card in ASSETS.glob("*.json"))) or "none"
         raise ModelArtifactError(f"{path}: no such model card; shipped models: {shipped}")
     return path
+
+
+class _Card(Protocol):
+    @property
+    def file(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+Card = TypeVar("Card", bound=_Card)
+
+
+def load_checked(path: Path, kind: str, build: Callable[[dict[str, Any]], Card]) -> Card:
+    """Read a JSON card and verify the model file that it names.
+
+    Parameters
+    ----------
+    kind : what the card describes, for error messages: 'model card'.
+    build : makes the card from its JSON object; may raise ValueError, KeyError or TypeError.
+
+    Raises
+    ------
+    ModelArtifactError
+        The card or the model file is missing, the card is malformed, or the model's SHA-256
+        differs from the card's.
+    """
+    try:
+        card = build(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ModelArtifactError(f"{path}: cannot read the {kind}: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelArtifactError(f"{path}: not a {kind}: {error}") from error
+    model = path.parent / card.file
+    if not model.is_file():
+        raise ModelArtifactError(f"{model}: the model named by {path.name} is missing")
+    actual = sha256_of(model)
+    if actual != card.sha256:
+        raise ModelArtifactError(
+            f"{model}: altered: its sha256 is {actual[:12]}..., but its card expects "
+            f"{card.sha256[:12]}..."
+        )
+    return card

@@ -7,7 +7,6 @@ input `thermal` float32 (N, 1, 256, 192), outputs `heatmaps` (N, 17, 64, 48), `j
 """
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.codecs.heatmap import Alignment, DecodeKind, HeatmapGeometry
-from thermal_pose.errors import ModelArtifactError
 from thermal_pose.files import write_whole
+from thermal_pose.inference.artifacts import load_checked
+from thermal_pose.types import FloatArray
 
-FloatArray = npt.NDArray[np.float32]
 NormalizationKind = Literal["crop_minmax", "frame_median"]
 Precision = Literal["fp32", "int8"]
 
@@ -195,42 +194,25 @@ class ModelCard:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
-def sha256_of(path: Path) -> str:
-    """Return the file's sha256 as 64 hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def load_card(path: Path) -> ModelCard:
-    """Read a card and check the model file beside it.
+    """Read a pose network's card and verify the model file beside it.
 
     Raises
     ------
     ModelArtifactError
-        Card or model missing, unknown or missing fields, or the sha256 does not match.
+        The card or model is missing, a field is unknown or missing, or the SHA-256 differs.
     """
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        crop = dict(fields.pop("crop"))
-        card = ModelCard(
-            **{
-                **fields,
-                "normalization": Normalization(**fields["normalization"]),
-                "crop": CropRule(**{**crop, "input_wh": tuple(crop["input_wh"])}),
-                "decode": DecodeRule(**fields["decode"]),
-                "limits": tuple(fields["limits"]),
-            }
-        )
-    except OSError as error:
-        raise ModelArtifactError(f"{path}: cannot read the model card: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelArtifactError(f"{path}: not a model card: {error}") from error
-    model = path.parent / card.file
-    if not model.is_file():
-        raise ModelArtifactError(f"{model}: the model named by {path.name} is missing")
-    actual = sha256_of(model)
-    if actual != card.sha256:
-        raise ModelArtifactError(
-            f"{model}: altered: sha256 is {actual[:12]}..., its card says {card.sha256[:12]}..."
-        )
-    return card
+    return load_checked(path, "model card", _build)
+
+
+def _build(fields: dict[str, Any]) -> ModelCard:
+    crop = fields["crop"]
+    return ModelCard(
+        **{
+            **fields,
+            "normalization": Normalization(**fields["normalization"]),
+            "crop": CropRule(**{**crop, "input_wh": tuple(crop["input_wh"])}),
+            "decode": DecodeRule(**fields["decode"]),
+            "limits": tuple(fields["limits"]),
+        }
+    )

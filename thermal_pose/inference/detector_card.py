@@ -20,9 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from thermal_pose.errors import ModelArtifactError
 from thermal_pose.files import write_whole
-from thermal_pose.inference.card import sha256_of
+from thermal_pose.inference.artifacts import load_checked
 
 
 @dataclass(frozen=True)
@@ -88,22 +87,16 @@ class DetectorCard:
 
 
 def load_detector_card(path: Path) -> DetectorCard:
-    """Read a card and check the file beside it; ModelArtifactError where either is wrong."""
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        fields["input_wh"] = tuple(fields["input_wh"])
-        fields["limits"] = tuple(fields["limits"])
-        card = DetectorCard(**fields)
-    except OSError as error:
-        raise ModelArtifactError(f"{path}: cannot read the detector card: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelArtifactError(f"{path}: not a detector card: {error}") from error
-    model = path.parent / card.file
-    if not model.is_file():
-        raise ModelArtifactError(f"{model}: the model named by {path.name} is missing")
-    actual = sha256_of(model)
-    if actual != card.sha256:
-        raise ModelArtifactError(
-            f"{model}: altered: sha256 is {actual[:12]}..., its card says {card.sha256[:12]}..."
-        )
-    return card
+    """Read a detector's card and verify the model file beside it.
+
+    Raises
+    ------
+    ModelArtifactError
+        The card or model is missing, a field is unknown or missing, or the SHA-256 differs.
+    """
+    return load_checked(path, "detector card", _build)
+
+
+def _build(fields: dict[str, Any]) -> DetectorCard:
+    size, limits = tuple(fields["input_wh"]), tuple(fields["limits"])
+    return DetectorCard(**{**fields, "input_wh": size, "limits": limits})

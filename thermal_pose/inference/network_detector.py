@@ -3,16 +3,13 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.errors import ImageFormatError, ModelArtifactError
 from thermal_pose.imaging.radiometry import relative_k
 from thermal_pose.inference.base import Engine, RuntimeInfo
 from thermal_pose.inference.detector_card import DetectorCard
 from thermal_pose.tracking.boxes import iou_matrix
-from thermal_pose.types import FloatArray, PersonBox, UInt16Array
-
-IndexArray = npt.NDArray[np.intp]
+from thermal_pose.types import FloatArray, IndexArray, PersonBox, UInt16Array
 
 _SMALLEST_BOX_PX = 1.0
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import MissingExtraError, ModelArtifactError
 from thermal_pose.imaging.radiometry import relative_k
 from thermal_pose.inference.base import RuntimeInfo, RuntimeOptions
-from thermal_pose.inference.card import sha256_of
 from thermal_pose.types import FloatArray, PersonBox, UInt16Array
 
 _PERSON = 1

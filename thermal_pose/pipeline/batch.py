@@ -4,18 +4,15 @@
 A trial's result is written as soon as it is there; what stays in memory is one row a trial.
 """
 
-import importlib
-import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.errors import BagNotFoundError, MissingExtraError, ThermalPoseError
+from thermal_pose.errors import BagNotFoundError, ThermalPoseError
 from thermal_pose.files import write_whole
+from thermal_pose.jobs import map_jobs
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.recorded_trial import analyze_recording
@@ -105,40 +102,5 @@ def analyze_many(
     doubles = {name for name in names if names.count(name) > 1}
     if out_dir is not None and doubles:
         raise ValueError(f"bags: expected different names, got {sorted(doubles)} more than once")
-    if use_ray:
-        return _on_ray(bags, params, out_dir)
-    if jobs <= 1:
-        return (analyze_one(bag, params, out_dir) for bag in bags)
-    return _on_processes(bags, params, out_dir, jobs)
-
-
-def _on_processes(
-    bags: Iterable[Path], params: TugParams, out_dir: Path | None, jobs: int
-) -> Iterator[BatchRow]:
-    # Spawned, as the inference engine's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting = set()
-        for bag in bags:
-            waiting.add(pool.submit(analyze_one, bag, params, out_dir))
-            if len(waiting) >= 2 * jobs:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        yield from (future.result() for future in waiting)
-
-
-def _on_ray(bags: Iterable[Path], params: TugParams, out_dir: Path | None) -> Iterator[BatchRow]:
-    try:
-        ray: Any = importlib.import_module("ray")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("analyzing on Ray", "ray", "train") from error
-    ray.init(ignore_reinit_error=True, log_to_driver=False)
-    task = ray.remote(analyze_one)
-    limit = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    waiting: list[object] = []
-    for bag in bags:
-        waiting.append(task.remote(bag, params, out_dir))
-        if len(waiting) >= limit:
-            done, waiting = ray.wait(waiting)
-            yield from ray.get(done)
-    yield from ray.get(waiting)
+    calls = ((bag, params, out_dir) for bag in bags)
+    return map_jobs(analyze_one, calls, jobs, ray_address="local" if use_ray else "")

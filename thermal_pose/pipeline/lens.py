@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scale of a trial: what the thermal camera's calibration says of it."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
 from thermal_pose.clinical.tug.options import MAX_FOCAL_PX, TugParams
+from thermal_pose.digest import short_key
 
 
 def with_lens(params: TugParams, info: CameraInfo) -> TugParams:
@@ -43,7 +43,7 @@ def calibration_hash(info: CameraInfo) -> str:
     distortion = np.zeros(max(5, info.distortion.size))
     distortion[: info.distortion.size] = info.distortion
     numbers = np.concatenate([np.array(info.image_wh, dtype=np.float64), info.k.ravel()])
-    return hashlib.sha256(numbers.tobytes() + distortion.tobytes()).hexdigest()[:12]
+    return short_key(numbers.tobytes() + distortion.tobytes(), 12)
 
 
 def lens_of_recording(params: TugParams, bag: BagReader) -> TugParams:

@@ -7,13 +7,10 @@ The camera frame is ROS' optical frame: x to the right, y down, z along the view
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import PersonKeypoints
-
-Float64Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array, PersonKeypoints
 
 _ANKLES = [Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE]
 #: Rays that fall less than this (m per m ahead) meet the floor too far away to tell.

@@ -7,11 +7,8 @@ Off by default wherever something is measured: a causal filter delays what it sm
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from thermal_pose.types import NS_PER_S, FloatArray
-
-Float64Array = npt.NDArray[np.float64]
+from thermal_pose.types import NS_PER_S, Float64Array, FloatArray
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ Everything runs in float64, so that the last digits printed do not depend on the
 `lab/learning/tug/segmenter.py` holds the same network in torch; a test holds the two together.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.tug.features import N_FEATURES
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
+from thermal_pose.digest import short_key
 from thermal_pose.errors import ModelArtifactError
 
 Array = npt.NDArray[np.float64]
@@ -150,7 +150,7 @@ def load_network(path: Path) -> SegmenterNetwork:
         {key.split("/", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{m}/")}
         for m in range(int(meta["members"]))
     )
-    digest = hashlib.sha256(content).hexdigest()[:12]
+    digest = short_key(content, 12)
     return SegmenterNetwork(members, tuple(meta["dilations"]), f"{path.stem}-{digest}")
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from thermal_pose.jobs import in_processes
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body, library_shapes
 from thermal_pose.lab.simulation.people.garments import Outfit, dress
@@ -33,7 +34,6 @@ from thermal_pose.lab.simulation.sensors.rgb import RgbScene
 from thermal_pose.lab.simulation.sensors.thermal_scene import SUPERSAMPLING
 from thermal_pose.lab.simulation.sensors.thermal_sensor import ThermalChain
 from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStream
-from thermal_pose.lab.simulation.stream.pool import in_processes
 from thermal_pose.lab.simulation.stream.postures import standing_pose
 from thermal_pose.lab.simulation.stream.thermal_statistics import thermal_statistics
 

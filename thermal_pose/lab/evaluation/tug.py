@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well trials are timed: cohorts of keypoint files to the figures of `docs/validation.md`."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -15,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.evaluation.tug_measures import measure_agreement, true_measures
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_trial
 from thermal_pose.lab.metrics.agreement import (
@@ -31,7 +29,8 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints
 DROPOUT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
 KEPT_OF_FRAMES = (1, 2, 3)
 NOISE_PX = (0.0, 0.5, 1.0, 1.5, 2.0)
-N_CURVE_POINTS = len(DROPOUT_SHARES) + len(KEPT_OF_FRAMES) + len(NOISE_PX)
+#: Settings evaluated for the curves; the undisturbed one belongs to all three.
+N_CURVE_POINTS = len(DROPOUT_SHARES) + len(KEPT_OF_FRAMES) + len(NOISE_PX) - 2
 DISTANCE_BINS_M = (5.5, 6.0, 6.5, 7.1)
 VIEW_BINS_DEG = (0.0, 10.0, 20.0, 30.0, 46.0)
 
@@ -138,17 +137,8 @@ def evaluate_files(
     jobs: int = 1,
 ) -> Iterator[EvaluatedTrial]:
     """Analyze keypoint files in their order, on `jobs` processes."""
-    work = partial(_evaluate_file, params=params, change=change or Disturbance())
-    if jobs <= 1:
-        yield from map(work, paths)
-        return
-    yield from _pool(jobs).map(work, paths, chunksize=4)
-
-
-@lru_cache(maxsize=1)
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    """One pool for all that a program evaluates: starting a process takes seconds."""
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    calls = [(path, params, change or Disturbance()) for path in paths]
+    return map_jobs(_evaluate_file, calls, jobs, ordered=True)
 
 
 def cohort_figures(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
@@ -182,17 +172,18 @@ def disturbance_curves(
         "rate_hz": [(8.0 / every, Disturbance(every=every)) for every in KEPT_OF_FRAMES],
         "noise_px": [(noise, Disturbance(noise_px=noise)) for noise in NOISE_PX],
     }
-    curves: dict[str, Curve] = {}
-    # The undisturbed trials are a point of every curve.
-    known: dict[Disturbance, dict[str, Any]] = {}
-    for name, points in settings.items():
-        curves[name] = []
-        for value, change in points:
-            if change not in known:
-                known[change] = _leading(list(evaluate_files(paths, params, change, jobs)))
-            curves[name].append({"value": value} | known[change])
-            done()
-    return curves
+    # The undisturbed trials are one point of every curve.
+    changes = list(dict.fromkeys(change for points in settings.values() for _, change in points))
+    calls = [(path, params, change) for change in changes for path in paths]
+    trials = map_jobs(_evaluate_file, calls, jobs, ordered=True)
+    figures: dict[Disturbance, dict[str, Any]] = {}
+    for change in changes:
+        figures[change] = _leading(list(islice(trials, len(paths))))
+        done()
+    return {
+        name: [{"value": value} | figures[change] for value, change in points]
+        for name, points in settings.items()
+    }
 
 
 def condition_curves(trials: Sequence[EvaluatedTrial]) -> dict[str, Curve]:

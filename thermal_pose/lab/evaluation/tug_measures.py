@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.definitions import kinematics_from_joints
 from thermal_pose.skeleton import Joint
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 #: A walk is sampled this finely between frames.
 _SAMPLES = 300
 _MIN_STEPS = 3
 
 
-def true_measures(times_s: Array, joints_m: Array, edges_s: Array) -> dict[str, float | str]:
+def true_measures(
+    times_s: Float64Array, joints_m: Float64Array, edges_s: Float64Array
+) -> dict[str, float | str]:
     """Measures of one valid trial by name; those that its truth does not tell are left out.
 
     Parameters
@@ -44,13 +44,13 @@ def true_measures(times_s: Array, joints_m: Array, edges_s: Array) -> dict[str, 
     return found
 
 
-def _side(times_s: Array, yaw_rad: Array, turn_s: Array) -> str:
+def _side(times_s: Float64Array, yaw_rad: Float64Array, turn_s: Float64Array) -> str:
     start, end = np.interp(turn_s, times_s, yaw_rad)
     return "left" if end > start else "right"
 
 
 def _walk(
-    way: str, times_s: Array, joints: Array, start_s: float, end_s: float
+    way: str, times_s: Float64Array, joints: Float64Array, start_s: float, end_s: float
 ) -> dict[str, float | str]:
     grid_s = np.linspace(start_s, end_s, _SAMPLES)
     hips = joints[:, [Joint.LEFT_HIP, Joint.RIGHT_HIP], :2].mean(axis=1)

@@ -21,9 +21,7 @@ import numpy.typing as npt
 from thermal_pose.errors import TrainingError
 from thermal_pose.files import whole_file
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.types import NS_PER_S
-
-FloatArray = npt.NDArray[np.float32]
+from thermal_pose.types import NS_PER_S, FloatArray
 
 #: RGB patches are cut 1.2 times larger than the crop, so that boxes can be jittered within.
 PATCH_WH: Final = (240, 320)

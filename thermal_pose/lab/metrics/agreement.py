@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.types import TIMED_PHASES, Phase, TrialReason, TugTiming
-
-Array = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from thermal_pose.types import TIMED_PHASES, Float64Array, Int64Array, Phase, TrialReason, TugTiming
 
 #: Frames count from this long before the true start to this long after the true end, s.
 MARGIN_S = 1.0
@@ -42,7 +39,7 @@ class TrialPair:
         return self.truth.valid and self.estimate.valid
 
 
-def boundaries_s(timing: TugTiming) -> Array:
+def boundaries_s(timing: TugTiming) -> Float64Array:
     """(7,) starts of the six timed phases and the end of the last, s.
 
     Raises
@@ -58,13 +55,13 @@ def boundaries_s(timing: TugTiming) -> Array:
     return np.array([*(p.start_s for p in timing.phases), timing.phases[-1].end_s])
 
 
-def labels_at(times_s: Array, edges_s: Array) -> IntArray:
+def labels_at(times_s: Float64Array, edges_s: Float64Array) -> Int64Array:
     """(N,) phase of each time between seven boundaries; SEATED before and after."""
     order = np.array([Phase.SEATED, *TIMED_PHASES, Phase.SEATED], dtype=np.int64)
     return order[np.searchsorted(edges_s, times_s, side="right")]
 
 
-def icc_a1(first: Array, second: Array) -> float:
+def icc_a1(first: Float64Array, second: Float64Array) -> float:
     """ICC(A,1): two-way, absolute agreement, single measurement (McGraw and Wong 1996).
 
     Parameters
@@ -87,7 +84,7 @@ def icc_a1(first: Array, second: Array) -> float:
     return float((rows - error) / spread) if spread > 0 else 1.0
 
 
-def macro_f1(truth: IntArray, estimate: IntArray) -> float:
+def macro_f1(truth: Int64Array, estimate: Int64Array) -> float:
     """Mean over the seven phases of the F1 score of frames."""
     scores = []
     for phase in (Phase.SEATED, *TIMED_PHASES):
@@ -97,7 +94,9 @@ def macro_f1(truth: IntArray, estimate: IntArray) -> float:
     return float(np.mean(scores))
 
 
-def template_estimate(truths: Sequence[Array], subjects: Sequence[str]) -> list[Array]:
+def template_estimate(
+    truths: Sequence[Float64Array], subjects: Sequence[str]
+) -> list[Float64Array]:
     """(7,) boundaries of each trial from the mean phase fractions of the other subjects.
 
     The start and the end are the true ones: the trivial method that a real one has to beat.
@@ -112,7 +111,7 @@ def template_estimate(truths: Sequence[Array], subjects: Sequence[str]) -> list[
     return estimates
 
 
-def frame_labels(pair: TrialPair, estimate_s: Array | None) -> tuple[IntArray, IntArray]:
+def frame_labels(pair: TrialPair, estimate_s: Float64Array | None) -> tuple[Int64Array, Int64Array]:
     """True and estimated phase of the counted frames; UNKNOWN throughout without an estimate.
 
     Parameters
@@ -128,7 +127,7 @@ def frame_labels(pair: TrialPair, estimate_s: Array | None) -> tuple[IntArray, I
     return truth, labels_at(times_s[counted], estimate_s)
 
 
-def live_right(pair: TrialPair, phases: IntArray, n_frames: int = 2) -> npt.NDArray[np.bool_]:
+def live_right(pair: TrialPair, phases: Int64Array, n_frames: int = 2) -> npt.NDArray[np.bool_]:
     """Of the counted frames, whether the phase told live is true within `n_frames` frames.
 
     Parameters
@@ -145,7 +144,7 @@ def live_right(pair: TrialPair, phases: IntArray, n_frames: int = 2) -> npt.NDAr
     return np.asarray((near == phases).any(axis=0))
 
 
-def estimate_on_truth_clock(pair: TrialPair) -> Array:
+def estimate_on_truth_clock(pair: TrialPair) -> Float64Array:
     """(7,) estimated boundaries in the truth's seconds."""
     shift_s = (pair.estimate.origin_ns - pair.truth.origin_ns) / 1e9
     return boundaries_s(pair.estimate) + shift_s
@@ -153,19 +152,19 @@ def estimate_on_truth_clock(pair: TrialPair) -> Array:
 
 @dataclass(frozen=True)
 class _Errors:
-    truth: Array  # (K, 7)
-    estimate: Array  # (K, 7)
+    truth: Float64Array  # (K, 7)
+    estimate: Float64Array  # (K, 7)
 
     @property
-    def boundary(self) -> Array:
+    def boundary(self) -> Float64Array:
         return self.estimate - self.truth
 
     @property
-    def phase(self) -> Array:
+    def phase(self) -> Float64Array:
         return np.diff(self.estimate, axis=1) - np.diff(self.truth, axis=1)
 
     @property
-    def totals(self) -> tuple[Array, Array]:
+    def totals(self) -> tuple[Float64Array, Float64Array]:
         return self.truth[:, -1] - self.truth[:, 0], self.estimate[:, -1] - self.estimate[:, 0]
 
 
@@ -262,7 +261,7 @@ def _frame_figures(valid: Sequence[TrialPair], errors: _Errors) -> dict[str, Any
     return _label_figures(rows)
 
 
-def _label_figures(rows: Sequence[tuple[IntArray, IntArray]]) -> dict[str, Any]:
+def _label_figures(rows: Sequence[tuple[Int64Array, Int64Array]]) -> dict[str, Any]:
     truth = np.concatenate([row[0] for row in rows])
     estimate = np.concatenate([row[1] for row in rows])
     return {

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.skeleton import N_JOINTS
-
-BoolArray = npt.NDArray[np.bool_]
+from thermal_pose.types import BoolArray
 
 #: A person of whom the camera sees so many joints is at least half visible.
 HALF_OF_JOINTS: Final = (N_JOINTS + 1) // 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.tracking.boxes import iou_matrix
 from thermal_pose.types import FloatArray
 
 SECONDS_PER_HOUR = 3600.0
@@ -95,7 +96,7 @@ def evaluate_detections(
 def _match(frame: FrameDetections, iou: float) -> npt.NDArray[np.bool_]:
     """Return for each box, best score first, whether it found somebody."""
     order = np.argsort(-frame.scores, kind="stable")
-    ious = _ious(frame.found_xyxy[order], frame.truth_xyxy)
+    ious = iou_matrix(frame.found_xyxy[order], frame.truth_xyxy)
     free = np.ones(len(frame.truth_xyxy), dtype=bool)
     hit = np.zeros(len(order), dtype=bool)
     for row in range(len(order)):
@@ -104,15 +105,6 @@ def _match(frame: FrameDetections, iou: float) -> npt.NDArray[np.bool_]:
             free[candidates.argmax()] = False
             hit[row] = True
     return hit
-
-
-def _ious(ones: FloatArray, others: FloatArray) -> npt.NDArray[np.float64]:
-    a, b = ones[:, None].astype(np.float64), others[None].astype(np.float64)
-    shared = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    overlap = np.prod(np.maximum(shared, 0.0), axis=-1)
-    areas = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1)
-    union = areas - overlap
-    return np.asarray(np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0))
 
 
 def _average_precision(hit: npt.NDArray[np.bool_], scores: FloatArray, persons: int) -> float:

@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.skeleton import N_JOINTS, SIGMAS
-
-FloatArray = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 OKS_THRESHOLDS: Final = np.linspace(0.5, 0.95, 10)
 _RECALL_POINTS: Final = np.linspace(0.0, 1.0, 101)
@@ -80,7 +79,7 @@ class AveragePrecision:
 
 def joint_similarity(
     estimated_xy: npt.ArrayLike, true_xy: npt.ArrayLike, area_px: npt.ArrayLike
-) -> FloatArray:
+) -> Float64Array:
     """Return each joint's exp(-d^2 / (2 s^2 k^2)), s = sqrt(area), k = 2 sigma.
 
     Parameters
@@ -105,7 +104,7 @@ def oks(
     true_xy: npt.ArrayLike,
     visibility: npt.ArrayLike,
     area_px: npt.ArrayLike,
-) -> FloatArray:
+) -> Float64Array:
     """Return the mean similarity over joints with v > 0; NaN for a person without any.
 
     Shapes as in `joint_similarity`; `visibility` is (..., 17). Returns (...).
@@ -116,7 +115,7 @@ def oks(
     return np.where(n > 0, similarity.sum(-1) / np.maximum(n, 1), np.nan)
 
 
-def pose_score(joint_scores: npt.ArrayLike, person_score: npt.ArrayLike) -> FloatArray:
+def pose_score(joint_scores: npt.ArrayLike, person_score: npt.ArrayLike) -> Float64Array:
     """Return what ranks estimated people: how sure it is of a person, times its joints' mean score.
 
     So do top-down estimators on COCO, ViTPose among them. The person score alone, near one for
@@ -191,7 +190,7 @@ def _match(
     return hits, ignored
 
 
-def _row(pose: EstimatedPose, truths: list[TruePose]) -> FloatArray:
+def _row(pose: EstimatedPose, truths: list[TruePose]) -> Float64Array:
     return np.array(
         [
             np.nan_to_num(
@@ -215,7 +214,7 @@ def _outside(pose: EstimatedPose, truth: TruePose) -> float:
 
 
 def _best_free(
-    row: FloatArray,
+    row: Float64Array,
     taken: npt.NDArray[np.bool_],
     ignore: npt.NDArray[np.bool_],
     threshold: float,

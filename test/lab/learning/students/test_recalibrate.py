@@ -10,9 +10,10 @@ import pytest
 from support.synthetic import people_and_empty
 
 from thermal_pose.cli import main as command
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError, StorageError, TrainingError
 from thermal_pose.inference.artifacts import ASSETS
-from thermal_pose.inference.card import ModelCard, load_card, sha256_of
+from thermal_pose.inference.card import ModelCard, load_card
 from thermal_pose.inference.factory import make_estimator
 from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.students.judge import evaluate_model, run_model

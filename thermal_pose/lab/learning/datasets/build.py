@@ -2,10 +2,7 @@
 """Builds a data set from a folder of recordings: in parallel, resumable, with a quality page."""
 
 import json
-import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +24,7 @@ from thermal_pose.errors import (
 from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.inference.factory import make_detector
+from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.learning.datasets.files import (
     SUMMARY_NAME,
     check_same_recordings,
@@ -39,7 +37,6 @@ from thermal_pose.lab.learning.datasets.files import (
 from thermal_pose.lab.learning.datasets.options import BuildOptions, Quality
 from thermal_pose.lab.learning.datasets.quality import quality_page, sample_rows, teacher_confidence
 from thermal_pose.lab.learning.datasets.recordings import Recording
-from thermal_pose.lab.learning.fitting.ray_map import map_on_ray
 from thermal_pose.lab.learning.networks.rgb_detector import load_rgb_detector
 from thermal_pose.lab.learning.pose_data import PoseData, load_shard
 from thermal_pose.types import RgbFrame, ThermalFrame
@@ -51,17 +48,11 @@ _FATAL: Final = (StorageError, ModelArtifactError, MissingExtraError, ConfigErro
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What came of one recording: its quality, None where its shard was there, or the error.
-
-    Attributes
-    ----------
-    fatal : class of an error that all other recordings would meet as well; None otherwise.
-    """
+    """What came of one recording: its quality, None where its shard was there, or the error."""
 
     recording: Recording
     quality: Quality | None = None
     error: str = ""
-    fatal: type[ThermalPoseError] | None = None
 
 
 def _extrinsics_for(path: Path, given: Path | None) -> CameraPose | None:
@@ -132,18 +123,11 @@ def _build_one(
             _extrinsics_for(recording.path, extrinsics),
             None if options.boxes == "truth" else detect,
         )
-    except _FATAL as error:
-        return BuildResult(recording, error=str(error), fatal=type(error))
+    except _FATAL:
+        raise
     except ThermalPoseError as error:
         return BuildResult(recording, error=str(error))
     return BuildResult(recording, quality)
-
-
-def _checked(result: BuildResult) -> BuildResult:
-    """Return the result unless its error is fatal (as a value, for not every error pickles)."""
-    if result.fatal is not None:
-        raise result.fatal.__new__(result.fatal, result.error)
-    return result
 
 
 def build_all(
@@ -170,35 +154,16 @@ def build_all(
         The folder holds shards of other options, or of other recordings of the same name.
     StorageError, ModelArtifactError, MissingExtraError
         The disk is full, or the detector cannot be loaded. What is built is kept.
-    TrainingError
-        A worker process died.
+    WorkerError
+        A worker process was killed; what is built is kept.
     """
     arguments = (out, options, extrinsics, detector)
     if extrinsics is not None:
         load_extrinsics(extrinsics)  # one error rather than one a recording
     keep_options(out, full_options(options, extrinsics, detector))
     check_same_recordings(out, recordings)
-    jobs = jobs or os.cpu_count() or 1
-    if ray_address:
-        tasks = [(each, *arguments) for each in recordings]
-        yield from map(_checked, map_on_ray(_build_one, tasks, ray_address))
-        return
-    if jobs == 1:
-        for recording in recordings:
-            yield _checked(_build_one(recording, *arguments))
-        return
-    pool = ProcessPoolExecutor(jobs)
-    try:
-        futures = [pool.submit(_build_one, recording, *arguments) for recording in recordings]
-        for future in as_completed(futures):
-            yield _checked(future.result())
-    except BrokenProcessPool as error:
-        raise TrainingError(
-            "a worker process died, perhaps for want of memory: try fewer --jobs; what is built "
-            "is kept"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    calls = [(recording, *arguments) for recording in recordings]
+    yield from map_jobs(_build_one, calls, jobs, ray_address=ray_address)
 
 
 def write_summary(

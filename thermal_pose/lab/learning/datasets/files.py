@@ -3,10 +3,10 @@
 
 import json
 from dataclasses import asdict, fields
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_model import CameraPose
@@ -42,7 +42,7 @@ def full_options(
     options: BuildOptions, extrinsics: Path | None = None, detector: str = ""
 ) -> dict[str, Any]:
     """Return all that decides what a shard holds, for JSON."""
-    digest = sha256(extrinsics.read_bytes()).hexdigest()[:12] if extrinsics else ""
+    digest = sha256_of(extrinsics)[:12] if extrinsics else ""
     return {
         **asdict(options),
         "roles": list(options.roles),

@@ -31,6 +31,7 @@ from thermal_pose.lab.learning.datasets.registration import (
     locate_camera,
 )
 from thermal_pose.lab.learning.pose_data import PoseData, encode_patch
+from thermal_pose.tracking.boxes import iou_matrix
 from thermal_pose.types import NS_PER_S, Phase, RgbFrame, ThermalFrame, TrueFrame, TruePerson
 
 #: Boxes x0, y0, x1, y1 in px of the picture given: the thermal one, or with 'rgb' the RGB one.
@@ -275,21 +276,14 @@ def _people(
         return [(box, None) for box in boxes]
     people: list[tuple[npt.NDArray[np.float32], TruePerson | None]] = []
     for person in known:
-        overlaps = [_iou(box, np.array(person.box_xyxy)) for box in boxes]
-        if overlaps and max(overlaps) >= _MATCH_IOU:
+        overlaps = iou_matrix(np.array(person.box_xyxy), boxes)[0] if boxes else np.zeros(0)
+        if overlaps.size and overlaps.max() >= _MATCH_IOU:
             people.append((boxes[int(np.argmax(overlaps))], person))
     return people
 
 
 def _box_area(box: npt.NDArray[np.float32]) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _iou(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    inter = float(np.prod(np.maximum(high - low, 0)))
-    union = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - inter
-    return inter / union if union > 0 else 0.0
 
 
 def _add_frame(

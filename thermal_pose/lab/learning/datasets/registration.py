@@ -15,10 +15,7 @@ from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import Registration
 from thermal_pose.lab.learning.pose_data import PATCH_MARGIN, PATCH_WH
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import TrueFrame
-
-FloatArray = npt.NDArray[np.float32]
-Float64Array = npt.NDArray[np.float64]
+from thermal_pose.types import FloatArray, TrueFrame
 
 #: Height that a person's box is taken for where nothing better is known, m: between a seated
 #: (1.3) and a standing (1.7) one. At a baseline of 5 cm, 15 % of error in depth is 0.1 thermal

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.base import PersonDetector, RuntimeOptions, ThresholdedDetector
-from thermal_pose.inference.card import sha256_of
 from thermal_pose.inference.detector_card import DetectorCard
 from thermal_pose.inference.onnxruntime_engine import OnnxRuntimeEngine
 from thermal_pose.lab.learning.detector.augment import CLIP, SCALE_K

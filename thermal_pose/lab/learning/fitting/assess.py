@@ -20,10 +20,7 @@ from thermal_pose.lab.metrics.oks import (
     oks,
 )
 from thermal_pose.skeleton import JOINT_NAMES, MIRROR
-from thermal_pose.types import Phase
-
-BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.integer]
+from thermal_pose.types import BoolArray, IntArray, Phase
 
 #: A joint is right for the calibrated score when it lies within 0.5 s k_i: exp(-0.5^2 / 2).
 WITHIN_HALF_SK: Final = float(np.exp(-0.125))

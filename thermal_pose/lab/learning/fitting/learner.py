@@ -7,7 +7,6 @@ in one process then fill the device that one fold cannot.
 """
 
 import contextlib
-import hashlib
 import json
 import math
 import time
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 import torch
 
+from thermal_pose.digest import short_key
 from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.fitting.config import FitConfig
@@ -155,7 +155,7 @@ class Learner:
         fit = {k: v for k, v in asdict(self.config).items() if k not in _MAY_CHANGE}
         rows = [index.tolist() for index in (self.train_index, self.validation_index)]
         text = json.dumps([about, fit, rows, self.seed], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return short_key(text)
 
     def _optimizer(self, on_gpu: bool) -> torch.optim.Optimizer:
         parameters = [p for p in self.network.parameters() if p.requires_grad]

@@ -14,8 +14,8 @@ from thermal_pose.inference.card import DecodeRule
 from thermal_pose.lab.learning.fitting import crops
 from thermal_pose.lab.learning.fitting.tasks import CropSource
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
+from thermal_pose.types import FloatArray
 
-FloatArray = npt.NDArray[np.float32]
 _BATCH: Final = 128
 
 

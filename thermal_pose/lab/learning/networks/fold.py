@@ -11,14 +11,11 @@ arXiv:1609.07009), which fixed-function kernels and int8 handle far better.
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
-
-FloatArray = npt.NDArray[np.float32]
+from thermal_pose.types import FloatArray
 
 #: Taps of a 4-wide, stride-2, padding-1 transposed convolution that reach an even output
 #: pixel 2y (inputs y-1, y) and an odd one 2y+1 (inputs y, y+1).

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.base import RuntimeOptions
-from thermal_pose.inference.card import sha256_of
 from thermal_pose.inference.detector_card import DetectorCard
 from thermal_pose.inference.network_detector import NetworkDetector
 from thermal_pose.inference.onnxruntime_engine import OnnxRuntimeEngine
@@ -28,8 +28,9 @@ from thermal_pose.lab.learning.detector.export import detect_all, figures_of
 from thermal_pose.lab.learning.detector.faster_rcnn import save_faster_rcnn, train_faster_rcnn
 from thermal_pose.lab.learning.detector.fit import DetectorTraining
 from thermal_pose.lab.learning.detector.network import INPUT_WH
-from thermal_pose.lab.learning.paper.protocol import IntArray, split_folds
+from thermal_pose.lab.learning.paper.protocol import split_folds
 from thermal_pose.lab.learning.pose_data import PoseData, save_shard
+from thermal_pose.types import IntArray
 
 _OPSET: Final = 17
 _THRESHOLD: Final = 0.5

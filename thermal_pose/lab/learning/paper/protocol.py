@@ -35,8 +35,8 @@ from thermal_pose.lab.learning.networks.width import without_copies
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.teachers.cache import TeacherCache
 from thermal_pose.lab.metrics.oks import AveragePrecision, average_precision
+from thermal_pose.types import IntArray
 
-IntArray = npt.NDArray[np.integer]
 #: Before the file of a start 'imagenet:FILE'.
 IMAGENET: Final = "imagenet:"
 RowKind = Literal["distill", "supervised", "teacher", "rcnn"]

@@ -25,8 +25,9 @@ from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.predict import Predictions
 from thermal_pose.lab.learning.fitting.tasks import Inputs, ThermalCrops
 from thermal_pose.lab.learning.paper.keypoint_rcnn import KeypointRcnn, Target, build_keypoint_rcnn
-from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, IntArray, keypoint_task
+from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, keypoint_task
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision
+from thermal_pose.types import IntArray
 
 _PERSON: Final = 1
 _SCALE_CK: Final = 500.0

@@ -2,7 +2,6 @@
 """Loads what leave-one-subject-out needs, runs rows here or on Ray, keeps the results file."""
 
 import glob
-import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -12,9 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from thermal_pose.digest import short_key
 from thermal_pose.errors import ModelArtifactError, TrainingError
 from thermal_pose.files import whole_file, write_whole
 from thermal_pose.inference.factory import make_detector
+from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.learning.fitting.assess import (
     Boxes,
     breakdown,
@@ -24,7 +25,6 @@ from thermal_pose.lab.learning.fitting.assess import (
 )
 from thermal_pose.lab.learning.fitting.config import AugmentConfig, load_config
 from thermal_pose.lab.learning.fitting.predict import Predictions, choose_device, device_name
-from thermal_pose.lab.learning.fitting.ray_map import map_on_ray
 from thermal_pose.lab.learning.fitting.run_log import (
     command_line,
     git_hash,
@@ -34,12 +34,13 @@ from thermal_pose.lab.learning.fitting.run_log import (
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
 from thermal_pose.lab.learning.networks.teacher import load_teacher
 from thermal_pose.lab.learning.paper.fold_detectors import card_of, is_per_fold
-from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, IntArray, empty_results
+from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, empty_results
 from thermal_pose.lab.learning.paper.train import run_folds
 from thermal_pose.lab.learning.pose_data import PoseData, load_folder
 from thermal_pose.lab.learning.teachers.cache import build_cache
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
 from thermal_pose.lab.metrics.oks import average_precision, oks
+from thermal_pose.types import IntArray
 
 #: Frames kept for figures.
 _SHOWN: Final = 40
@@ -161,7 +162,7 @@ def run_key(
     """Return 16 hex digits of all that a row's figures depend on, to know it when it is done."""
     asked = [name, list(folds), max_minutes, beta, cohort.cache.key, cohort.detector_name]
     text = json.dumps([asked, asdict(cohort.config)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_key(text)
 
 
 def forget(checkpoints: Path, name: str, subjects: Sequence[str]) -> None:
@@ -194,7 +195,7 @@ def run_row_anywhere(
         return run_folds(cohort, name, folds, beta, checkpoints, max_minutes, log, tick)
     source, gpus = cohort.source_arguments, 1 if cohort.device.type == "cuda" else 0
     tasks = [(source, name, fold, max_minutes, beta) for fold in folds]
-    return list(map_on_ray(_remote_fold, tasks, ray_address, gpus))
+    return list(map_jobs(_remote_fold, tasks, ordered=True, ray_address=ray_address, gpus=gpus))
 
 
 def _remote_fold(

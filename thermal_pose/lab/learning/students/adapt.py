@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from thermal_pose.errors import TrainingError
@@ -37,8 +36,8 @@ from thermal_pose.lab.learning.students.ship import supervised_task
 from thermal_pose.lab.learning.students.ship_export import calibration_crops, described_data
 from thermal_pose.lab.learning.students.shipped_start import described, learnt_from
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
+from thermal_pose.types import IntArray
 
-IntArray = npt.NDArray[np.integer]
 HeldOut = Literal["people", "trials", "the last minutes"]
 
 #: Settings that differ from `TrainingConfig`'s own: a start that knows people needs small steps.

@@ -28,8 +28,8 @@ from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.metrics.calibration import confidence_figures
 from thermal_pose.lab.metrics.oks import joint_similarity
 from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import IntArray
 
-IntArray = npt.NDArray[np.integer]
 _BATCH: Final = 128
 _STEPS: Final = 1500
 _MINI_BATCH: Final = 512

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
 
+from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.card import (
     NEVER_ON_PATIENTS,
@@ -21,13 +21,11 @@ from thermal_pose.inference.card import (
     DecodeRule,
     ModelCard,
     Normalization,
-    sha256_of,
 )
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.onnx_graph import INPUT_WH, build_onnx
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
-
-FloatArray = npt.NDArray[np.float32]
+from thermal_pose.types import FloatArray
 
 #: Largest difference allowed between the folded graph and the trained network, relative to
 #: the largest output: rounding stays far below it, a mistake does not. The card records the

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from thermal_pose.errors import ConfigError, ModelArtifactError, StorageError, TrainingError
@@ -41,8 +40,7 @@ from thermal_pose.lab.learning.students.confidence import (
 )
 from thermal_pose.lab.learning.teachers.cache import build_cache
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
-
-IntArray = npt.NDArray[np.integer]
+from thermal_pose.types import IntArray
 
 #: Decoder widths by shipped name; everything else is the paper's student.
 SHIPPED: Final[dict[str, int]] = {"student": 256, "student-lite": 64}

@@ -5,7 +5,6 @@ Several *variants* of each crop are cached (box jitter, mirror image): the stude
 jittered boxes although the teacher never runs again.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from thermal_pose.digest import short_key
 from thermal_pose.errors import StorageError
 from thermal_pose.inference.card import DecodeRule
 from thermal_pose.lab.learning.fitting import crops
@@ -64,7 +64,7 @@ def cache_key(teacher: PoseNetwork, data: PoseData, config: DistillConfig, seed:
     """Return 16 hex digits of everything that the cache depends on."""
     variant = {k: v for k, v in asdict(config).items() if k.startswith("variant")}
     text = json.dumps([fingerprint(teacher), data.fingerprint(), variant, seed])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_key(text)
 
 
 def build_cache(

@@ -6,9 +6,7 @@ the pipeline makes of its images is written to one small file; a file that is th
 again, so a run can be broken off and resumed, and spread over processes and machines.
 """
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import atan2, degrees, hypot
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_trial
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
@@ -265,17 +264,11 @@ def cache_keypoints(
     for case in cases:
         if case not in missing:
             done(case)
-    if jobs <= 1:
-        for case in missing:
-            done(_cache_one(case, folder))
-        return
-    # The longest first, so that no process is left alone with it at the end.
-    missing.sort(key=lambda case: case.kind is not TrialReason.TOO_SLOW)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = [pool.submit(_cache_one, case, folder) for case in missing]
-        for future in as_completed(futures):
-            done(future.result())
+    if jobs != 1:
+        # The longest first, so that they do not run alone at the end.
+        missing.sort(key=lambda case: case.kind is not TrialReason.TOO_SLOW)
+    for case in map_jobs(_cache_one, [(case, folder) for case in missing], jobs):
+        done(case)
 
 
 def _cache_one(case: TrialCase, folder: Path) -> TrialCase:

@@ -17,9 +17,7 @@ from thermal_pose.clinical.tug.network import SUB_CELLS
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
 from thermal_pose.lab.learning.tug.curves import body_curves, mirrored, on_cells
 from thermal_pose.skeleton import MIRROR, N_JOINTS, Joint
-from thermal_pose.types import TrialReason
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array, TrialReason
 
 IMAGE_WH = (80, 60)
 #: Stands for a boundary of which the truth says nothing; NaN stands for one that is not there.
@@ -43,9 +41,9 @@ class MotionTrial:
     boundaries_s : (7,) NaN where the trial has none such, `UNKNOWN` where it may have.
     """
 
-    times_s: Array
+    times_s: Float64Array
     joints_m: npt.NDArray[np.float32]
-    boundaries_s: Array
+    boundaries_s: Float64Array
 
     def __post_init__(self) -> None:
         n = len(self.times_s)
@@ -67,14 +65,14 @@ class ObservedTrial:
     curves : (N, 5) what the body really did (`tug_curves`); NaN where not known.
     """
 
-    times_s: Array
-    xy: Array
-    scores: Array
-    boundaries_s: Array
-    curves: Array
+    times_s: Float64Array
+    xy: Float64Array
+    scores: Float64Array
+    boundaries_s: Float64Array
+    curves: Float64Array
 
 
-def refused_boundaries_s(kind: TrialReason) -> Array:
+def refused_boundaries_s(kind: TrialReason) -> Float64Array:
     """(7,) boundaries of a trial of which the truth tells no more than what is wrong with it."""
     boundaries_s = np.full(N_BOUNDARIES, np.nan)
     if kind is TrialReason.STOPPED_EARLY:
@@ -84,7 +82,7 @@ def refused_boundaries_s(kind: TrialReason) -> Array:
     return boundaries_s
 
 
-def random_camera(rng: np.random.Generator) -> tuple[Array, Array, float]:
+def random_camera(rng: np.random.Generator) -> tuple[Float64Array, Float64Array, float]:
     """Return a camera's place (3,) m, axes (3, 3: right, down, forward) and focal length, px."""
     angle = np.radians(rng.uniform(-50, 50))
     distance_m = rng.uniform(4.8, 7.5)
@@ -104,7 +102,9 @@ def random_camera(rng: np.random.Generator) -> tuple[Array, Array, float]:
     return place, np.stack([right, down, forward]), float(84.0 * np.exp(rng.normal(0, 0.08)))
 
 
-def project(joints_m: Array, camera: tuple[Array, Array, float]) -> tuple[Array, Array]:
+def project(
+    joints_m: Float64Array, camera: tuple[Float64Array, Float64Array, float]
+) -> tuple[Float64Array, Float64Array]:
     """(N, 17, 2) px and (N,) px a metre at the hips, of joints (N, 17, 3)."""
     place, axes, focal_px = camera
     seen = (joints_m - place) @ axes.T
@@ -114,7 +114,7 @@ def project(joints_m: Array, camera: tuple[Array, Array, float]) -> tuple[Array,
     return seen[..., :2] / depth_m * focal_px + centre, focal_px / hip_depth_m
 
 
-def random_stamps(rng: np.random.Generator, start_s: float, end_s: float) -> Array:
+def random_stamps(rng: np.random.Generator, start_s: float, end_s: float) -> Float64Array:
     """Frame times: mostly 8 Hz, sometimes 4 to 30 Hz, with jitter and lost frames."""
     rate_hz = 8.0 * np.exp(rng.normal(0, 0.02)) if rng.random() < 0.75 else rng.uniform(5.0, 30.0)
     times_s = np.arange(start_s + rng.uniform(0, 1 / rate_hz), end_s, 1 / rate_hz)
@@ -126,8 +126,12 @@ def random_stamps(rng: np.random.Generator, start_s: float, end_s: float) -> Arr
 
 
 def disturb(
-    xy: Array, px_per_m: Array, facing: Array, times_s: Array, rng: np.random.Generator
-) -> tuple[Array, Array]:
+    xy: Float64Array,
+    px_per_m: Float64Array,
+    facing: Float64Array,
+    times_s: Float64Array,
+    rng: np.random.Generator,
+) -> tuple[Float64Array, Float64Array]:
     """Return keypoints (N, 17, 2), NaN where missing, and scores (N, 17) as a network gives them.
 
     Parameters
@@ -164,8 +168,8 @@ def disturb(
 
 
 def _correlated(
-    rng: np.random.Generator, times_s: Array, decay_s: float, shape: tuple[int, ...]
-) -> Array:
+    rng: np.random.Generator, times_s: Float64Array, decay_s: float, shape: tuple[int, ...]
+) -> Float64Array:
     """(N, *shape) unit noise whose correlation falls to 1/e over `decay_s`."""
     white = rng.normal(size=(len(times_s), *shape))
     keep = np.exp(-np.diff(times_s) / decay_s)
@@ -174,7 +178,7 @@ def _correlated(
     return white
 
 
-def _swap(placed: Array, facing: Array, rng: np.random.Generator) -> None:
+def _swap(placed: Float64Array, facing: Float64Array, rng: np.random.Generator) -> None:
     """Swap left and right of whole frames, in runs, mostly where the side is unclear."""
     risk = rng.uniform(0, 0.12) * (1 - np.abs(facing)) + rng.uniform(0, 0.04) * (facing < 0)
     swapped = False
@@ -212,7 +216,7 @@ def observe(
     return ObservedTrial(times_s - times_s[0], xy, scores, boundaries_s - times_s[0], curves)
 
 
-def _shown_s(times_s: Array, rng: np.random.Generator) -> Array:
+def _shown_s(times_s: Float64Array, rng: np.random.Generator) -> Float64Array:
     """What moment each frame shows: its own, or an older one (stale pairs, shutter freezes)."""
     stale = rng.random(len(times_s)) < 0.006
     shown_s = times_s - stale * rng.uniform(0.1, 0.26, len(times_s))
@@ -222,7 +226,7 @@ def _shown_s(times_s: Array, rng: np.random.Generator) -> Array:
     return np.asarray(shown_s)
 
 
-def _joints_at(trial: MotionTrial, shown_s: Array) -> Array:
+def _joints_at(trial: MotionTrial, shown_s: Float64Array) -> Float64Array:
     """(N, 17, 3) joints, linearly interpolated."""
     position = np.clip(
         (shown_s - trial.times_s[0]) / (trial.times_s[1] - trial.times_s[0]),
@@ -257,7 +261,7 @@ def _random_cut(
 
 def network_sample(
     trial: ObservedTrial, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.float32], Array, npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.float32], Float64Array, npt.NDArray[np.float32]]:
     """Return features (T, F), the boundaries (7,) in sub-cells (float; NaN where absent,
     infinite where unknown) and the curves (T, 5) of the body."""
     grid: CellGrid = cell_grid(

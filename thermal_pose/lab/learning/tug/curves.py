@@ -12,8 +12,7 @@ import numpy.typing as npt
 from thermal_pose.clinical.tug.definitions import kinematics_from_joints
 from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.skeleton import Joint
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 #: Sine and cosine of the pelvis's yaw, pelvis height over leg length, trunk pitch, distance walked.
 N_CURVES = 5
@@ -21,7 +20,7 @@ _FOOT_M = 0.08
 _MARK_M = 3.0
 
 
-def body_curves(joints_m: npt.NDArray[np.floating]) -> Array:
+def body_curves(joints_m: npt.NDArray[np.floating]) -> Float64Array:
     """(N, 5) curves of joints (N, 17, 3) in the room; NaN where a joint is not known."""
     n_frames = len(joints_m)
     joints = joints_m.astype(np.float64)
@@ -53,12 +52,14 @@ def body_curves(joints_m: npt.NDArray[np.floating]) -> Array:
     return curves
 
 
-def mirrored(curves: Array) -> Array:
+def mirrored(curves: Float64Array) -> Float64Array:
     """The same curves seen in a mirror: turns go the other way round."""
     return curves * np.array([-1.0, 1.0, 1.0, 1.0, 1.0])
 
 
-def on_cells(times_s: Array, curves: Array, start_s: float, n_cells: int) -> Array:
+def on_cells(
+    times_s: Float64Array, curves: Float64Array, start_s: float, n_cells: int
+) -> Float64Array:
     """(T, 5) curves at the middles of cells; NaN beyond the frames and beside unknown ones."""
     middles_s = start_s + (np.arange(n_cells) + 0.5) * CELL_S
     columns = [np.interp(middles_s, times_s, column, np.nan, np.nan) for column in curves.T]

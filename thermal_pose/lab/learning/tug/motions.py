@@ -5,22 +5,20 @@ The people are drawn from the populations of the clinic's cohorts and from wider
 namespace of their own, so that nobody who is evaluated was trained on.
 """
 
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from thermal_pose.errors import SimulationError
 from thermal_pose.files import whole_file
-from thermal_pose.lab.learning.tug.corpus import Array, MotionTrial, refused_boundaries_s
+from thermal_pose.jobs import map_jobs
+from thermal_pose.lab.learning.tug.corpus import MotionTrial, refused_boundaries_s
 from thermal_pose.lab.simulation.motion.trial import Trial, plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body, library_shapes
 from thermal_pose.lab.simulation.people.presets import IMPAIRED, NORMAL, OLD
 from thermal_pose.lab.simulation.people.subject import Population, draw_subject, subject_rng
-from thermal_pose.types import TrialReason
+from thermal_pose.types import Float64Array, TrialReason
 
 NAMESPACE = "tug-segmenter"
 #: Joints are kept at this rate, Hz: fast enough for any camera's frames to be interpolated.
@@ -107,22 +105,18 @@ def simulate_motions(
     n_trials: int, seed: int, n_bodies: int = 60, jobs: int = 1
 ) -> Iterator[MotionTrial]:
     """Yield motions of at most as many trials, on `jobs` processes (see `simulate_motion`)."""
-    work = partial(simulate_motion, seed=seed, n_bodies=n_bodies)
-    if jobs <= 1:
-        yield from filter(None, map(work, range(n_trials)))
-        return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from filter(None, pool.map(work, range(n_trials), chunksize=16))
+    calls = ((index, seed, n_bodies) for index in range(n_trials))
+    yield from filter(None, map_jobs(simulate_motion, calls, jobs, ordered=True))
 
 
 def motion_of(trial: Trial, kind: TrialReason) -> MotionTrial:
     """The subject's joints at `MOTION_HZ`, with what is known of the boundaries."""
-    times_s: Array = np.arange(0.0, trial.duration_s, 1.0 / MOTION_HZ, dtype=np.float64)
+    times_s: Float64Array = np.arange(0.0, trial.duration_s, 1.0 / MOTION_HZ, dtype=np.float64)
     joints = np.stack([trial.joints(float(time_s)) for time_s in times_s])
     return MotionTrial(times_s, joints.astype(np.float32), known_boundaries_s(trial, kind))
 
 
-def known_boundaries_s(trial: Trial, kind: TrialReason) -> Array:
+def known_boundaries_s(trial: Trial, kind: TrialReason) -> Float64Array:
     """(7,) boundaries; NaN where the trial has none such, `UNKNOWN` where it may have."""
     if kind is TrialReason.VALID:
         phases = trial.truth.phases

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From motions and keypoint files to the two shipped networks of the TUG and their card."""
 
-import hashlib
 import json
-import multiprocessing
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,9 @@ import torch
 from thermal_pose.clinical.tug.decode import ordered_posteriors, quantile_s
 from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.clinical.tug.network import SUB_CELLS, load_network
+from thermal_pose.digest import sha256_of
 from thermal_pose.files import write_whole
+from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.learning.tug.corpus import MotionTrial, ObservedTrial, network_sample
 from thermal_pose.lab.learning.tug.live import IGNORED, live_sample, train_live, write_live_network
 from thermal_pose.lab.learning.tug.recorded import LONG_REST_S, SampleSource, read_recorded
@@ -95,21 +94,19 @@ def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:
 
 def _train_all(recipe: TugRecipe, source: SampleSource, out_dir: Path, jobs: int) -> None:
     """Train the members and the causal network, and write both files."""
-    if jobs <= 1:
-        states = [_member(recipe, source, seed) for seed in range(recipe.members)]
-        _train_live(recipe, source, out_dir / LIVE_FILE)
-    else:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(jobs, recipe.members + 1), mp_context=context) as pool:
-            waiting = [pool.submit(_member, recipe, source, k) for k in range(recipe.members)]
-            live = pool.submit(_train_live, recipe, source, out_dir / LIVE_FILE)
-            states = [member.result() for member in waiting]
-            live.result()
+    live_path = out_dir / LIVE_FILE
+    calls: list[tuple[Any, ...]] = [(_member, recipe, source, k) for k in range(recipe.members)]
+    calls.append((_train_live, recipe, source, live_path))
+    *states, _ = map_jobs(_call, calls, jobs, ordered=True)
     networks = []
     for state in states:
         networks.append(TorchSegmenter(_config(recipe, 0)))
         networks[-1].load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
     write_network(networks, _config(recipe, 0), out_dir / SEGMENTER_FILE)
+
+
+def _call(function: Callable[..., Any], *arguments: object) -> Any:
+    return function(*arguments)
 
 
 def _member(recipe: TugRecipe, source: SampleSource, seed: int) -> dict[str, Any]:
@@ -145,9 +142,9 @@ def _card(
 ) -> dict[str, Any]:
     return {
         "file": SEGMENTER_FILE,
-        "sha256": hashlib.sha256((out_dir / SEGMENTER_FILE).read_bytes()).hexdigest(),
+        "sha256": sha256_of(out_dir / SEGMENTER_FILE),
         "live_file": LIVE_FILE,
-        "live_sha256": hashlib.sha256((out_dir / LIVE_FILE).read_bytes()).hexdigest(),
+        "live_sha256": sha256_of(out_dir / LIVE_FILE),
         "data": "simulated; keypoints of cohorts paper and clinic by the shipped detector and pose "
         "model, and motions with a noise model where `n_motions` says so",
         "seeds": list(seeds),

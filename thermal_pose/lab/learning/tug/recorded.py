@@ -16,7 +16,6 @@ from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import follow_subject
 from thermal_pose.lab.learning.tug.cases import is_development_seed
 from thermal_pose.lab.learning.tug.corpus import (
-    Array,
     MotionTrial,
     ObservedTrial,
     network_sample,
@@ -28,7 +27,7 @@ from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_tria
 from thermal_pose.lab.learning.tug.segmenter import Sample
 from thermal_pose.lab.metrics.agreement import boundaries_s
 from thermal_pose.skeleton import MIRROR
-from thermal_pose.types import NS_PER_S, TrialReason
+from thermal_pose.types import NS_PER_S, Float64Array, TrialReason
 
 #: Most samples rest up to this long before the test; some as long as nobody would wait, s.
 REST_S, LONG_REST_S = 8.0, 40.0
@@ -53,7 +52,7 @@ def recorded_trial(trial: KeypointTrial, params: TugParams) -> ObservedTrial | N
         edges = boundaries_s(trial.truth) + shift_s
     else:
         edges = refused_boundaries_s(trial.truth.reason)
-    curves: Array = np.full((len(track.stamps_ns), N_CURVES), np.nan, dtype=np.float64)
+    curves: Float64Array = np.full((len(track.stamps_ns), N_CURVES), np.nan, dtype=np.float64)
     if trial.joints_m is not None:
         curves = body_curves(trial.joints_m)
     width = float(trial.frames[0].image_wh[0])
@@ -145,7 +144,7 @@ def vary(
     )
 
 
-def _burst(xy: Array, scores: Array, rng: np.random.Generator) -> None:
+def _burst(xy: Float64Array, scores: Float64Array, rng: np.random.Generator) -> None:
     """Lose the person, or take left for right, over a few frames in a row."""
     first, length = int(rng.integers(len(xy))), int(rng.integers(1, 7))
     rows = slice(first, first + length)

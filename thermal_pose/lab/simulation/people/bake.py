@@ -26,11 +26,10 @@ from thermal_pose.lab.simulation.people.body import (
     N_INFLUENCES,
     Body,
     BodyShape,
-    FloatArray,
-    Int32Array,
     Mesh,
 )
 from thermal_pose.skeleton import JOINT_NAMES
+from thermal_pose.types import FloatArray, Int32Array
 
 #: Raised whenever the arrays in a cache change their meaning.
 FORMAT: Final = 2

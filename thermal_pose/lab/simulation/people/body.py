@@ -7,19 +7,16 @@ bodies; this module and `skinning` need numpy alone, so a machine with a filled 
 without the body model.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from thermal_pose.digest import short_key
 from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import FloatArray, Int32Array
 
-FloatArray = npt.NDArray[np.float32]
-Int32Array = npt.NDArray[np.int32]
-UInt8Array = npt.NDArray[np.uint8]
 Sex = Literal["female", "male"]
 
 #: Bones of the reduced rig in topological order: (name, parent). Fingers, toes' phalanges and
@@ -96,7 +93,7 @@ class BodyShape:
     def key(self) -> str:
         """Name of this shape in a cache: 16 hex digits of its fields' SHA-256."""
         fields = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+        return short_key(json.dumps(fields, sort_keys=True))
 
 
 @dataclass(frozen=True)

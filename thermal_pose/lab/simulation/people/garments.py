@@ -11,16 +11,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from thermal_pose.lab.simulation.people.body import (
-    BONE_INDEX,
-    N_INFLUENCES,
-    Body,
-    FloatArray,
-    Int32Array,
-    Mesh,
-)
+from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_INFLUENCES, Body, Mesh
 from thermal_pose.lab.simulation.people.outfits import Colour, Outfit, draw_outfit
 from thermal_pose.skeleton import Joint
+from thermal_pose.types import FloatArray, Int32Array
 
 Level = Literal["fine", "coarse"]
 

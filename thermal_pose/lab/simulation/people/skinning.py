@@ -2,24 +2,15 @@
 """Linear blend skinning: vertices and COCO joints of a posed body."""
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.errors import MissingExtraError
-from thermal_pose.lab.simulation.people.body import (
-    BONE_PARENTS,
-    N_BONES,
-    Body,
-    BodyPose,
-    FloatArray,
-    Mesh,
-)
+from thermal_pose.lab.simulation.people.body import BONE_PARENTS, N_BONES, Body, BodyPose, Mesh
+from thermal_pose.types import FloatArray, Int32Array
 
 try:
     from numba import njit
 except ModuleNotFoundError as error:
     raise MissingExtraError("the simulated clinic", "numba", "sim") from error
-
-Int32Array = npt.NDArray[np.int32]
 
 
 def bone_transforms(body: Body, pose: BodyPose) -> tuple[FloatArray, FloatArray]:

@@ -7,17 +7,10 @@ be made in any order, on any number of processes, and made again.
 
 import codecs
 import json
-import multiprocessing
-import os
 import shutil
-import signal
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from tqdm import tqdm
@@ -25,6 +18,7 @@ from tqdm import tqdm
 from thermal_pose import __version__
 from thermal_pose.errors import SimulationError, StorageError
 from thermal_pose.files import whole_file, write_whole
+from thermal_pose.jobs import map_jobs, processors
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.lab.simulation.people.presets import find_preset
@@ -235,67 +229,13 @@ def make_cohort(
     resumed = spec.n_subjects * spec.n_trials - len(todo)
     if todo:
         bake_cohort(spec, bodies, quiet)
-        jobs = min(jobs or len(os.sched_getaffinity(0)), len(todo))
+        jobs = min(jobs or processors(), len(todo))
+        calls = [(spec, folder, *indices, bodies) for indices in todo]
         with tqdm(total=len(todo), desc=spec.preset, unit="trial", disable=quiet) as progress:
-            for _ in _run(spec, folder, todo, jobs, bodies):
+            for _ in map_jobs(make_trial, calls, jobs):
                 progress.update()
     shutil.rmtree(folder / PARTIAL, ignore_errors=True)
     return _finish(spec, folder, resumed)
-
-
-def _run(
-    spec: CohortSpec,
-    folder: Path,
-    todo: list[tuple[int, int]],
-    jobs: int,
-    bodies: Path | None,
-) -> Iterator[dict[str, Any]]:
-    """Make trials in this process or several; yields entries in the order they are done."""
-    if jobs <= 1:
-        for indices in todo:
-            yield make_trial(spec, folder, *indices, bodies)
-        return
-    # One thread each: the processes already fill the cores.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    context = multiprocessing.get_context("spawn")
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
-    try:
-        with _without_main():
-            futures = [pool.submit(make_trial, spec, folder, *indices, bodies) for indices in todo]
-        for future in as_completed(futures):
-            yield future.result()
-    except BaseException:
-        # What a worker is at is made again next time: its folder is still a partial one.
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Hide the program's script from processes started meanwhile.
-
-    They would import it, and run it all again where it lacks the `__main__` guard; what they
-    need is in this module.
-    """
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = script
-
-
-def _start_worker() -> None:
-    import cv2
-
-    # Ctrl-C reaches every process of the terminal; only the first has something to say.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    cv2.setNumThreads(1)
 
 
 def _claim(folder: Path, spec: CohortSpec) -> None:

@@ -7,10 +7,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.lab.simulation.people.body import FloatArray, Int32Array
 from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair, Distractor, Triple, rotation_z
+from thermal_pose.types import Float64Array, FloatArray, Int32Array
 
-Points = npt.NDArray[np.float64]
 _AWAY_FROM_AXIS: Final = 0.9
 
 
@@ -66,7 +65,7 @@ def box(low: Triple, high: Triple, warm_k: float, colour: Triple, cells: int = 1
     centre, half = 0.5 * np.add(low, high), 0.5 * np.subtract(high, low)
     grid = np.linspace(-1.0, 1.0, cells + 1)
     u, v = (axis.ravel() for axis in np.meshgrid(grid, grid))
-    sides: list[Points] = []
+    sides: list[Float64Array] = []
     faces: list[npt.NDArray[np.int64]] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
@@ -200,13 +199,15 @@ def distractor_shape(thing: Distractor) -> Shape:
     return placed(scaled, thing.position_m, thing.yaw_rad)
 
 
-def _cross(a: Points, b: Points) -> Points:
+def _cross(a: Float64Array, b: Float64Array) -> Float64Array:
     """Cross product of two vectors (3,); numpy's own takes ten times as long for one pair."""
     (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
     return np.array((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx))
 
 
-def _plain(vertices: Points, faces: npt.NDArray[np.int64], warm_k: float, colour: Triple) -> Shape:
+def _plain(
+    vertices: Float64Array, faces: npt.NDArray[np.int64], warm_k: float, colour: Triple
+) -> Shape:
     count = len(vertices)
     return Shape(
         vertices.astype(np.float32),

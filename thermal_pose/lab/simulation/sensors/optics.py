@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from thermal_pose.errors import MissingExtraError
-from thermal_pose.lab.simulation.people.body import FloatArray
+from thermal_pose.types import FloatArray
 
 try:
     from numba import njit

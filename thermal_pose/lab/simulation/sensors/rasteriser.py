@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from thermal_pose.errors import MissingExtraError
 from thermal_pose.imaging.camera_model import CameraModel
-from thermal_pose.lab.simulation.people.body import FloatArray, Int32Array, UInt8Array
+from thermal_pose.types import FloatArray, Int32Array, UInt8Array
 
 try:
     from numba import njit

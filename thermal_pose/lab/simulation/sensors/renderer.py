@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from thermal_pose.lab.simulation.people.body import FloatArray
 from thermal_pose.lab.simulation.rooms.scene import Actor, Scene
 from thermal_pose.lab.simulation.sensors.clock import FrameTimes, frame_times
 from thermal_pose.lab.simulation.sensors.heat_traces import HeatHistory
@@ -17,7 +16,7 @@ from thermal_pose.lab.simulation.sensors.rgb import RgbScene
 from thermal_pose.lab.simulation.sensors.thermal_scene import ThermalScene
 from thermal_pose.lab.simulation.sensors.thermal_sensor import ThermalChain
 from thermal_pose.lab.simulation.sensors.truth import true_persons
-from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame, TrueFrame, TruePerson
+from thermal_pose.types import NS_PER_S, FloatArray, RgbFrame, ThermalFrame, TrueFrame, TruePerson
 
 THERMAL_FRAME_ID: Final = "thermal_camera"
 RGB_FRAME_ID: Final = "rgb_camera"

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import MissingExtraError
-from thermal_pose.lab.simulation.people.body import FloatArray, UInt8Array
 from thermal_pose.lab.simulation.people.garments import DressedBody, dress
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints, pose_vertices
 from thermal_pose.lab.simulation.rooms.scene import Actor, Scene
@@ -21,6 +20,7 @@ from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, posed_n
 from thermal_pose.lab.simulation.sensors.rgb_room import room_colours
 from thermal_pose.lab.simulation.sensors.room_rays import Plane, view_room
 from thermal_pose.lab.simulation.sensors.thermal_scene import furniture
+from thermal_pose.types import FloatArray, UInt8Array
 
 try:
     from numba import njit

@@ -13,15 +13,14 @@ from thermal_pose.lab.simulation.sensors.room_rays import (
     distance_to_edge_m,
     slow_field,
 )
-
-Float32Array = npt.NDArray[np.float32]
+from thermal_pose.types import FloatArray
 
 _GRID: Final = 256
 #: Places along a wall where a picture may hang without touching the next one, m.
 _PICTURE_PLACES_M: Final = np.arange(-2.2, 6.0, 1.15)
 
 
-def room_colours(room: Room, view: RoomView) -> Float32Array:
+def room_colours(room: Room, view: RoomView) -> FloatArray:
     """Linear BGR radiance (H, W, 3) of the room under its light of brightness 1."""
     rng = np.random.default_rng((room.texture_seed, 5))
     along, across = view.coordinates()
@@ -42,17 +41,15 @@ def room_colours(room: Room, view: RoomView) -> Float32Array:
 
 
 def _light(
-    room: Room, view: RoomView, along: Float32Array, across: Float32Array, rng: np.random.Generator
-) -> Float32Array:
+    room: Room, view: RoomView, along: FloatArray, across: FloatArray, rng: np.random.Generator
+) -> FloatArray:
     level = np.choose(view.plane, (0.8, 0.75, 0.72, 0.85, 1.0, 0.62)).astype(np.float32)
     level *= 1.0 + 0.08 * slow_field(along, across, rng)
     edge_m = distance_to_edge_m(room, view.points_m)
     return level * (1.0 - np.float32(0.35) * np.exp(edge_m / np.float32(-0.25)))
 
 
-def _grain(
-    a: Float32Array, b: Float32Array, cell_m: float, rng: np.random.Generator
-) -> Float32Array:
+def _grain(a: FloatArray, b: FloatArray, cell_m: float, rng: np.random.Generator) -> FloatArray:
     """Uncorrelated -1..1 by cell of `cell_m`."""
     table = rng.uniform(-1.0, 1.0, (_GRID, _GRID)).astype(np.float32)
     i = np.floor(a / cell_m).astype(np.int32) % _GRID
@@ -60,7 +57,7 @@ def _grain(
     return table[i, j]
 
 
-def _floor(a: Float32Array, b: Float32Array, rng: np.random.Generator) -> Float32Array:
+def _floor(a: FloatArray, b: FloatArray, rng: np.random.Generator) -> FloatArray:
     kind = int(rng.integers(3))
     base = np.array(((0.22, 0.25, 0.28), (0.09, 0.2, 0.36), (0.35, 0.36, 0.37))[kind])
     base = base * rng.uniform(0.5, 1.5)
@@ -80,7 +77,7 @@ def _floor(a: Float32Array, b: Float32Array, rng: np.random.Generator) -> Float3
     return np.asarray(shade[:, None] * base, dtype=np.float32)
 
 
-def _ceiling(a: Float32Array, b: Float32Array) -> Float32Array:
+def _ceiling(a: FloatArray, b: FloatArray) -> FloatArray:
     panel = (np.mod(a, 2.4) < 1.2) & (np.abs(np.mod(b, 2.4) - 1.2) < 0.15)
     level = np.where(panel, 2.4, 0.75)[:, None]
     return np.asarray(level * np.ones(3), dtype=np.float32)
@@ -92,8 +89,8 @@ def _wall_paint(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 def _wall(
-    a: Float32Array, z: Float32Array, paint: npt.NDArray[np.float64], rng: np.random.Generator
-) -> Float32Array:
+    a: FloatArray, z: FloatArray, paint: npt.NDArray[np.float64], rng: np.random.Generator
+) -> FloatArray:
     shade = 1.0 + 0.015 * _grain(a, z, 0.012, rng)
     colour = shade[:, None] * paint
     if rng.random() < 0.5:  # dado
@@ -116,8 +113,8 @@ def _wall(
 
 def _hang_picture(
     colour: npt.NDArray[np.float64],
-    a: Float32Array,
-    z: Float32Array,
+    a: FloatArray,
+    z: FloatArray,
     middle: float,
     rng: np.random.Generator,
 ) -> None:

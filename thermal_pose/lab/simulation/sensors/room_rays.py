@@ -11,14 +11,12 @@ import numpy.typing as npt
 from thermal_pose.errors import MissingExtraError
 from thermal_pose.lab.simulation.rooms.scene import Room
 from thermal_pose.lab.simulation.sensors.rasteriser import View
+from thermal_pose.types import Float64Array, FloatArray
 
 try:
     from numba import njit
 except ModuleNotFoundError as error:
     raise MissingExtraError("the simulated clinic", "numba", "sim") from error
-
-Float64Array = npt.NDArray[np.float64]
-Float32Array = npt.NDArray[np.float32]
 
 
 class Plane(IntEnum):
@@ -45,15 +43,15 @@ class RoomView:
     """
 
     plane: npt.NDArray[np.uint8]
-    points_m: Float32Array
-    inverse_depth: Float32Array
-    cosine: Float32Array
+    points_m: FloatArray
+    inverse_depth: FloatArray
+    cosine: FloatArray
 
     def on(self, plane: Plane) -> npt.NDArray[np.bool_]:
         """Mask (H, W) of the sub-pixels that show `plane`."""
         return np.asarray(self.plane == plane)
 
-    def coordinates(self) -> tuple[Float32Array, Float32Array]:
+    def coordinates(self) -> tuple[FloatArray, FloatArray]:
         """Two coordinates (H, W) along each plane, m: horizontal, then vertical or lateral."""
         x, y, z = np.moveaxis(self.points_m, -1, 0)
         side = np.isin(self.plane, (Plane.RIGHT_WALL, Plane.LEFT_WALL))
@@ -93,9 +91,9 @@ def _intersect(
     low: Float64Array,
     high: Float64Array,
     plane: npt.NDArray[np.uint8],
-    points_m: Float32Array,
-    inverse_depth: Float32Array,
-    cosine: Float32Array,
+    points_m: FloatArray,
+    inverse_depth: FloatArray,
+    cosine: FloatArray,
 ) -> None:
     rows, columns = plane.shape
     ray = np.empty(3)
@@ -127,7 +125,7 @@ def _intersect(
                 points_m[row, column, n] = origin[n] + nearest * ray[n]
 
 
-def distance_to_edge_m(room: Room, points_m: Float32Array) -> Float32Array:
+def distance_to_edge_m(room: Room, points_m: FloatArray) -> FloatArray:
     """Distance (H, W) of points on the room's planes from the nearest edge between two, m."""
     low = np.array((room.x_min_m, room.y_min_m, 0.0), np.float32)
     high = np.array((room.x_max_m, room.y_max_m, room.height_m), np.float32)
@@ -140,7 +138,7 @@ def distance_to_edge_m(room: Room, points_m: Float32Array) -> Float32Array:
 
 def slow_field(
     a: npt.NDArray[Any], b: npt.NDArray[Any], rng: np.random.Generator, waves: int = 4
-) -> Float32Array:
+) -> FloatArray:
     """A smooth random field, about -1 to 1, over two coordinates in metres."""
     field = np.zeros(a.shape, np.float32)
     for _ in range(waves):

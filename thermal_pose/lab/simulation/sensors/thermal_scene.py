@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import MissingExtraError
-from thermal_pose.lab.simulation.people.body import BodyPose, FloatArray, Int32Array
+from thermal_pose.lab.simulation.people.body import BodyPose
 from thermal_pose.lab.simulation.people.garments import DressedBody, dress
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
 from thermal_pose.lab.simulation.rooms.scene import Actor, AidPose, Room, Scene
@@ -34,6 +34,7 @@ from thermal_pose.lab.simulation.sensors.room_rays import (
     slow_field,
     view_room,
 )
+from thermal_pose.types import FloatArray, Int32Array
 
 try:
     from numba import njit

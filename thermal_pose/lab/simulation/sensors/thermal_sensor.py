@@ -11,11 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.lab.simulation.people.body import FloatArray
 from thermal_pose.lab.simulation.rooms.scene import ThermalSensor
 from thermal_pose.lab.simulation.sensors.optics import ZERO_DEGC_K
-
-UInt16Array = npt.NDArray[np.uint16]
+from thermal_pose.types import FloatArray, UInt16Array
 
 #: Streams of random numbers, so that one effect's draws do not shift another's.
 _PATTERN, _FRAME, _SHUTTER = 1, 2, 3

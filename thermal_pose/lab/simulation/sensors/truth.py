@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import MissingExtraError
-from thermal_pose.lab.simulation.people.body import FloatArray, UInt8Array
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, silhouettes
 from thermal_pose.lab.simulation.sensors.thermal_scene import PosedActor
-from thermal_pose.types import TruePerson
+from thermal_pose.types import FloatArray, TruePerson, UInt8Array
 
 try:
     from numba import njit

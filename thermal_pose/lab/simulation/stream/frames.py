@@ -17,11 +17,11 @@ import numpy as np
 
 from thermal_pose.errors import StorageError
 from thermal_pose.files import whole_file
+from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.simulation.people.bake import bake_bodies, default_cache_dir, library_shapes
 from thermal_pose.lab.simulation.people.body import Body
 from thermal_pose.lab.simulation.rooms.draw import CAMERAS, Camera
 from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame, SceneRenderer
-from thermal_pose.lab.simulation.stream.pool import in_processes
 from thermal_pose.lab.simulation.stream.rows import MAX_ROWS, ShardRows
 from thermal_pose.lab.simulation.stream.scenes import (
     CLIP_FRAMES,
@@ -147,8 +147,8 @@ def write_stream(
 
     Raises
     ------
-    SimulationError
-        A worker process was killed (out of memory?).
+    WorkerError
+        A worker process was killed.
     StorageError
         The disk is full or the folder read-only; no half-written shard is left behind.
     """
@@ -164,22 +164,11 @@ def write_stream(
     # Bake before the workers start, or each of them builds the body model.
     TrainingStream(options, cache_dir)
     total = 0
-    for count in _run(tasks, jobs):
+    for count in map_jobs(_write_shard, tasks, jobs):
         total += count
         if done is not None:
             done(count)
     return total
-
-
-_Task = tuple[Path, StreamOptions, int, int, Path | None]
-
-
-def _run(tasks: list[_Task], jobs: int) -> Iterator[int]:
-    if jobs <= 1:
-        for task in tasks:
-            yield _write_shard(*task)
-        return
-    yield from in_processes(_write_shard, tasks, jobs)
 
 
 _streams: dict[tuple[Any, ...], TrainingStream] = {}

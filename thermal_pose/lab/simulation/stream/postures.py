@@ -9,13 +9,12 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_BONES, Body, BodyPose, FloatArray
+from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_BONES, Body, BodyPose
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
+from thermal_pose.types import Float64Array, FloatArray
 
 Rng = np.random.Generator
-Rotation = npt.NDArray[np.float64]
 
 #: How far the rest pose's arms and legs stand off the vertical.
 _ARM_OFF: Final = 0.66
@@ -63,15 +62,15 @@ class Angles:
         self.turn(f"shank.{side}", "y", knee_rad)
         self.turn(f"foot.{side}", "y", float(np.clip(hip_rad - knee_rad, -0.35, 0.6)))
 
-    def rotations(self, root: Rotation) -> FloatArray:
+    def rotations(self, root: Float64Array) -> FloatArray:
         """All bones' rotations (N_BONES, 3, 3), the pelvis turned by `root` in the room."""
         rotations = self._rotations.copy()
         rotations[0] = root @ rotations[0]
         return rotations.astype(np.float32)
 
 
-def axis_rotation(axis: str, angle_rad: float) -> Rotation:
-    """Rotation (3, 3) about 'x', 'y' or 'z'."""
+def axis_rotation(axis: str, angle_rad: float) -> Float64Array:
+    """Float64Array (3, 3) about 'x', 'y' or 'z'."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
     rotation = np.eye(3)
