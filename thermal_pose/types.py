@@ -66,6 +66,16 @@ class TrialReason(StrEnum):
     STAMP_GAP = "stamp_gap"
     WRONG_ORDER = "wrong_order"
     TOO_SLOW = "too_slow"
+    BEGAN_LATE = "began_late"
+    CUT_OFF = "cut_off"
+    PAUSED = "paused"
+    TWO_LAPS = "two_laps"
+    WALKED_BACKWARDS = "walked_backwards"
+    SAT_ELSEWHERE = "sat_elsewhere"
+    SIT_TO_STANDS = "sit_to_stands"
+    CAMERA_BEHIND = "camera_behind"
+    CAMERA_TILTED = "camera_tilted"
+    UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,16 @@ REASON_NAMES: Final = {
     TrialReason.STAMP_GAP: "Gap in the recording",
     TrialReason.WRONG_ORDER: "Phases out of order",
     TrialReason.TOO_SLOW: "Too slow for this test",
+    TrialReason.BEGAN_LATE: "Recording began late",
+    TrialReason.CUT_OFF: "Recording ended early",
+    TrialReason.PAUSED: "Stood still too long",
+    TrialReason.TWO_LAPS: "Walked the way twice",
+    TrialReason.WALKED_BACKWARDS: "Walked backwards",
+    TrialReason.SAT_ELSEWHERE: "Sat down elsewhere",
+    TrialReason.SIT_TO_STANDS: "Repeated sit to stand",
+    TrialReason.CAMERA_BEHIND: "Camera behind the chair",
+    TrialReason.CAMERA_TILTED: "Camera tilted",
+    TrialReason.UNCERTAIN: "Too uncertain",
 }
 
 ADVICE: Final = {
@@ -55,6 +65,25 @@ ADVICE: Final = {
     "test.",
     TrialReason.WRONG_ORDER: "Repeat the test: stand up, walk to the mark, turn, walk back, sit.",
     TrialReason.TOO_SLOW: "Time this test by hand, if it was one.",
+    TrialReason.BEGAN_LATE: "Start the recording at least two seconds before 'go', while the "
+    "person sits still, then repeat the test.",
+    TrialReason.CUT_OFF: "Let the recording run for at least two seconds after the person sits "
+    "again, then repeat the test.",
+    TrialReason.PAUSED: "Time this test by hand, or repeat it when the person is ready; note the "
+    "pause in the record.",
+    TrialReason.TWO_LAPS: "Repeat the test: walk to the mark and back once, then sit.",
+    TrialReason.WALKED_BACKWARDS: "Repeat the test: turn at the mark and walk back facing the "
+    "chair.",
+    TrialReason.SAT_ELSEWHERE: "Repeat the test with the person sitting down on the chair they "
+    "rose from.",
+    TrialReason.SIT_TO_STANDS: "Choose the sit-to-stand test for this recording, or repeat the "
+    "Timed Up and Go with the walk.",
+    TrialReason.CAMERA_BEHIND: "Place the camera beyond the turn mark, facing the chair, then "
+    "repeat the test.",
+    TrialReason.CAMERA_TILTED: "Turn the camera upright (or set its rotation), then repeat the "
+    "test.",
+    TrialReason.UNCERTAIN: "Improve the camera's view (distance, warm objects, loose clothing), "
+    "then repeat the test.",
 }
 
 #: Keeps a figure and its unit on one line.

@@ -12,6 +12,12 @@ examples:
       --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
   thermal-pose evaluate-tug --keypoints out/tug --bake-only
   thermal-pose evaluate-tug --keypoints out/tug-dev --development --keypoints-only --jobs 8
+  thermal-pose evaluate-tug --motion recorded --rooms 2 --keypoints out/real \\
+      --out real.json --csv real.csv
+
+With --motion, recorded 3-D joints of real people (docs/simulated-clinic.md) are put on simulated
+bodies, rendered, and timed; the figures are against the truth of our own definitions and, where
+the recordings have them, against hand labels.
 """
 
 import argparse
@@ -45,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--curve-trials", type=int, default=100, help="valid trials a cohort for --curves"
     )
+    parser.add_argument("--motion", type=Path, help="folder of recorded 3-D joints to judge on")
+    parser.add_argument("--rooms", type=int, default=2, help="rooms per recording (--motion)")
+    parser.add_argument("--csv", type=Path, help="CSV file of one row per recording (--motion)")
     parser.add_argument("--bake-only", action="store_true", help="only bake the bodies")
     parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
     parser.add_argument("--out", type=Path, help="JSON file of the figures")
@@ -57,6 +66,8 @@ def start(args: argparse.Namespace) -> int:
     """Run the steps asked for; print one line a cohort."""
     from thermal_pose.lab.learning.tug.cases import EVALUATION_SEED, bake_cases, cache_keypoints
 
+    if args.motion is not None:
+        return _start_motion(args)
     args.seed = EVALUATION_SEED if args.seed is None else args.seed
     cases = {name: _cases(args, name) for name in args.cohorts}
     everything = [case for group in cases.values() for case in group]
@@ -79,6 +90,44 @@ def start(args: argparse.Namespace) -> int:
         for name, figures in document["cohorts"].items():
             print(_line(name, figures))
     return 0
+
+
+def _start_motion(args: argparse.Namespace) -> int:
+    """Judge the pipeline on recorded motion; print one line."""
+    from thermal_pose.clinical.tug.options import TugParams
+    from thermal_pose.lab.evaluation.motion import (
+        evaluate_motion,
+        motion_document,
+        motion_rows,
+        write_rows,
+    )
+    from thermal_pose.lab.learning.tug.motion_cases import MOTION_SEED, cache_motion, motion_path
+    from thermal_pose.lab.simulation.recordings.motion_cohort import motion_cases
+
+    seed = MOTION_SEED if args.seed is None else args.seed
+    cases = motion_cases(args.motion, args.cohorts[-1], args.rooms, seed)
+    with tqdm(total=len(cases), unit="trial", desc="keypoints", disable=None) as bar:
+        cache_motion(cases, args.keypoints, bar.update)
+    if args.keypoints_only:
+        print(f"{len(cases)} trials are in {args.keypoints}")
+        return 0
+    params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
+    trials = evaluate_motion([motion_path(args.keypoints, case) for case in cases], params)
+    document = motion_document(trials, _motion_command(args, seed))
+    if args.csv is not None:
+        write_rows(motion_rows(trials), args.csv)
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(document, indent=2) + "\n")
+    print(json.dumps(document, indent=2) if args.json else _line("motion", document))
+    return 0
+
+
+def _motion_command(args: argparse.Namespace, seed: int) -> str:
+    return (
+        f"thermal-pose evaluate-tug --motion {args.motion.name} --rooms {args.rooms} "
+        f"--seed {seed} --keypoints {args.keypoints.name}"
+    )
 
 
 def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":

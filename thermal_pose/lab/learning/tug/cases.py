@@ -196,9 +196,26 @@ def blocked(staged: "StagedTrial") -> bool:
 
 def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
     """Render a trial and let the pipeline find its keypoints."""
+    conditions = {"case": asdict(case) | {"kind": str(case.kind)}}
+    return staged_keypoints(stage_case(case), perception, case.name, case.subject, conditions)
+
+
+def staged_keypoints(
+    staged: "StagedTrial",
+    perception: Perception,
+    name: str,
+    subject: str,
+    conditions: dict[str, Any],
+) -> KeypointTrial:
+    """Render a staged trial and let the pipeline find its keypoints.
+
+    Parameters
+    ----------
+    name, subject : of the trial, and of the person.
+    conditions : added to those of the room and the camera.
+    """
     from thermal_pose.lab.simulation.recordings.frames import stamped_timing, trial_frames
 
-    staged = stage_case(case)
     perception.reset()
     frames, joints_m = [], []
     for _, rendered in trial_frames(staged, START_NS, with_rgb=False):
@@ -209,7 +226,7 @@ def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
         staged.trial.truth, staged.scene.thermal_clock, START_NS, frames[0].stamp_ns
     )
     x, y, z = staged.scene.thermal_placement.position_m
-    conditions = {
+    room = {
         "distance_m": hypot(x, y),
         "view_deg": degrees(atan2(y, x)),
         "height_m": z,
@@ -218,11 +235,8 @@ def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
         "stature_m": staged.trial.subject.shape.height_m,
         "n_people": len(staged.actors),
         "aid": str(staged.trial.subject.aid),
-        "case": asdict(case) | {"kind": str(case.kind)},
     }
-    return KeypointTrial(
-        case.name, case.subject, tuple(frames), truth, conditions, np.stack(joints_m)
-    )
+    return KeypointTrial(name, subject, tuple(frames), truth, room | conditions, np.stack(joints_m))
 
 
 def subject_joints_m(truth: TrueFrame) -> npt.NDArray[np.float32]:
@@ -272,11 +286,11 @@ def cache_keypoints(
 
 
 def _cache_one(case: TrialCase, folder: Path) -> TrialCase:
-    write_trial(case_keypoints(case, _perception()), keypoint_path(folder, case))
+    write_trial(case_keypoints(case, shipped_perception()), keypoint_path(folder, case))
     return case
 
 
 @lru_cache(maxsize=1)
-def _perception() -> Perception:
+def shipped_perception() -> Perception:
     """The shipped models, loaded once a process."""
     return build_perception()

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+import csv
+import json
+
+import numpy as np
+import pytest
+from support.motion import recorded
+
+from thermal_pose.cli.main import main
+from thermal_pose.lab.evaluation.motion import (
+    BOUNDARY_NAMES,
+    MotionTrial,
+    label_figures,
+    motion_figures,
+)
+from thermal_pose.lab.evaluation.tug import EvaluatedTrial
+from thermal_pose.lab.metrics.agreement import TrialPair
+from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS, write_motion
+from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason, TugTiming
+
+EDGES = np.array([2.0, 3.0, 5.0, 7.0, 9.0, 10.0, 11.0])
+
+
+def timing(edges) -> TugTiming:
+    return TugTiming(
+        0, tuple(PhaseInterval(p, a, b) for p, a, b in zip(TIMED_PHASES, edges, edges[1:]))
+    )
+
+
+def motion_trial(person: int, errors, offsets=0.0, refused: bool = False) -> MotionTrial:
+    truth = EDGES + 0.1 * person
+    estimate = timing(truth + errors)
+    if refused:
+        estimate = TugTiming(0, reason=TrialReason.PAUSED, sentence="Stood still.")
+    stamps = np.arange(0, 14_000_000_000, 125_000_000, dtype=np.int64)
+    totals = {"0.01": 9.0, "0.05": 8.5}
+    conditions = {"recording": f"r{person}", "totals_by_contact_s": totals, "case": {"room": 0}}
+    sds = () if refused else (0.1,) * 7
+    pair = TrialPair(timing(truth), estimate, stamps, f"p{person}")
+    evaluated = EvaluatedTrial(pair, f"t{person}", conditions, sds)
+    return MotionTrial(evaluated, truth[[0, 1, 2, 3, 4, 6]] + offsets)
+
+
+def test_errors_bias_and_coverage_are_those_put_in():
+    errors = np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0, -0.5])
+    figures = motion_figures([motion_trial(k, errors) for k in range(4)])
+    assert figures["total_mae_s"] == pytest.approx(0.6)
+    assert figures["boundary_bias_s"] == dict(zip(BOUNDARY_NAMES, errors, strict=True))
+    assert figures["boundary_within_196_sd"]["seated"] == 0.0
+    assert figures["boundary_within_196_sd"]["turn"] == 1.0
+    assert figures["misleading_totals"] == 4
+    # The total found is 8.4 s.
+    assert figures["contact_sensitivity"]["0.05"]["total_bias_s"] == pytest.approx(-0.1)
+
+
+def test_refused_recordings_count_as_not_timed():
+    trials = [motion_trial(k, np.zeros(7)) for k in range(3)]
+    figures = motion_figures([*trials, motion_trial(3, np.zeros(7), refused=True)])
+    assert (figures["n_timed"], figures["n_valid"]) == (3, 4)
+    assert figures["wrongly_refused"] == {"paused": 1}
+    assert figures["frame_accuracy"] == pytest.approx(0.75, abs=0.01)
+
+
+def test_constant_offsets_of_the_labels_are_taken_from_other_people():
+    trials = [motion_trial(k, np.zeros(7), offsets=0.9) for k in range(3)]
+    assert label_figures(trials)["estimate"]["boundary_mae_s"] == pytest.approx(0.0, abs=1e-9)
+    # One person's labels differ by 0.3 s: an offset cannot take that away.
+    trials.append(motion_trial(3, np.zeros(7), offsets=1.2))
+    figures = label_figures(trials)["estimate"]
+    assert figures["boundary_mae_s"] == pytest.approx((3 * 0.1 + 0.3) / 4, abs=1e-3)
+    assert list(figures["offset_s"]) == list(HAND_LABELS)
+
+
+def test_recorded_motion_is_judged_from_the_command_line(tmp_path, capsys):
+    folder = tmp_path / "recorded"
+    folder.mkdir()
+    write_motion(recorded()[0], folder / "walk.npz")
+    options = ["--keypoints", str(tmp_path / "kp"), "--rooms", "1", "--cohorts", "paper"]
+    files = ["--out", str(tmp_path / "f.json"), "--csv", str(tmp_path / "f.csv")]
+    assert main(["evaluate-tug", "--motion", str(folder), *options, *files]) == 0
+    assert "1 of 1 valid" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert figures["n_recordings"] == 1
+    assert figures["models"]
+    with (tmp_path / "f.csv").open() as lines:
+        (row,) = csv.DictReader(lines)
+    assert row["result"] == "valid"
+    error = float(row["found_seated_s"]) - float(row["true_seated_s"])
+    assert abs(error) < 0.6
+    assert float(row["true_total_contact_0.05_m"]) < float(row["true_total_contact_0.01_m"])

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded motion of real people on simulated bodies: how well the whole pipeline times it.
+
+Legend: K trials, 7 boundaries. The truth is computed by `clinical.tug.definitions` from the
+simulated body's joints; hand labels are what observers marked in the recording.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.lab.evaluation.tug import (
+    Disturbance,
+    EvaluatedTrial,
+    cohort_figures,
+    evaluate_trial,
+)
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_trial
+from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
+from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS
+
+Array = npt.NDArray[np.float64]
+
+#: Boundaries that observers label: all but the start of sitting down.
+LABELLED = (0, 1, 2, 3, 4, 6)
+BOUNDARY_NAMES = (
+    "stand_up",
+    "walk_out",
+    "turn",
+    "walk_back",
+    "turn_to_sit",
+    "sit_down",
+    "seated",
+)
+#: A total wrong by more than the first with a printed SD under the second is misleading, s.
+MISLEADING_ERROR_S, MISLEADING_SD_S = 0.5, 0.2
+
+
+@dataclass(frozen=True)
+class MotionTrial:
+    """One evaluated recording.
+
+    `labels_s` are its hand labels in the truth's seconds, None where there are none; `model_id` is
+    of the keypoints.
+    """
+
+    evaluated: EvaluatedTrial
+    labels_s: Array | None
+    model_id: str = ""
+
+    @property
+    def estimate_s(self) -> Array | None:
+        """(7,) boundaries found, in the truth's seconds; None where refused."""
+        pair = self.evaluated.pair
+        return estimate_on_truth_clock(pair) if pair.timed else None
+
+
+def evaluate_motion(paths: Sequence[Path], params: TugParams) -> list[MotionTrial]:
+    """Analyze keypoint files of recorded motion, in their order."""
+    return [_evaluated(read_trial(path), params) for path in paths]
+
+
+def _evaluated(trial: KeypointTrial, params: TugParams) -> MotionTrial:
+    labels = trial.conditions.get("hand_labels_s")
+    evaluated = evaluate_trial(trial, params, Disturbance())
+    return MotionTrial(
+        evaluated,
+        None if labels is None else np.array(labels, dtype=np.float64),
+        trial.frames[0].model_id if trial.frames else "",
+    )
+
+
+def motion_document(trials: Sequence[MotionTrial], command: str) -> dict[str, Any]:
+    """The figures with what they were measured on."""
+    models = sorted({trial.model_id for trial in trials})
+    return {
+        "data": "recorded motion of real people on simulated bodies, rendered by the simulated "
+        "clinic; no real camera",
+        "command": command,
+        "models": models,
+        **motion_figures(trials),
+    }
+
+
+def motion_figures(trials: Sequence[MotionTrial]) -> dict[str, Any]:
+    """All figures of recorded motion, in the shape of `docs/results/tug_real_motion.json`."""
+    evaluated = [trial.evaluated for trial in trials]
+    timed = [trial for trial in trials if trial.estimate_s is not None]
+    document = {
+        "n_recordings": len({t.conditions["recording"] for t in evaluated}),
+        "n_people": len({t.pair.subject for t in evaluated}),
+        **cohort_figures(evaluated),
+    }
+    if len(timed) < 3:
+        return document
+    errors = np.stack([_errors(trial) for trial in timed])
+    sds = np.stack([np.array(trial.evaluated.sds_s) for trial in timed])
+    total_errors, total_sds = errors[:, 6] - errors[:, 0], np.hypot(sds[:, 0], sds[:, 6])
+    misleading = (np.abs(total_errors) > MISLEADING_ERROR_S) & (total_sds < MISLEADING_SD_S)
+    document |= {
+        "boundary_bias_s": _named(errors.mean(axis=0)),
+        "boundary_within_196_sd": _named((np.abs(errors) <= 1.96 * sds).mean(axis=0)),
+        "total_within_196_sd": float((np.abs(total_errors) <= 1.96 * total_sds).mean()),
+        "worst_total_error_s": float(np.abs(total_errors).max()),
+        "misleading_totals": int(misleading.sum()),
+        "median_total_sd_s": float(np.median(total_sds)),
+        "contact_sensitivity": _contact_sensitivity(timed),
+    }
+    labelled = [trial for trial in timed if trial.labels_s is not None]
+    if len({trial.evaluated.pair.subject for trial in labelled}) > 1:
+        document["hand_labels"] = label_figures(labelled)
+    return document
+
+
+def _errors(trial: MotionTrial) -> Array:
+    """(7,) errors of a timed trial, s."""
+    pair = trial.evaluated.pair
+    return np.asarray(estimate_on_truth_clock(pair) - boundaries_s(pair.truth))
+
+
+def _named(values: Array) -> dict[str, float]:
+    return dict(zip(BOUNDARY_NAMES, (round(float(v), 4) for v in values), strict=True))
+
+
+def _contact_sensitivity(timed: Sequence[MotionTrial]) -> dict[str, dict[str, float]]:
+    """Error of the total for each seat-contact threshold of the truth, by threshold in m."""
+    figures = {}
+    for key in timed[0].evaluated.conditions["totals_by_contact_s"]:
+        rows = []
+        for trial in timed:
+            truth_s = trial.evaluated.conditions["totals_by_contact_s"][key]
+            if truth_s is not None:
+                rows.append((trial.evaluated.pair.estimate.total_s or 0.0) - truth_s)
+        errors = np.array(rows)
+        figures[key] = {
+            "total_mae_s": round(float(np.abs(errors).mean()), 4),
+            "total_bias_s": round(float(errors.mean()), 4),
+        }
+    return figures
+
+
+def label_figures(timed: Sequence[MotionTrial]) -> dict[str, Any]:
+    """Agreement with hand labels, after one constant offset per boundary.
+
+    The offsets of a person are the means over the other people's trials. The truth by our
+    definitions is compared with the labels in the same way, which shows how far labels themselves
+    can be reproduced.
+    """
+    labels = np.stack([trial.labels_s for trial in timed if trial.labels_s is not None])
+    people = np.array([trial.evaluated.pair.subject for trial in timed])
+    columns = list(LABELLED)
+    found = np.stack([_errors(t) + boundaries_s(t.evaluated.pair.truth) for t in timed])
+    truth = np.stack([boundaries_s(trial.evaluated.pair.truth) for trial in timed])
+    figures: dict[str, Any] = {}
+    for name, edges in (("estimate", found), ("truth", truth)):
+        difference = edges[:, columns] - labels
+        left = _offsets_removed(difference, people)
+        totals = difference[:, -1:] - difference[:, :1]
+        figures[name] = {
+            "offset_s": dict(
+                zip(HAND_LABELS, np.round(difference.mean(axis=0), 4).tolist(), strict=True)
+            ),
+            "boundary_mae_s": round(float(np.abs(left).mean()), 4),
+            "boundary_mae_each_s": dict(
+                zip(HAND_LABELS, np.round(np.abs(left).mean(axis=0), 4).tolist(), strict=True)
+            ),
+            "total_mae_s": round(float(np.abs(_offsets_removed(totals, people)).mean()), 4),
+        }
+    return figures
+
+
+def _offsets_removed(difference: Array, people: npt.NDArray[np.str_]) -> Array:
+    left = np.empty_like(difference)
+    for person in np.unique(people):
+        own = people == person
+        left[own] = difference[own] - difference[~own].mean(axis=0)
+    return left
+
+
+def motion_rows(trials: Sequence[MotionTrial]) -> list[dict[str, Any]]:
+    """One row per trial: all that is needed to recompute every figure."""
+    return [_row(trial) for trial in trials]
+
+
+def _row(trial: MotionTrial) -> dict[str, Any]:
+    evaluated, pair = trial.evaluated, trial.evaluated.pair
+    estimate = trial.estimate_s
+    row: dict[str, Any] = {
+        "trial": evaluated.name,
+        "recording": evaluated.conditions["recording"],
+        "person": pair.subject,
+        "room": evaluated.conditions["case"]["room"],
+        "view_deg": round(float(evaluated.conditions["view_deg"]), 2),
+        "result": str(pair.estimate.reason),
+    }
+    truth = boundaries_s(pair.truth)
+    for k, name in enumerate(BOUNDARY_NAMES):
+        row[f"true_{name}_s"] = round(float(truth[k]), 4)
+        row[f"found_{name}_s"] = None if estimate is None else round(float(estimate[k]), 4)
+        row[f"sd_{name}_s"] = None if estimate is None else round(float(evaluated.sds_s[k]), 4)
+    for k, name in enumerate(HAND_LABELS):
+        row[f"label_{name}"] = None if trial.labels_s is None else round(trial.labels_s[k], 4)
+    for key, total_s in evaluated.conditions["totals_by_contact_s"].items():
+        row[f"true_total_contact_{key}_m"] = None if total_s is None else round(total_s, 4)
+    return row
+
+
+def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write rows of one shape as CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
