@@ -107,10 +107,10 @@ once() { # once NAME COMMAND...: run unless NAME is done
 stream() { # stream NAME SEED FIRST_BODY BODIES FRAMES [--rgb]
     local name=$1 seed=$2 first=$3 bodies=$4 frames=$5; shift 5
     tp simulate-stream --frames "$frames" --seed "$seed" --first-body "$first" \
-        --bodies "$bodies" --jobs "$JOBS" --out "$OUT_DIR/$name" "$@"
+        --body-count "$bodies" --jobs "$JOBS" --out "$OUT_DIR/$name" "$@"
 }
 bodies() { # needs the body model; all later stages only read the cache
-    tp bake-bodies --count 320 --out "$THERMAL_POSE_BODIES"
+    tp bake-bodies --body-count 320 --bodies "$THERMAL_POSE_BODIES"
     tp simulate --preset paper --subjects "$SUBJECTS" --trials "$TRIALS" --seed 1 --bake-only
     for preset in clinic stress; do
         tp simulate --preset "$preset" --subjects "$HELD_OUT" --trials 1 --seed 9000 --bake-only
@@ -164,7 +164,7 @@ temporal() { # earlier frames need the cohort at the camera's rate; as many pict
         --max-minutes "$SWEEP_MIN" --out "$RESULTS/pose_temporal.json"
 }
 detector() {
-    tp train-detector --shards "$OUT_DIR/train" --validation "$OUT_DIR/calibration" \
+    tp train-detector --train "$OUT_DIR/train" --validation "$OUT_DIR/calibration" \
         --max-minutes "$DETECTOR_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
         --batch "$DETECTOR_BATCH" --out "$OUT_DIR/detector"
 }
@@ -177,7 +177,7 @@ teacher() {
 train() { # train NAMES DATA MINUTES ARGUMENTS...
     local names=$1 data=$2 minutes=$3; shift 3
     tp train --names "$names" --train "$OUT_DIR/$data" --confidence "$OUT_DIR/confidence" \
-        --calibration "$OUT_DIR/calibration" --evaluation "clinic=$OUT_DIR/clinic" \
+        --calibration-data "$OUT_DIR/calibration" --evaluation "clinic=$OUT_DIR/clinic" \
         --evaluation "stress=$OUT_DIR/stress" --max-minutes "$minutes" --device "$DEVICE" \
         --detector "$OUT_DIR/detector/detector.json" --config config/training-shipped.yaml \
         --out "$OUT_DIR/models" "$@"
@@ -191,7 +191,7 @@ ship() {
     once student-lite train student-lite train "$SHIP_MIN" "${TINY_SHIP[@]}"
     once student tp distil-thermal --teacher "$OUT_DIR/models/student-lite.pt" \
         --train "$OUT_DIR/train" --confidence "$OUT_DIR/confidence" \
-        --calibration "$OUT_DIR/calibration" --evaluation "clinic=$OUT_DIR/clinic" \
+        --calibration-data "$OUT_DIR/calibration" --evaluation "clinic=$OUT_DIR/clinic" \
         --evaluation "stress=$OUT_DIR/stress" --latent-minutes "$STUDENT_MIN" \
         --max-minutes "$STUDENT_MIN" --device "$DEVICE" --out "$OUT_DIR/models" "${TINY_SHIP[@]}" \
         --set fit.lr=0.0001 # it begins with the answer, which larger steps spoil

@@ -1,10 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that the world, as opposed to the caller, can do wrong.
+"""Errors that come from the world rather than from the caller.
 
 A caller's mistake (wrong shape, wrong range) is a `ValueError` that names the expected
 and the actual value. What lies outside the program is one of the errors below; a command
 prints its message as one line and leaves with the class's exit code.
 """
+
+_ROS_MODULES = frozenset(
+    [
+        "rclpy",
+        "ament_index_python",
+        "builtin_interfaces",
+        "diagnostic_msgs",
+        "geometry_msgs",
+        "launch",
+        "launch_ros",
+        "lifecycle_msgs",
+        "rcl_interfaces",
+        "rosgraph_msgs",
+        "rosidl_runtime_py",
+        "sensor_msgs",
+        "std_msgs",
+        "std_srvs",
+        "tf2_msgs",
+        "visualization_msgs",
+    ]
+)
+
+
+#: The extra that brings an optional module.
+EXTRA_OF = {
+    "anny": "sim",
+    "numba": "sim",
+    "matplotlib": "train",
+    "onnx": "train",
+    "openvino": "openvino",
+    "pycocotools": "train",
+    "ray": "train",
+    "rerun": "view",
+    "scipy": "train",
+    "tensorboard": "train",
+    "torch": "train",
+    "torchvision": "torchvision",
+    "transformers": "train",
+}
 
 
 class ThermalPoseError(Exception):
@@ -27,6 +66,30 @@ class MissingExtraError(ThermalPoseError):
             f"{purpose} needs the Python module '{module}', which {wrong}: "
             f"run `pip install 'thermal-pose[{extra}]'` (in a checkout: `make {extra}`)"
         )
+
+
+class MissingRosError(ThermalPoseError):
+    """A verb of the live graph was called where ROS 2 is not installed."""
+
+    exit_code = 15
+
+    def __init__(self, verb: str, module: str | None) -> None:
+        super().__init__(
+            f"'{verb}' needs ROS 2 (no Python module '{module}' here): source a ROS 2 "
+            "installation with this package built in it, or use `make demo` in a checkout. "
+            "Without ROS these work: analyze, report, history, delete, info, repair, sync, "
+            "calibrate RECORDING, view --bag, and training"
+        )
+
+    @staticmethod
+    def is_ros(module: str | None) -> bool:
+        """Tell whether a module that was not found is part of ROS 2 or of our messages.
+
+        >>> MissingRosError.is_ros("rclpy.node"), MissingRosError.is_ros("torch")
+        (True, False)
+        """
+        name = module or ""
+        return name.startswith("thermal_pose.msg") or name.partition(".")[0] in _ROS_MODULES
 
 
 class BagError(ThermalPoseError):

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from thermal_pose import errors
 from thermal_pose.cli import main as cli
+from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.cli.exit_codes import exit_codes
 from thermal_pose.cli.verbs import module_name
-from thermal_pose.errors import BagNotFoundError
+from thermal_pose.errors import BagNotFoundError, MissingRosError
 
 
 @pytest.mark.parametrize("verb", sorted(cli.VERBS))
@@ -81,3 +86,56 @@ def test_supervise_means_processes(monkeypatch):
     monkeypatch.setattr(session, "run_session", run_session)
     assert cli.main(["run", "--supervise"]) == cli.main(["run"]) == 0
     assert asked == [(True, True), (False, False)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("thermal-pose rec", {"record", "recalibrate"}),
+        ("thermal-pose record --s", {"--subject"}),
+        ("thermal-pose simulate --camera l", {"lepton"}),
+        ("thermal-pose run -p pose.mo", {"pose.model="}),
+    ],
+)
+def test_tab_completes_verbs_options_and_parameters(line: str, expected: set[str]) -> None:
+    environment = {
+        **os.environ,
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "thermal_pose.cli.main"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert expected <= set(done.stdout.split()), done.stderr
+
+
+def test_exit_codes_are_distinct_and_described() -> None:
+    codes = exit_codes()
+    assert set(codes) >= {0, 1, 2, 3, 4, 130}
+    assert all(text.endswith((".", "own", "done", "wrong", "Ctrl-C")) for text in codes.values())
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    own = [vars(kind)["exit_code"] for kind in kinds if "exit_code" in vars(kind)]
+    assert len(own) == len(set(own))
+
+
+@pytest.mark.parametrize("verb", ["run", "play", "record", "demo"])
+def test_without_ros_a_live_verb_names_what_is_missing(verb: str, tmp_path: Path) -> None:
+    words = [verb, str(DEMO_BAG)] if verb == "play" else [verb]
+    code = (
+        "import sys; sys.modules['rclpy'] = None\n"
+        f"from thermal_pose.cli.main import main; sys.exit(main({words!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == MissingRosError.exit_code, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "needs ROS 2" in line and "analyze" in line

@@ -101,12 +101,12 @@ def test_lists_persons_and_one_persons_tests(store: Path, capsys, tmp_path: Path
     assert cli.main(["history", str(store)]) == 0
     assert capsys.readouterr().out.endswith("2 persons, 3 tests\n")
     page = tmp_path / "h" / "history.html"
-    assert cli.main(["history", str(store), "P-1", "--html", str(page)]) == 0
+    assert cli.main(["history", str(store), "P-1", "--out", str(page)]) == 0
     assert "P-1: 2 tests, 2 valid" in capsys.readouterr().out
     assert "2 tests, 2 valid" in page.read_text()
     assert cli.main(["history", str(store), "P-1", "--json"]) == 0
     assert [row["trial_id"] for row in json.loads(capsys.readouterr().out)] == ["old", "new"]
-    assert cli.main(["history", str(store), "--html", str(page)]) == ConfigError.exit_code
+    assert cli.main(["history", str(store), "--out", str(page)]) == ConfigError.exit_code
 
 
 def test_reports_on_a_recording_and_stores_it(tmp_path: Path, monkeypatch, capsys):

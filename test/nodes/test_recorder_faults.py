@@ -250,8 +250,8 @@ def test_a_read_only_folder_is_one_clear_error_of_every_verb(
     for folder in (closed / "unfinished", closed):
         folder.chmod(0o555)
     verbs = [
-        ["record", "--output", str(closed)],
-        ["record", "--output", str(closed / "new")],
+        ["record", "--out", str(closed)],
+        ["record", "--out", str(closed / "new")],
         ["repair", str(closed / "unfinished")],
         ["calibrate", str(tmp_path / "target"), "--json", "--out", str(closed)],
         ["calibrate", str(tmp_path / "target"), "--json", "--out", str(closed / "new")],

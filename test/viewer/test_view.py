@@ -101,7 +101,7 @@ def test_a_recording_becomes_a_file(tmp_path, capsys):
     model = write_warmest_spot_model(tmp_path, spread=True)
     out = tmp_path / "trial.rrd"
     words = ["view", "--bag", str(DEMO), "--model", str(model), "--detector", "warm_blob"]
-    assert command.main([*words, "--save", str(out)]) == 0
+    assert command.main([*words, "--out", str(out)]) == 0
     assert out.stat().st_size > 100_000
     assert f"{out}:" in capsys.readouterr().out
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time the Timed Up and Go in recordings, or in whole folders of them.
+"""Time the Timed Up and Go in recordings, or in folders of them.
 
-Prints one line a recording: total or why there is none. With --out, each result is kept as JSON.
+Prints one line per recording: the total, or the reason why there is none. With --out, each result
+is also written as a JSON file. The exit code is 1 if a recording could not be read.
 
 examples:
   thermal-pose analyze recordings/visit-3
@@ -16,19 +17,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_jobs, add_json, add_out, add_person, add_ray, jobs_of
 from thermal_pose.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("bags", type=Path, nargs="+", help="recordings, or folders of them")
-    parser.add_argument("--out", type=Path, help="folder for one JSON a recording")
-    parser.add_argument("--subject", default="", help="pseudonym of the person")
-    parser.add_argument("--age", type=float, default=0.0, help="years, for the age norm")
-    parser.add_argument("--height", type=float, default=0.0, help="m, for speeds and lengths")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
-    parser.add_argument("--ray", action="store_true", help="work on a Ray cluster")
-    parser.add_argument("--json", action="store_true", help="print all rows as one JSON list")
+    parser.add_argument("recordings", type=Path, nargs="+", help="recordings, or folders of them")
+    add_out(parser, "folder for one JSON file per recording")
+    add_person(parser)
+    add_jobs(parser)
+    add_ray(parser)
+    add_json(parser, "one list with a row per recording")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -36,10 +36,10 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.clinical.tug.options import TugParams
     from thermal_pose.pipeline.batch import analyze_many, find_recordings
 
-    bags = find_recordings(args.bags)
+    bags = find_recordings(args.recordings)
     try:
         params = TugParams(subject_id=args.subject, age_years=args.age, height_m=args.height)
-        results = analyze_many(bags, params, args.out, args.jobs, args.ray)
+        results = analyze_many(bags, params, args.out, jobs_of(args), args.ray)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     counts = {"valid": 0, "refused": 0, "error": 0}

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibrate the thermal and the RGB camera from a recording of a spot target seen by both.
+"""Calibrate the thermal and the RGB camera from a recording of a spot target.
 
-Record with `thermal-pose record --rgb`, hold the target (a grid of round spots, warm for the
-thermal and dark for the RGB camera) still for half a second at each of 15 places: near the
+Record with `thermal-pose record --rgb`. Hold the target (a grid of round spots, warm for the
+thermal camera and dark for the RGB camera) still for half a second in each of 15 places: near the
 edges, near and far, tilted to all sides. Writes camera_info YAML files that the nodes load
 (parameter camera_info_path), the pose between the cameras, and a picture that proves it.
 
-Without a target, --people finds a fixed map from somebody walking; it is right at one depth.
+Without a target, --people finds a fixed map from a walking person; it holds at one depth.
 
 examples:
   thermal-pose calibrate recordings/target --out calibration
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_json, add_namespace, add_out, positive
 from thermal_pose.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,18 +35,24 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("recording", type=Path, nargs="?", help="recording with both cameras")
-    parser.add_argument("--out", type=Path, default=Path("calibration"), help="folder to write")
-    parser.add_argument("--grid", default="5x4", help="spots in a row x in a column")
-    parser.add_argument("--spacing", type=float, default=0.10, help="of neighbouring centres, m")
-    parser.add_argument("--radius", type=float, default=0.032, help="of the spots, m")
-    parser.add_argument("--live", action="store_true", help="from running camera nodes, with hints")
-    parser.add_argument("--views", type=int, default=15, help="with --live: enough views")
-    parser.add_argument("--namespace", default="", help="with --live: of the camera nodes")
-    parser.add_argument("--people", action="store_true", help="no target: from moving people")
+    add_out(parser, "folder to write", Path("calibration"))
+    parser.add_argument(
+        "--grid", default="5x4", metavar="COLUMNSxROWS", help="spots per row and per column"
+    )
+    parser.add_argument(
+        "--spacing", type=float, default=0.10, metavar="M", help="distance of neighbouring centres"
+    )
+    parser.add_argument("--radius", type=float, default=0.032, metavar="M", help="radius of a spot")
+    parser.add_argument("--live", action="store_true", help="use running camera nodes, with hints")
+    parser.add_argument(
+        "--views", type=positive, default=15, metavar="N", help="with --live: stop at this many"
+    )
+    add_namespace(parser, "with --live: namespace of the camera nodes")
+    parser.add_argument("--people", action="store_true", help="no target: use moving people")
     parser.add_argument(
         "--make-example", type=Path, metavar="PATH", help="write a simulated recording and stop"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delete a person's results for good, or all that are older than a retention period.
 
-Without --yes it only shows what would go. --reports also deletes report folders (film, page,
-table, picture) of the same tests; recordings are never touched, they are yours to delete.
+Without --yes it only lists what would be deleted. --reports also deletes report folders (film,
+page, table, picture) of the same tests. Recordings are never touched.
 
 examples:
   thermal-pose delete results.sqlite --subject P-4F7K2Q
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_json
 from thermal_pose.errors import ConfigError
 from thermal_pose.store.results import ResultsStore
 from thermal_pose.types import NS_PER_S
@@ -32,14 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--subject", help="delete the tests of this person")
     which.add_argument(
-        "--older-than-days", type=float, help="delete all tests recorded longer ago than this"
+        "--older-than-days",
+        type=float,
+        metavar="DAYS",
+        help="delete all tests recorded longer ago than this",
     )
     parser.add_argument("--trial", help="with --subject: only the tests with this trial id")
-    parser.add_argument("--reports", type=Path, help="also delete such reports below this folder")
     parser.add_argument(
-        "--yes", action="store_true", help="do it; without, only show what would go"
+        "--reports", type=Path, metavar="DIR", help="also delete matching reports in this folder"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--yes", action="store_true", help="delete; without it, only list")
+    add_json(parser, "what was or would be deleted")
 
 
 def start(args: argparse.Namespace) -> int:

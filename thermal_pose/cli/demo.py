@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replay the shipped recording of a simulated trial through the live graph and report on it.
 
-Camera topics, boxes, keypoints, phases and report all pass through ROS 2. The recording's stamps
-decide every figure, so the replay's rate changes none.
+Images, boxes, keypoints, phases and report all pass through ROS 2. The recording's time stamps
+determine every figure, so the replay rate changes none.
+
+With --offline the recording is analyzed without ROS 2 and gives the same figures.
 
 examples:
   thermal-pose demo
+  thermal-pose demo --offline
   thermal-pose demo --rate 1 --processes --out out/demo
 """
 
@@ -16,6 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from thermal_pose.cli.arguments import add_json, add_out, add_rate
 from thermal_pose.errors import GraphError
 
 DEMO_BAG = Path(__file__).resolve().parents[1] / "assets" / "demo"
@@ -24,21 +28,46 @@ DEMO_BAG = Path(__file__).resolve().parents[1] / "assets" / "demo"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--bag", type=Path, default=DEMO_BAG, help="another recording")
-    parser.add_argument(
-        "--rate", type=float, default=4.0, help="multiple of real time (0: fastest)"
-    )
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the report")
-    parser.add_argument("--processes", action="store_true", help="each node in its own process")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_rate(parser, 4.0)
+    add_out(parser, "folder of the report", Path("out/demo"))
+    parser.add_argument("--processes", action="store_true", help="run each node in its own process")
+    parser.add_argument("--offline", action="store_true", help="without ROS: analyze the recording")
+    add_json(parser, "the report")
 
 
 def start(args: argparse.Namespace) -> int:
-    """Run the graph on the recording; print one line."""
+    """Analyze the recording and print one line."""
     from thermal_pose.cameras.bag import check_recording
+
+    check_recording(args.bag)
+    report, page = _offline(args) if args.offline else _through_ros(args)
+    if args.json:
+        print(json.dumps(report, indent=2))
+        return _exit_code(report)
+    print(summary_line(report))
+    print(f"report: {page}")
+    return _exit_code(report)
+
+
+def _exit_code(report: dict[str, Any]) -> int:
+    return 0 if report["valid"] else GraphError.exit_code
+
+
+def _offline(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
+    from thermal_pose.clinical.tug.options import TugParams
+    from thermal_pose.pipeline.perception_params import build_perception
+    from thermal_pose.pipeline.recorded_trial import analyze_recording
+    from thermal_pose.report.write import write_report
+
+    trial = analyze_recording(args.bag, build_perception(), TugParams())
+    paths = write_report(trial.result, trial.frames, trial.keypoints, args.out)
+    return trial.result.to_json_dict(), paths.html
+
+
+def _through_ros(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     from thermal_pose.nodes.graph import GraphPlan
     from thermal_pose.nodes.session import run_session
 
-    check_recording(args.bag)
     args.out.mkdir(parents=True, exist_ok=True)
     plan = GraphPlan(
         overrides={
@@ -55,12 +84,8 @@ def start(args: argparse.Namespace) -> int:
     outcome = run_session(plan, processes=args.processes, until_recording_ends=True)
     if not outcome.last_report_json:
         raise GraphError("the recording was replayed but no report was published")
-    report = json.loads(outcome.last_report_json)
-    if args.json:
-        print(json.dumps(report, indent=2))
-    print(summary_line(report))
-    print(f"report: {_newest_up(args.out, outcome.last_report_json)}")
-    return 0 if report["valid"] else GraphError.exit_code
+    page = _newest_up(args.out, outcome.last_report_json)
+    return json.loads(outcome.last_report_json), page
 
 
 def _newest_up(out: Path, report_json: str) -> Path:

@@ -4,22 +4,23 @@
 examples:
   thermal-pose history results.sqlite
   thermal-pose history results.sqlite P-4F7K2Q
-  thermal-pose history results.sqlite P-4F7K2Q --html out/history.html
+  thermal-pose history results.sqlite P-4F7K2Q --out out/history.html
 """
 
 import argparse
 import json
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_json, add_out
 from thermal_pose.clinical.tug.history import EarlierTest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("store", type=Path, help="results store")
-    parser.add_argument("subject", nargs="?", help="pseudonym; left out: list all persons")
-    parser.add_argument("--html", type=Path, help="write the person's history page here")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("subject", nargs="?", help="pseudonym (default: list all persons)")
+    add_out(parser, "also write the person's history page, an HTML file")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -28,8 +29,8 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.report.history import write_history
     from thermal_pose.store.results import ResultsStore
 
-    if args.html is not None and not args.subject:
-        raise ConfigError("--html needs a subject: a history page shows one person")
+    if args.out is not None and not args.subject:
+        raise ConfigError("--out needs a subject: a history page shows one person")
     with ResultsStore(args.store, read_only=True) as store:
         if not args.subject:
             subjects = store.subjects()
@@ -43,8 +44,8 @@ def start(args: argparse.Namespace) -> int:
         for test in tests:
             print(_line(test))
         print(f"{args.subject}: {len(tests)} tests, {sum(test.valid for test in tests)} valid")
-    if args.html is not None:
-        path = write_history(args.html, args.subject, tests)
+    if args.out is not None:
+        path = write_history(args.out, args.subject, tests)
         if not args.json:
             print(f"history: {path}")
     return 0

@@ -8,15 +8,15 @@ examples:
 
 import argparse
 import json
-from pathlib import Path
 
 from thermal_pose.bags.summary import RecordingSummary, StreamSummary, summarise
+from thermal_pose.cli.arguments import add_json, add_recording
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("recording", type=Path, help="folder of the recording, or an .mcap file")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_recording(parser)
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

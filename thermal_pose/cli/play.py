@@ -1,33 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Play a recording onto its topics, with /clock, as `ros2 bag play` does.
 
-For a replay that loses no frame however slow the graph is, use `thermal-pose run --bag`.
+This replay keeps time and may lose frames; `thermal-pose run --bag` waits for the graph instead.
 
 examples:
   thermal-pose play recordings/S01_20260101T120000Z
-  thermal-pose play --rate 4 --loop --start 2.5 recordings/S01_20260101T120000Z
+  thermal-pose play --rate 4 --loop --skip 2.5 recordings/S01_20260101T120000Z
   thermal-pose play --topics thermal/image_raw --no-clock recordings/S01_20260101T120000Z
 """
 
 import argparse
-from pathlib import Path
 
 from thermal_pose.bags.recording import parse_topics
+from thermal_pose.cli.arguments import add_namespace, add_rate, add_recording, count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("recording", type=Path, help="folder of the recording")
-    parser.add_argument("--rate", type=float, default=1.0, help="multiple of real time; 0: at once")
-    parser.add_argument("--start", type=float, default=0.0, help="skip the first seconds")
+    add_recording(parser, "recording to play")
+    add_rate(parser)
+    parser.add_argument(
+        "--skip", type=float, default=0.0, metavar="S", help="leave out the first seconds"
+    )
     parser.add_argument("--loop", action="store_true", help="start again after the end")
-    parser.add_argument("--topics", nargs="+", default=[], help="play only these")
+    parser.add_argument("--topics", nargs="+", default=[], help="play only these (default: all)")
     parser.add_argument("--clock", type=float, default=40.0, metavar="HZ", help="rate of /clock")
     parser.add_argument("--no-clock", action="store_true", help="do not publish /clock")
     parser.add_argument(
-        "--wait", type=int, default=0, metavar="N", help="begin when there are N subscriptions"
+        "--wait", type=count, default=0, metavar="N", help="start when there are N subscriptions"
     )
-    parser.add_argument("--namespace", default="", help="publish below this namespace")
+    add_namespace(parser, "namespace to publish in")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -39,7 +41,7 @@ def start(args: argparse.Namespace) -> int:
 
     options = PlayOptions(
         rate=args.rate,
-        start_s=args.start,
+        start_s=args.skip,
         loop=args.loop,
         topics=parse_topics(args.topics),
         clock_hz=0.0 if args.no_clock else args.clock,

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Record the running graph until Ctrl-C: thermal images, keypoints, phases, report.
 
-Colour images, in which people can be recognised, are recorded with --rgb only.
+Colour images show who a person is. They are recorded only with --rgb.
 
 examples:
   thermal-pose record --subject S01
-  thermal-pose record --output /data/tug --subject S01 --rgb
+  thermal-pose record --out /data/tug --subject S01 --rgb
   thermal-pose record --topics thermal/image_raw thermal/camera_info
 """
 
@@ -17,20 +17,29 @@ import threading
 from pathlib import Path
 
 from thermal_pose.bags.recording import check_pseudonym
+from thermal_pose.cli.arguments import add_duration, add_namespace, add_out
 from thermal_pose.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
+    add_out(parser, "folder for recordings", Path("recordings"))
     parser.add_argument(
-        "--output", type=Path, default=Path("recordings"), help="folder for recordings"
+        "--subject", default="", help="pseudonym of the person: letters, digits, - and _"
     )
-    parser.add_argument("--subject", default="", help="pseudonym: letters, digits, - and _")
     parser.add_argument("--rgb", action="store_true", help="also record colour images")
-    parser.add_argument("--topics", nargs="+", default=[], help="topics (default: the usual)")
-    parser.add_argument("--min-free-mb", type=int, default=500, help="stop with less disk free")
-    parser.add_argument("--namespace", default="", help="namespace of the recorded graph")
-    parser.add_argument("--duration", type=float, default=0.0, help="seconds; 0: until Ctrl-C")
+    parser.add_argument(
+        "--topics", nargs="+", default=[], help="topics to record (default: all of the graph's)"
+    )
+    parser.add_argument(
+        "--min-free-mb",
+        type=int,
+        default=500,
+        metavar="MB",
+        help="stop when less disk space than this is free",
+    )
+    add_namespace(parser, "namespace of the graph to record")
+    add_duration(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -51,7 +60,7 @@ def _ros_arguments(args: argparse.Namespace) -> list[str]:
     from thermal_pose.nodes.graph import check_namespace, yaml_scalar
 
     settings = {
-        "output_dir": str(args.output),
+        "output_dir": str(args.out),
         "subject_id": check_pseudonym(args.subject),
         "record_rgb": args.rgb,
         "topics": ",".join(args.topics),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Complete a recording whose recorder was killed, or save what a damaged one still holds.
+"""Complete a recording whose recorder was killed, or keep what a damaged one still holds.
 
-The damaged file is kept beside the new one as `*.damaged`.
+The damaged file stays beside the repaired one, as `*.damaged`.
 
 examples:
   thermal-pose repair recordings/S01_20260101T120000Z
@@ -9,15 +9,15 @@ examples:
 
 import argparse
 import json
-from pathlib import Path
 
 from thermal_pose.bags.repair import repair
+from thermal_pose.cli.arguments import add_json, add_recording
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("recording", type=Path, help="folder of the recording")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_recording(parser, "recording to repair")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

@@ -16,41 +16,35 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_json, add_out, add_person, add_recording
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("bag", type=Path, help="recording with thermal images")
-    parser.add_argument("--out", type=Path, default=Path("out/report"), help="folder of the report")
-    parser.add_argument("--subject", type=pseudonym, help="pseudonym of the person")
+    add_recording(parser)
+    add_out(parser, "folder of the report", Path("out/report"))
+    add_person(parser)
     parser.add_argument("--trial", default="", help="name of the trial (default: the recording's)")
-    parser.add_argument("--age", type=float, default=0.0, help="years, for the age norm")
-    parser.add_argument("--height", type=float, default=0.0, help="m, for speeds and lengths")
     parser.add_argument(
-        "--calibration", type=Path, help="camera_info YAML (default: the recording's own)"
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="camera_info YAML (default: the recording's own)",
     )
-    parser.add_argument("--store", type=Path, help="results store to add to and compare with")
-    parser.add_argument("--json", action="store_true", help="print the report's JSON")
-
-
-def pseudonym(text: str) -> str:
-    """Parse a subject id."""
-    from thermal_pose.store.results import check_subject_id
-
-    try:
-        return check_subject_id(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    parser.add_argument(
+        "--store", type=Path, metavar="FILE", help="results store to add to and compare with"
+    )
+    add_json(parser, "the report")
 
 
 def _params(args: argparse.Namespace) -> TugParams:
     """Return the analysis parameters that the options state."""
     try:
         params = TugParams(
-            subject_id=args.subject or "",
-            trial_id=args.trial or args.bag.resolve().name,
+            subject_id=args.subject,
+            trial_id=args.trial or args.recording.resolve().name,
             age_years=args.age,
             height_m=args.height,
         )
@@ -77,11 +71,11 @@ def start(args: argparse.Namespace) -> int:
     if args.store is not None and not args.subject:
         raise ConfigError("--store needs --subject: results are kept by pseudonym")
     params = _params(args)
-    with BagReader(args.bag) as bag:
+    with BagReader(args.recording) as bag:
         total = bag.require(schema.THERMAL_IMAGE, "sensor_msgs/msg/Image").count
     with tqdm(total=total, unit="frame", disable=None) as bar:
-        trial = analyze_recording(args.bag, build_perception(), params, bar.update)
-    run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.bag.name)
+        trial = analyze_recording(args.recording, build_perception(), params, bar.update)
+    run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.recording.name)
     history = []
     if args.store is not None:
         history = keep_and_compare(args.store, trial.result.to_json_dict(run))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the graph: thermal camera, detector, pose, TUG analyzer; one status line a second.
+"""Run the graph: thermal camera, detector, pose, TUG analyzer; one status line per second.
 
-All nodes run in this one process unless --processes is given. With --bag the recording is
-replayed and the command ends with it; else it runs until Ctrl-C.
+All nodes run in this process unless --processes is given. With --bag, the command replays the
+recording and ends with it; otherwise it runs until Ctrl-C.
 
 examples:
   thermal-pose run
@@ -15,20 +15,19 @@ import argparse
 import json
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_duration, add_json, add_namespace, add_rate
 from thermal_pose.nodes.graph import GraphPlan, parse_overrides
 from thermal_pose.nodes.process_table import selected_entries
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--bag", type=Path, help="replay this recording, then end")
+    parser.add_argument("--bag", type=Path, metavar="PATH", help="replay this recording, then end")
+    add_rate(parser)
+    parser.add_argument("--loop", action="store_true", help="restart the recording when it ends")
+    parser.add_argument("--processes", action="store_true", help="run each node in its own process")
     parser.add_argument(
-        "--rate", type=float, default=1.0, help="multiple of real time (0: fastest)"
-    )
-    parser.add_argument("--loop", action="store_true", help="start the recording again and again")
-    parser.add_argument("--processes", action="store_true", help="each node in its own process")
-    parser.add_argument(
-        "--supervise", action="store_true", help="processes, and restart one that dies"
+        "--supervise", action="store_true", help="as --processes, and restart a node that dies"
     )
     parser.add_argument(
         "--with",
@@ -36,31 +35,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NODE",
-        help="also start rgb_camera, visualizer or recorder",
+        help="also start rgb_camera, visualizer or recorder; repeat for more",
     )
     parser.add_argument(
         "--without", action="append", default=[], metavar="NODE", help="do not start this node"
     )
-    parser.add_argument(
+    parameter = parser.add_argument(
         "-p",
         dest="settings",
         action="append",
         default=[],
         metavar="NODE.PARAMETER=VALUE",
-        help="set a parameter",
+        help="set a node's parameter; repeat for more",
     )
-    parser.add_argument("--config", type=Path, help="folder of <node>.yaml to use instead")
-    parser.add_argument("--namespace", default="", help="prefix of all topics")
-    parser.add_argument("--use-sim-time", action="store_true", help="take the time from /clock")
+    parameter.completer = node_parameters  # type: ignore[attr-defined]
     parser.add_argument(
-        "--duration",
-        type=float,
-        default=0.0,
-        metavar="S",
-        help="end after so many seconds (0: do not)",
+        "--config", type=Path, metavar="DIR", help="folder of <node>.yaml (default: config/)"
     )
-    parser.add_argument("--json", action="store_true", help="print the last report as JSON")
-    parser.add_argument("--quiet", action="store_true", help="no status lines")
+    add_namespace(parser, "namespace of all topics")
+    parser.add_argument("--use-sim-time", action="store_true", help="take the time from /clock")
+    add_duration(parser)
+    add_json(parser, "the last report")
+    parser.add_argument("--quiet", action="store_true", help="print no status lines")
+
+
+def node_parameters(**_: object) -> list[str]:
+    """Return NODE.PARAMETER= of every node, for completion."""
+    from thermal_pose.parameters.nodes import parameter_classes
+
+    return [
+        f"{node}.{spec.name}="
+        for node, kind in parameter_classes().items()
+        for spec in kind.specs()
+    ]
 
 
 def plan_from(args: argparse.Namespace) -> GraphPlan:

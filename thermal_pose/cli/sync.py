@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Match a recording's thermal and RGB frames and find pairs that do not belong together.
 
-The constant offset of the stamps is removed, what has no partner is counted, and pairs whose
-stamps match although one image is older are found by their content.
+Removes the constant offset of the stamps and counts frames without a partner. Pairs whose stamps
+match although one image is older are found by their content.
 
 examples:
   thermal-pose sync recordings/S01_20260101T120000Z
@@ -11,18 +11,22 @@ examples:
 
 import argparse
 import json
-from pathlib import Path
 
 from thermal_pose.calibration.pairing import DEFAULT_TOLERANCE_S
+from thermal_pose.cli.arguments import add_json, add_recording
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("recording", type=Path, help="recording with both cameras")
+    add_recording(parser, "recording with both cameras")
     parser.add_argument(
-        "--tolerance", type=float, default=DEFAULT_TOLERANCE_S, help="of stamps in a pair, s"
+        "--tolerance",
+        type=float,
+        default=DEFAULT_TOLERANCE_S,
+        metavar="S",
+        help="largest difference of the stamps in a pair",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

@@ -1,51 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every verb of `thermal-pose`, its one-line help, and the module that implements it."""
+"""Every verb of `thermal-pose` by group, its one-line help, and the module that implements it.
 
-#: Verbs of the ward: what runs beside a patient and on recordings.
-WARD: dict[str, str] = {
-    "view": "show the live topics, or a recording, in the browser",
-    "analyze": "time the Timed Up and Go in recordings or folders of them",
-    "delete": "delete results of a person, or by age, for good",
-    "demo": "replay the shipped recording through the live graph and report on it",
-    "history": "show one person's tests over time",
-    "info": "describe a recording: topics, counts, rates, gaps",
-    "play": "play a recording onto its topics, with /clock",
-    "record": "record the running graph",
-    "repair": "complete or save a recording whose recorder was killed",
-    "report": "write the report of one recorded trial",
+To add a verb, add one line to its group and one module with the verb's name (dashes become
+underscores): `thermal_pose/cli/` for everyday verbs, `thermal_pose/lab/cli/` for the others.
+"""
+
+#: What runs beside a patient and on recordings.
+EVERYDAY: dict[str, str] = {
+    "demo": "replay the shipped recording through the graph and write its report",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
+    "view": "show the live topics, or a recording, in the browser",
+    "record": "record the running graph",
+    "play": "play a recording onto its topics, with /clock",
+    "info": "describe a recording: topics, counts, rates, gaps",
+    "repair": "complete a recording whose recorder was killed",
+    "sync": "match both cameras' frames and find asynchronous pairs",
+    "analyze": "time the Timed Up and Go in recordings, or in folders of them",
+    "report": "write the report of one recorded trial",
+    "history": "show one person's tests over time",
+    "delete": "delete a person's results, or results by age, for good",
     "calibrate": "calibrate both cameras from a recording of a target",
-    "sync": "match both cameras' frames; find asynchronous pairs",
+    "completion": "print the shell code that completes thermal-pose commands",
 }
 
-#: Verbs of the lab: what makes and judges models.
-LAB: dict[str, str] = {
-    "evaluate-perception": "judge keypoints with exact boxes, offline and through the nodes",
-    "bench": "measure speed, latency, load and memory",
-    "bake-bodies": "fill a cache with bodies, for machines without the body model",
-    "bench-simulation": "measure the simulated clinic: frames a second, memory, floor",
-    "simulate-stream": "render thermal training frames with exact truth into shards",
-    "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
-    "evaluate-pose": "judge pose models on people never seen: AP, calibration, refusal",
+#: What trains a model for your own camera, and makes the models that ship.
+TRAINING: dict[str, str] = {
+    "dataset": "build a training data set from recordings or COCO JSON",
     "adapt": "adapt a pose model to your own camera, from your own recordings",
-    "dataset": "build a training data set from recordings or COCO json",
+    "recalibrate": "recalibrate a pose model's scores for int8 or another camera",
+    "train": "train, calibrate and export the pose models that ship",
+    "train-detector": "train the person detector and export it",
+    "train-teacher": "train a teacher on rendered RGB",
+    "train-tug": "train the networks that time the Timed Up and Go",
+    "distil-thermal": "train the paper's student from a trained thermal network",
+    "model-info": "print parameters and multiply-adds of each network",
+}
+
+#: What simulates, judges and measures.
+LAB: dict[str, str] = {
+    "simulate": "make a cohort of simulated recordings with exact truth",
+    "simulate-stream": "render thermal training frames with exact truth into shards",
+    "bake-bodies": "cache bodies for machines without the body model",
+    "evaluate-pose": "judge pose models on people they never saw",
+    "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
+    "evaluate-perception": "judge keypoints offline and through the live nodes",
+    "evaluate-tug": "compare timed trials of the simulated clinic with their truth",
     "loso": "leave one subject out: the paper's table and beta sweep",
     "loso-detectors": "train the paper's person detector on the same folds",
-    "loso-variants": "beyond the paper: changes to its method on the same folds",
+    "loso-variants": "measure changes to the paper's method on the same folds",
     "loso-tables": "write the paper's Table I and Figs. 1 and 3 from those results",
-    "model-info": "print parameters and multiply-adds, true and as the paper counts",
-    "train": "train, calibrate and export the students to ship",
-    "recalibrate": "calibrate a pose model's scores anew, for int8 or another camera",
-    "distil-thermal": "train the paper's student from a trained thermal network",
-    "train-teacher": "train a teacher on rendered RGB",
-    "train-detector": "train the tiny person detector and export it",
-    "train-tug": "train the networks that time the Timed Up and Go",
-    "evaluate-tug": "compare timed trials of the simulated clinic with their truth",
+    "bench": "measure speed, latency, load and memory",
+    "bench-simulation": "measure the speed and memory of the simulated clinic",
     "faults": "run the fault tests at full count (in a checkout)",
-    "simulate": "make a cohort of simulated recordings with exact truth",
 }
 
-VERBS: dict[str, str] = {**WARD, **LAB}
+#: The groups in the order of `thermal-pose --help`.
+GROUPS: dict[str, dict[str, str]] = {
+    "everyday": EVERYDAY,
+    "training": TRAINING,
+    "lab": LAB,
+}
+
+VERBS: dict[str, str] = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 
 
 def module_name(verb: str) -> str:
@@ -56,5 +72,5 @@ def module_name(verb: str) -> str:
     >>> module_name("train-tug")
     'thermal_pose.lab.cli.train_tug'
     """
-    package = "thermal_pose.lab.cli" if verb in LAB else "thermal_pose.cli"
+    package = "thermal_pose.cli" if verb in EVERYDAY else "thermal_pose.lab.cli"
     return f"{package}.{verb.replace('-', '_')}"

@@ -7,7 +7,7 @@ examples:
   thermal-pose view
   thermal-pose view --namespace ward3 --no-browser
   thermal-pose view --bag recordings/S01_20260101T120000Z
-  thermal-pose view --bag recordings/S01_20260101T120000Z --save trial.rrd
+  thermal-pose view --bag recordings/S01_20260101T120000Z --out trial.rrd
 """
 
 import argparse
@@ -16,30 +16,37 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_duration, add_namespace, add_out
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--bag", type=Path, help="show this recording instead of the live topics")
-    parser.add_argument("--namespace", default="", help="namespace of the live graph")
+    parser.add_argument(
+        "--bag", type=Path, metavar="PATH", help="show this recording instead of the live topics"
+    )
+    add_namespace(parser, "namespace of the live graph")
     parser.add_argument(
         "--model", default=PoseParameters().model, help="pose model, for bags without keypoints"
     )
-    parser.add_argument("--detector", default=DetectorParameters().model, help="likewise")
-    parser.add_argument("--port", type=int, default=9090, help="port of the page")
-    parser.add_argument("--data-port", type=int, default=9876, help="port of the page's data")
+    parser.add_argument(
+        "--detector", default=DetectorParameters().model, help="detector, for the same bags"
+    )
+    parser.add_argument("--port", type=int, default=9090, metavar="PORT", help="port of the page")
+    parser.add_argument(
+        "--data-port", type=int, default=9876, metavar="PORT", help="port of the page's data"
+    )
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    parser.add_argument("--save", type=Path, help="write a Rerun file instead of serving")
-    parser.add_argument("--duration", type=float, default=0.0, help="end after so many seconds")
+    add_out(parser, "write a Rerun file instead of serving")
+    add_duration(parser)
 
 
 def start(args: argparse.Namespace) -> int:
     """Serve, or write the file."""
     view = RerunView()
-    if args.save is not None:
-        view.save(args.save)
+    if args.out is not None:
+        view.save(args.out)
     else:
         options = ServeOptions(args.port, args.data_port, not args.no_browser)
         print(f"open {view.serve(options)}", flush=True)
@@ -48,8 +55,8 @@ def start(args: argparse.Namespace) -> int:
         print(f"showed {frames} images of the live topics")
         return 0
     frames = _recording(view, args)
-    print(f"{args.save or 'showing'}: {frames} images of {args.bag}", flush=True)
-    if args.save is None:
+    print(f"{args.out or 'showing'}: {frames} images of {args.bag}", flush=True)
+    if args.out is None:
         threading.Event().wait(args.duration or None)
     return 0
 

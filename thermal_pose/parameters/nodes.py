@@ -347,3 +347,17 @@ class VisualizerParameters(ImageConsumerParameters):
         bounds=(-90.0, 90.0),
         dynamic=True,
     )
+
+
+def parameter_classes() -> dict[str, type[NodeParameters]]:
+    """Return the parameters of every node by the node's name.
+
+    >>> sorted(parameter_classes())[:3]
+    ['detector', 'pose', 'recorder']
+    """
+    kinds = [
+        kind
+        for kind in globals().values()
+        if isinstance(kind, type) and issubclass(kind, NodeParameters) and "node_name" in vars(kind)
+    ]
+    return {kind.node_name: kind for kind in kinds if kind is not NodeParameters}

@@ -82,14 +82,15 @@ def analyze_many(
     params: TugParams,
     out_dir: Path | None = None,
     jobs: int = 1,
-    use_ray: bool = False,
+    ray_address: str = "",
 ) -> Iterator[BatchRow]:
     """Yield a row for each recording as it is done (in order only with one job).
 
     Parameters
     ----------
     jobs : processes; 1 works in this one.
-    use_ray : on a Ray cluster instead (extra 'train'); `out_dir` must be reachable from it.
+    ray_address : work on this Ray cluster instead (extra 'train'): an address, 'auto' or 'local';
+        empty: without Ray. The cluster must reach `out_dir`.
 
     Raises
     ------
@@ -103,4 +104,4 @@ def analyze_many(
     if out_dir is not None and doubles:
         raise ValueError(f"bags: expected different names, got {sorted(doubles)} more than once")
     calls = ((bag, params, out_dir) for bag in bags)
-    return map_jobs(analyze_one, calls, jobs, ray_address="local" if use_ray else "")
+    return map_jobs(analyze_one, calls, jobs, ray_address=ray_address)

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_device, add_json, add_max_minutes, add_out, add_settings
+
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.students.adapt import Adapted
 
@@ -28,15 +30,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("data", type=Path, nargs="+", help="data sets with RGB, of your camera")
-    parser.add_argument("--teacher", required=True, help="folder or hub name")
+    parser.add_argument("--teacher", required=True, help="teacher network, a folder or hub name")
     parser.add_argument("--start", default="student-lite", help="fp32 model, a name or card")
-    parser.add_argument("--out", type=Path, required=True, help="folder for model and card")
-    parser.add_argument("--name", default="adapted", help="of the model's files")
-    parser.add_argument("--max-minutes", type=float, default=20.0, help="wall clock of training")
-    parser.add_argument("--config", type=Path, help="YAML; default: settings for small steps")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    add_out(parser, "folder for model and card", required=True)
+    parser.add_argument("--name", default="adapted", help="name of the model's files")
+    add_max_minutes(parser, 20.0)
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="YAML (default: settings for small steps)"
+    )
+    add_settings(parser)
+    add_device(parser)
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_out, positive
 from thermal_pose.files import write_whole
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
@@ -26,17 +27,30 @@ DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--out", type=Path, default=Path("out/bench.json"), help="JSON to write")
-    parser.add_argument("--bag", type=Path, default=DEMO, help="recording whose images are played")
-    parser.add_argument("--model", help="pose model instead of the default")
-    parser.add_argument("--detector", help="detector instead of the default")
-    parser.add_argument("--rounds", type=int, default=40, help="rounds of the crop timing")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each run over DDS")
-    parser.add_argument("--quick", action="store_true", help="3 rounds, 5 s: does it run at all?")
-    parser.add_argument("--soak-s", type=float, help="instead: so many seconds at 8 Hz")
-    parser.add_argument("--page", type=Path, help="instead: write the page and its plots")
+    add_out(parser, "JSON file to write", Path("out/bench.json"))
     parser.add_argument(
-        "--from", dest="source", type=Path, default=Path("out/bench.json"), help="JSON of the page"
+        "--bag", type=Path, default=DEMO, metavar="PATH", help="recording whose images are played"
+    )
+    parser.add_argument("--model", help="pose model (default: the nodes' default)")
+    parser.add_argument("--detector", help="person detector (default: the nodes' default)")
+    parser.add_argument(
+        "--rounds", type=positive, default=40, metavar="N", help="rounds of the crop timing"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, metavar="S", help="length of each run over DDS"
+    )
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 5 s, to see that it runs")
+    parser.add_argument("--soak-s", type=float, metavar="S", help="instead: run this long at 8 Hz")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="instead: write the page and its plots"
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        default=Path("out/bench.json"),
+        metavar="FILE",
+        help="JSON file that --page reads",
     )
 
 

@@ -8,24 +8,26 @@ examples:
 
 import argparse
 import json
-from pathlib import Path
 
+from thermal_pose.cli.arguments import add_jobs, add_json, add_out, jobs_of
 from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each run (default 20)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
-    parser.add_argument("--out", type=Path, help="write the results here as JSON")
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, metavar="S", help="length of each run"
+    )
+    add_jobs(parser, 2)
+    add_out(parser, "JSON file to write")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:
     """Measure, write and print; 1 where a promised figure is missed."""
     from thermal_pose.lab.benchmark.simulation import bench_simulation
 
-    results = bench_simulation(args.seconds, args.jobs)
+    results = bench_simulation(args.seconds, jobs_of(args))
     text = json.dumps(results, indent=2)
     if args.out is not None:
         write_whole(args.out, text + "\n")

@@ -26,6 +26,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_jobs, add_json, add_out, add_ray, positive
 from thermal_pose.errors import BagError, ConfigError, StorageError
 
 THERMAL_DETECTOR = "detector"
@@ -33,10 +34,10 @@ THERMAL_DETECTOR = "detector"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("sources", type=Path, nargs="+", help="bags, folders of them, COCO json")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("sources", type=Path, nargs="+", help="bags, folders of them, COCO JSON")
+    add_out(parser, "folder for the shards", required=True)
     parser.add_argument("--cohort", default="", help="prefix that keeps pseudonyms apart")
-    parser.add_argument("--subject", default="", help="whose all given recordings are")
+    parser.add_argument("--subject", default="", help="pseudonym of the person in all recordings")
     parser.add_argument(
         "--boxes",
         choices=("truth", "detector", "rgb"),
@@ -46,22 +47,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         default="",
-        help="name or card of a thermal one (default: the shipped one), or for --boxes rgb the hub "
-        "name or folder of an RT-DETR",
+        help="name or card of a thermal detector (default: the shipped one); for --boxes rgb the "
+        "hub name or folder of an RT-DETR",
     )
     parser.add_argument("--no-rgb", action="store_true", help="thermal only: no teacher possible")
-    parser.add_argument("--every", type=int, default=1, help="use every so many-th frame")
+    parser.add_argument(
+        "--every", type=positive, default=1, metavar="N", help="use every N-th frame"
+    )
     parser.add_argument(
         "--joints-at-rgb",
         action="store_true",
         help="true joints at the RGB exposure: to train a teacher on simulated recordings",
     )
-    parser.add_argument("--extrinsics", type=Path, help="camera extrinsics (calibrate writes it)")
-    parser.add_argument("--images", type=Path, help="pictures of a COCO json")
-    parser.add_argument("--jobs", type=int, default=0, help="processes; 0: one a core")
-    parser.add_argument("--teacher", default="", help="its confidence goes into the report")
-    parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument(
+        "--extrinsics", type=Path, metavar="FILE", help="camera extrinsics that calibrate wrote"
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="pictures of a COCO JSON")
+    add_jobs(parser, 0)
+    parser.add_argument("--teacher", default="", help="put this teacher's confidence in the report")
+    add_ray(parser)
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -91,8 +96,6 @@ def _check(args: argparse.Namespace) -> bool:
     """Refuse options that make no sense together; return whether the sources are COCO files."""
     if args.every < 1:
         raise ConfigError(f"--every {args.every}: expected 1 or more")
-    if args.jobs < 0:
-        raise ConfigError(f"--jobs {args.jobs}: expected 0 (one a core) or more")
     coco = [source.suffix == ".json" for source in args.sources]
     if any(coco):
         if not all(coco):

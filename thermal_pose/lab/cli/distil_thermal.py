@@ -5,7 +5,7 @@ Loss, decoder and architecture are the paper's; the teacher sees thermal images 
 
 examples:
   thermal-pose distil-thermal --teacher out/models/student-lite.pt --train out/train \
-      --confidence out/confidence --calibration out/calibration \
+      --confidence out/confidence --calibration-data out/calibration \
       --evaluation clinic=out/clinic --latent-minutes 7 --max-minutes 4 --out out/models
 """
 
@@ -13,22 +13,35 @@ import argparse
 import json
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_settings
 from thermal_pose.lab.cli.train import add_data_arguments, load_data
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "--teacher", type=Path, required=True, help="a trained student (.pt, its card beside it)"
+        "--teacher",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a trained student (.pt, its card beside it)",
     )
     add_data_arguments(parser)
-    parser.add_argument("--latent-minutes", type=float, default=7.0, help="latent term alone")
-    parser.add_argument("--max-minutes", type=float, default=4.0, help="both terms")
-    parser.add_argument("--cold", action="store_true", help="from random weights")
-    parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
+    parser.add_argument(
+        "--latent-minutes",
+        type=float,
+        default=7.0,
+        metavar="MINUTES",
+        help="training time of the latent term alone",
+    )
+    add_max_minutes(parser, 4.0)
+    parser.add_argument("--cold", action="store_true", help="start with random weights")
+    parser.add_argument(
+        "--config", type=Path, default=Path("config/training-shipped.yaml"), help="settings, YAML"
+    )
+    add_settings(parser)
+    add_device(parser)
+    add_out(parser, "folder for models and cards", required=True)
 
 
 def start(args: argparse.Namespace) -> int:

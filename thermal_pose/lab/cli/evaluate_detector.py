@@ -2,19 +2,26 @@
 """Judge person detectors on named sets of frames that they never saw: AP50, recall, false alarms.
 
 examples:
-  thermal-pose evaluate-detector --set walk=out/eval/walk --set empty=out/eval/empty
+  thermal-pose evaluate-detector --evaluation walk=out/eval/walk --evaluation empty=out/eval/empty
   thermal-pose evaluate-detector --detector detector --detector warm_blob \\
-      --set held_out=out/eval --out docs/results/detector.json
+      --evaluation held_out=out/eval --out docs/results/detector.json
 """
 
 import argparse
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import (
+    add_device,
+    add_evaluation,
+    add_json,
+    add_out,
+    evaluation_sets,
+    positive,
+)
 from thermal_pose.files import write_whole
 from thermal_pose.inference.base import RuntimeOptions, ThresholdedDetector
 from thermal_pose.inference.factory import make_detector
@@ -29,25 +36,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name, card, 'warm_blob' or 'faster_rcnn:WEIGHTS'; repeat to compare "
         "(default: detector and warm_blob)",
     )
+    add_evaluation(parser, required=True)
     parser.add_argument(
-        "--set", action="append", required=True, metavar="NAME=DIR", help="shards, named"
+        "--max-frames",
+        type=positive,
+        metavar="N",
+        help="take N evenly spaced frames of each set (default: all)",
     )
-    parser.add_argument("--max-frames", type=int, help="take evenly spaced frames of each set")
-    parser.add_argument("--device", default="cpu", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--out", type=Path, help="write the figures there as JSON")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_device(parser, "cpu")
+    add_out(parser, "JSON file to write")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:
     """Run each detector on each set."""
     from thermal_pose.lab.learning.detector.data import load_detector_data, thinned
 
-    sets = {}
-    for text in args.set:
-        name, _, folder = text.partition("=")
-        if not folder:
-            raise SystemExit(f"--set {text!r}: expected NAME=DIR")
-        sets[name] = thinned(load_detector_data(Path(folder)), args.max_frames)
+    sets = {
+        name: thinned(load_detector_data(*folders), args.max_frames)
+        for name, folders in evaluation_sets(args).items()
+    }
     results: dict[str, Any] = {"simulated": True, "rate_hz": 8.0, "detectors": {}}
     for model in args.detector or ["detector", "warm_blob"]:
         results["detectors"][model] = _judge(model, sets, args.device)

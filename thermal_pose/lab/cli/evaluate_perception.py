@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_json, add_out, positive
 from thermal_pose.files import write_whole
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.types import FrameKeypoints
@@ -24,13 +25,19 @@ from thermal_pose.types import FrameKeypoints
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("recordings", type=Path, nargs="+", help="with truth")
+    parser.add_argument("recordings", type=Path, nargs="+", help="recordings with truth")
     parser.add_argument("--model", default=PoseParameters().model, help="pose model")
-    parser.add_argument("--detector", default=DetectorParameters().model, help="detector")
-    parser.add_argument("--detect-every-n", type=int, default=DetectorParameters().detect_every_n)
+    parser.add_argument("--detector", default=DetectorParameters().model, help="person detector")
+    parser.add_argument(
+        "--detect-every-n",
+        type=positive,
+        default=DetectorParameters().detect_every_n,
+        metavar="N",
+        help="detect on every N-th frame and track in between",
+    )
     parser.add_argument("--live", action="store_true", help="also through real nodes over DDS")
-    parser.add_argument("--out", type=Path, help="write the figures there as JSON")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_out(parser, "JSON file to write")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

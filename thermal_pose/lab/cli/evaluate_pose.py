@@ -6,9 +6,9 @@ Models run as in the live nodes, around each person's own box. Crops without any
 very model on the very sets, is not run again; delete the file to measure all anew.
 
 examples:
-  thermal-pose evaluate-pose --set clinic=out/clinic --set broad=out/broad out/empty
+  thermal-pose evaluate-pose --evaluation clinic=out/clinic --evaluation broad=out/broad out/empty
   thermal-pose evaluate-pose --model student-lite --model out/models/student.json \\
-      --set stress=out/stress --out docs/results/pose_models.json
+      --evaluation stress=out/stress --out docs/results/pose_models.json
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_evaluation, add_json, add_out, evaluation_sets
 from thermal_pose.files import write_whole
 from thermal_pose.inference.factory import make_detector, make_estimator
 
@@ -32,17 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", action="append", default=[], help="name or card; repeat (default: all shipped)"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        nargs="+",
-        required=True,
-        metavar="NAME=DIR",
-        help="shards, named; more folders may follow the first",
-    )
+    add_evaluation(parser, required=True)
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
-    parser.add_argument("--out", type=Path, help="JSON file; models it has on these sets are kept")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_out(parser, "JSON file; models that it holds on these sets are kept")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -50,7 +44,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.run_log import command_line
     from thermal_pose.lab.learning.students.judge import evaluate_detected, evaluate_model
 
-    sets = _load_sets(args.set)
+    sets = _load_sets(args)
     finder = make_detector(args.detector) if args.detector else None
     results: dict[str, Any] = {
         "simulated": True,
@@ -105,19 +99,13 @@ def _judged_before(out: Path | None, results: dict[str, Any]) -> dict[str, Any]:
     return models if same else {}
 
 
-def _load_sets(entries: list[list[str]]) -> dict[str, Any]:
-    from thermal_pose.errors import ConfigError
+def _load_sets(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.lab.learning.pose_data import concatenate, load_folder
 
-    sets: dict[str, Any] = {}
-    for words in entries:
-        name, _, first = words[0].partition("=")
-        if not first:
-            raise ConfigError(f"--set {words[0]}: expected NAME=DIR")
-        if name in sets:
-            raise ConfigError(f"--set {words[0]}: there is a set '{name}' already")
-        sets[name] = concatenate([load_folder(Path(folder)) for folder in (first, *words[1:])])
-    return sets
+    return {
+        name: concatenate([load_folder(folder) for folder in folders])
+        for name, folders in evaluation_sets(args).items()
+    }
 
 
 def _line(figures: dict[str, Any]) -> str:

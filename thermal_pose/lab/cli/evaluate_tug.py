@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_jobs, add_json, add_out, count, jobs_of, positive
 from thermal_pose.files import write_whole
 
 if TYPE_CHECKING:
@@ -37,29 +38,52 @@ COHORTS = ("paper", "clinic")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--keypoints", type=Path, required=True, help="folder of keypoint files")
+    parser.add_argument(
+        "--keypoints", type=Path, required=True, metavar="DIR", help="folder of keypoint files"
+    )
     parser.add_argument("--cohorts", nargs="+", default=list(COHORTS), help="presets to evaluate")
-    parser.add_argument("--valid", type=int, default=200, help="valid trials a cohort")
-    parser.add_argument("--invalid", type=int, default=56, help="invalid trials a cohort")
-    parser.add_argument("--seed", type=int, help="of valid trials; invalid ones have the next")
     parser.add_argument(
-        "--development", action="store_true", help="all trials of the seeds to develop on"
+        "--valid", type=count, default=200, metavar="N", help="valid trials per cohort"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument(
+        "--invalid", type=count, default=56, metavar="N", help="invalid trials per cohort"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        metavar="SEED",
+        help="seed of valid trials; invalid ones take the next (default: the evaluation seed)",
+    )
+    parser.add_argument(
+        "--development", action="store_true", help="all trials of the development seeds"
+    )
+    add_jobs(parser)
     parser.add_argument("--segmenter", default="", help="another network in assets, or 'hmm'")
-    parser.add_argument("--curves", action="store_true", help="also vary dropout, rate, noise")
+    parser.add_argument("--curves", action="store_true", help="also vary dropout, rate and noise")
     parser.add_argument(
-        "--curve-trials", type=int, default=100, help="valid trials a cohort for --curves"
+        "--curve-trials",
+        type=count,
+        default=100,
+        metavar="N",
+        help="with --curves: valid trials per cohort",
     )
-    parser.add_argument("--motion", type=Path, help="folder of recorded 3-D joints to judge on")
-    parser.add_argument("--rooms", type=int, default=2, help="rooms per recording (--motion)")
-    parser.add_argument("--csv", type=Path, help="CSV file of one row per recording (--motion)")
+    parser.add_argument(
+        "--motion", type=Path, metavar="DIR", help="judge on the recorded 3-D joints in this folder"
+    )
+    parser.add_argument(
+        "--rooms", type=positive, default=2, metavar="N", help="with --motion: rooms per recording"
+    )
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="with --motion: CSV file, a row per recording"
+    )
     parser.add_argument("--bake-only", action="store_true", help="only bake the bodies")
     parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
-    parser.add_argument("--out", type=Path, help="JSON file of the figures")
-    parser.add_argument("--plots", type=Path, help="folder for plots (needs matplotlib)")
-    parser.add_argument("--page", type=Path, help="write the figures as a page, docs/validation.md")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    add_out(parser, "JSON file to write")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="folder for plots")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write the figures as a page, docs/validation.md"
+    )
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -75,7 +99,7 @@ def start(args: argparse.Namespace) -> int:
         print(f"{bake_cases(everything)} bodies are in the cache")
         return 0
     with tqdm(total=len(everything), unit="trial", desc="keypoints", disable=None) as bar:
-        cache_keypoints(everything, args.keypoints, args.jobs, lambda case: bar.update())
+        cache_keypoints(everything, args.keypoints, jobs_of(args), lambda case: bar.update())
     if args.keypoints_only:
         print(f"{len(everything)} trials are in {args.keypoints}")
         return 0
@@ -157,7 +181,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
     curves: dict[str, Any] = {}
     for name, group in cases.items():
         paths = [keypoint_path(args.keypoints, case) for case in group]
-        results = evaluate_files(paths, params, None, args.jobs)
+        results = evaluate_files(paths, params, None, jobs_of(args))
         trials = list(tqdm(results, total=len(paths), unit="trial", desc=name, disable=None))
         cohorts[name] = cohort_figures(trials)
         curves[name] = condition_curves(trials)
@@ -170,7 +194,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
             # As many subjects as there are, fewer trials of each.
             valid = valid[:: max(1, len(valid) // args.curve_trials)]
             with tqdm(total=N_CURVE_POINTS, desc=f"{name} curves", disable=None) as bar:
-                curves[name] |= disturbance_curves(valid, params, args.jobs, bar.update)
+                curves[name] |= disturbance_curves(valid, params, jobs_of(args), bar.update)
         if args.plots is not None:
             from thermal_pose.lab.evaluation.tug_plots import draw_cohort
 

@@ -18,15 +18,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_out
 from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--out", type=Path, default=Path("docs/results/faults.json"))
-    parser.add_argument("--only", default="", help="names of tests, as pytest -k takes them")
-    parser.add_argument("--few", action="store_true", help="a few times only")
+    add_out(parser, "JSON file to write", Path("docs/results/faults.json"))
+    parser.add_argument("--only", default="", help="names of tests, as in pytest -k (default: all)")
+    parser.add_argument("--few", action="store_true", help="try each fault only a few times")
 
 
 def start(args: argparse.Namespace) -> int:

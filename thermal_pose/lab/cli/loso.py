@@ -19,6 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import (
+    add_device,
+    add_max_minutes,
+    add_out,
+    add_ray,
+    add_settings,
+)
 from thermal_pose.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,21 +35,23 @@ if TYPE_CHECKING:
 def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what every verb over the folds takes: data, teacher, folds, settings, device."""
     parser.add_argument("data", type=Path, help="the cohort's data set")
-    parser.add_argument("--teacher", required=True, help="folder or hub name")
+    parser.add_argument("--teacher", required=True, help="teacher network, a folder or hub name")
     parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
-    parser.add_argument("--work", type=Path, default=Path("out/loso"), help="checkpoints, cache")
+    parser.add_argument(
+        "--work", type=Path, default=Path("out/loso"), metavar="DIR", help="checkpoints and cache"
+    )
     parser.add_argument(
         "--detector",
         default="",
-        help="detector, or one a fold with '{subject}' in its name; '': true boxes only",
+        help="detector; with '{subject}' in its name, one per fold (default: true boxes only)",
     )
-    parser.add_argument("--config", type=Path, help="YAML; default: config/training.yaml's values")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument(
-        "--max-minutes", type=float, default=0.0, help="wall clock of each training"
+        "--config", type=Path, metavar="FILE", help="YAML (default: values of config/training.yaml)"
     )
-    parser.add_argument("--again", action="store_true", help="run anew what is there already")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_settings(parser)
+    add_max_minutes(parser)
+    parser.add_argument("--again", action="store_true", help="rerun what is already done")
+    add_device(parser)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cohort_arguments(parser)
     parser.add_argument("--rows", default="", help="NAME[:FOLDS[:MINUTES]],...")
     parser.add_argument("--sweep", default="", help="comma-separated betas")
-    parser.add_argument("--out", type=Path, help="results; default: pose_loso.json in --work")
+    add_out(parser, "JSON file to write (default: pose_loso.json in --work)")
     parser.add_argument("--no-disk", action="store_true", help="cache in memory only")
-    parser.add_argument("--ray", default="", help="a Ray cluster's address, or local")
+    add_ray(parser)
 
 
 def start(args: argparse.Namespace) -> int:

@@ -16,17 +16,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_seed, positive
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("data", type=Path, help="the cohort's data set")
     parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
-    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
-    parser.add_argument("--max-minutes", type=float, default=3.0, help="wall clock of each fold")
-    parser.add_argument("--max-steps", type=int, default=60_000, help="steps of each fold at most")
-    parser.add_argument("--batch", type=int, default=16, help="frames a step")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    add_out(parser, "folder for models and cards", required=True)
+    add_max_minutes(parser, 3.0)
+    parser.add_argument(
+        "--max-steps", type=positive, default=60_000, metavar="STEPS", help="steps per fold at most"
+    )
+    parser.add_argument(
+        "--batch", type=positive, default=16, metavar="FRAMES", help="frames per step"
+    )
+    add_seed(parser, 1)
+    add_device(parser)
 
 
 def start(args: argparse.Namespace) -> int:

@@ -14,16 +14,22 @@ examples:
 import argparse
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_out
 from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("results", type=Path, help="what `thermal-pose loso` wrote")
-    parser.add_argument("--out", type=Path, required=True, help="folder for tables and figures")
-    parser.add_argument("--beyond", type=Path, help="what `thermal-pose loso-variants` wrote")
+    parser.add_argument("results", type=Path, help="results of `thermal-pose loso`")
+    add_out(parser, "folder for tables and figures", required=True)
     parser.add_argument(
-        "--predictions", type=Path, help="WORK/ROW.npz of `thermal-pose loso`: annotated frames"
+        "--beyond", type=Path, metavar="FILE", help="results of `thermal-pose loso-variants`"
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="WORK/ROW.npz of `thermal-pose loso`: also draw annotated frames",
     )
 
 

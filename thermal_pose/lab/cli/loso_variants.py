@@ -13,11 +13,11 @@ examples:
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_out
 from thermal_pose.errors import ConfigError
 from thermal_pose.lab.cli.loso import add_cohort_arguments, chosen_folds
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     add_cohort_arguments(parser)
     parser.add_argument("--variants", required=True, help="comma-separated names, or all")
-    parser.add_argument("--out", type=Path, help="results; default: pose_beyond.json in --work")
+    add_out(parser, "JSON file to write (default: pose_beyond.json in --work)")
     parser.add_argument(
         "--thermal",
         default="",

@@ -12,6 +12,8 @@ import argparse
 import json
 from dataclasses import asdict
 
+from thermal_pose.cli.arguments import add_json
+
 #: Table I of the seed paper: parameters in millions, "FLOPs" in G.
 PAPER = {
     "mobilenetv3": (4.398, 5.696),
@@ -22,7 +24,7 @@ PAPER = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

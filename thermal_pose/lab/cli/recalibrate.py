@@ -6,7 +6,7 @@ its card are rewritten in place, so work on a copy of a shipped model.
 
 examples:
   cp thermal_pose/assets/student-int8.* my_models/
-  thermal-pose recalibrate my_models/student-int8.json --calibration out/calibration
+  thermal-pose recalibrate my_models/student-int8.json --calibration-data out/calibration
 """
 
 import argparse
@@ -17,7 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("card", type=Path, help="card of the model to rewrite")
     parser.add_argument(
-        "--calibration", type=Path, nargs="+", required=True, metavar="DIR", help="shards"
+        "--calibration-data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="shards of people whom the model has not learnt from",
     )
 
 
@@ -26,7 +31,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.pose_data import concatenate, load_folder
     from thermal_pose.lab.learning.students.recalibrate import recalibrate
 
-    data = concatenate([load_folder(folder) for folder in args.calibration])
+    data = concatenate([load_folder(folder) for folder in args.calibration_data])
     fitted = recalibrate(args.card, data)
     print(
         f"{args.card}: joints' calibration error {fitted['joint_ece_before']:.3f} -> "

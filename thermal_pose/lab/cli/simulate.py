@@ -24,25 +24,43 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_bodies, add_jobs, add_json, add_out, add_seed, positive
 from thermal_pose.errors import ConfigError, MissingExtraError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--preset", required=True, help="paper, clinic, stress, invalid, teacher")
-    parser.add_argument("--motion", type=Path, help="folder of recorded 3-D joints to move by")
-    parser.add_argument("--rooms", type=int, default=1, help="rooms per recording (--motion)")
-    parser.add_argument("--subjects", type=int, help="people (default: the preset's)")
-    parser.add_argument("--trials", type=int, help="trials of each (default: the preset's)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything drawn (default: 0)")
-    parser.add_argument("--out", type=Path, help="folder to write or to resume")
-    parser.add_argument("--camera", default="lepton", help="lepton (80x60) or senxor (80x62)")
-    parser.add_argument("--rate-hz", type=float, default=8.0, help="frames a second (default: 8)")
+    parser.add_argument(
+        "--preset", required=True, help="cohort: paper, clinic, stress, invalid or teacher"
+    )
+    parser.add_argument(
+        "--motion", type=Path, metavar="DIR", help="move by the recorded 3-D joints in this folder"
+    )
+    parser.add_argument(
+        "--rooms", type=positive, default=1, metavar="N", help="with --motion: rooms per recording"
+    )
+    parser.add_argument(
+        "--subjects", type=positive, metavar="N", help="people (default: the preset's)"
+    )
+    parser.add_argument(
+        "--trials", type=positive, metavar="N", help="trials of each (default: the preset's)"
+    )
+    add_seed(parser)
+    add_out(parser, "folder to write or to resume")
+    parser.add_argument(
+        "--camera",
+        default="lepton",
+        choices=("lepton", "senxor"),
+        help="80x60 or 80x62 pixels",
+    )
+    parser.add_argument(
+        "--frame-rate", type=float, default=8.0, metavar="HZ", help="frames per second"
+    )
     parser.add_argument("--no-rgb", action="store_true", help="thermal and truth only")
-    parser.add_argument("--jobs", type=int, default=0, help="processes (default: all CPUs)")
-    parser.add_argument("--bodies", type=Path, help="folder of baked bodies to fill and use")
+    add_jobs(parser, 0)
+    add_bodies(parser)
     parser.add_argument("--bake-only", action="store_true", help="bake the bodies and stop")
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    add_json(parser, "the summary")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -58,8 +76,6 @@ def start(args: argparse.Namespace) -> int:
         raise MissingExtraError("the simulated clinic", str(error.name), "sim") from error
     if args.out is None and not args.bake_only:
         raise ConfigError("--out: expected a folder (only --bake-only does without)")
-    if args.jobs < 0:
-        raise ConfigError(f"--jobs: expected 0 or more, got {args.jobs}")
     preset = find_preset(args.preset)
     if args.motion is not None:
         return _start_motion(args)
@@ -69,7 +85,7 @@ def start(args: argparse.Namespace) -> int:
         n_subjects=preset.n_subjects if args.subjects is None else args.subjects,
         n_trials=preset.n_trials if args.trials is None else args.trials,
         camera=args.camera,
-        rate_hz=args.rate_hz,
+        rate_hz=args.frame_rate,
         with_rgb=not args.no_rgb,
     )
     started_s = time.monotonic()

@@ -7,9 +7,10 @@ model learns on instead of a network of random weights.
 
 examples:
   thermal-pose train --train out/stream --confidence out/stream-head \\
-      --calibration out/stream-calibration --evaluation clinic=out/stream-clinic --out out/models
+      --calibration-data out/stream-calibration --evaluation clinic=out/stream-clinic \\
+      --out out/models
   thermal-pose train --names student-lite --start student-lite --train out/stream out/my-room \\
-      --confidence out/stream-head --calibration out/stream-calibration --out out/models
+      --confidence out/stream-head --calibration-data out/stream-calibration --out out/models
 """
 
 import argparse
@@ -19,6 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import (
+    add_device,
+    add_evaluation,
+    add_max_minutes,
+    add_out,
+    add_settings,
+    evaluation_sets,
+)
+
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.students.ship import ShipData
 
@@ -26,15 +36,21 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     add_data_arguments(parser)
-    parser.add_argument("--names", default="student,student-lite", help="what to train")
-    parser.add_argument("--start", default="", help="go on from this fp32 model, a name or card")
-    parser.add_argument("--out", type=Path, required=True, help="folder for models and cards")
+    parser.add_argument("--names", default="student,student-lite", help="models to train")
+    parser.add_argument(
+        "--start", default="", help="go on from this fp32 model, a name or card (default: none)"
+    )
+    add_out(parser, "folder for models and cards", required=True)
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
-    parser.add_argument("--config", type=Path, default=Path("config/training-shipped.yaml"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--teacher", default="", help="distil from it (needs paired RGB)")
-    parser.add_argument("--max-minutes", type=float, default=0.0, help="wall clock of training")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--config", type=Path, default=Path("config/training-shipped.yaml"), help="settings, YAML"
+    )
+    add_settings(parser)
+    parser.add_argument(
+        "--teacher", default="", help="distil from it, a folder or hub name (needs paired RGB)"
+    )
+    add_max_minutes(parser)
+    add_device(parser)
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +58,8 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     folders: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "DIR"}
     parser.add_argument("--train", help="shards to learn poses from", **folders)
     parser.add_argument("--confidence", help="shards to learn the scores from", **folders)
-    parser.add_argument("--calibration", type=Path, required=True, help="shards to calibrate on")
-    parser.add_argument(
-        "--evaluation", action="append", default=[], metavar="NAME=DIR", help="shards to judge on"
-    )
+    parser.add_argument("--calibration-data", help="shards to calibrate the scores on", **folders)
+    add_evaluation(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -125,12 +139,14 @@ def load_data(args: argparse.Namespace) -> "ShipData":
     from thermal_pose.lab.learning.pose_data import concatenate, load_folder
     from thermal_pose.lab.learning.students.ship import ShipData
 
-    parts = dict(entry.partition("=")[::2] for entry in args.evaluation)
     return ShipData(
         concatenate([load_folder(folder) for folder in args.train]),
         concatenate([load_folder(folder) for folder in args.confidence]),
-        load_folder(args.calibration),
-        {name: load_folder(Path(folder)) for name, folder in parts.items()},
+        concatenate([load_folder(folder) for folder in args.calibration_data]),
+        {
+            name: concatenate([load_folder(folder) for folder in folders])
+            for name, folders in evaluation_sets(args).items()
+        },
     )
 
 

@@ -4,9 +4,9 @@
 Validation shards choose the score threshold and never train; without them it stays 0.5.
 
 examples:
-  thermal-pose train-detector --shards out/stream --validation out/stream-val --out out/detector
-  thermal-pose train-detector --shards out/stream --out out/detector --max-minutes 3 --device cuda
-  thermal-pose train-detector --architecture faster_rcnn --batch 16 --shards out/stream \\
+  thermal-pose train-detector --train out/stream --validation out/stream-val --out out/detector
+  thermal-pose train-detector --train out/stream --out out/detector --max-minutes 3 --device cuda
+  thermal-pose train-detector --architecture faster_rcnn --batch 16 --train out/stream \\
       --out out/detector --name faster_rcnn --max-minutes 10
 """
 
@@ -18,27 +18,36 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_seed, positive
 from thermal_pose.inference.base import RuntimeOptions
 from thermal_pose.inference.factory import make_detector
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    parser.add_argument("--shards", type=Path, required=True, help="folder of training shards")
-    parser.add_argument("--validation", type=Path, help="folder of validation shards")
-    parser.add_argument("--out", type=Path, required=True, help="folder for model and card")
+    parser.add_argument(
+        "--train", type=Path, required=True, metavar="DIR", help="folder of training shards"
+    )
+    parser.add_argument(
+        "--validation", type=Path, metavar="DIR", help="folder of validation shards"
+    )
+    add_out(parser, "folder for model and card", required=True)
     parser.add_argument("--name", default="detector", help="name of model and card")
-    parser.add_argument("--max-minutes", type=float, default=3.0, help="training time")
-    parser.add_argument("--max-steps", type=int, default=60_000, help="training steps at most")
-    parser.add_argument("--batch", type=int, default=256, help="frames a step")
-    parser.add_argument("--seed", type=int, default=0)
+    add_max_minutes(parser, 3.0)
+    parser.add_argument(
+        "--max-steps", type=positive, default=60_000, metavar="STEPS", help="steps at most"
+    )
+    parser.add_argument(
+        "--batch", type=positive, default=256, metavar="FRAMES", help="frames per step"
+    )
+    add_seed(parser)
     parser.add_argument(
         "--architecture",
         choices=("tiny", "faster_rcnn"),
         default="tiny",
         help="faster_rcnn: the paper's, for comparison (extra torchvision); writes NAME.pt only",
     )
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    add_device(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -60,7 +69,7 @@ def start(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
     )
-    data = load_detector_data(args.shards)
+    data = load_detector_data(args.train)
     with tqdm(total=100, unit="%", desc="training", disable=None) as bar:
 
         def report(step: int, share: float, parts: dict[str, float]) -> None:
@@ -72,7 +81,7 @@ def start(args: argparse.Namespace) -> int:
         network = train_detector(data, settings, report)
     save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
-        "data": {"shards": str(args.shards), "frames": len(data), "simulated": True},
+        "data": {"shards": str(args.train), "frames": len(data), "simulated": True},
         "command": shlex.join(["thermal-pose", *sys.argv[1:]]),
     }
     card = export_detector(network, args.out, args.name, **provenance)

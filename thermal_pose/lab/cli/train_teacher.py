@@ -15,16 +15,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_settings
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument("data", type=Path, nargs="+", help="data sets with RGB")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the teacher")
-    parser.add_argument("--start", default="", help="begin with this fp32 student, a name or card")
-    parser.add_argument("--config", type=Path, help="YAML; default: config/training.yaml's values")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--max-minutes", type=float, help="wall clock of the training")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_out(parser, "folder for the teacher", required=True)
+    parser.add_argument(
+        "--start", default="", help="begin with this fp32 student, a name or card (default: none)"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="YAML (default: values of config/training.yaml)"
+    )
+    add_settings(parser)
+    add_max_minutes(parser)
+    add_device(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -37,7 +43,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.teachers.fit import train_teacher
 
     overrides = list(args.overrides)
-    if args.max_minutes is not None:
+    if args.max_minutes:
         overrides.append(f"teacher.fit.max_minutes={args.max_minutes}")
     config = load_config(args.config, overrides)
     data = concatenate([load_folder(folder) for folder in args.data])

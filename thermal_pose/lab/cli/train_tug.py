@@ -19,22 +19,40 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_body_count, add_jobs, add_out, add_seed, count, jobs_of
 from thermal_pose.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--motions", type=int, default=0, help="simulated motions (default: 0)")
-    parser.add_argument("--bodies", type=int, default=60, help="library bodies that they share")
-    parser.add_argument("--seed", type=int, default=1, help="of the motions, 0 to 999")
-    parser.add_argument("--keypoints", type=Path, help="folder of keypoint files to learn from")
-    parser.add_argument("--steps", type=int, help="steps of each network")
-    parser.add_argument("--batch", type=int, help="trials a step")
-    parser.add_argument("--channels", type=int, help="width of the network")
-    parser.add_argument("--members", type=int, help="networks to average")
-    parser.add_argument("--rate", type=float, dest="learning_rate", help="learning rate")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the networks")
+    parser.add_argument(
+        "--motions", type=count, default=0, metavar="N", help="simulated motions to learn from"
+    )
+    add_body_count(parser, 60)
+    add_seed(parser, 1, "seed of the motions, 0 to 999")
+    parser.add_argument(
+        "--keypoints", type=Path, metavar="DIR", help="folder of keypoint files to learn from"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="STEPS", help="steps per network (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--batch", type=int, metavar="N", help="trials per step (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--channels", type=int, metavar="N", help="width of the network (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--members", type=int, metavar="N", help="networks to average (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="FACTOR",
+        help="learning rate (default: the recipe's)",
+    )
+    add_jobs(parser)
+    add_out(parser, "folder for the networks", required=True)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -45,12 +63,12 @@ def start(args: argparse.Namespace) -> int:
     paths = sorted(args.keypoints.glob("*.npz")) if args.keypoints else []
     if not paths and not args.motions:
         raise ConfigError("--keypoints, --motions: expected something to learn from, got nothing")
-    simulated = simulate_motions(args.motions, args.seed, args.bodies, args.jobs)
+    simulated = simulate_motions(args.motions, args.seed, args.body_count, jobs_of(args))
     motions = tuple(tqdm(simulated, total=args.motions, unit="motion", disable=None))
     names = ("steps", "batch", "channels", "members", "learning_rate")
     changed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     recipe = replace(TugRecipe(), **changed)
-    card = run_recipe(recipe, motions, paths, args.out, args.jobs)
+    card = run_recipe(recipe, motions, paths, args.out, jobs_of(args))
     print(_line(card, args.out))
     return 0
 

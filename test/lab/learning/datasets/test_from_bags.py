@@ -119,7 +119,7 @@ def test_a_folder_without_recordings_is_an_error(tmp_path) -> None:
 def test_boxes_of_rgb_pictures_land_on_the_people(tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("rgb")
     words = ["simulate", "--preset", "paper", "--subjects", "1", "--trials", "1"]
-    assert command.main([*words, "--rate-hz", "2", "--jobs", "1", "--out", str(folder)]) == 0
+    assert command.main([*words, "--frame-rate", "2", "--jobs", "1", "--out", str(folder)]) == 0
     recording = find_recordings([folder])[0]
     extrinsics = _extrinsics_for(recording.path, None)
     truth, _ = build_shard(recording.path, "s", "1", BuildOptions(), extrinsics)

@@ -176,7 +176,7 @@ def test_data_without_people_is_refused(data):
 def test_commands_train_and_judge(tmp_path, capsys):
     (tmp_path / "shards").mkdir()
     write_shard(tmp_path / "shards" / "a.npz", n=12)
-    words = ["--shards", str(tmp_path / "shards"), "--validation", str(tmp_path / "shards")]
+    words = ["--train", str(tmp_path / "shards"), "--validation", str(tmp_path / "shards")]
     out = tmp_path / "model"
     args = ["train-detector", *words, "--out", str(out), "--max-steps", "2", "--batch", "4"]
     assert command.main([*args, "--device", "cpu"]) == 0
@@ -190,7 +190,10 @@ def test_commands_train_and_judge(tmp_path, capsys):
         "--detector",
         "warm_blob",
     ]
-    assert command.main([*args, "--set", f"toy={tmp_path / 'shards'}", "--out", str(figures)]) == 0
+    assert (
+        command.main([*args, "--evaluation", f"toy={tmp_path / 'shards'}", "--out", str(figures)])
+        == 0
+    )
     judged = json.loads(figures.read_text())["detectors"]
     assert judged["warm_blob"]["toy"]["all"]["ap50"] > 0.9
     assert "warm_blob on toy: AP50" in capsys.readouterr().out

@@ -61,10 +61,10 @@ def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None
     streams = [words for words in commands if words[0] == "simulate-stream"]
     assert len(streams) == 4
     bodies = [
-        range(first := _value(words, "--first-body"), first + _value(words, "--bodies"))
+        range(first := _value(words, "--first-body"), first + _value(words, "--body-count"))
         for words in streams
     ]
-    baked = next(_value(words, "--count") for words in commands if words[0] == "bake-bodies")
+    baked = next(_value(words, "--body-count") for words in commands if words[0] == "bake-bodies")
     used = [body for span in bodies for body in span]
     assert len(used) == len(set(used)) and max(used) < baked
     seeds = [_value(words, "--seed") for words in streams]

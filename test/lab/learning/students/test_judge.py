@@ -83,7 +83,13 @@ def test_the_command_judges_a_shipped_model_on_joined_folders(data, tmp_path, ca
     other = dataclasses.replace(data, subjects=("c", "d"), trials=("c", "d"))
     save_shard(other, tmp_path / "b" / "b.npz")
     words = ["evaluate-pose", "--model", "student-lite-int8", "--out", str(tmp_path / "r.json")]
-    words += ["--set", f"both={tmp_path / 'a'}", str(tmp_path / "b"), "--detector", "warm_blob"]
+    words += [
+        "--evaluation",
+        f"both={tmp_path / 'a'}",
+        str(tmp_path / "b"),
+        "--detector",
+        "warm_blob",
+    ]
     assert command.main(words) == 0
     assert "of 8 empty crops refused at 99 % of 16 people" in capsys.readouterr().out
     results = json.loads((tmp_path / "r.json").read_text())
@@ -108,7 +114,7 @@ def test_a_file_of_another_kind_is_not_overwritten(data, tmp_path, capsys, there
     out = tmp_path / "r.json"
     out.write_text(there)
     words = ["evaluate-pose", "--model", "student-lite-int8", "--out", str(out)]
-    assert command.main([*words, "--set", f"x={tmp_path}"]) == ConfigError.exit_code
+    assert command.main([*words, "--evaluation", f"x={tmp_path}"]) == ConfigError.exit_code
     assert "not written by evaluate-pose" in capsys.readouterr().err
     assert out.read_text() == there
 
@@ -116,7 +122,7 @@ def test_a_file_of_another_kind_is_not_overwritten(data, tmp_path, capsys, there
 def test_a_file_that_cannot_be_written_is_named(data, tmp_path, capsys) -> None:
     save_shard(data, tmp_path / "a.npz")
     (tmp_path / "file").write_text("")
-    words = ["evaluate-pose", "--model", "student-lite-int8", "--set", f"x={tmp_path}"]
+    words = ["evaluate-pose", "--model", "student-lite-int8", "--evaluation", f"x={tmp_path}"]
     assert command.main([*words, "--out", str(tmp_path / "file" / "r.json")]) == (
         StorageError.exit_code
     )
@@ -124,12 +130,12 @@ def test_a_file_that_cannot_be_written_is_named(data, tmp_path, capsys) -> None:
 
 
 def test_a_set_without_a_folder_is_refused(capsys) -> None:
-    assert command.main(["evaluate-pose", "--set", "clinic"]) != 0
-    assert "--set clinic: expected NAME=DIR" in capsys.readouterr().err
+    assert command.main(["evaluate-pose", "--evaluation", "clinic"]) != 0
+    assert "--evaluation clinic: expected NAME=DIR" in capsys.readouterr().err
 
 
 def test_a_set_named_twice_is_refused(data, tmp_path, capsys) -> None:
     save_shard(data, tmp_path / "a.npz")
-    twice = ["--set", f"x={tmp_path}"] * 2
+    twice = ["--evaluation", f"x={tmp_path}"] * 2
     assert command.main(["evaluate-pose", *twice]) != 0
-    assert "there is a set 'x' already" in capsys.readouterr().err
+    assert "the set 'x' is given twice" in capsys.readouterr().err

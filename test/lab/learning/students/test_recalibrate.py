@@ -49,7 +49,9 @@ def test_scores_tell_the_truth_afterwards_and_joints_stay(card, data) -> None:
 
 def test_the_command_says_what_it_did(card, data, tmp_path, capsys) -> None:
     save_shard(data, tmp_path / "set" / "a.npz")
-    assert command.main(["recalibrate", str(card), "--calibration", str(tmp_path / "set")]) == 0
+    assert (
+        command.main(["recalibrate", str(card), "--calibration-data", str(tmp_path / "set")]) == 0
+    )
     assert "on the 32 people it was fitted to" in capsys.readouterr().out
 
 
@@ -81,5 +83,7 @@ def test_without_empty_crops_or_people_nothing_is_fitted(card, data, tmp_path, c
     with pytest.raises(TrainingError, match="with and without people"):
         recalibrate(card, dataclasses.replace(data, person=np.ones(40, bool)))
     save_shard(dataclasses.replace(data, person=np.zeros(40, bool)), tmp_path / "set" / "a.npz")
-    assert command.main(["recalibrate", str(card), "--calibration", str(tmp_path / "set")]) != 0
+    assert (
+        command.main(["recalibrate", str(card), "--calibration-data", str(tmp_path / "set")]) != 0
+    )
     assert "needs crops with and without people" in capsys.readouterr().err

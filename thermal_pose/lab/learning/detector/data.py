@@ -47,17 +47,20 @@ class DetectorData:
         return len(self.frames)
 
 
-def load_detector_data(folder: Path) -> DetectorData:
-    """Read all shards of a folder, in the order of their names.
+def load_detector_data(*folders: Path) -> DetectorData:
+    """Read all shards of the folders, in the order of their names.
 
     Raises
     ------
     TrainingError
         There is no shard, or one is damaged.
     """
-    paths = sorted(folder.rglob("*.npz"))
-    if not paths:
-        raise TrainingError(f"{folder}: no shard (*.npz)")
+    paths = []
+    for folder in folders:
+        found = sorted(folder.rglob("*.npz"))
+        if not found:
+            raise TrainingError(f"{folder}: no shard (*.npz)")
+        paths.extend(found)
     parts = [_load_shard(path) for path in paths]
     return DetectorData(
         np.concatenate([part.frames for part in parts]),
