@@ -18,7 +18,7 @@ EXEC       = bash scripts/with_venv.sh
 endif
 
 .PHONY: help demo test lint setup setup-test faults soak bench bench-simulation demo-recording clean
-.PHONY: openvino view torchvision tug
+.PHONY: openvino view torchvision tug arm
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,6 +55,9 @@ bench-simulation: setup-test  ## speed of the simulated clinic -> docs/results/b
 
 openvino view torchvision: setup  ## install an optional extra
 	@$(EXEC) pip install --quiet --disable-pip-version-check -r requirements/$@.txt
+
+arm: setup  ## run the shipped recording in an emulated aarch64 Debian, compare keypoints -> docs/results/arm64.json
+	@$(EXEC) python scripts/arm64/emulate.py --out docs/results/arm64.json
 
 clean:  ## remove everything that was built or installed
 	rm -rf .venv build install log out
