@@ -24,7 +24,7 @@ from sensor_msgs.msg import Image
 
 from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.lab.benchmark.load import ros
-from thermal_pose.nodes.conversions import stamp_to_ns
+from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import selected_entries
 from thermal_pose.nodes.qos import image_publisher_qos
@@ -53,7 +53,7 @@ def overlay(path: Path) -> None:
 
     def keep(message: Image) -> None:
         shape = (message.height, message.width, 3)
-        pictures[stamp_to_ns(message.header.stamp)] = np.frombuffer(message.data, np.uint8).reshape(
+        pictures[to_stamp_ns(message.header.stamp)] = np.frombuffer(message.data, np.uint8).reshape(
             shape
         )
 

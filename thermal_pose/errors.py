@@ -110,10 +110,14 @@ class BagSchemaError(BagError):
     """The recording is sound but lacks a topic, or holds it with another type or encoding."""
 
 
-class ImageFormatError(ThermalPoseError):
-    """An image's encoding, size, step or content is not what the receiver handles."""
+class MessageFormatError(ThermalPoseError):
+    """A message from outside holds values that make no sense."""
 
     exit_code = 5
+
+
+class ImageFormatError(MessageFormatError):
+    """An image's encoding, size, step or content is not what the receiver handles."""
 
 
 class ModelArtifactError(ThermalPoseError):

@@ -11,8 +11,7 @@ from mcap.stream_reader import StreamReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from support.trials import START_NS, STEP_NS, thermal_frame, true_frame, write_trial
 
-from thermal_pose.bags import messages, schema
-from thermal_pose.bags.messages import CameraInfo
+from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.errors import (
@@ -22,6 +21,10 @@ from thermal_pose.errors import (
     ImageFormatError,
     StorageError,
 )
+from thermal_pose.imaging.camera_info import CameraInfo
+from thermal_pose.messages.cameras import camera_info_message
+from thermal_pose.messages.images import rgb_message, thermal_message, to_thermal_frame
+from thermal_pose.messages.trials import timing_message
 from thermal_pose.types import (
     Phase,
     PhaseInterval,
@@ -72,8 +75,8 @@ def test_thermal_frames_and_truth_survive_a_recording(tmp_path: Path) -> None:
 def test_true_timing_survives_a_recording(tmp_path: Path, timing: TugTiming) -> None:
     frame = thermal_frame(0)
     with BagWriter(tmp_path / "trial") as bag:
-        bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
-        report = messages.timing_message(timing, stamp_ns=frame.stamp_ns, frame_id="thermal")
+        bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, thermal_message(schema.message, frame))
+        report = timing_message(schema.message, timing, stamp_ns=frame.stamp_ns, frame_id="thermal")
         bag.write(schema.TRUTH_TUG, frame.stamp_ns, report)
     with BagReader(tmp_path / "trial") as bag:
         assert bag.true_timing() == timing
@@ -85,9 +88,11 @@ def test_colour_and_camera_info_survive_a_recording(tmp_path: Path) -> None:
     info = CameraInfo((64, 36), np.diag([50.0, 50.0, 1.0]), np.array([0.1, 0, 0, 0, 0]))
     with BagWriter(tmp_path / "trial") as bag:
         bag.write(
-            schema.RGB_COMPRESSED, 5, messages.rgb_message(RgbFrame(5, "rgb", bgr), jpeg_quality=95)
+            schema.RGB_COMPRESSED,
+            5,
+            rgb_message(schema.message, RgbFrame(5, "rgb", bgr), jpeg_quality=95),
         )
-        bag.write(schema.RGB_INFO, 5, messages.camera_info_message(info, 5, "rgb"))
+        bag.write(schema.RGB_INFO, 5, camera_info_message(schema.message, info, 5, "rgb"))
     with BagReader(tmp_path / "trial") as bag:
         (frame,) = bag.rgb_frames()
         read = bag.camera_info(schema.RGB_INFO)
@@ -137,7 +142,7 @@ def test_chunks_are_checked_and_hold_at_most_half_a_second(tmp_path: Path) -> No
 def test_an_exception_leaves_a_recording_that_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
     frame = thermal_frame(0)
     with pytest.raises(RuntimeError), BagWriter(tmp_path / "trial") as bag:
-        bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
+        bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, thermal_message(schema.message, frame))
         raise RuntimeError
     with pytest.raises(BagCorruptError, match="not finished"):
         BagReader(tmp_path / "trial")
@@ -215,7 +220,7 @@ def test_a_recording_of_stock_ros_in_sqlite_is_read(tmp_path: Path) -> None:
     with Writer(tmp_path / "trial", version=9, storage_plugin=StoragePlugin.SQLITE3) as bag:
         connection = bag.add_connection(schema.THERMAL_IMAGE, kind, typestore=store)
         for number in range(5):
-            image = messages.thermal_message(thermal_frame(number))
+            image = thermal_message(schema.message, thermal_frame(number))
             cdr = store.serialize_cdr(image, kind)
             bag.write(connection, START_NS + number * STEP_NS, cdr)
     with BagReader(tmp_path / "trial") as bag:
@@ -234,9 +239,9 @@ def test_missing_topic_and_wrong_type_are_named(tmp_path: Path) -> None:
     frame = thermal_frame(0)
     with BagWriter(tmp_path / "trial") as bag:
         bag.add_topic("/other", "sensor_msgs/msg/Image")
-        bag.write("/other", frame.stamp_ns, messages.thermal_message(frame))
+        bag.write("/other", frame.stamp_ns, thermal_message(schema.message, frame))
         bag.add_topic(schema.TRUTH_FRAME, "sensor_msgs/msg/Image")
-        bag.write(schema.TRUTH_FRAME, frame.stamp_ns, messages.thermal_message(frame))
+        bag.write(schema.TRUTH_FRAME, frame.stamp_ns, thermal_message(schema.message, frame))
     with BagReader(tmp_path / "trial") as bag:
         with pytest.raises(BagSchemaError, match=r"/thermal/image_raw.*it has: /other"):
             bag.thermal_frames()
@@ -245,13 +250,13 @@ def test_missing_topic_and_wrong_type_are_named(tmp_path: Path) -> None:
 
 
 def test_wrong_encoding_is_named(tmp_path: Path) -> None:
-    image = messages.thermal_message(thermal_frame(0))
+    image = thermal_message(schema.message, thermal_frame(0))
     image.encoding = "mono8"
     with BagWriter(tmp_path / "trial") as bag:
         bag.write(schema.THERMAL_IMAGE, 0, image)
     with (
         BagReader(tmp_path / "trial") as bag,
-        pytest.raises(BagSchemaError, match=r"expected mono16, got 'mono8'"),
+        pytest.raises(BagSchemaError, match=r"image encoding 'mono8': expected mono16"),
     ):
         list(bag.thermal_frames())
 
@@ -261,19 +266,19 @@ def test_wrong_encoding_is_named(tmp_path: Path) -> None:
     [("step", 10), ("height", 0), ("height", 63), ("width", 81), ("data", np.zeros(0, np.uint8))],
 )
 def test_malformed_images_are_rejected(field: str, value: object) -> None:
-    image = messages.thermal_message(thermal_frame(0))
+    image = thermal_message(schema.message, thermal_frame(0))
     setattr(image, field, value)
     with pytest.raises(ImageFormatError):
-        messages.to_thermal_frame(image)
+        to_thermal_frame(image)
 
 
 def test_padded_rows_and_big_endian_words_are_read() -> None:
     frame = thermal_frame(0, (4, 6))
-    image = messages.thermal_message(frame)
+    image = thermal_message(schema.message, frame)
     rows = frame.centikelvin.astype(">u2").view(np.uint8).reshape(4, 12)
     image.data = np.hstack([rows, np.full((4, 3), 255, np.uint8)]).ravel()
     image.step, image.is_bigendian = 15, 1
-    np.testing.assert_array_equal(messages.to_thermal_frame(image).centikelvin, frame.centikelvin)
+    np.testing.assert_array_equal(to_thermal_frame(image).centikelvin, frame.centikelvin)
 
 
 def test_every_definition_is_known_and_hashed() -> None:

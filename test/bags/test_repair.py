@@ -23,7 +23,8 @@ from thermal_pose.errors import BagCorruptError, BagError, BagNotFoundError
 ENDLESS_WRITER = """
 import sys, time
 import numpy as np
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
+from thermal_pose.messages.images import thermal_message
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.types import ThermalFrame
 bag = BagWriter(sys.argv[1])
@@ -31,7 +32,7 @@ image = np.full((60, 80), 29500, np.uint16)
 for number in range(100_000):
     stamp_ns = number * 125_000_000
     bag.write(schema.THERMAL_IMAGE, stamp_ns,
-              messages.thermal_message(ThermalFrame(stamp_ns, 'thermal', image)))
+              thermal_message(schema.message, ThermalFrame(stamp_ns, 'thermal', image)))
     print(number, flush=True)
     time.sleep(0.002)
 """

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.files import (
@@ -43,6 +43,8 @@ from thermal_pose.cli.main import main
 from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import PlaneRegistration, Registration
+from thermal_pose.messages.cameras import camera_info_message, static_transform_message
+from thermal_pose.messages.images import rgb_message, thermal_message
 from thermal_pose.types import RgbFrame, ThermalFrame
 
 RIG, TARGET = SyntheticRig(), SpotTarget()
@@ -270,18 +272,18 @@ def test_the_verb_tells_the_maps_error_where_the_recording_knows_the_geometry(
         schema.RGB_INFO: camera_info_of(small),
     }
     with BagWriter(tmp_path / "walk") as bag:
-        place = messages.static_transform_message(RIG.rgb_to_thermal, "thermal", "rgb", 0)
+        place = static_transform_message(schema.message, RIG.rgb_to_thermal, "thermal", "rgb", 0)
         bag.write(schema.TF_STATIC, 0, place)
         for topic, info in infos.items():
-            bag.write(topic, 0, messages.camera_info_message(info, 0, "any"))
+            bag.write(topic, 0, camera_info_message(schema.message, info, 0, "any"))
         for number, (warm, bgr) in enumerate(zip(*walker(3.0, 22), strict=True)):
             stamp_ns = number * 125_000_000
             frame = ThermalFrame(stamp_ns, "thermal", warm)
-            bag.write(schema.THERMAL_IMAGE, stamp_ns, messages.thermal_message(frame))
+            bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(schema.message, frame))
             bag.write(
                 schema.RGB_COMPRESSED,
                 stamp_ns,
-                messages.rgb_message(RgbFrame(stamp_ns, "rgb", bgr)),
+                rgb_message(schema.message, RgbFrame(stamp_ns, "rgb", bgr)),
             )
     words = ["calibrate", str(tmp_path / "walk"), "--people", "--json", "--out", str(tmp_path)]
     assert main(words) == 0

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.cameras.prepare import Preparation, mono8_fixed, mono8_percentile
 from thermal_pose.cameras.v4l2 import V4l2ColourCamera, V4l2ThermalCamera, usb_serial
 from thermal_pose.errors import CameraDisconnectedError, ImageFormatError
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 
 

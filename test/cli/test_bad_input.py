@@ -9,11 +9,12 @@ import pytest
 from support.rigs import SMALL_RIG
 from support.trials import thermal_frame, write_trial
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.synthetic import write_example
 from thermal_pose.cli.main import main
 from thermal_pose.errors import BagError, CalibrationError, ConfigError
+from thermal_pose.messages.images import rgb_message, thermal_message
 from thermal_pose.types import RgbFrame
 
 BLACK = np.zeros((36, 64, 3), np.uint8)
@@ -23,9 +24,9 @@ def write_pair(path: Path, count: int, rgb_later_s: int = 0, jpeg: bytes | None 
     with BagWriter(path) as bag:
         for number in range(count):
             frame = thermal_frame(number)
-            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
+            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, thermal_message(schema.message, frame))
             stamp_ns = frame.stamp_ns + rgb_later_s * 10**9
-            image = messages.rgb_message(RgbFrame(stamp_ns, "rgb", BLACK))
+            image = rgb_message(schema.message, RgbFrame(stamp_ns, "rgb", BLACK))
             if jpeg is not None:
                 image.data = np.frombuffer(jpeg, np.uint8)
             bag.write(schema.RGB_COMPRESSED, stamp_ns, image)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.trials import write_trial
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.recording import recording_path, topics_to_record
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli import record
@@ -20,6 +20,7 @@ from thermal_pose.errors import (
     BagSchemaError,
     ConfigError,
 )
+from thermal_pose.messages.images import rgb_message, thermal_message
 from thermal_pose.types import RgbFrame, ThermalFrame
 
 
@@ -74,12 +75,14 @@ def test_sync_reports_offset_and_asynchronous_pairs(
                 if rgb:
                     grey = 120 - 60 * person + rng.normal(0, 3, size)
                     bgr = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-                    image = messages.rgb_message(RgbFrame(stamp_ns, "rgb", bgr), 95)
+                    image = rgb_message(schema.message, RgbFrame(stamp_ns, "rgb", bgr), 95)
                     bag.write(schema.RGB_COMPRESSED, stamp_ns, image)
                 else:
                     counts = np.rint(29500 + 700 * person + rng.normal(0, 6, size))
                     frame = ThermalFrame(stamp_ns, "thermal", counts.astype(np.uint16))
-                    bag.write(schema.THERMAL_IMAGE, stamp_ns, messages.thermal_message(frame))
+                    bag.write(
+                        schema.THERMAL_IMAGE, stamp_ns, thermal_message(schema.message, frame)
+                    )
     assert main(["sync", "--json", str(tmp_path / "pair")]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["offset_s"] == pytest.approx(0.02, abs=1e-6)

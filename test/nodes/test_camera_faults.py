@@ -8,8 +8,8 @@ from nodes.test_cameras_and_recorder import Listener, last_status, overrides
 from support import faults
 from support.waiting import spin_for
 
-from thermal_pose.bags import messages
 from thermal_pose.cameras.emulator import EmulatedSenxor
+from thermal_pose.messages.fields import to_stamp_ns
 
 pytestmark = pytest.mark.graph
 rclpy = pytest.importorskip("rclpy")
@@ -47,13 +47,13 @@ def test_stamps_rise_through_clock_steps(
         reached = len(images) + 3
         spin_for(executor, lambda reached=reached: len(images) >= reached)
         node.step_ns += round(step_s * 1e9)
-        before_ns = messages.to_ns(images[-1].header.stamp)
+        before_ns = to_stamp_ns(images[-1].header.stamp)
         spin_for(
             executor,
-            lambda before_ns=before_ns: messages.to_ns(images[-1].header.stamp) > before_ns + 1e8,
+            lambda before_ns=before_ns: to_stamp_ns(images[-1].header.stamp) > before_ns + 1e8,
         )
-        assert messages.to_ns(images[-1].header.stamp) <= node.now_ns()
-    stamps = [messages.to_ns(image.header.stamp) for image in images]
+        assert to_stamp_ns(images[-1].header.stamp) <= node.now_ns()
+    stamps = [to_stamp_ns(image.header.stamp) for image in images]
     assert stamps == sorted(set(stamps))
     status = node._driver.status()
     assert (status.reconnects, status.clock_jumps) == (0, 0)

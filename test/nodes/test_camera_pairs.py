@@ -17,7 +17,7 @@ from nodes.test_cameras_and_recorder import (
 )
 from support.waiting import spin_for
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import camera_info_of, save_camera_info, save_extrinsics
 from thermal_pose.calibration.synthetic import SyntheticRig
@@ -26,6 +26,8 @@ from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink, noisy_room
 from thermal_pose.cameras.prepare import Preparation
 from thermal_pose.errors import CalibrationError, ConfigError
 from thermal_pose.imaging.camera_model import SENXOR, CameraPose
+from thermal_pose.messages.cameras import to_camera_pose
+from thermal_pose.messages.fields import to_stamp_ns
 
 pytestmark = pytest.mark.graph
 rclpy = pytest.importorskip("rclpy")
@@ -145,7 +147,7 @@ def test_two_complete_pairs_in_two_namespaces(
     for (side, topic), received in heard.items():
         camera = "thermal" if topic.startswith("thermal") else "rgb"
         assert {m.header.frame_id for m in received} == {f"{side}/{camera}_camera"}
-        stamps = [messages.to_ns(m.header.stamp) for m in received]
+        stamps = [to_stamp_ns(m.header.stamp) for m in received]
         assert stamps == sorted(set(stamps)), f"{side}/{topic}"
     for topic in ("thermal/image_raw", "rgb/image_raw/compressed"):
         left, right = ({bytes(image.data) for image in heard[side, topic]} for side in SIDES)
@@ -166,7 +168,7 @@ def test_extrinsics_are_latched_on_tf_static(
         "thermal_camera",
         "rgb_camera",
     )
-    pose = messages.to_pose(transform.transform)
+    pose = to_camera_pose(transform.transform)
     np.testing.assert_allclose(pose.rotation, BETWEEN.rotation, atol=1e-9)
     np.testing.assert_allclose(pose.translation_m, BETWEEN.translation_m, atol=1e-12)
 

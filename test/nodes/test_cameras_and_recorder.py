@@ -10,11 +10,13 @@ import pytest
 from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 from support.waiting import spin_for
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cameras.emulator import EmulatedSenxor
 from thermal_pose.errors import BagNotFoundError, ConfigError, StorageError
+from thermal_pose.messages.fields import to_stamp_ns
+from thermal_pose.messages.images import rgb_message, thermal_message
 from thermal_pose.types import RgbFrame
 
 pytestmark = pytest.mark.graph
@@ -92,7 +94,7 @@ def test_the_real_node_on_the_emulated_camera(
     assert (image.encoding, image.width, image.height) == ("mono16", 80, 60)
     assert (infos[-1].width, infos[-1].height) == (80, 60)
     assert infos[-1].header == images[[i.header for i in images].index(infos[-1].header)].header
-    stamps = [messages.to_ns(i.header.stamp) for i in images]
+    stamps = [to_stamp_ns(i.header.stamp) for i in images]
     assert stamps == sorted(set(stamps))
     assert stamps[-1] <= node.now_ns()
     assert np.median(np.diff(stamps)) / 1e9 == pytest.approx(0.125, abs=0.03)
@@ -149,9 +151,9 @@ def write_both_cameras(path: Path, n_frames: int = 8) -> None:
     with BagWriter(path) as bag:
         for index in range(n_frames):
             frame = thermal_frame(index)
-            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
+            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, thermal_message(schema.message, frame))
             rgb = RgbFrame(frame.stamp_ns, "rgb", bgr)
-            bag.write(schema.RGB_COMPRESSED, frame.stamp_ns, messages.rgb_message(rgb))
+            bag.write(schema.RGB_COMPRESSED, frame.stamp_ns, rgb_message(schema.message, rgb))
 
 
 def test_two_camera_pairs_in_two_namespaces(
@@ -172,7 +174,7 @@ def test_two_camera_pairs_in_two_namespaces(
         start_camera(executor, RgbCameraNode, namespace=side, **common)
     spin_for(executor, lambda: all(len(t) == 8 == len(r) for t, r in heard.values()), 20.0)
     for thermal, rgb in heard.values():
-        assert [messages.to_ns(i.header.stamp) for i in thermal] == [
+        assert [to_stamp_ns(i.header.stamp) for i in thermal] == [
             START_NS + n * STEP_NS for n in range(8)
         ]
         assert rgb[0].format.startswith("bgr8; jpeg")

@@ -15,10 +15,13 @@ from sensor_msgs.msg import CompressedImage, Image
 from support.trials import START_NS, STEP_NS, thermal_frame
 from support.waiting import spin_for
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
+from thermal_pose.messages.fields import to_stamp_ns
+from thermal_pose.messages.images import rgb_message, thermal_message
+from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints
-from thermal_pose.nodes.conversions import keypoints_to_msg, thermal_to_msg
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.process_table import PROCESS_TABLE
 from thermal_pose.nodes.qos import image_publisher_qos, image_subscription_qos, result_qos
 from thermal_pose.nodes.rgb_camera import RgbCameraNode
@@ -56,9 +59,9 @@ class Scene:
             for index in range(16):
                 stamp_ns = START_NS + index * STEP_NS
                 frame = ThermalFrame(stamp_ns, "thermal", thermal_frame(0).centikelvin)
-                bag.write(schema.THERMAL_IMAGE, stamp_ns, messages.thermal_message(frame))
+                bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(schema.message, frame))
                 bgr = np.random.default_rng(0).integers(0, 255, (36, 64, 3)).astype(np.uint8)
-                rgb = messages.rgb_message(RgbFrame(stamp_ns, "rgb", bgr))
+                rgb = rgb_message(schema.message, RgbFrame(stamp_ns, "rgb", bgr))
                 bag.write(schema.RGB_COMPRESSED, stamp_ns, rgb)
         values = {"backend": "bag", "bag_path": str(folder / "scene"), "bag_rate": 8.0}
         values["bag_min_subscribers"] = 0
@@ -126,7 +129,7 @@ def test_frame_divider_changes_the_rate(scenes):
     scene.picture()
     scene.set(frame_divider=4)
     scene.picture()
-    first, second = (messages.to_ns(image.header.stamp) for image in scene.heard[-2:])
+    first, second = (to_stamp_ns(image.header.stamp) for image in scene.heard[-2:])
     assert (second - first) % (16 * STEP_NS) == 4 * STEP_NS
 
 
@@ -164,7 +167,7 @@ def test_colour_frame_divider_changes_the_rate(scenes):
     scene.picture()
     scene.set(frame_divider=4)
     scene.picture()
-    first, second = (messages.to_ns(image.header.stamp) for image in scene.heard[-2:])
+    first, second = (to_stamp_ns(image.header.stamp) for image in scene.heard[-2:])
     assert (second - first) % (16 * STEP_NS) == 4 * STEP_NS
 
 
@@ -183,9 +186,9 @@ def test_report_dir_set_while_running_writes_the_trial_with_its_images(ros, tmp_
     spin_for(executor, lambda: keypoints.get_subscription_count() == 1)
     for index in range(3):
         frame = thermal_frame(index, (60, 80))
-        images.publish(thermal_to_msg(frame))
+        images.publish(thermal_message(live, frame))
         keypoints.publish(
-            keypoints_to_msg(FrameKeypoints(frame.stamp_ns, "thermal", "m:1", (80, 60)))
+            keypoints_message(live, FrameKeypoints(frame.stamp_ns, "thermal", "m:1", (80, 60)))
         )
     spin_for(executor, lambda: node.details()["frames held"] == "3")
     spin_for(executor, lambda: len(node._film.between(0, 2**62)[0]) == 3)

@@ -10,7 +10,7 @@ import pytest
 from support.trials import START_NS, STEP_NS, write_trial
 from support.waiting import spin_for
 
-from thermal_pose.bags import messages
+from thermal_pose.messages.fields import to_stamp_ns
 
 pytestmark = pytest.mark.graph
 rclpy = pytest.importorskip("rclpy")
@@ -53,8 +53,8 @@ class Played:
         spin_for(executor, lambda: len(images) >= enough)
         self.took_s = time.monotonic() - began_s
         thread.join(5)
-        self.stamps = [messages.to_ns(image.header.stamp) for image in images]
-        self.clock_ns = [messages.to_ns(tick.clock) for tick in clock]
+        self.stamps = [to_stamp_ns(image.header.stamp) for image in images]
+        self.clock_ns = [to_stamp_ns(tick.clock) for tick in clock]
 
 
 def test_rate_is_kept_and_clock_follows_the_recording(

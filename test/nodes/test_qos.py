@@ -10,8 +10,9 @@ from sensor_msgs.msg import Image
 from support.trials import thermal_frame
 from support.waiting import spin_for
 
-from thermal_pose.nodes.conversions import thermal_to_msg
+from thermal_pose.messages.images import thermal_message
 from thermal_pose.nodes.detector import DetectorNode
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.visualizer import VisualizerNode
 
 pytestmark = pytest.mark.graph
@@ -72,7 +73,7 @@ def test_best_effort_cameras_are_heard_when_asked_for(ros):
     spin_for(executor, lambda: images.get_subscription_count() == 1)
 
     def heard():
-        images.publish(thermal_to_msg(thermal_frame(0)))
+        images.publish(thermal_message(live, thermal_frame(0)))
         return node.statistics.summary().frames > 0
 
     spin_for(executor, heard)

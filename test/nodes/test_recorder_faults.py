@@ -20,12 +20,13 @@ from support.rigs import SMALL_RIG
 from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 from support.waiting import spin_for
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.repair import repair
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.synthetic import write_example
 from thermal_pose.errors import BagCorruptError, StorageError
+from thermal_pose.messages.images import thermal_message
 
 pytestmark = pytest.mark.graph
 rclpy = pytest.importorskip("rclpy")
@@ -50,7 +51,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def image_bytes(number: int) -> bytes:
-    message = messages.thermal_message(thermal_frame(number, (60, 80)))
+    message = thermal_message(schema.message, thermal_frame(number, (60, 80)))
     return bytes(schema.typestore().serialize_cdr(message, "sensor_msgs/msg/Image"))
 
 
@@ -114,7 +115,9 @@ def test_a_disk_that_fills_up_is_one_clear_error_and_loses_nothing_written(tmp_p
         ):
             for number in range(1000):
                 frame = thermal_frame(number, (60, 80))
-                bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
+                bag.write(
+                    schema.THERMAL_IMAGE, frame.stamp_ns, thermal_message(schema.message, frame)
+                )
                 written = number + 1
         assert "\n" not in str(caught.value)
         try:
@@ -205,7 +208,7 @@ def test_a_clock_step_loses_no_recorded_message(
 READ_ONLY = """
 import contextlib, ctypes, io, json, os, sys
 from pathlib import Path
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli.main import main
 from thermal_pose.errors import StorageError
@@ -229,7 +232,7 @@ folder = Path(sys.argv[2])
 bag = BagWriter(folder)
 for number in range(9):
     frame = thermal_frame(number)
-    bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
+    bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, thermal_message(schema.message, frame))
 folder.chmod(0o555)
 try:
     bag.close()
@@ -314,7 +317,7 @@ def _kill_once(folder: Path, rate_hz: float = 40.0, record_s: float = 1.6) -> tu
         while time.monotonic() - started_s < record_s:
             if _recorded_bytes(folder) < 20_000:
                 started_s = time.monotonic()  # It has only begun to spin.
-            message = messages.thermal_message(thermal_frame(published, (60, 80)))
+            message = thermal_message(schema.message, thermal_frame(published, (60, 80)))
             cdr = schema.typestore().serialize_cdr(message, "sensor_msgs/msg/Image")
             publisher.publish(bytes(cdr))
             published += 1

@@ -11,10 +11,11 @@ from rclpy.node import Node
 from support.models import write_warmest_spot_model
 from support.waiting import spin_for
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
+from thermal_pose.messages.images import thermal_message
+from thermal_pose.messages.people import to_keypoints
 from thermal_pose.msg import Keypoints
-from thermal_pose.nodes.conversions import keypoints_from_msg
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.player import BagPlayer, PlayOptions
 from thermal_pose.nodes.process_table import selected_entries
@@ -48,7 +49,7 @@ def recording(tmp_path_factory):
             image[12:48, 6 + number : 18 + number] += 450
             stamp_ns = ORIGIN_NS + number * STEP_NS
             frame = ThermalFrame(stamp_ns, "cam_7", image.astype(np.uint16))
-            bag.write(schema.THERMAL_IMAGE, stamp_ns, messages.thermal_message(frame))
+            bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(schema.message, frame))
     return path
 
 
@@ -87,7 +88,7 @@ def replayed(recording, models, count, **camera):
         graph.add(listener)
         graph.spin_while(lambda: len(heard) < count and next(turns, None) is not None)
     listener.destroy_node()
-    return [as_bytes(keypoints_from_msg(message)) for message in heard[:count]]
+    return [as_bytes(to_keypoints(message)) for message in heard[:count]]
 
 
 @pytest.mark.parametrize("rate", [0.5, 2.0, 8.0])

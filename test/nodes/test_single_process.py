@@ -8,9 +8,10 @@ from support.waiting import wait_for
 
 from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.errors import ConfigError
+from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase
-from thermal_pose.nodes.conversions import keypoints_to_msg
 from thermal_pose.nodes.graph import GraphPlan
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.process_table import (
     PROCESS_TABLE,
     ProcessEntry,
@@ -39,7 +40,7 @@ class BrittleAnalyzer(TugAnalyzerNode):
 
 
 def keypoints(index):
-    return keypoints_to_msg(FrameKeypoints(10**18 + index * FRAME_NS, "cam", "m", (80, 60)))
+    return keypoints_message(live, FrameKeypoints(10**18 + index * FRAME_NS, "cam", "m", (80, 60)))
 
 
 def turns(graph, condition, limit=400):

@@ -11,8 +11,10 @@ from support.stick_figure import Figure
 from support.waiting import spin_for
 
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
+from thermal_pose.messages.fields import to_stamp_ns
+from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
-from thermal_pose.nodes.conversions import keypoints_to_msg, stamp_to_ns
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos
 from thermal_pose.nodes.tug_analyzer import TugAnalyzerNode
 from thermal_pose.store.results import ResultsStore
@@ -56,17 +58,17 @@ def call(executor, peer, name):
 
 def test_phase_repeats_stamp_and_frame_bit_for_bit(bench):
     _, _, executor, publisher, heard = bench
-    publisher.publish(keypoints_to_msg(empty_frame(0)))
+    publisher.publish(keypoints_message(live, empty_frame(0)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
     header = heard["phases"][0].header
-    assert stamp_to_ns(header.stamp) == 10**18 and header.frame_id == "cam_7"
+    assert to_stamp_ns(header.stamp) == 10**18 and header.frame_id == "cam_7"
     assert heard["phases"][0].phase == TugPhase.UNKNOWN
 
 
 def test_stop_refuses_an_empty_view_with_a_reason(bench):
     _, peer, executor, publisher, heard = bench
     for index in range(8):
-        publisher.publish(keypoints_to_msg(empty_frame(index)))
+        publisher.publish(keypoints_message(live, empty_frame(index)))
     spin_for(executor, lambda: len(heard["phases"]) == 8)
     assert call(executor, peer, "tug_analyzer/stop").success
     spin_for(executor, lambda: len(heard["reports"]) == 1)
@@ -85,7 +87,7 @@ def test_stop_without_a_frame_says_so(bench):
 
 def test_reset_forgets_the_frames(bench):
     node, peer, executor, publisher, heard = bench
-    publisher.publish(keypoints_to_msg(empty_frame(0)))
+    publisher.publish(keypoints_message(live, empty_frame(0)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
     assert call(executor, peer, "tug_analyzer/reset").success
     assert node.details()["frames held"] == "0"
@@ -93,7 +95,7 @@ def test_reset_forgets_the_frames(bench):
 
 def test_report_is_latched_for_a_late_listener(bench):
     _, peer, executor, publisher, heard = bench
-    publisher.publish(keypoints_to_msg(empty_frame(0)))
+    publisher.publish(keypoints_message(live, empty_frame(0)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
     call(executor, peer, "tug_analyzer/stop")
     late = []
@@ -103,14 +105,14 @@ def test_report_is_latched_for_a_late_listener(bench):
 
 def test_malformed_keypoints_are_counted_and_survived(bench):
     node, _, executor, publisher, heard = bench
-    bad = keypoints_to_msg(empty_frame(0))
+    bad = keypoints_message(live, empty_frame(0))
     from thermal_pose.msg import PersonKeypoints
 
     bad.persons = [PersonKeypoints()]
     publisher.publish(bad)
-    publisher.publish(keypoints_to_msg(empty_frame(1)))
+    publisher.publish(keypoints_message(live, empty_frame(1)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
-    assert node.statistics.summary().counts["ImageFormatError"] == 1
+    assert node.statistics.summary().counts["MessageFormatError"] == 1
 
 
 def test_parameters_reach_the_report(bench):
@@ -122,7 +124,7 @@ def test_parameters_reach_the_report(bench):
             rclpy.parameter.Parameter("height_m", value=1.62),
         ]
     )
-    publisher.publish(keypoints_to_msg(empty_frame(0)))
+    publisher.publish(keypoints_message(live, empty_frame(0)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
     call(executor, peer, "tug_analyzer/stop")
     spin_for(executor, lambda: len(heard["reports"]) == 1)
@@ -139,11 +141,11 @@ def test_without_auto_start_nothing_is_collected_before_go(bench):
     node, peer, executor, publisher, heard = bench
     node.set_parameters([rclpy.parameter.Parameter("auto_start", value=False)])
     call(executor, peer, "tug_analyzer/reset")
-    publisher.publish(keypoints_to_msg(empty_frame(0)))
+    publisher.publish(keypoints_message(live, empty_frame(0)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
     assert node.details()["frames held"] == "0"
     call(executor, peer, "tug_analyzer/start")
-    publisher.publish(keypoints_to_msg(empty_frame(1)))
+    publisher.publish(keypoints_message(live, empty_frame(1)))
     spin_for(executor, lambda: len(heard["phases"]) == 2)
     assert node.details()["frames held"] == "1"
 
@@ -153,7 +155,7 @@ def whole_test(bench):
     _, peer, executor, publisher, heard = bench
     reports, phases = len(heard["reports"]), len(heard["phases"])
     for index, frame in enumerate(Figure().frames()):
-        publisher.publish(keypoints_to_msg(frame))
+        publisher.publish(keypoints_message(live, frame))
         spin_for(executor, lambda count=phases + index + 1: len(heard["phases"]) >= count)
     if len(heard["reports"]) == reports:
         call(executor, peer, "tug_analyzer/stop")
@@ -169,7 +171,7 @@ def send_lens(bench, focal_px):
     message = CameraInfo(width=80, height=60, distortion_model="plumb_bob", d=[0.0] * 5)
     message.k = [focal_px, 0.0, 39.5, 0.0, focal_px, 29.5, 0.0, 0.0, 1.0]
     lens.publish(message)
-    spin_for(executor, lambda: node._lens is not None)
+    spin_for(executor, lambda: node._session.lens is not None)
 
 
 def test_the_calibration_gives_live_reports_their_scale(bench):
@@ -222,7 +224,7 @@ def test_each_trial_keeps_a_report_of_its_own(bench, tmp_path):
     node, peer, executor, publisher, heard = bench
     node.set_parameters([rclpy.parameter.Parameter("report_dir", value=str(tmp_path))])
     for count, index in enumerate((0, 500), start=1):
-        publisher.publish(keypoints_to_msg(empty_frame(index)))
+        publisher.publish(keypoints_message(live, empty_frame(index)))
         spin_for(executor, lambda count=count: len(heard["phases"]) == count)
         call(executor, peer, "tug_analyzer/stop")
     names = sorted(path.parent.name for path in tmp_path.rglob("report.json"))

@@ -12,8 +12,11 @@ from sensor_msgs.msg import CameraInfo, Image
 from support.waiting import spin_for
 from visualization_msgs.msg import Marker, MarkerArray
 
+from thermal_pose.messages.fields import header_message
+from thermal_pose.messages.images import thermal_message
+from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase
-from thermal_pose.nodes.conversions import keypoints_to_msg, make_header, thermal_to_msg
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.process_table import config_folder
 from thermal_pose.nodes.qos import image_publisher_qos, result_qos
 from thermal_pose.nodes.visualizer import VisualizerNode
@@ -70,8 +73,10 @@ class Bench:
         persons = tuple(self._person(n + 1, score) for n in range(people))
         found = FrameKeypoints(stamp_ns, "cam_7", "student-x", (80, 60), persons)
         wanted = len(self.pictures) + 1
-        self.publishers[Image].publish(thermal_to_msg(ThermalFrame(stamp_ns, "cam_7", image)))
-        self.publishers[Keypoints].publish(keypoints_to_msg(found))
+        self.publishers[Image].publish(
+            thermal_message(live, ThermalFrame(stamp_ns, "cam_7", image))
+        )
+        self.publishers[Keypoints].publish(keypoints_message(live, found))
         spin_for(self.executor, lambda: len(self.pictures) >= wanted)
         self.last_ns = stamp_ns
         message = self.pictures[-1]
@@ -107,7 +112,7 @@ def test_overlay_and_markers_carry_the_images_header(bench):
     picture = bench.show()
     assert picture.shape == (480, 640, 3) and bench.pictures[-1].encoding == "bgr8"
     spin_for(bench.executor, lambda: bool(bench.markers))
-    header = make_header(bench.last_ns, "cam_7")
+    header = header_message(live, bench.last_ns, "cam_7")
     assert bench.pictures[-1].header == header
     assert all(marker.header == header for marker in bench.markers[-1].markers)
     kinds = [(marker.ns, marker.action) for marker in bench.markers[-1].markers]
@@ -166,7 +171,7 @@ def test_every_dynamic_parameter_of_the_markers_changes_them(bench, change):
 def test_phase_and_time_are_shown_and_go_stale(bench):
     without = bench.show()
     phase = TugPhase(
-        header=make_header(bench.last_ns, "cam_7"), phase=TugPhase.TURN, elapsed_s=4.2,
+        header=header_message(live, bench.last_ns, "cam_7"), phase=TugPhase.TURN, elapsed_s=4.2,
         probability=0.9,
     )  # fmt: skip
     bench.publishers[TugPhase].publish(phase)

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
 from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.pipeline.lens import calibration_hash, with_lens, with_stream_lens
 
 

@@ -6,10 +6,11 @@ import pytest
 from support import fabricated_results as fabricated
 from support import trials
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError
+from thermal_pose.messages.images import thermal_message
 from thermal_pose.pipeline.recorded_trial import analyze_recording
 from thermal_pose.pipeline.replay import replay_trial
 from thermal_pose.types import FrameKeypoints, ThermalFrame
@@ -35,7 +36,7 @@ def write_drawn_trial(path: Path) -> Path:
     """Write the fabricated frames as a recording."""
     with BagWriter(path) as writer:
         for frame in fabricated.frames(N_FRAMES):
-            message = messages.thermal_message(frame)
+            message = thermal_message(schema.message, frame)
             writer.write(schema.THERMAL_IMAGE, frame.stamp_ns, message)
     return path
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sensor_msgs.msg import Image
 
-ENCODINGS = ("", "mono8", "16UC1", "32FC1", "bgr8", "rgba16", "mono16; compressed", "\u00fc16")
+ENCODINGS = ("", "mono8", "16UC1", "64FC1", "bgr8", "rgba16", "mono16; compressed", "\u00fc16")
 SIZES = (0, 1, 2, 59, 61, 63, 79, 81, 640, 65535, 2**31 - 1, 2**32 - 1)
 
 
@@ -70,6 +70,7 @@ def is_sound(message: Image) -> bool:
     """Whether an image's fields agree with one another (whatever it shows)."""
     return (
         message.encoding in ("mono16", "16UC1")
+        and message.header.stamp.sec >= 0
         and message.width > 0
         and message.height > 0
         and message.step >= 2 * message.width

@@ -6,13 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from thermal_pose.bags import schema
-from thermal_pose.bags.messages import (
-    CameraInfo,
-    camera_info_message,
-    rgb_message,
-    thermal_message,
-)
 from thermal_pose.bags.writer import BagWriter
+from thermal_pose.imaging.camera_info import CameraInfo
+from thermal_pose.messages.cameras import camera_info_message
+from thermal_pose.messages.images import rgb_message, thermal_message
 from thermal_pose.types import RgbFrame, ThermalFrame
 
 PERIOD_NS = 125_000_000
@@ -71,9 +68,17 @@ def write_bag(
         for thermal, picture in walk(frames, late):
             at = thermal.stamp_ns
             log = at + start_ns
-            bag.write(schema.THERMAL_IMAGE, log, thermal_message(thermal))
-            bag.write(schema.THERMAL_INFO, log, camera_info_message(infos[0], at, "thermal_camera"))
+            bag.write(schema.THERMAL_IMAGE, log, thermal_message(schema.message, thermal))
+            bag.write(
+                schema.THERMAL_INFO,
+                log,
+                camera_info_message(schema.message, infos[0], at, "thermal_camera"),
+            )
             if rgb:
-                bag.write(schema.RGB_COMPRESSED, log, rgb_message(picture))
-                bag.write(schema.RGB_INFO, log, camera_info_message(infos[1], at, "rgb_camera"))
+                bag.write(schema.RGB_COMPRESSED, log, rgb_message(schema.message, picture))
+                bag.write(
+                    schema.RGB_INFO,
+                    log,
+                    camera_info_message(schema.message, infos[1], at, "rgb_camera"),
+                )
     return path

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from thermal_pose.bags import messages, schema
+from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
+from thermal_pose.messages.images import thermal_message
+from thermal_pose.messages.truth import true_frame_message
 from thermal_pose.types import ThermalFrame, TrueFrame, TruePerson
 
 START_NS = 1_700_000_000_000_000_000
@@ -38,6 +40,6 @@ def write_trial(path: Path, n_frames: int = 24) -> None:
     with BagWriter(path, custom_data={"subject_id": "S01"}) as bag:
         for index in range(n_frames):
             frame = thermal_frame(index)
-            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, messages.thermal_message(frame))
-            truth = messages.truth_message(true_frame(index), frame.frame_id)
+            bag.write(schema.THERMAL_IMAGE, frame.stamp_ns, thermal_message(schema.message, frame))
+            truth = true_frame_message(schema.message, true_frame(index), frame.frame_id)
             bag.write(schema.TRUTH_FRAME, frame.stamp_ns, truth)

@@ -119,8 +119,11 @@ def test_live_topics_reach_the_view(ros, view):
     from sensor_msgs.msg import Image
     from support.waiting import spin_for
 
+    from thermal_pose.messages.fields import header_message
+    from thermal_pose.messages.images import thermal_message
+    from thermal_pose.messages.people import keypoints_message
     from thermal_pose.msg import Keypoints, TugPhase, TugReport
-    from thermal_pose.nodes.conversions import keypoints_to_msg, make_header, thermal_to_msg
+    from thermal_pose.nodes.message_types import live
     from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos
     from thermal_pose.viewer.live import ViewerNode
 
@@ -129,12 +132,22 @@ def test_live_topics_reach_the_view(ros, view):
     for one in (node, peer):
         executor.add_node(one)
     frame = ThermalFrame(STEP_NS, "cam", np.full((60, 80), 29515, np.uint16))
-    header = make_header(STEP_NS, "cam")
-    wrong = thermal_to_msg(frame)
+    header = header_message(live, STEP_NS, "cam")
+    wrong = thermal_message(live, frame)
     wrong.step = 1
     messages = (
-        (Image, "thermal/image_raw", image_publisher_qos(), (wrong, thermal_to_msg(frame))),
-        (Keypoints, "keypoints", result_qos(), (keypoints_to_msg(keypoints(person())),)),
+        (
+            Image,
+            "thermal/image_raw",
+            image_publisher_qos(),
+            (wrong, thermal_message(live, frame)),
+        ),
+        (
+            Keypoints,
+            "keypoints",
+            result_qos(),
+            (keypoints_message(live, keypoints(person())),),
+        ),
         (TugPhase, "tug/phase", result_qos(), (TugPhase(header=header, phase=TugPhase.TURN),)),
         (TugReport, "tug/report", report_qos(), (TugReport(header=header, valid=False),)),
     )

@@ -12,15 +12,20 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader, ReaderError
 from rosbags.serde import SerdeError
 
-from thermal_pose.bags import messages, schema
-from thermal_pose.bags.messages import CameraInfo
+from thermal_pose.bags import schema
 from thermal_pose.errors import (
     BagCorruptError,
     BagNotFoundError,
     BagSchemaError,
-    ImageFormatError,
+    CalibrationError,
+    MessageFormatError,
 )
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.camera_model import CameraPose
+from thermal_pose.messages.cameras import to_camera_info, to_camera_pose
+from thermal_pose.messages.images import to_rgb_frame, to_thermal_frame
+from thermal_pose.messages.trials import to_timing
+from thermal_pose.messages.truth import to_true_frame
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame, TrueFrame, TugTiming
 
 #: What the library raises on damaged files.
@@ -202,7 +207,7 @@ class BagReader:
     def thermal_frames(self, topic: str = schema.THERMAL_IMAGE) -> Iterator[ThermalFrame]:
         """All thermal images in log order; the topic is checked at the call."""
         self.require(topic, "sensor_msgs/msg/Image")
-        return self._frames(topic, messages.to_thermal_frame)
+        return self._frames(topic, to_thermal_frame)
 
     def rgb_frames(self, topic: str | None = None) -> Iterator[RgbFrame]:
         """All colour images in log order, compressed or raw (None: whichever there is)."""
@@ -211,19 +216,43 @@ class BagReader:
             if schema.RGB_COMPRESSED in self.topics or topic not in self.topics:
                 topic = schema.RGB_COMPRESSED
         self.require(topic, "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
-        return self._frames(topic, messages.to_rgb_frame)
+        return self._frames(topic, to_rgb_frame)
 
     def _frames(self, topic: str, convert: Any) -> Iterator[Any]:
         for entry in self.messages([topic]):
             try:
                 yield convert(entry.message)
-            except ImageFormatError as error:
+            except MessageFormatError as error:
                 raise BagSchemaError(f"{self.path}: {topic}: {error}") from error
 
     def camera_info(self, topic: str = schema.THERMAL_INFO) -> CameraInfo:
-        """The first calibration on `topic`."""
+        """Return the first calibration on `topic`.
+
+        Raises
+        ------
+        BagSchemaError
+            Nothing is on the topic, or what is there is not a calibration.
+        CalibrationError
+            The camera was not calibrated.
+        """
         self.require(topic, "sensor_msgs/msg/CameraInfo")
-        return messages.to_camera_info(self._first(topic))
+        try:
+            info = to_camera_info(self._first(topic))
+        except MessageFormatError as error:
+            raise BagSchemaError(f"{self.path}: {topic}: {error}") from error
+        if info is None:
+            raise CalibrationError(
+                f"{self.path}: the camera_info on {topic} is uncalibrated: its focal lengths are "
+                "zero"
+            )
+        return info
+
+    def calibration(self, topic: str = schema.THERMAL_INFO) -> CameraInfo | None:
+        """Return the first calibration on `topic`, None if nothing there is usable as one."""
+        try:
+            return self.camera_info(topic)
+        except (BagSchemaError, CalibrationError):
+            return None
 
     def static_transform(self, parent: str, child: str) -> CameraPose | None:
         """The pose that takes points of frame `child` to frame `parent`; None: not recorded.
@@ -246,14 +275,14 @@ class BagReader:
 
     def _pose(self, transform: Any) -> CameraPose:
         try:
-            return messages.to_pose(transform)
-        except ValueError as error:
+            return to_camera_pose(transform)
+        except MessageFormatError as error:
             raise BagSchemaError(f"{self.path}: {schema.TF_STATIC}: {error}") from error
 
     def true_frames(self, topic: str = schema.TRUTH_FRAME) -> Iterator[TrueFrame]:
-        """The exact states of a simulated recording, one a thermal image."""
+        """Return the exact states of a simulated recording, one per thermal image."""
         self.require(topic, "thermal_pose/msg/GroundTruth")
-        return (messages.to_true_frame(entry.message) for entry in self.messages([topic]))
+        return self._frames(topic, to_true_frame)
 
     def true_timing(
         self, topic: str = schema.TRUTH_TUG, thermal_topic: str = schema.THERMAL_IMAGE
@@ -261,7 +290,10 @@ class BagReader:
         """The true phases of a simulated trial, in seconds since the first thermal stamp."""
         self.require(topic, "thermal_pose/msg/TugReport")
         origin_ns = next(self.thermal_frames(thermal_topic)).stamp_ns
-        return messages.to_timing(self._first(topic), origin_ns)
+        try:
+            return to_timing(self._first(topic), origin_ns)
+        except MessageFormatError as error:
+            raise BagSchemaError(f"{self.path}: {topic}: {error}") from error
 
     def _first(self, topic: str) -> Any:
         return next(self.messages([topic])).message

@@ -118,7 +118,7 @@ def typestore() -> Typestore:
     return store
 
 
-def message(type_name: str, **fields: Any) -> Any:
+def message(type_name: str, /, **fields: Any) -> Any:
     """Build a message of `type_name` ('pkg/msg/Name') from all its fields."""
     return typestore().types[type_name](**fields)
 

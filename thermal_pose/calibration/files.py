@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.errors import CalibrationError
 from thermal_pose.files import write_whole
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, intrinsics_of_view
 from thermal_pose.imaging.registration import PlaneRegistration
 

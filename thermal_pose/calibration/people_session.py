@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from thermal_pose.bags import schema
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import (
     RGB_HFOV_DEG,
@@ -20,6 +19,7 @@ from thermal_pose.calibration.pairing import pair_recording
 from thermal_pose.calibration.people import register_from_people, shrink_rgb
 from thermal_pose.calibration.report import HOMOGRAPHY_DEPTH_M, errors_by_depth
 from thermal_pose.errors import StorageError
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.registration import PlaneRegistration, Registration, plane_registration
 
 

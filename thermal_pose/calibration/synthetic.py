@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.bags import schema
-from thermal_pose.bags.messages import rgb_message, thermal_message
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.types import Float64Array, RgbFrame, ThermalFrame, UInt8Array, UInt16Array
+from thermal_pose.messages.images import rgb_message, thermal_message
 
 
 @dataclass(frozen=True)
@@ -180,5 +180,9 @@ def write_example(
                 image = thermal_view(rig.thermal, thermal_pose, target, rng)
                 thermal = ThermalFrame(stamp_ns, "thermal_camera", image)
                 rgb = RgbFrame(stamp_ns + 7_000_000, "rgb_camera", bgr)
-                bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(thermal))
-                bag.write(schema.RGB_COMPRESSED, stamp_ns, rgb_message(rgb, jpeg_quality=95))
+                bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(schema.message, thermal))
+                bag.write(
+                    schema.RGB_COMPRESSED,
+                    stamp_ns,
+                    rgb_message(schema.message, rgb, jpeg_quality=95),
+                )

@@ -9,11 +9,11 @@ from typing import Any
 import numpy.typing as npt
 
 from thermal_pose.bags import schema
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.cameras.flow import FlowWindow, ReplayClock
 from thermal_pose.errors import BagSchemaError
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
 #: Results that stay away for so long will not come: whoever had the frames died, or was disabled.
@@ -127,7 +127,7 @@ class BagCamera:
     def _camera_info(self) -> CameraInfo | None:
         assert self._reader is not None
         topic = schema.RGB_INFO if self._colour else schema.THERMAL_INFO
-        return self._reader.camera_info(topic) if topic in self._reader.topics else None
+        return self._reader.calibration(topic)
 
     def read(self, timeout_s: float) -> CapturedFrame | None:
         """The next frame when consumers, window and pace allow it within `timeout_s`."""

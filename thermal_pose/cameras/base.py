@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.bags.messages import CameraInfo
+from thermal_pose.imaging.camera_info import CameraInfo
 
 
 @dataclass(frozen=True)

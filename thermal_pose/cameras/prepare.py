@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.errors import CalibrationError, ImageFormatError
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.types import UInt8Array, UInt16Array
 
 _ZERO_DEGC_IN_CK = 27315

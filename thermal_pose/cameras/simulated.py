@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.errors import CameraDisconnectedError
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.lab.simulation.recordings.live import LiveClinic
 from thermal_pose.types import NS_PER_S

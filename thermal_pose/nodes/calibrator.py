@@ -8,9 +8,9 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CompressedImage, Image
 
-from thermal_pose.bags.messages import to_rgb_frame, to_thermal_frame
 from thermal_pose.calibration.session import CalibrationViews, LivePairer, ViewChooser
 from thermal_pose.calibration.target import SpotTarget
+from thermal_pose.messages.images import to_rgb_frame, to_thermal_frame
 from thermal_pose.nodes.graph import check_namespace
 from thermal_pose.nodes.qos import image_subscription_qos
 

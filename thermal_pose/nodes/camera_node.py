@@ -6,37 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo as CameraInfoMsg
 from std_srvs.srv import Trigger
 
-from thermal_pose.bags.messages import CameraInfo
 from thermal_pose.calibration.files import default_camera_info, load_camera_info
 from thermal_pose.cameras import factory
 from thermal_pose.cameras.assessment import assess, describe
 from thermal_pose.cameras.base import Camera, CameraIdentity
 from thermal_pose.cameras.driver import CameraDriver, StampedFrame
 from thermal_pose.errors import CalibrationError
+from thermal_pose.imaging.camera_info import CameraInfo
+from thermal_pose.messages.cameras import camera_info_message
 from thermal_pose.nodes.base import PipelineNode
-from thermal_pose.nodes.conversions import make_header
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_publisher_qos
 
 _FAULT_PERIOD_S = 0.5
-
-
-def info_to_msg(info: CameraInfo, stamp_ns: int, frame_id: str) -> CameraInfoMsg:
-    """Return a calibration with an image's header."""
-    return CameraInfoMsg(
-        header=make_header(stamp_ns, frame_id),
-        width=info.image_wh[0],
-        height=info.image_wh[1],
-        distortion_model=info.distortion_model,
-        d=info.distortion.tolist(),
-        k=info.k.ravel(),
-        r=np.eye(3).ravel(),
-        p=np.hstack([info.k, np.zeros((3, 1))]).ravel(),
-    )
 
 
 class CameraNode(PipelineNode):
@@ -163,7 +149,9 @@ class CameraNode(PipelineNode):
         image = self._preparation.apply(frame.image)
         prepared = StampedFrame(image, frame.stamp_ns, frame.frame_id)
         if self._info is not None:
-            self._info_publisher.publish(info_to_msg(self._info, frame.stamp_ns, frame.frame_id))
+            self._info_publisher.publish(
+                camera_info_message(live, self._info, frame.stamp_ns, frame.frame_id)
+            )
         self.publish_image(prepared)
         now_ns = self.now_ns()
         # The age of a recorded stamp says nothing about this run.

@@ -8,8 +8,8 @@ import rclpy
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import GraphError
+from thermal_pose.messages.people import to_keypoints
 from thermal_pose.msg import Keypoints
-from thermal_pose.nodes.conversions import keypoints_from_msg
 from thermal_pose.nodes.graph import GraphPlan, Overrides
 from thermal_pose.nodes.process_table import selected_entries
 from thermal_pose.nodes.qos import result_qos
@@ -43,7 +43,7 @@ def collect_keypoints(path: Path, overrides: Overrides | None = None) -> list[Fr
     last_s = [time.monotonic()]
 
     def on_keypoints(message: Keypoints) -> None:
-        found.append(keypoints_from_msg(message))
+        found.append(to_keypoints(message))
         last_s[0] = time.monotonic()
 
     listener = rclpy.create_node("collector", use_global_arguments=False)

@@ -7,9 +7,11 @@ from typing import Any
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
+from thermal_pose.messages.images import to_thermal_frame
+from thermal_pose.messages.people import person_boxes_message
 from thermal_pose.msg import PersonBoxes
 from thermal_pose.nodes.base import PipelineNode
-from thermal_pose.nodes.conversions import boxes_to_msg, thermal_from_msg
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, newest_of
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
 from thermal_pose.parameters.nodes import DetectorParameters
@@ -59,10 +61,10 @@ class DetectorNode(PipelineNode):
     def _on_image(self, message: Image) -> None:
         message, skipped = newest_of(self._images, message)
         self.statistics.count("dropped", skipped)
-        frame = thermal_from_msg(message)
+        frame = to_thermal_frame(message)
         found = self._stage.step(frame) if self._enabled else Detections(False)
         self._persons.publish(
-            boxes_to_msg(frame.stamp_ns, frame.frame_id, found.boxes, found.detected)
+            person_boxes_message(live, frame.stamp_ns, frame.frame_id, found.boxes, found.detected)
         )
         self.statistics.frame(frame.stamp_ns, self.now_ns())
 

@@ -19,8 +19,8 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader, RawMessage
 from thermal_pose.cameras.flow import ReplayClock
 from thermal_pose.errors import BagSchemaError, ConfigError
-from thermal_pose.nodes.conversions import ns_to_stamp
-from thermal_pose.nodes.message_types import message_class
+from thermal_pose.messages.fields import time_message
+from thermal_pose.nodes.message_types import live, message_class
 from thermal_pose.nodes.qos import playback_qos
 from thermal_pose.types import NS_PER_S
 
@@ -135,4 +135,4 @@ class BagPlayer:
     def _tick(self, now_ns: int) -> None:
         if self._options.clock_hz and time.monotonic() >= self._next_clock_s:
             self._next_clock_s = time.monotonic() + 1.0 / self._options.clock_hz
-            self._clock_publisher.publish(Clock(clock=ns_to_stamp(now_ns)))
+            self._clock_publisher.publish(Clock(clock=time_message(live, now_ns)))

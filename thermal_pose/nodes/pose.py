@@ -7,14 +7,12 @@ from typing import Any
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
+from thermal_pose.messages.fields import to_stamp_ns
+from thermal_pose.messages.images import to_thermal_frame
+from thermal_pose.messages.people import keypoints_message, to_person_boxes
 from thermal_pose.msg import Keypoints, PersonBoxes
 from thermal_pose.nodes.base import PipelineNode
-from thermal_pose.nodes.conversions import (
-    boxes_from_msg,
-    keypoints_to_msg,
-    stamp_to_ns,
-    thermal_from_msg,
-)
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
 from thermal_pose.parameters.nodes import PoseParameters
@@ -68,14 +66,14 @@ class PoseNode(PipelineNode):
 
     def _on_image(self, message: Image) -> None:
         for image in (message, *waiting(self._images)):
-            frame = thermal_from_msg(image)
+            frame = to_thermal_frame(image)
             self._join.add_left(frame.stamp_ns, frame)
         self._answer()
 
     def _on_persons(self, message: PersonBoxes) -> None:
         for boxes in (message, *waiting(self._persons)):
-            found = Detections(boxes.detected, boxes_from_msg(boxes))
-            self._join.add_right(stamp_to_ns(boxes.header.stamp), found)
+            found = Detections(boxes.detected, to_person_boxes(boxes))
+            self._join.add_right(to_stamp_ns(boxes.header.stamp), found)
         self._answer()
 
     def _answer(self) -> None:
@@ -92,7 +90,7 @@ class PoseNode(PipelineNode):
             self.statistics.count("repeated")  # a replay grew impatient; its answer is on the way
             return
         self._answered = frame
-        self._keypoints.publish(keypoints_to_msg(self._stage.step(frame, detections)))
+        self._keypoints.publish(keypoints_message(live, self._stage.step(frame, detections)))
         self.statistics.frame(frame.stamp_ns, self.now_ns())
 
     def _on_enable(self, request: Any, response: Any) -> Any:

@@ -10,8 +10,10 @@ from thermal_pose.cameras import factory
 from thermal_pose.cameras.base import Camera
 from thermal_pose.cameras.driver import StampedFrame
 from thermal_pose.cameras.prepare import encode_jpeg
+from thermal_pose.messages.fields import header_message
+from thermal_pose.messages.images import image_message
 from thermal_pose.nodes.camera_node import CameraNode
-from thermal_pose.nodes.conversions import image_to_msg, make_header
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_publisher_qos
 from thermal_pose.parameters.nodes import RgbCameraParameters
 
@@ -42,9 +44,9 @@ class RgbCameraNode(CameraNode):
 
     def publish_image(self, frame: StampedFrame) -> None:
         """Publish each form that somebody reads: megabytes nobody reads cost latency."""
-        header = make_header(frame.stamp_ns, frame.frame_id)
+        header = header_message(live, frame.stamp_ns, frame.frame_id)
         if self._image_publisher.get_subscription_count():
-            self._image_publisher.publish(image_to_msg(frame.image, "bgr8", header))
+            self._image_publisher.publish(image_message(live, frame.image, "bgr8", header))
         if self._jpeg.get_subscription_count():
             data = encode_jpeg(frame.image, self.parameters.jpeg_quality)
             self._jpeg.publish(

@@ -8,14 +8,17 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
+from thermal_pose.errors import MessageFormatError
+from thermal_pose.messages.fields import to_stamp_ns
+from thermal_pose.messages.trials import to_phase
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
-from thermal_pose.nodes.conversions import stamp_to_ns
 from thermal_pose.nodes.qos import report_qos, result_qos
 from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics
 from thermal_pose.types import Phase
 
 #: What `thermal_camera` says in /diagnostics once a recording is over.
 RECORDING_ENDED = "the recording has ended"
+_LOG_THROTTLE_S = 5.0
 
 
 class StatusNode(Node):
@@ -69,22 +72,26 @@ class StatusNode(Node):
         self._stop.call_async(Trigger.Request())
 
     def _on_keypoints(self, message: Keypoints) -> None:
-        self.last_keypoints_ns = stamp_to_ns(message.header.stamp)
+        self.last_keypoints_ns = to_stamp_ns(message.header.stamp)
         now_ns = self.get_clock().now().nanoseconds
         taken_ns = self._arrivals.taken_ns(self.last_keypoints_ns, now_ns)
         self._statistics.frame(taken_ns, now_ns)
 
     def _on_info(self, message: CameraInfo) -> None:
         now_ns = self.get_clock().now().nanoseconds
-        self._arrivals.note(stamp_to_ns(message.header.stamp), now_ns)
+        self._arrivals.note(to_stamp_ns(message.header.stamp), now_ns)
 
     def _on_report(self, message: TugReport) -> None:
         self.report = message
         self.trials += 1
 
     def _on_phase(self, message: TugPhase) -> None:
-        self.last_phase_ns = stamp_to_ns(message.header.stamp)
-        self._phase = Phase(message.phase)
+        try:
+            self._phase = to_phase(message)
+        except MessageFormatError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
+            return
+        self.last_phase_ns = to_stamp_ns(message.header.stamp)
         self._elapsed_s = message.elapsed_s
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:

@@ -10,7 +10,6 @@ from tf2_msgs.msg import TFMessage  # type: ignore[attr-defined]
 
 from thermal_pose import msg  # type: ignore[attr-defined]
 from thermal_pose.bags import schema
-from thermal_pose.bags.messages import to_ns
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, load_extrinsics
 from thermal_pose.cameras import factory
 from thermal_pose.cameras.base import AcknowledgedCamera, Camera
@@ -18,13 +17,11 @@ from thermal_pose.cameras.driver import StampedFrame
 from thermal_pose.cameras.prepare import mono8_fixed, mono8_percentile
 from thermal_pose.errors import ConfigError
 from thermal_pose.imaging.camera_model import CameraPose
+from thermal_pose.messages.cameras import transform_message
+from thermal_pose.messages.fields import header_message, to_stamp_ns
+from thermal_pose.messages.images import image_message, thermal_message
 from thermal_pose.nodes.camera_node import CameraNode
-from thermal_pose.nodes.conversions import (
-    image_to_msg,
-    make_header,
-    thermal_to_msg,
-    transform_to_msg,
-)
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import (
     acknowledgement_qos,
     image_publisher_qos,
@@ -81,10 +78,10 @@ class ThermalCameraNode(CameraNode):
     def publish_image(self, frame: StampedFrame) -> None:
         """Publish the radiometric image, and the one for eyes where somebody looks."""
         thermal = ThermalFrame(frame.stamp_ns, frame.frame_id, frame.image)
-        self._image_publisher.publish(thermal_to_msg(thermal))
+        self._image_publisher.publish(thermal_message(live, thermal))
         if self._eyes.get_subscription_count():
-            header = make_header(frame.stamp_ns, frame.frame_id)
-            self._eyes.publish(image_to_msg(self._visible(thermal), "mono8", header))
+            header = header_message(live, frame.stamp_ns, frame.frame_id)
+            self._eyes.publish(image_message(live, self._visible(thermal), "mono8", header))
 
     def parameters_changed(self) -> None:
         """Also refuse an empty window for eyes, and to move the camera's frame by a flip."""
@@ -116,7 +113,7 @@ class ThermalCameraNode(CameraNode):
     def _rgb_transform(self) -> TransformStamped:
         assert self._extrinsics is not None
         frames = (self.parameters.frame_id, self.parameters.rgb_frame_id)
-        return transform_to_msg(self._extrinsics, *frames, self.now_ns())
+        return transform_message(live, self._extrinsics, *frames, self.now_ns())
 
     def _visible(self, frame: ThermalFrame) -> UInt8Array:
         if self.parameters.mono8_window == "fixed":
@@ -131,4 +128,4 @@ class ThermalCameraNode(CameraNode):
     def _on_keypoints(self, keypoints: msg.Keypoints) -> None:
         camera = self._driver.camera
         if isinstance(camera, AcknowledgedCamera):
-            camera.acknowledge(to_ns(keypoints.header.stamp))
+            camera.acknowledge(to_stamp_ns(keypoints.header.stamp))

@@ -4,25 +4,25 @@
 from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import MarkerArray
 
+from thermal_pose.calibration.files import intrinsics_of
 from thermal_pose.errors import ConfigError
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.imaging.draw import DrawSettings, draw_overlay
+from thermal_pose.messages.cameras import to_camera_info
+from thermal_pose.messages.fields import header_message, to_stamp_ns
+from thermal_pose.messages.images import image_message, to_thermal_frame
+from thermal_pose.messages.people import to_keypoints
+from thermal_pose.messages.trials import to_phase
 from thermal_pose.msg import Keypoints, TugPhase
 from thermal_pose.nodes.base import PipelineNode
-from thermal_pose.nodes.conversions import (
-    image_to_msg,
-    keypoints_from_msg,
-    make_header,
-    stamp_to_ns,
-    thermal_from_msg,
-)
 from thermal_pose.nodes.markers import people_to_markers
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_publisher_qos, image_subscription_qos, result_qos
 from thermal_pose.parameters.nodes import VisualizerParameters
 from thermal_pose.pipeline.join import StampJoin
 from thermal_pose.pipeline.placement import Mounting, place_person
-from thermal_pose.types import FrameKeypoints, Phase, ThermalFrame
+from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 
 class VisualizerNode(PipelineNode):
@@ -86,29 +86,24 @@ class VisualizerNode(PipelineNode):
 
     def _on_image(self, message: Image) -> None:
         for image in (message, *waiting(self._images)):
-            frame = thermal_from_msg(image)
+            frame = to_thermal_frame(image)
             self._join.add_left(frame.stamp_ns, frame)
         self._show()
 
     def _on_keypoints(self, message: Keypoints) -> None:
         for keypoints in (message, *waiting(self._keypoints)):
-            found = keypoints_from_msg(keypoints)
+            found = to_keypoints(keypoints)
             self._join.add_right(found.stamp_ns, found)
         self._show()
 
     def _on_phase(self, message: TugPhase) -> None:
+        to_phase(message)
         self._phase = message
 
     def _on_info(self, message: CameraInfo) -> None:
-        known = message.width > 0 and message.height > 0 and message.k[0] > 0 and message.k[4] > 0
         self._intrinsics = None
-        if known:
-            lens = (*message.d, 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
-            self._intrinsics = CameraIntrinsics(
-                (message.width, message.height),
-                message.k[0], message.k[4], message.k[2], message.k[5],
-                (lens[0], lens[1], lens[2], lens[3], lens[4]),
-            )  # fmt: skip
+        info = to_camera_info(message)
+        self._intrinsics = None if info is None else intrinsics_of(info)
 
     def _show(self) -> None:
         dropped_before = self._join.dropped
@@ -117,12 +112,12 @@ class VisualizerNode(PipelineNode):
         if pair is None:
             return
         frame, keypoints = pair
-        header = make_header(frame.stamp_ns, frame.frame_id)
+        header = header_message(live, frame.stamp_ns, frame.frame_id)
         if self._overlay.get_subscription_count():
             picture = draw_overlay(
                 frame.centikelvin, keypoints.persons, self._settings(), self._status(frame)
             )
-            self._overlay.publish(image_to_msg(picture, "bgr8", header))
+            self._overlay.publish(image_message(live, picture, "bgr8", header))
         if self._intrinsics is not None and self._markers.get_subscription_count():
             self._markers.publish(self._people(keypoints, self._intrinsics))
         self.statistics.frame(frame.stamp_ns, self.now_ns())
@@ -132,9 +127,9 @@ class VisualizerNode(PipelineNode):
             return ""
         # A phase of another run, or of long ago, says nothing of this image.
         phase = self._phase
-        if phase is None or abs(stamp_to_ns(phase.header.stamp) - frame.stamp_ns) > 1_000_000_000:
+        if phase is None or abs(to_stamp_ns(phase.header.stamp) - frame.stamp_ns) > 1_000_000_000:
             return "no test under way"
-        name = Phase(phase.phase).name.replace("_", " ").lower()
+        name = to_phase(phase).name.replace("_", " ").lower()
         return f"{name}   {phase.elapsed_s:5.1f} s   {100 * phase.probability:.0f} %"
 
     def _people(self, keypoints: FrameKeypoints, intrinsics: CameraIntrinsics) -> MarkerArray:
@@ -147,5 +142,5 @@ class VisualizerNode(PipelineNode):
             )
             for person in keypoints.persons
         ]
-        header = make_header(keypoints.stamp_ns, keypoints.frame_id)
+        header = header_message(live, keypoints.stamp_ns, keypoints.frame_id)
         return people_to_markers(header, people, mounting.down())

@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from thermal_pose.bags import schema
-from thermal_pose.bags.messages import CameraInfo
-from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
 from thermal_pose.clinical.tug.options import MAX_FOCAL_PX, TugParams
 from thermal_pose.digest import short_key
+from thermal_pose.imaging.camera_info import CameraInfo
 
 
 def with_lens(params: TugParams, info: CameraInfo) -> TugParams:
@@ -44,10 +42,3 @@ def calibration_hash(info: CameraInfo) -> str:
     distortion[: info.distortion.size] = info.distortion
     numbers = np.concatenate([np.array(info.image_wh, dtype=np.float64), info.k.ravel()])
     return short_key(numbers.tobytes() + distortion.tobytes(), 12)
-
-
-def lens_of_recording(params: TugParams, bag: BagReader) -> TugParams:
-    """Parameters with the calibration that the recording holds, if it holds one."""
-    if schema.THERMAL_INFO not in bag.topics:
-        return params
-    return with_stream_lens(params, bag.camera_info())

@@ -4,14 +4,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
-from thermal_pose.pipeline.lens import lens_of_recording
 from thermal_pose.pipeline.perception import Perception
-from thermal_pose.pipeline.trial import analyze_frames
-from thermal_pose.pipeline.truth import with_truth
+from thermal_pose.pipeline.recorded_trial import analyze_recording
 from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 
@@ -39,12 +36,5 @@ def replay_keypoints(path: str | Path, perception: Perception) -> Iterator[Frame
 def replay_trial(
     path: str | Path, perception: Perception, params: TugParams | None = None
 ) -> TrialResult:
-    """Time the Timed Up and Go of one recording.
-
-    Its calibration gives the scale where `params` gives none; its truth, if any, is put beside
-    the result.
-    """
-    with BagReader(path) as bag:
-        truth = bag.true_timing() if schema.TRUTH_TUG in bag.topics else None
-        chosen = lens_of_recording(params or TugParams(), bag)
-    return with_truth(analyze_frames(replay_keypoints(path, perception), chosen), truth)
+    """Time the trial of one recording, as `analyze_recording` does; return its result alone."""
+    return analyze_recording(path, perception, params).result

@@ -6,11 +6,12 @@ result is computed from the collected frames alone, live and offline answers are
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 
 from thermal_pose import __version__
+from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.tug.coverage import measure_coverage
 from thermal_pose.clinical.tug.live import LivePhases
 from thermal_pose.clinical.tug.live_network import shipped_live_network
@@ -32,27 +33,6 @@ JUMP_BACK_S = 2.0
 LIVE_AGE_NS = 2 * NS_PER_S
 #: Whether the test is over is looked at no more often than this, s.
 REVIEW_EVERY_S = 1.0
-
-
-@dataclass(frozen=True)
-class PhaseUpdate:
-    """What is known at one frame (causal: the final result may correct it).
-
-    Attributes
-    ----------
-    probability : of `phase`, 0..1.
-    elapsed_s : since the first movement; 0 before it.
-    track_id : the person followed; 0 for none.
-    finished : the person sits again after a whole test, or nothing that long is a test; frames
-        from here on are not used.
-    """
-
-    stamp_ns: int
-    phase: Phase
-    probability: float
-    elapsed_s: float
-    track_id: int
-    finished: bool
 
 
 class TrialAnalyzer:

@@ -3,17 +3,14 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from thermal_pose.bags import schema
-from thermal_pose.bags.messages import to_ns
 from thermal_pose.bags.reader import BagReader
+from thermal_pose.messages.people import to_keypoints
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
-from thermal_pose.pipeline.trial import TrialAnalyzer
-from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, ThermalFrame
+from thermal_pose.pipeline.recorded_trial import session_of
+from thermal_pose.types import FrameKeypoints, ThermalFrame
 from thermal_pose.viewer.rerun_view import RerunView
 
 
@@ -38,18 +35,18 @@ def show_recording(
     BagError, ModelArtifactError
         The recording, or a model that it needs, cannot be used.
     """
-    analyzer = TrialAnalyzer()
     frames = 0
     last_ns = 0
     with BagReader(path) as bag:
+        session = session_of(bag)
         for frame, keypoints in _stamped(bag, detector, pose):
             view.frame(frame)
             view.keypoints(keypoints)
-            update = analyzer.update(keypoints)
+            update = session.keypoints(keypoints)
             view.phase(frame.stamp_ns, update.phase, update.probability, update.elapsed_s)
             frames, last_ns = frames + 1, frame.stamp_ns
             tick(1)
-    timing = analyzer.finish().timing
+    timing = session.finish().result.timing
     total_s = timing.total_s
     view.note(last_ns, timing.sentence if total_s is None else f"total {total_s:.2f} s")
     view.flush()
@@ -59,10 +56,10 @@ def show_recording(
 def _stamped(
     bag: BagReader, detector: DetectorParameters, pose: PoseParameters
 ) -> Iterator[tuple[ThermalFrame, FrameKeypoints]]:
-    if schema.KEYPOINTS in bag.topics:
+    if bag.topics.get(schema.KEYPOINTS) and bag.topics[schema.KEYPOINTS].count:
         recorded = {
             found.stamp_ns: found
-            for found in (_keypoints(entry.message) for entry in bag.messages([schema.KEYPOINTS]))
+            for found in (to_keypoints(entry.message) for entry in bag.messages([schema.KEYPOINTS]))
         }
         for frame in bag.thermal_frames():
             height, width = frame.centikelvin.shape
@@ -72,23 +69,3 @@ def _stamped(
     perception = build_perception(detector, pose)
     for frame in bag.thermal_frames():
         yield frame, perception.step(frame)
-
-
-def _keypoints(message: Any) -> FrameKeypoints:
-    """Return a recorded `msg/Keypoints`."""
-    return FrameKeypoints(
-        to_ns(message.header.stamp),
-        message.header.frame_id,
-        message.model_id,
-        (int(message.image_width), int(message.image_height)),
-        tuple(_person(person) for person in message.persons),
-    )
-
-
-def _person(message: Any) -> PersonKeypoints:
-    edges = (message.box.x_min, message.box.y_min, message.box.x_max, message.box.y_max)
-    left, top, right, bottom = map(float, edges)
-    box = PersonBox((left, top, right, bottom), float(message.box.score), int(message.box.track_id))
-    xy = np.stack([message.x, message.y], axis=1).astype(np.float32)
-    scores = np.asarray(message.score, dtype=np.float32)
-    return PersonKeypoints(int(message.track_id), box, xy, scores, float(message.person_score))

@@ -11,8 +11,10 @@ import rclpy
 from sensor_msgs.msg import Image
 
 from thermal_pose.errors import GraphError
+from thermal_pose.messages.fields import time_message, to_stamp_ns
+from thermal_pose.messages.images import thermal_message
 from thermal_pose.msg import Keypoints
-from thermal_pose.nodes.conversions import ns_to_stamp, stamp_to_ns, thermal_to_msg
+from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.prompt_executor import PromptExecutor
 from thermal_pose.nodes.qos import acknowledgement_qos, image_publisher_qos
 from thermal_pose.types import ThermalFrame
@@ -66,7 +68,7 @@ class Probe:
     def __init__(self, frames: Sequence[ThermalFrame], namespaces: Sequence[str]) -> None:
         if not frames or not namespaces:
             raise ValueError("frames, namespaces: expected at least one of each, got none")
-        self._frames = [thermal_to_msg(frame) for frame in frames]
+        self._frames = [thermal_message(live, frame) for frame in frames]
         self._cameras = [_Camera(name) for name in namespaces]
         self._node = rclpy.create_node("bench_probe", use_global_arguments=False)
         self._publishers = []
@@ -123,7 +125,7 @@ class Probe:
             which = turn % len(self._cameras)
             message = self._frames[(turn // len(self._cameras)) % len(self._frames)]
             stamp_ns = time.time_ns()
-            message.header.stamp = ns_to_stamp(stamp_ns)
+            message.header.stamp = time_message(live, stamp_ns)
             self._cameras[which].sent_s[stamp_ns] = time.monotonic()
             self._publishers[which].publish(message)
         return begin_s
@@ -142,7 +144,7 @@ class Probe:
     @staticmethod
     def _listener(camera: _Camera):  # type: ignore[no-untyped-def]
         def on_keypoints(message: Keypoints) -> None:
-            camera.back_s[stamp_to_ns(message.header.stamp)] = time.monotonic()
+            camera.back_s[to_stamp_ns(message.header.stamp)] = time.monotonic()
 
         return on_keypoints
 

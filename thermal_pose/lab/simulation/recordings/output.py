@@ -14,18 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from thermal_pose.bags import schema
-from thermal_pose.bags.messages import (
-    CameraInfo,
-    camera_info_message,
-    rgb_message,
-    static_transform_message,
-    thermal_message,
-    timing_message,
-    truth_message,
-)
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.errors import StorageError
 from thermal_pose.files import write_whole
+from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.lab.simulation.recordings.coco import frame_line
 from thermal_pose.lab.simulation.recordings.frames import stamped_timing, trial_frames
@@ -35,6 +27,10 @@ from thermal_pose.lab.simulation.sensors.renderer import (
     RGB_FRAME_ID,
     THERMAL_FRAME_ID,
 )
+from thermal_pose.messages.cameras import camera_info_message, static_transform_message
+from thermal_pose.messages.images import rgb_message, thermal_message
+from thermal_pose.messages.trials import timing_message
+from thermal_pose.messages.truth import true_frame_message
 
 PARTIAL: Final = ".partial"
 TRIAL_JSON: Final = "trial.json"
@@ -82,7 +78,11 @@ def write_trial(
 def _write_rgb_place(bag: BagWriter, scene: Scene, stamp_ns: int) -> None:
     place = scene.thermal_placement.pose.relative_to(scene.rgb_placement.pose)
     frames = (THERMAL_FRAME_ID, RGB_FRAME_ID)
-    bag.write(schema.TF_STATIC, stamp_ns, static_transform_message(place, *frames, stamp_ns))
+    bag.write(
+        schema.TF_STATIC,
+        stamp_ns,
+        static_transform_message(schema.message, place, *frames, stamp_ns),
+    )
 
 
 def _write_messages(
@@ -103,22 +103,37 @@ def _write_messages(
     with (bag.path / COCO_LINES).open("w", encoding="utf-8") as lines:
         for _, frame in trial_frames(staged, start_ns, with_rgb):
             stamp_ns = frame.thermal.stamp_ns
-            bag.write(schema.THERMAL_IMAGE, stamp_ns, thermal_message(frame.thermal))
+            bag.write(
+                schema.THERMAL_IMAGE, stamp_ns, thermal_message(schema.message, frame.thermal)
+            )
             info, frame_id = infos[schema.THERMAL_INFO]
-            bag.write(schema.THERMAL_INFO, stamp_ns, camera_info_message(info, stamp_ns, frame_id))
-            bag.write(schema.TRUTH_FRAME, stamp_ns, truth_message(frame.truth, THERMAL_FRAME_ID))
+            bag.write(
+                schema.THERMAL_INFO,
+                stamp_ns,
+                camera_info_message(schema.message, info, stamp_ns, frame_id),
+            )
+            bag.write(
+                schema.TRUTH_FRAME,
+                stamp_ns,
+                true_frame_message(schema.message, frame.truth, THERMAL_FRAME_ID),
+            )
             if with_rgb and not stamps:
                 _write_rgb_place(bag, scene, stamp_ns)
             if frame.rgb is not None:
                 rgb_ns = frame.rgb.stamp_ns
                 info, frame_id = infos[schema.RGB_INFO]
-                bag.write(schema.RGB_COMPRESSED, rgb_ns, rgb_message(frame.rgb))
-                bag.write(schema.RGB_INFO, rgb_ns, camera_info_message(info, rgb_ns, frame_id))
+                bag.write(schema.RGB_COMPRESSED, rgb_ns, rgb_message(schema.message, frame.rgb))
+                bag.write(
+                    schema.RGB_INFO,
+                    rgb_ns,
+                    camera_info_message(schema.message, info, rgb_ns, frame_id),
+                )
             lines.write(frame_line(frame.truth, trial_id, len(stamps)))
             stamps.append(stamp_ns)
             asynchronous += frame.truth.asynchronous
     timing = stamped_timing(staged.trial.truth, scene.thermal_clock, start_ns, stamps[0])
     message = timing_message(
+        schema.message,
         timing,
         stamp_ns=stamps[-1],
         frame_id=THERMAL_FRAME_ID,

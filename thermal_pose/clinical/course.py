@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every movement test is to the pipeline: a name, and a way to follow one trial of it.
+
+`pipeline.session.TrialSession` drives any test through these two interfaces. A new test provides
+a class with the methods of `TrialCourse` and one `MovementTest` that names it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.types import FrameKeypoints, Phase
+
+
+@dataclass(frozen=True)
+class PhaseUpdate:
+    """What is known at one frame. It is causal: the final result may correct it.
+
+    Attributes
+    ----------
+    stamp_ns : of the frame.
+    phase : the current phase, with its `probability`, 0 to 1.
+    elapsed_s : since the first movement; 0 before it.
+    track_id : the person followed; 0 for none.
+    finished : the test is over, or the recording has outlasted any plausible test. Later frames
+        do not change the result.
+    """
+
+    stamp_ns: int
+    phase: Phase
+    probability: float
+    elapsed_s: float
+    track_id: int
+    finished: bool
+
+
+class TrialCourse(Protocol):
+    """Follows one trial: keypoints in, the phase at each frame and the final result out.
+
+    The final result depends on the collected frames only, so that live and offline analysis give
+    the same bytes.
+    """
+
+    params: TugParams
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames held."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything; the next frame begins a new trial."""
+        ...
+
+    def start(self, go_stamp_ns: int) -> None:
+        """Begin a trial at a signalled 'go', keeping the rest before it."""
+        ...
+
+    def jumped_back(self, stamp_ns: int) -> bool:
+        """Whether a stamp belongs to another run of the recording."""
+        ...
+
+    def update(self, frame: FrameKeypoints) -> PhaseUpdate:
+        """Take one frame; return what is known now."""
+        ...
+
+    def finish(self) -> TrialResult:
+        """Return the result of all frames held, or the reason why there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class MovementTest:
+    """A kind of movement test.
+
+    Attributes
+    ----------
+    name : identifies the test in reports and parameters, such as 'timed_up_and_go'.
+    make_course : builds what follows one trial.
+    """
+
+    name: str
+    make_course: Callable[[TugParams], TrialCourse]
