@@ -144,7 +144,7 @@ class BagWriter:
         return _Topic(topic, type_name, channel_id)
 
     def write(self, topic: str, log_ns: int, message: Any) -> None:
-        """Write a message built by `bags.messages` or `schema.message`."""
+        """Write a message built by `thermal_pose.messages` or `schema.message`."""
         if topic not in self._topics:
             self.add_topic(topic)
         type_name = self._topics[topic].type_name

@@ -17,8 +17,8 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
-from thermal_pose.types import Float64Array, RgbFrame, ThermalFrame, UInt8Array, UInt16Array
 from thermal_pose.messages.images import rgb_message, thermal_message
+from thermal_pose.types import Float64Array, RgbFrame, ThermalFrame, UInt8Array, UInt16Array
 
 
 @dataclass(frozen=True)
