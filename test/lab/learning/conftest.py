@@ -6,6 +6,7 @@ import torch
 from support.synthetic import TEACHER_WIDTH, stick_figures
 
 from thermal_pose.lab.learning.fitting.config import FitConfig, TeacherConfig
+from thermal_pose.lab.learning.paper.protocol import CohortOrigin
 from thermal_pose.lab.learning.paper.run import load_cohort
 from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.teachers.fit import train_teacher
@@ -38,11 +39,13 @@ def cohort(tmp_path_factory, figures):
     )
     train_teacher(teacher_data, config, 1, torch.device("cpu"), folder / "teacher")
     return load_cohort(
-        folder / "data",
-        str(folder / "teacher"),
-        None,
-        ["fit.epochs=1", "fit.batch=4", "distill.variants=2"],
-        "cpu",
-        folder / "work",
-        "warm_blob",
+        CohortOrigin(
+            folder / "data",
+            str(folder / "teacher"),
+            None,
+            ("fit.epochs=1", "fit.batch=4", "distill.variants=2"),
+            "cpu",
+            folder / "work",
+            "warm_blob",
+        )
     )

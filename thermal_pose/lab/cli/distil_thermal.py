@@ -85,7 +85,7 @@ def start(args: argparse.Namespace) -> int:
         None,
         info,
         "random weights" if args.cold else info.name,
-        info.trained_on.split(","),
+        info.trained_on,
     )
     for precision, path in cards.items():
         figures = json.loads(path.read_text(encoding="utf-8"))["figures"]

@@ -29,7 +29,7 @@ from thermal_pose.cli.arguments import (
 from thermal_pose.errors import ConfigError
 
 if TYPE_CHECKING:
-    from thermal_pose.lab.learning.paper.protocol import Cohort
+    from thermal_pose.lab.learning.paper.protocol import Cohort, CohortOrigin
 
 
 def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,25 +68,30 @@ def start(args: argparse.Namespace) -> int:
     """Run what is asked for and merge it into the results."""
     from thermal_pose.lab.learning.paper.run import load_cohort
 
-    args.work_on_disk = None if args.no_disk else args.work
     args.out = args.out or args.work / "pose_loso.json"
     sweep = [number(text, "--sweep") for text in filter(None, args.sweep.split(","))]
-    cohort = load_cohort(
-        args.data,
-        args.teacher,
-        args.config,
-        args.overrides,
-        args.device,
-        args.work_on_disk,
-        args.detector,
-        args.out,
-    )
+    cohort = load_cohort(origin_of(args, on_disk=not args.no_disk), args.out)
     folds = chosen_folds(args.folds, len(cohort.folds))
     for name, chosen, minutes in _plan(args.rows, folds, args.max_minutes, len(cohort.folds)):
         _row(args, cohort, name, chosen, minutes)
     for beta in sweep:
         _beta(args, cohort, folds, beta)
     return 0
+
+
+def origin_of(args: argparse.Namespace, on_disk: bool = True) -> "CohortOrigin":
+    """Return the cohort that the arguments name."""
+    from thermal_pose.lab.learning.paper.protocol import CohortOrigin
+
+    return CohortOrigin(
+        args.data,
+        args.teacher,
+        args.config,
+        tuple(args.overrides),
+        args.device,
+        args.work if on_disk else None,
+        args.detector,
+    )
 
 
 def _row(
@@ -141,17 +146,21 @@ def _run(
     minutes: float,
     beta: float | None = None,
 ) -> Any:
-    from thermal_pose.lab.learning.paper.run import forget, run_row_anywhere
+    from thermal_pose.lab.learning.fitting.run_log import tensorboard_log
+    from thermal_pose.lab.learning.fitting.training import Progress
+    from thermal_pose.lab.learning.paper.run import checkpoint_folder, forget, run_row_anywhere
 
-    work = args.work_on_disk
-    if args.again and work is not None:
-        forget(work / "checkpoints", name, [cohort.folds[fold].subject for fold in folds])
+    folder = checkpoint_folder(cohort.origin) if cohort.origin else None
+    if args.again and folder is not None:
+        forget(folder, name, [cohort.folds[fold].subject for fold in folds])
+    log = None if folder is None else tensorboard_log(args.work)
     with _bar(name if beta is None else f"beta {beta:g}", cohort) as bar:
 
         def tick(epoch: int, active: int) -> None:
             bar.update(epoch - bar.n)
 
-        return run_row_anywhere(cohort, name, folds, work, minutes, args.ray, tick, beta)
+        progress = Progress(folder, minutes, log, tick)
+        return run_row_anywhere(cohort, name, folds, progress, beta, args.ray)
 
 
 def _bar(name: str, cohort: "Cohort") -> Any:

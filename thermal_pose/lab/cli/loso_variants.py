@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_out
 from thermal_pose.errors import ConfigError
-from thermal_pose.lab.cli.loso import add_cohort_arguments, chosen_folds
+from thermal_pose.lab.cli.loso import add_cohort_arguments, chosen_folds, origin_of
 
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.paper.variants import Variant
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Run the variants asked for and merge them into the results."""
+    from thermal_pose.lab.learning.fitting.training import Progress
     from thermal_pose.lab.learning.paper.run import load_cohort, load_results, run_key, save_results
     from thermal_pose.lab.learning.paper.variants import (
         compared,
@@ -50,16 +51,7 @@ def start(args: argparse.Namespace) -> int:
 
     chosen = _chosen(args.variants, args.thermal)
     args.out = args.out or args.work / "pose_beyond.json"
-    cohort = load_cohort(
-        args.data,
-        args.teacher,
-        args.config,
-        args.overrides,
-        args.device,
-        args.work,
-        args.detector,
-        args.out,
-    )
+    cohort = load_cohort(origin_of(args), args.out)
     folds = chosen_folds(args.folds, len(cohort.folds))
     results = load_results(args.out, cohort, empty_variants)
     trained = args.work / "checkpoints"
@@ -72,10 +64,8 @@ def start(args: argparse.Namespace) -> int:
             continue
         own = args.work / "variants" / name
         with tqdm(total=config.fit.epochs, unit="epoch", desc=name, disable=None) as bar:
-            tick = partial(_advance, bar)
-            found = run_variant(
-                cohort, variant, config, folds, trained, own, args.max_minutes, tick
-            )
+            progress = Progress(own, args.max_minutes, tick=partial(_advance, bar))
+            found = run_variant(cohort, variant, config, folds, trained, progress)
         entry = {**compared(variant, found, baseline), "run": key}
         results["variants"][name] = entry
         save_results(args.out, results, cohort)

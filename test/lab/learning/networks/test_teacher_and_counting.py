@@ -63,10 +63,10 @@ def test_missing_teacher_is_one_clear_error(tmp_path) -> None:
 def test_own_teacher_round_trip(tmp_path) -> None:
     vit = VitConfig(width=48, depth=1, heads=2, conv_stem=True)
     network = build_teacher("vit", vit, decoder_width=8).eval()
-    described = TeacherInfo("mine", "vit", trained_on="seeds 1-2", decoder_width=8)
+    described = TeacherInfo("mine", "vit", trained_on=("stream-1/*",), decoder_width=8)
     save_teacher(network, described, tmp_path, vit)
     loaded, info = load_teacher(str(tmp_path))
-    assert info.trained_on == "seeds 1-2"
+    assert info.trained_on == ("stream-1/*",)
     assert fingerprint(loaded) == fingerprint(network)
     (tmp_path / "teacher.pt").write_bytes(b"junk")
     with pytest.raises(ModelArtifactError, match="not a teacher"):

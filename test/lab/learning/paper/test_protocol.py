@@ -4,7 +4,6 @@
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageEr
 from thermal_pose.lab.learning.fitting.assess import breakdown
 from thermal_pose.lab.learning.fitting.config import FitConfig
 from thermal_pose.lab.learning.fitting.predict import Predictions
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.paper import run as loso_run
@@ -39,23 +39,15 @@ FIT = FitConfig(epochs=1, batch=4, validate_every=1, lr=0.003)
 
 
 def test_teacher_names_its_subjects_and_its_accuracy(cohort) -> None:
-    assert cohort.info.trained_on == "t0,t1,t2"
+    assert cohort.info.trained_on == ("t0", "t1", "t2")
     assert cohort.info.encoder == "mobilenetv3"
     assert 0 <= cohort.info.figures["mean_oks_rgb"] <= 1
 
 
 def test_cache_is_read_back_and_keyed_by_teacher_and_data(cohort, tmp_path) -> None:
-    args = cohort.source_arguments
-    again = load_cohort(
-        Path(args.data),
-        args.teacher,
-        None,
-        args.overrides,
-        "cpu",
-        Path(args.work),
-    )
+    again = load_cohort(dataclasses.replace(cohort.origin, detector=""))
     torch.testing.assert_close(again.cache.latents, cohort.cache.latents)
-    assert len(list((Path(args.work) / "cache").iterdir())) == 1
+    assert len(list((cohort.origin.work / "cache").iterdir())) == 1
     assert cohort.cache.latents.shape == (2, len(cohort.data), 768, 16, 12)
 
 
@@ -113,7 +105,7 @@ def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_p
     )
     staged = dataclasses.replace(cohort, config=config)
     for beta in (0.0, 0.4, 0.7):
-        found = run_folds(staged, "student_mobilenetv3", [1], beta, tmp_path)
+        found = run_folds(staged, "student_mobilenetv3", [1], Progress(tmp_path), beta)
         assert sweep_entry(found)["epochs"] == [2]
     assert {path.name for path in tmp_path.glob("*.pt")} == {
         "student_mobilenetv3-s1-b0.pt",
@@ -121,7 +113,7 @@ def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_p
         "student_mobilenetv3-s1-b0.4.pt",
         "student_mobilenetv3-s1-b0.7.pt",
     }
-    again = run_folds(staged, "student_mobilenetv3", [1], 0.7, tmp_path)
+    again = run_folds(staged, "student_mobilenetv3", [1], Progress(tmp_path), 0.7)
     np.testing.assert_array_equal(again[0].predictions.xy, found[0].predictions.xy)
 
 
@@ -140,9 +132,9 @@ def test_results_of_other_data_are_refused(cohort, tmp_path) -> None:
 
 
 def test_a_fold_on_another_machine_gives_the_same_figures(cohort) -> None:
-    here = run_row_anywhere(cohort, "student_mobilenetv3", [1], None, 0.0)[0]
+    here = run_row_anywhere(cohort, "student_mobilenetv3", [1])[0]
     there = _remote_fold(
-        dataclasses.replace(cohort.source_arguments, work=None), "student_mobilenetv3", 1, 0.0
+        dataclasses.replace(cohort.origin, work=None), "student_mobilenetv3", 1, 0.0
     )
     np.testing.assert_array_equal(there.predictions.xy, here.predictions.xy)
     assert (there.subject, there.epochs) == (here.subject, here.epochs)
@@ -152,13 +144,13 @@ def test_a_fold_on_another_machine_gives_the_same_figures(cohort) -> None:
 def test_without_ray_one_is_told_what_to_install(cohort, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"'ray'.*thermal-pose\[train\]"):
-        list(run_row_anywhere(cohort, "teacher_on_thermal", [1], None, 0.0, "local"))
+        list(run_row_anywhere(cohort, "teacher_on_thermal", [1], ray_address="local"))
 
 
 def test_the_command_keeps_what_is_there_and_adds_the_sweep(cohort, tmp_path, capsys) -> None:
-    args = cohort.source_arguments
-    words = ["loso", args.data, "--teacher", args.teacher, "--device", "cpu", "--folds", "1"]
-    words += ["--work", args.work, "--out", str(tmp_path / "r.json")]
+    args = cohort.origin
+    words = ["loso", str(args.data), "--teacher", args.teacher, "--device", "cpu", "--folds", "1"]
+    words += ["--work", str(args.work), "--out", str(tmp_path / "r.json")]
     words += [word for each in args.overrides for word in ("--set", each)]
     assert command.main([*words, "--rows", "teacher_on_thermal", "--sweep", "1"]) == 0
     assert "is there already" not in capsys.readouterr().out
@@ -171,8 +163,8 @@ def test_the_command_keeps_what_is_there_and_adds_the_sweep(cohort, tmp_path, ca
 
 
 def test_what_another_process_wrote_meanwhile_is_kept(cohort, tmp_path, monkeypatch) -> None:
-    args, path = cohort.source_arguments, tmp_path / "r.json"
-    words = ["loso", args.data, "--teacher", args.teacher, "--device", "cpu", "--folds", "1"]
+    args, path = cohort.origin, tmp_path / "r.json"
+    words = ["loso", str(args.data), "--teacher", args.teacher, "--device", "cpu", "--folds", "1"]
     words += ["--out", str(path), "--no-disk", "--work", str(tmp_path)]
     words += [word for each in args.overrides for word in ("--set", each)]
     run = loso_run.run_row_anywhere
@@ -214,17 +206,15 @@ def test_a_full_disk_stops_before_the_teacher_runs(cohort, tmp_path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(teacher_cache.os, "posix_fallocate", full)
-    args = cohort.source_arguments
     with pytest.raises(StorageError, match=r"cache cannot be written.*No space left"):
-        load_cohort(Path(args.data), args.teacher, None, args.overrides, "cpu", tmp_path)
+        load_cohort(dataclasses.replace(cohort.origin, work=tmp_path, detector=""))
     assert not list(tmp_path.rglob("latents.npy"))
 
 
 def test_ray_gives_the_same_figures(cohort) -> None:
-    here = run_row_anywhere(cohort, "student_mobilenetv3", [0, 2], None, 0.0)
-    without_disk = dataclasses.replace(cohort)
-    without_disk.source_arguments = dataclasses.replace(cohort.source_arguments, work=None)
-    there = run_row_anywhere(without_disk, "student_mobilenetv3", [0, 2], None, 0.0, "local")
+    here = run_row_anywhere(cohort, "student_mobilenetv3", [0, 2])
+    without_disk = dataclasses.replace(cohort, origin=dataclasses.replace(cohort.origin, work=None))
+    there = run_row_anywhere(without_disk, "student_mobilenetv3", [0, 2], ray_address="local")
     for mine, other in zip(here, there, strict=True):
         assert mine.subject == other.subject
         np.testing.assert_array_equal(mine.predictions.xy, other.predictions.xy)

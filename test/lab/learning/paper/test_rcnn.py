@@ -17,6 +17,7 @@ from thermal_pose.lab.learning.detector import faster_rcnn
 from thermal_pose.lab.learning.detector.fit import DetectorTraining
 from thermal_pose.lab.learning.fitting.config import FitConfig, RcnnConfig, TrainingConfig
 from thermal_pose.lab.learning.fitting.predict import Predictions
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo
@@ -57,14 +58,14 @@ def cohort(figures) -> Cohort:
 def test_the_row_trains_a_step_and_fills_its_entry(cohort, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(keypoint_rcnn, "_MOST_PEOPLE", 2)
     monkeypatch.setattr(keypoint_rcnn, "_PROPOSALS_LEARNT", 8)
-    found = run_folds(cohort, "keypoint_rcnn", [1], checkpoints=tmp_path)
+    found = run_folds(cohort, "keypoint_rcnn", [1], Progress(tmp_path))
     assert found[0].epochs == 1 and found[0].subject == "s1"
     assert found[0].predictions.xy.shape == (len(cohort.folds[1].test), 17, 2)
     assert np.isfinite(found[0].predictions.xy).all()
     assert found[0].detected is not None  # by boxes of its own
     entry = summarise(cohort, "keypoint_rcnn", found)
     assert entry["folds_run"] == 1 and entry["params"] > 1e7 and entry["macs"] > 0
-    again = run_folds(cohort, "keypoint_rcnn", [1], checkpoints=tmp_path)
+    again = run_folds(cohort, "keypoint_rcnn", [1], Progress(tmp_path))
     np.testing.assert_array_equal(again[0].predictions.xy, found[0].predictions.xy)
 
 

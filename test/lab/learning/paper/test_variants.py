@@ -15,6 +15,7 @@ from thermal_pose.errors import ConfigError, ModelArtifactError, TrainingError
 from thermal_pose.lab.learning.fitting.config import load_config
 from thermal_pose.lab.learning.fitting.learner import fit_together
 from thermal_pose.lab.learning.fitting.predict import Predictions
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
@@ -77,9 +78,7 @@ def test_an_encoder_may_begin_with_imagenets_weights(cohort, tmp_path) -> None:
 
 
 def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
-    settings = varied(
-        None, cohort.source_arguments.overrides, VARIANTS["from_shipped"], "student-lite"
-    )
+    settings = varied(None, cohort.origin.overrides, VARIANTS["from_shipped"], "student-lite")
     shipped = dataclasses.replace(cohort, config=settings)
     student = _network(shipped, ROWS[STUDENT], 0)
     other_input = _starting(cohort, "student-lite")
@@ -109,14 +108,14 @@ def test_variants_are_judged_on_the_folds_of_the_baseline(cohort, tmp_path) -> N
     with pytest.raises(TrainingError, match="run `thermal-pose loso`"):
         run_baseline(cohort, [0], tmp_path / "none")
     trained = tmp_path / "checkpoints"
-    straight = run_folds(cohort, STUDENT, [0, 2], checkpoints=trained)
+    straight = run_folds(cohort, STUDENT, [0, 2], Progress(trained))
     baseline = run_baseline(cohort, [0, 2], trained)
     for mine, theirs in zip(baseline, straight, strict=True):
         np.testing.assert_array_equal(mine.predictions.xy, theirs.predictions.xy)
     for name in ("argmax", "flip", "previous_frame", "narrow_decoder", "three_frames", "own_head"):
-        config = varied(None, cohort.source_arguments.overrides, VARIANTS[name], "")
+        config = varied(None, cohort.origin.overrides, VARIANTS[name], "")
         own = tmp_path / name
-        found = run_variant(cohort, VARIANTS[name], config, [0, 2], trained, own)
+        found = run_variant(cohort, VARIANTS[name], config, [0, 2], trained, Progress(own))
         assert [r.subject for r in found] == ["s0", "s2"]
         assert not np.array_equal(found[0].predictions.xy, baseline[0].predictions.xy)
         assert own.exists() == VARIANTS[name].is_trained
@@ -164,10 +163,10 @@ def test_a_gain_must_exceed_its_standard_error_to_help() -> None:
 
 
 def test_the_command_writes_results_that_the_table_reads(cohort, tmp_path, capsys) -> None:
-    args = cohort.source_arguments
-    work, out = Path(args.work), tmp_path / "pose_beyond.json"
-    run_folds(cohort, STUDENT, [0], checkpoints=work / "checkpoints")
-    line = ["loso-variants", args.data, "--teacher", args.teacher, "--work", args.work]
+    args = cohort.origin
+    work, out = args.work, tmp_path / "pose_beyond.json"
+    run_folds(cohort, STUDENT, [0], Progress(work / "checkpoints"))
+    line = ["loso-variants", str(args.data), "--teacher", args.teacher, "--work", str(args.work)]
     line += ["--variants", "argmax", "--folds", "0", "--out", str(out), "--device", "cpu"]
     for override in args.overrides:
         line += ["--set", override]

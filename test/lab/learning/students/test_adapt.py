@@ -51,7 +51,7 @@ def test_own_recordings_without_truth_become_a_model_that_runs(
     cohort, figures, tmp_path, capsys
 ) -> None:
     save_shard(_without_truth(figures), tmp_path / "data" / "a.npz")
-    teacher = cohort.source_arguments.teacher
+    teacher = cohort.origin.teacher
     code = _command(tmp_path / "data", teacher, tmp_path / "out", "--json")
     captured = capsys.readouterr()
     assert not captured.err or code == 1, captured.err
@@ -79,7 +79,7 @@ def test_from_recordings_to_a_model_in_two_commands(cohort, tmp_path, capsys) ->
     words = ["dataset", str(tmp_path / "bags"), "--out", str(tmp_path / "data"), "--jobs", "1"]
     assert command.main([*words, "--boxes", "detector", "--detector", "warm_blob"]) == 0
     assert "2 subjects (anna, ben), 3 trials" in capsys.readouterr().out
-    teacher = cohort.source_arguments.teacher
+    teacher = cohort.origin.teacher
     assert _command(tmp_path / "data", teacher, tmp_path / "out", "--name", "ours") in (0, 1)
     assert "of people held out AP against the teacher" in capsys.readouterr().out
     assert load_card(tmp_path / "out" / "ours-int8.json").data["held_out"]["subjects"] == 1
@@ -87,7 +87,7 @@ def test_from_recordings_to_a_model_in_two_commands(cohort, tmp_path, capsys) ->
 
 def test_it_learns_what_the_teacher_says(cohort, figures, tmp_path, capsys) -> None:
     save_shard(figures, tmp_path / "data" / "a.npz")
-    arguments = (tmp_path / "data", cohort.source_arguments.teacher, tmp_path / "out")
+    arguments = (tmp_path / "data", cohort.origin.teacher, tmp_path / "out")
     assert _command(*arguments, "--set", "fit.epochs=20", "--set", "fit.lr=0.001") in (0, 1)
     captured = capsys.readouterr()
     assert "AP against the teacher" in captured.out and "AP against the truth" in captured.out
@@ -100,7 +100,7 @@ def test_it_learns_what_the_teacher_says(cohort, figures, tmp_path, capsys) -> N
 
 
 def test_labels_are_the_teachers_and_the_pictures_stay(cohort, figures, monkeypatch) -> None:
-    teacher = load_teacher(cohort.source_arguments.teacher)
+    teacher = load_teacher(cohort.origin.teacher)
     pieces: list[int] = []
     found = label(figures, *teacher, CPU, pieces.append)
     assert sum(pieces) == len(figures)
@@ -133,12 +133,12 @@ def test_people_are_held_out_then_trials_then_the_end(figures) -> None:
 def test_people_that_the_start_has_learnt_from_are_not_judged(cohort, figures, tmp_path, capsys):
     known = dataclasses.replace(figures, subjects=("stream-0/1", "stream-0/2", "stream-0/3"))
     save_shard(known, tmp_path / "data" / "a.npz")
-    assert _command(tmp_path / "data", cohort.source_arguments.teacher, tmp_path / "out") != 0
+    assert _command(tmp_path / "data", cohort.origin.teacher, tmp_path / "out") != 0
     assert "student-lite: was trained on 1 of the subjects" in capsys.readouterr().err
     save_shard(figures.select(np.arange(1)), tmp_path / "one" / "a.npz")
-    assert _command(tmp_path / "one", cohort.source_arguments.teacher, tmp_path / "out") != 0
+    assert _command(tmp_path / "one", cohort.origin.teacher, tmp_path / "out") != 0
     assert "adapt: 0 pictures to learn from and 1 held out" in capsys.readouterr().err
     save_shard(figures, tmp_path / "more" / "a.npz")
-    arguments = (tmp_path / "more", cohort.source_arguments.teacher, tmp_path / "out")
+    arguments = (tmp_path / "more", cohort.origin.teacher, tmp_path / "out")
     assert _command(*arguments, "--start", "student-lite-int8") != 0
     assert "fp32" in capsys.readouterr().err

@@ -43,7 +43,7 @@ def test_a_teacher_begins_with_a_student_and_says_so(figures, tmp_path) -> None:
     assert info.name == "rendered-rgb-mobilenetv3-from-student-lite"
     assert network.decoder.width == 256
     # Whom the student has learnt from, the teacher has seen, too.
-    assert {"s0", "stream-0/*", "stream-2/*", "stream-300/*"} <= set(info.trained_on.split(","))
+    assert {"s0", "stream-0/*", "stream-2/*", "stream-300/*"} <= set(info.trained_on)
     saved = json.loads((tmp_path / "teacher" / "teacher.json").read_text())
     assert saved["info"]["figures"]["started_from"].startswith("student-lite")
 

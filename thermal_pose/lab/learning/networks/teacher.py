@@ -46,7 +46,8 @@ class TeacherInfo:
     name : hub name, folder or the name given at training.
     encoder : kind of the part before the latent ('vitpose', 'vit', 'resnet50_layer3').
     alignment : how its heatmaps lie over the crop.
-    trained_on : cohorts and seeds of a teacher trained here; '' for a foreign one.
+    trained_on : subjects that a teacher trained here has seen ('stream-0/*' stands for a whole
+        stream); empty for a foreign teacher.
     decoder_width : channels of its deconvolutions; a student can share only a decoder of its own
         width.
     figures : its own accuracy on RGB, where measured.
@@ -55,7 +56,7 @@ class TeacherInfo:
     name: str
     encoder: str
     alignment: Alignment = "half_pixel"
-    trained_on: str = ""
+    trained_on: tuple[str, ...] = ()
     decoder_width: int = DECODER_WIDTH
     figures: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -133,7 +134,7 @@ def load_teacher(source: str) -> tuple[PoseNetwork, TeacherInfo]:
 def _load_own(folder: Path) -> tuple[PoseNetwork, TeacherInfo]:
     try:
         description = json.loads((folder / INFO_NAME).read_text(encoding="utf-8"))
-        info = TeacherInfo(**description["info"])
+        info = TeacherInfo(**{**description["info"], "trained_on": _subjects(description)})
         vit = description["vit"]
         if vit is not None:
             vit = VitConfig(**{**vit, "input_wh": tuple(vit["input_wh"])})
@@ -143,6 +144,12 @@ def _load_own(folder: Path) -> tuple[PoseNetwork, TeacherInfo]:
     except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
         raise ModelArtifactError(f"{folder}: not a teacher: {error}") from error
     return network.eval().requires_grad_(False), info
+
+
+def _subjects(description: dict[str, Any]) -> tuple[str, ...]:
+    """Return the subjects that a teacher has seen; release 0.1 wrote them as one string."""
+    seen = description["info"]["trained_on"]
+    return tuple(filter(None, seen.split(",")) if isinstance(seen, str) else seen)
 
 
 class VitPoseEncoder(nn.Module):

@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.paper.protocol import ROWS, Cohort, FoldResult, evaluate_fold
-from thermal_pose.lab.learning.paper.train import SWEPT, Tick
+from thermal_pose.lab.learning.paper.train import SWEPT
 from thermal_pose.lab.learning.students.thermal_teacher import ThermalTeacherTask
 
 
@@ -46,23 +47,19 @@ def run_head_folds(
     cohort: Cohort,
     networks: Sequence[PoseNetwork],
     folds: Sequence[int],
-    checkpoints: Path,
-    max_minutes: float = 0.0,
-    tick: Tick | None = None,
+    progress: Progress,
 ) -> list[FoldResult]:
     """Train the heads of the folds' trained students, all at the same time, and evaluate them.
 
     Parameters
     ----------
     networks : the students of `folds`.
-    checkpoints : where progress is kept and found again.
-    max_minutes : wall clock of all of them together; 0: none.
     """
     learners = [
-        head_learner(cohort, fold, network, checkpoints / f"head-{fold}.pt")
+        head_learner(cohort, fold, network, progress.file(f"head-{fold}"))
         for fold, network in zip(folds, networks, strict=True)
     ]
-    fit_together(learners, max_minutes, tick)
+    fit_together(learners, progress.max_minutes, progress.tick)
     return [
         replace(evaluate_fold(cohort, ROWS[SWEPT], fold, learner.take_best()), epochs=learner.epoch)
         for fold, learner in zip(folds, learners, strict=True)

@@ -105,6 +105,29 @@ def split_folds(data: PoseData, train_stride: int = 1, validation_stride: int = 
     return folds
 
 
+@dataclass(frozen=True)
+class CohortOrigin:
+    """Where a cohort comes from: the arguments of `load_cohort`, for another process.
+
+    Attributes
+    ----------
+    data : folder of the data set.
+    teacher : folder or hub name.
+    config, overrides : a YAML file of settings, and KEY=VALUE changes to it.
+    device : 'auto', 'cpu' or 'cuda'.
+    work : folder of checkpoints and caches; None keeps them in memory.
+    detector : name or card of the detector; '{subject}' in it means one per fold; '' means none.
+    """
+
+    data: Path
+    teacher: str
+    config: Path | None = None
+    overrides: tuple[str, ...] = ()
+    device: str = "auto"
+    work: Path | None = None
+    detector: str = ""
+
+
 @dataclass
 class Cohort:
     """Everything the folds share, on one device.
@@ -114,7 +137,7 @@ class Cohort:
     detected : a detector's boxes on all frames; None: AP with detected boxes stays null.
     detector_name : which detector they are of.
     decoder : the teacher's, as students compute with it: equal channels are one.
-    source_arguments : how another process can load the same cohort (`loso_run`).
+    origin : how another process can load the same cohort.
     """
 
     data: PoseData
@@ -125,7 +148,7 @@ class Cohort:
     device: torch.device
     detected: Boxes | None = None
     detector_name: str = ""
-    source_arguments: Any = None
+    origin: CohortOrigin | None = None
     decoder: ClassicDecoder = field(init=False)
     source: ThermalCrops = field(init=False)
     folds: list[Fold] = field(init=False)

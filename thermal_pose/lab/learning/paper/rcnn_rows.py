@@ -6,8 +6,7 @@ the same folds, and is judged by its own detections; `ap_true_boxes` and `ap_tea
 keypoint head for the joints in the true boxes.
 """
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import numpy as np
@@ -24,6 +23,7 @@ from thermal_pose.lab.learning.fitting.assess import (
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.predict import Predictions
 from thermal_pose.lab.learning.fitting.tasks import Inputs, ThermalCrops
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.paper.keypoint_rcnn import KeypointRcnn, Target, build_keypoint_rcnn
 from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, keypoint_task
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision
@@ -111,16 +111,13 @@ def run_rcnn_folds(
     cohort: Cohort,
     name: str,
     folds: Sequence[int],
-    checkpoints: Path | None,
-    max_minutes: float,
-    log: Callable[[str, int, dict[str, float]], None] | None,
-    tick: Callable[[int, int], None] | None,
+    progress: Progress,
 ) -> list[FoldResult]:
     """Train and evaluate on some folds, one after the other: one alone fills a device."""
     results = []
     for fold in folds:
-        learner = _learner(cohort, f"{name}-{cohort.folds[fold].subject}", fold, checkpoints, log)
-        fit_together([learner], max_minutes / len(folds), tick)
+        learner = _learner(cohort, f"{name}-{cohort.folds[fold].subject}", fold, progress)
+        fit_together([learner], progress.max_minutes / len(folds), progress.tick)
         network = cast(KeypointRcnn, learner.take_best())
         results.append(_judge(cohort, fold, network, learner.epoch))
     return results
@@ -130,8 +127,7 @@ def _learner(
     cohort: Cohort,
     label: str,
     fold: int,
-    checkpoints: Path | None,
-    log: Callable[[str, int, dict[str, float]], None] | None,
+    progress: Progress,
 ) -> Learner:
     settings, parts = cohort.config.rcnn, cohort.folds[fold]
     labels = keypoint_task(cohort)
@@ -152,8 +148,8 @@ def _learner(
         settings.fit,
         seed,
         cohort.device,
-        None if checkpoints is None else checkpoints / f"{label}.pt",
-        log,
+        progress.file(label),
+        progress.log,
         [label, cohort.about(), settings.backbone, settings.min_size_px],
     )
 

@@ -5,7 +5,7 @@ import glob
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,13 +28,13 @@ from thermal_pose.lab.learning.fitting.predict import Predictions, choose_device
 from thermal_pose.lab.learning.fitting.run_log import (
     command_line,
     git_hash,
-    tensorboard_log,
     write_run,
 )
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.teacher import load_teacher
 from thermal_pose.lab.learning.paper.fold_detectors import card_of, is_per_fold
-from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, empty_results
+from thermal_pose.lab.learning.paper.protocol import Cohort, CohortOrigin, FoldResult, empty_results
 from thermal_pose.lab.learning.paper.train import run_folds
 from thermal_pose.lab.learning.pose_data import PoseData, load_folder
 from thermal_pose.lab.learning.teachers.cache import build_cache
@@ -46,34 +46,12 @@ from thermal_pose.types import IntArray
 _SHOWN: Final = 40
 
 
-@dataclass(frozen=True)
-class CohortSource:
-    """The arguments of `load_cohort`, small enough to send to another machine."""
-
-    data: str
-    teacher: str
-    config: str | None
-    overrides: tuple[str, ...]
-    device: str
-    work: str | None
-    detector: str
-
-
-def load_cohort(
-    data: Path,
-    teacher: str,
-    config: Path | None = None,
-    overrides: Sequence[str] = (),
-    device: str = "auto",
-    work: Path | None = None,
-    detector: str = "",
-    results: Path | None = None,
-) -> Cohort:
-    """Load data and teacher, build or read the teacher's cache, detect boxes.
+def load_cohort(origin: CohortOrigin, results: Path | None = None) -> Cohort:
+    """Load data and teacher, build or read the teacher's cache, and detect boxes.
 
     Parameters
     ----------
-    results : file that will be added to; refused before the long work where it is of other data.
+    results : results file that will be added to; checked before the long work begins.
 
     Raises
     ------
@@ -81,32 +59,30 @@ def load_cohort(
         The teacher has seen an evaluated subject, the data has no RGB, or the results are of
         other data.
     """
-    settings = load_config(config, list(overrides))
-    place = choose_device(device)
-    rows = load_folder(data)
+    settings = load_config(origin.config, list(origin.overrides))
+    device, work = choose_device(origin.device), origin.work
+    data = load_folder(origin.data)
     if results is not None:
-        _read_results(results, rows)
-    network, info = load_teacher(teacher)
-    check_disjoint(tuple(info.trained_on.split(",")), rows.subjects)
-    source = RgbCrops(rows, AugmentConfig(occlude=0), place)
-    cache = build_cache(
-        network, info, rows, source, settings.distill, settings.seed, work and work / "cache"
-    )
-    found = detect_all(rows, detector) if detector else None
+        _read_results(results, data)
+    network, info = load_teacher(origin.teacher)
+    check_disjoint(info.trained_on, data.subjects)
+    rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
+    folder = work and work / "cache"
+    cache = build_cache(network, info, data, rgb, settings.distill, settings.seed, folder)
+    found = detect_all(data, origin.detector) if origin.detector else None
     if work is not None:
-        write_run(work, settings, rows.fingerprint(), settings.seed)
-    cohort = Cohort(rows, settings, network.to(place), info, cache, place, found)
-    cohort.source_arguments = CohortSource(
-        str(data),
-        teacher,
-        None if config is None else str(config),
-        tuple(overrides),
+        write_run(work, settings, data.fingerprint(), settings.seed)
+    return Cohort(
+        data,
+        settings,
+        network.to(device),
+        info,
+        cache,
         device,
-        None if work is None else str(work),
-        detector,
+        detected=found,
+        detector_name=origin.detector,
+        origin=origin,
     )
-    cohort.detector_name = detector
-    return cohort
 
 
 def detect_all(data: PoseData, detector: str) -> Boxes:
@@ -178,42 +154,34 @@ def run_row_anywhere(
     cohort: Cohort,
     name: str,
     folds: Sequence[int],
-    work: Path | None,
-    max_minutes: float,
-    ray_address: str = "",
-    tick: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     beta: float | None = None,
+    ray_address: str = "",
 ) -> list[FoldResult]:
-    """Run a row's folds together in this process, or one Ray task a fold.
+    """Run a row's folds together in this process, or as one Ray task per fold.
 
-    The figures are the same either way, for the same seeds on the same kind of device, as long
-    as no wall clock ends the training.
+    For the same seeds on the same kind of device the figures are the same either way, unless a
+    wall-clock limit ends the training.
     """
+    progress = progress or Progress()
     if not ray_address:
-        log = None if work is None else tensorboard_log(work)
-        checkpoints = None if work is None else work / "checkpoints"
-        return run_folds(cohort, name, folds, beta, checkpoints, max_minutes, log, tick)
-    source, gpus = cohort.source_arguments, 1 if cohort.device.type == "cuda" else 0
-    tasks = [(source, name, fold, max_minutes, beta) for fold in folds]
-    return list(map_jobs(_remote_fold, tasks, ordered=True, ray_address=ray_address, gpus=gpus))
+        return run_folds(cohort, name, folds, progress, beta)
+    gpus = 1 if cohort.device.type == "cuda" else 0
+    calls = [(cohort.origin, name, fold, progress.max_minutes, beta) for fold in folds]
+    return list(map_jobs(_remote_fold, calls, ordered=True, ray_address=ray_address, gpus=gpus))
 
 
 def _remote_fold(
-    source: CohortSource, name: str, fold: int, max_minutes: float, beta: float | None = None
+    origin: CohortOrigin, name: str, fold: int, max_minutes: float, beta: float | None = None
 ) -> FoldResult:
-    """Run one fold from scratch on whatever machine Ray chose."""
-    work = None if source.work is None else Path(source.work)
-    cohort = load_cohort(
-        Path(source.data),
-        source.teacher,
-        None if source.config is None else Path(source.config),
-        source.overrides,
-        source.device,
-        work,
-        source.detector,
-    )
-    checkpoints = None if work is None else work / "checkpoints"
-    return run_folds(cohort, name, [fold], beta, checkpoints, max_minutes)[0]
+    """Load the cohort and run one fold, on whatever machine Ray chose."""
+    progress = Progress(checkpoint_folder(origin), max_minutes)
+    return run_folds(load_cohort(origin), name, [fold], progress, beta)[0]
+
+
+def checkpoint_folder(origin: CohortOrigin) -> Path | None:
+    """Return where a cohort's networks are kept; None if they stay in memory."""
+    return None if origin.work is None else origin.work / "checkpoints"
 
 
 def load_results(

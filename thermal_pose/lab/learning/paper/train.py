@@ -7,7 +7,7 @@ decoder are computed once, and the latent term, which needs no decoder, may come
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -19,6 +19,7 @@ from thermal_pose.errors import ModelArtifactError, TrainingError
 from thermal_pose.lab.learning.fitting.config import FitConfig
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.tasks import DistillationTask, Task
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.folded_pose import folded
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
@@ -36,9 +37,6 @@ from thermal_pose.lab.learning.paper.protocol import (
 )
 from thermal_pose.lab.learning.students.ship import load_student
 from thermal_pose.lab.learning.students.shipped_start import student_start
-
-Log = Callable[[str, int, dict[str, float]], None]
-Tick = Callable[[int, int], None]
 
 #: The row that the sweep over beta trains.
 SWEPT: Final = "student_mobilenetv3"
@@ -109,10 +107,10 @@ class _Plan:
     """The learners of one row and beta, in one stage or two."""
 
     def __init__(
-        self, cohort: Cohort, name: str, fold: int, beta: float, work: Path | None, log: Log | None
+        self, cohort: Cohort, name: str, fold: int, beta: float, progress: Progress
     ) -> None:
         self.cohort, self.row, self.fold = cohort, ROWS[name], fold
-        self.beta, self.work, self.log = beta, work, log
+        self.beta, self.progress = beta, progress
         self.label = f"{name}-{cohort.folds[fold].subject}".replace("/", "_")
         self.network = _network(cohort, self.row, fold)
         self.latent_epochs = 0
@@ -148,14 +146,15 @@ class _Plan:
             fit,
             seed * 1000 + self.fold,
             self.cohort.device,
-            None if self.work is None else self.work / f"{label}.pt",
-            self.log,
+            self.progress.file(label),
+            self.progress.log,
             [label, self.cohort.about()],
         )
 
 
-def _fit(plans: Sequence[_Plan], max_minutes: float, tick: Tick | None) -> list[Learner]:
+def _fit(plans: Sequence[_Plan], progress: Progress) -> list[Learner]:
     """Train all plans; return their last learners."""
+    max_minutes, tick = progress.max_minutes, progress.tick
     first = [(plan, learner) for plan in plans if (learner := plan.latent()) is not None]
     share = plans[0].cohort.config.distill.latent_share
     fit_together([learner for _, learner in first], max_minutes * share, tick)
@@ -175,29 +174,27 @@ def run_folds(
     cohort: Cohort,
     name: str,
     folds: Sequence[int],
+    progress: Progress | None = None,
     beta: float | None = None,
-    checkpoints: Path | None = None,
-    max_minutes: float = 0.0,
-    log: Log | None = None,
-    tick: Tick | None = None,
 ) -> list[FoldResult]:
     """Train and evaluate one row on some folds, all at the same time.
 
     Parameters
     ----------
-    checkpoints : where progress is kept and found again; None: nowhere.
-    max_minutes : wall clock of the training of all these folds; 0: none.
+    name : row of the table, a key of `ROWS`.
+    beta : weight of the latent term; None uses the configuration's.
     """
+    progress = progress or Progress()
     row = ROWS[name]
     if row.kind == "teacher":
         return [evaluate_fold(cohort, row, fold, cohort.teacher) for fold in folds]
     if row.kind == "rcnn":
         from thermal_pose.lab.learning.paper.rcnn_rows import run_rcnn_folds
 
-        return run_rcnn_folds(cohort, name, folds, checkpoints, max_minutes, log, tick)
+        return run_rcnn_folds(cohort, name, folds, progress)
     beta = cohort.config.distill.beta if beta is None else beta
-    plans = [_Plan(cohort, name, fold, beta, checkpoints, log) for fold in folds]
-    learners = _fit(plans, max_minutes, tick)
+    plans = [_Plan(cohort, name, fold, beta, progress) for fold in folds]
+    learners = _fit(plans, progress)
     return [
         replace(
             evaluate_fold(cohort, row, plan.fold, learner.take_best()),
@@ -219,7 +216,7 @@ def trained_folds(
     """
     networks = []
     for fold in folds:
-        plan = _Plan(cohort, name, fold, cohort.config.distill.beta, checkpoints, None)
+        plan = _Plan(cohort, name, fold, cohort.config.distill.beta, Progress(checkpoints))
         learner = plan.last()
         if learner.epoch == 0:
             subject = cohort.folds[fold].subject

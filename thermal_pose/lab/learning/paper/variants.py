@@ -14,6 +14,7 @@ import numpy as np
 
 from thermal_pose.codecs.heatmap import DecodeKind
 from thermal_pose.lab.learning.fitting.config import TrainingConfig, load_config
+from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.paper.head_distillation import run_head_folds
 from thermal_pose.lab.learning.paper.protocol import (
     ROWS,
@@ -22,7 +23,7 @@ from thermal_pose.lab.learning.paper.protocol import (
     evaluate_fold,
     precision_of,
 )
-from thermal_pose.lab.learning.paper.train import SWEPT, Tick, run_folds, trained_folds
+from thermal_pose.lab.learning.paper.train import SWEPT, run_folds, trained_folds
 
 
 @dataclass(frozen=True)
@@ -128,16 +129,15 @@ def run_variant(
     config: TrainingConfig,
     folds: Sequence[int],
     baseline: Path,
-    checkpoints: Path,
-    max_minutes: float = 0.0,
-    tick: Tick | None = None,
+    progress: Progress,
 ) -> list[FoldResult]:
     """Train a variant where it is trained, and evaluate it.
 
     Parameters
     ----------
     config : the variant's (`varied`).
-    baseline, checkpoints : folders of the baseline's networks and the variant's.
+    baseline : folder of the baseline's networks.
+    progress : of the variant's own networks.
 
     Raises
     ------
@@ -146,10 +146,10 @@ def run_variant(
     """
     if variant.own_head:
         networks = trained_folds(cohort, SWEPT, folds, baseline)
-        return run_head_folds(cohort, networks, folds, checkpoints, max_minutes, tick)
+        return run_head_folds(cohort, networks, folds, progress)
     if variant.is_trained:
         own = replace(cohort, config=config)
-        return run_folds(own, SWEPT, folds, None, checkpoints, max_minutes, None, tick)
+        return run_folds(own, SWEPT, folds, progress)
     row = ROWS[SWEPT]
     rule = replace(cohort.rule(row), kind=variant.decode)
     networks = trained_folds(cohort, SWEPT, folds, baseline)

@@ -159,7 +159,7 @@ def check_start(data: PoseData, teacher: TeacherInfo, model: str, config: Traini
         )
     card = load_card(card_path(model))
     people = tuple(data.subjects[i] for i in np.unique(data.subject[held]))
-    check_disjoint(tuple(teacher.trained_on.split(",")), people)
+    check_disjoint(teacher.trained_on, people)
     check_disjoint(learnt_from(card), people, card.name)
 
 

@@ -159,9 +159,8 @@ def train_students(
     if teacher is None:
         _, task = supervised_task(data.train, config, device)
     else:
-        seen = tuple(teacher[1].trained_on.split(","))
         for judged in (data.calibration, *data.evaluation.values()):
-            check_disjoint(seen, judged.subjects)
+            check_disjoint(teacher[1].trained_on, judged.subjects)
         task = distillation_task(data.train, *teacher, config, device, out / "cache")
     _, validation = supervised_task(data.calibration, config, device)
     rows = np.arange(len(data.calibration))[:: config.validation_stride]

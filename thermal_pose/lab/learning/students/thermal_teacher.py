@@ -50,7 +50,7 @@ def load_thermal_teacher(path: Path) -> tuple[PoseNetwork, TeacherInfo]:
         name=name,
         encoder="mobilenetv3",
         alignment=DecodeRule().alignment,
-        trained_on=",".join(learnt_from(card)),
+        trained_on=learnt_from(card),
         figures={},
     )
     return network, info

@@ -172,7 +172,7 @@ def _info(
     return TeacherInfo(
         name=name,
         encoder=config.encoder,
-        trained_on=",".join(seen),
+        trained_on=tuple(seen),
         decoder_width=config.decoder_width,
         figures=figures,
     )
