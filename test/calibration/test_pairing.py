@@ -122,6 +122,7 @@ def test_few_or_unequal_pairs() -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.simulation
 @pytest.mark.slow
 def test_asynchronous_pairs_of_simulated_trials_are_found() -> None:
     """A seed that nothing was set on; thresholds are from development seed 77."""

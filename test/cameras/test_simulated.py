@@ -6,6 +6,8 @@ from thermal_pose.cameras.simulated import SimulatedCamera
 from thermal_pose.errors import CameraDisconnectedError, SimulationError
 from thermal_pose.lab.simulation.recordings.live import LiveClinic
 
+pytestmark = pytest.mark.simulation
+
 START_NS = 1_770_000_000 * 10**9
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies of the library that several tests share; baked into the user's cache once."""
+"""Bodies of the library that several tests share, from `test/data/bodies`."""
 
 from functools import cache
 

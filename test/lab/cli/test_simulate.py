@@ -6,6 +6,8 @@ import pytest
 from thermal_pose.cli.main import main
 from thermal_pose.errors import ConfigError, SimulationError
 
+pytestmark = pytest.mark.simulation
+
 
 def test_a_cohort_is_summed_up_as_json_alone(tmp_path, capsys):
     options = ["--subjects", "1", "--trials", "1", "--frame-rate", "2", "--no-rgb", "--jobs", "1"]
@@ -36,6 +38,7 @@ def test_a_cohort_needs_a_folder(capsys):
     assert main(["simulate", "--preset", "paper"]) == ConfigError.exit_code
 
 
+@pytest.mark.body_model
 def test_bodies_can_be_baked_ahead(tmp_path, capsys):
     options = ["--subjects", "1", "--trials", "1", "--bake-only", "--json"]
     folder = tmp_path / "bodies"

@@ -24,6 +24,8 @@ from thermal_pose.lab.simulation.recordings.from_motion import (
     totals_by_contact_s,
 )
 
+pytestmark = pytest.mark.simulation
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

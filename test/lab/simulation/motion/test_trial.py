@@ -13,6 +13,8 @@ from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.types import TIMED_PHASES, Phase, TrialReason
 
+pytestmark = pytest.mark.simulation
+
 KINDS = ("normal", "slow", "stick", "frame")
 
 

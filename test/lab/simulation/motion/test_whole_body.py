@@ -15,6 +15,8 @@ from thermal_pose.lab.simulation.motion.profile import below, ease, noise, ramp,
 from thermal_pose.lab.simulation.people.body import BONE_INDEX
 from thermal_pose.lab.simulation.people.skinning import bone_positions, pose_vertices
 
+pytestmark = pytest.mark.simulation
+
 KINDS = ("normal", "slow", "stick", "frame")
 
 

@@ -23,6 +23,8 @@ from thermal_pose.lab.simulation.people.skinning import (
 )
 from thermal_pose.skeleton import Joint
 
+pytestmark = pytest.mark.simulation
+
 
 def rotated(a_body, bone, rotation):
     pose = rest_pose(a_body)
@@ -130,6 +132,15 @@ def test_cached_body_needs_no_model():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert float(done.stdout) == shape.height_m
+
+
+@pytest.mark.body_model
+def test_the_body_model_bakes_the_body_that_tests_use(tmp_path):
+    shape = body().shape
+    baked = bake_body(shape, tmp_path)
+    np.testing.assert_allclose(baked.fine.vertices, body().fine.vertices, atol=2e-4)
+    np.testing.assert_allclose(baked.keypoints, body().keypoints, atol=2e-4)
+    np.testing.assert_array_equal(baked.coarse.faces, body().coarse.faces)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])

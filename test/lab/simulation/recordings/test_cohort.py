@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.prepare import BODIES
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import SimulationError
@@ -21,6 +22,8 @@ from thermal_pose.lab.simulation.recordings.cohort import (
 )
 from thermal_pose.lab.simulation.sensors.renderer import RGB_FRAME_ID, THERMAL_FRAME_ID
 from thermal_pose.types import Phase, TrialReason
+
+pytestmark = pytest.mark.simulation
 
 SPEC = CohortSpec("paper", 7, 2, 1, rate_hz=2.0, with_rgb=False)
 
@@ -191,9 +194,10 @@ def test_somebody_who_leaves_is_out_of_view_for_a_while(tmp_path):
 
 
 def test_baked_bodies_need_no_body_model(tmp_path, monkeypatch):
-    spec = replace(SPEC, n_subjects=1)
-    bodies = tmp_path / "bodies"
-    assert bake_cohort(spec, bodies) == 1
     for name in ("anny", "torch", "warp"):
         monkeypatch.setitem(sys.modules, name, None)
+    bodies = tmp_path / "bodies"
+    shutil.copytree(BODIES, bodies)
+    spec = replace(SPEC, n_subjects=1)
+    assert bake_cohort(spec, bodies) == 1
     assert make_cohort(spec, tmp_path / "out", 1, bodies, quiet=True).valid == 1

@@ -14,6 +14,8 @@ from thermal_pose.lab.simulation.rooms.draw import draw_scene
 from thermal_pose.lab.simulation.rooms.scene import Distractor, Placement
 from thermal_pose.lab.simulation.rooms.sight import MOST_HIDDEN, hidden_joints, with_clear_sight
 
+pytestmark = pytest.mark.simulation
+
 CAMERA = (6.0, 0.0, 1.2)
 #: Someone who sits at the origin, from knees to head.
 SEATED = np.array([[0.5, y, 0.5] for y in (-0.1, 0.1)] + [[0.0, 0.0, z] for z in (0.6, 0.9, 1.2)])

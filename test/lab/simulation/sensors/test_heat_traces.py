@@ -10,6 +10,8 @@ from thermal_pose.lab.simulation.people.garments import Outfit
 from thermal_pose.lab.simulation.rooms.scene import Actor, Chair
 from thermal_pose.lab.simulation.sensors.heat_traces import HeatHistory
 
+pytestmark = pytest.mark.simulation
+
 
 @dataclass(frozen=True)
 class Sitter:

@@ -22,6 +22,8 @@ from thermal_pose.lab.simulation.rooms.shapes import (
 )
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, posed_normals, silhouettes
 
+pytestmark = pytest.mark.simulation
+
 LENS = CameraIntrinsics((40, 30), 40.0, 40.0, 19.5, 14.5)
 FRONT = CameraModel(LENS, CameraPose.looking_at((4.0, 0.0, 1.0), (0.0, 0.0, 1.0)))
 

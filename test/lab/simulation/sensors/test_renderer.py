@@ -25,6 +25,8 @@ from thermal_pose.lab.simulation.sensors.rgb import RgbScene
 from thermal_pose.lab.simulation.sensors.thermal_scene import FloorPrint, ThermalScene
 from thermal_pose.skeleton import Joint
 
+pytestmark = pytest.mark.simulation
+
 PLAIN = Scene(thermal=ThermalSensor(netd_k=0.05, shutter=False), async_share=0.0)
 
 

@@ -7,6 +7,8 @@ from thermal_pose.lab.simulation.rooms.scene import Room
 from thermal_pose.lab.simulation.sensors.rasteriser import View
 from thermal_pose.lab.simulation.sensors.room_rays import Plane, slow_field, view_room
 
+pytestmark = pytest.mark.simulation
+
 LENS = CameraIntrinsics((80, 60), 84.0, 83.0, 39.0, 30.0, (-0.2, 0.03, 0.001, -0.002, 0.0))
 CAMERA = CameraModel(LENS, CameraPose.looking_at((6.0, 0.5, 1.5), (0.0, 0.0, 0.9), 0.02))
 ROOM = Room()

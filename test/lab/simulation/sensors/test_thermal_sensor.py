@@ -18,6 +18,8 @@ from thermal_pose.lab.simulation.sensors.clock import frame_times
 from thermal_pose.lab.simulation.sensors.optics import emissivity, radiance, sample, temperature
 from thermal_pose.lab.simulation.sensors.thermal_sensor import ThermalChain
 
+pytestmark = pytest.mark.simulation
+
 QUIET = ThermalSensor(
     netd_k=0.0,
     column_noise_k=0.0,

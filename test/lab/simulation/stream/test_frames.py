@@ -25,6 +25,8 @@ from thermal_pose.lab.simulation.stream.rows import MAX_ROWS, ShardRows
 from thermal_pose.lab.simulation.stream.scenes import ClipKind
 from thermal_pose.lab.simulation.stream.sheet import write_sheet
 
+pytestmark = pytest.mark.simulation
+
 FEW = StreamOptions(seed=3, n_bodies=2)
 
 
