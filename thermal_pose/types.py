@@ -76,6 +76,8 @@ class TrialReason(StrEnum):
     CAMERA_BEHIND = "camera_behind"
     CAMERA_TILTED = "camera_tilted"
     UNCERTAIN = "uncertain"
+    ARMS_USED = "arms_used"
+    INCOMPLETE_RISE = "incomplete_rise"
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from support import fabricated_results as fabricated
 
-from thermal_pose.clinical.tug.history import EarlierTest
-from thermal_pose.clinical.tug.result import Measure, RunInfo, TrialSignals
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.records import Measure, RunInfo
+from thermal_pose.clinical.tug.result import TrialSignals
 from thermal_pose.report.charts import Axis, Trace, history_plot, signal_plot
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
@@ -83,7 +84,7 @@ def test_a_valid_page_shows_total_phases_and_measures():
     for interval in fabricated.timing().phases:
         assert PHASE_NAMES[interval.phase] in text
         assert f"{interval.duration_s:.2f}" in text
-    assert "validated" in text and "experimental" in text
+    assert "checked in simulation only" in text and "experimental" in text
     assert "the person's height was not given" in text
     assert "Not a medical device" in text
     assert "start at the word 'go'" in text
@@ -93,8 +94,8 @@ def test_a_valid_page_shows_total_phases_and_measures():
 def test_compares_with_the_last_earlier_test_only():
     text = words(trial_page(fabricated.result(), None, fabricated.history()))
     assert "Previous test (2026-01-12): 11.87 s, change −0.57 s" in text
-    later = EarlierTest(fabricated.SUBJECT, "later", fabricated.ORIGIN_NS + 1, total_s=1.0)
-    same = EarlierTest(fabricated.SUBJECT, "same", fabricated.ORIGIN_NS, total_s=1.0)
+    later = EarlierTest(fabricated.SUBJECT, "later", fabricated.ORIGIN_NS + 1, value=1.0)
+    same = EarlierTest(fabricated.SUBJECT, "same", fabricated.ORIGIN_NS, value=1.0)
     assert earlier_than(fabricated.result(), [later, same]) == []
     assert "No earlier valid test" in words(trial_page(fabricated.result(), None, [later]))
 

@@ -10,14 +10,9 @@ import numpy as np
 import pytest
 from support import fabricated_results as fabricated
 
-from thermal_pose.clinical.tug.history import EarlierTest
-from thermal_pose.clinical.tug.result import (
-    POSTERIOR_PHASES,
-    MeasureStatus,
-    RunInfo,
-    TrialResult,
-    TrialSignals,
-)
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.records import MeasureStatus, RunInfo
+from thermal_pose.clinical.tug.result import POSTERIOR_PHASES, TrialResult, TrialSignals
 from thermal_pose.errors import StorageError
 from thermal_pose.report.files import delete_report, find_reports
 from thermal_pose.report.picture import PICTURE_WH
@@ -198,8 +193,8 @@ def test_an_unreadable_report_is_not_passed_over(tmp_path: Path):
 
 def test_a_result_and_its_document_make_the_same_earlier_test():
     test = EarlierTest.from_result(fabricated.result())
-    assert test.total_s == pytest.approx(11.3)
+    assert test.value == pytest.approx(11.3)
     assert test == EarlierTest.from_document(json.loads(fabricated.result().to_json()))
     assert EarlierTest.from_result(refused()).durations_s == {}
-    with pytest.raises(ValueError, match="total_s"):
-        EarlierTest("P", "t", 0, reason=TrialReason.LEFT_VIEW, total_s=1.0)
+    with pytest.raises(ValueError, match="value"):
+        EarlierTest("P", "t", 0, reason=TrialReason.LEFT_VIEW, value=1.0)

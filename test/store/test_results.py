@@ -8,13 +8,14 @@ import pytest
 from thermal_pose.errors import StorageError
 from thermal_pose.store import results
 from thermal_pose.store.results import ResultsStore, check_subject_id, new_subject_id
-from thermal_pose.types import NS_PER_S, Phase, TrialReason
+from thermal_pose.types import NS_PER_S, TrialReason
 
 DAY_NS = 86_400 * NS_PER_S
 
 
 def document(subject: str = "P-1", trial: str = "a", day: int = 0, **changes: object) -> dict:
     values = {
+        "test": "timed_up_and_go",
         "subject_id": subject,
         "trial_id": trial,
         "origin_ns": day * DAY_NS,
@@ -39,8 +40,8 @@ def test_adds_and_lists_oldest_first(tmp_path: Path) -> None:
         assert store.subjects() == {"P-1": 2, "P-2": 1}
         first, second = store.history("P-1")
         assert (first.trial_id, second.trial_id) == ("a", "b")
-        assert second.total_s == 10.0
-        assert first.durations_s == {Phase.TURN: 2.25}
+        assert second.value == 10.0
+        assert first.durations_s == {"turn": 2.25}
         assert "signals" not in store.documents("P-1")[0]
         assert store.history("nobody") == []
 
@@ -49,7 +50,7 @@ def test_the_same_trial_replaces_its_report(tmp_path: Path) -> None:
     with ResultsStore(tmp_path / "s") as store:
         store.add(document(total_s=11.0))
         store.add(document(total_s=12.0))
-        assert [test.total_s for test in store.history("P-1")] == [12.0]
+        assert [test.value for test in store.history("P-1")] == [12.0]
 
 
 def test_a_refused_trial_keeps_its_reason_and_no_figure(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_refused_trial_keeps_its_reason_and_no_figure(tmp_path: Path) -> None:
         store.add(document(valid=False, reason="stopped_early", total_s=None, total_sd_s=None))
         (test,) = store.history("P-1")
     assert test.reason is TrialReason.STOPPED_EARLY
-    assert test.total_s is None and test.durations_s == {}
+    assert test.value is None and test.durations_s == {}
 
 
 def test_deleting_a_person_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_new_ids_are_pseudonyms_and_differ() -> None:
 
 
 def test_refuses_a_document_that_is_no_report(tmp_path: Path) -> None:
-    with ResultsStore(tmp_path / "s") as store, pytest.raises(ValueError, match="origin_ns"):
+    with ResultsStore(tmp_path / "s") as store, pytest.raises(ValueError, match="test"):
         store.add({"subject_id": "P-1", "trial_id": "", "valid": False, "phases": []})
 
 

@@ -5,16 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from thermal_pose.clinical.tug.history import EarlierTest
-from thermal_pose.clinical.tug.result import (
-    POSTERIOR_PHASES,
-    Coverage,
-    Measure,
-    MeasureStatus,
-    Provenance,
-    TrialResult,
-    TrialSignals,
-)
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.records import Coverage, Measure, MeasureStatus, Provenance
+from thermal_pose.clinical.tug.result import POSTERIOR_PHASES, TrialResult, TrialSignals
 from thermal_pose.types import (
     NS_PER_S,
     TIMED_PHASES,
@@ -130,9 +123,9 @@ def signals(n_frames: int = 128) -> TrialSignals:
 
 
 def measures() -> tuple[Measure, ...]:
-    validated, experimental = MeasureStatus.VALIDATED, MeasureStatus.EXPERIMENTAL
+    checked, experimental = MeasureStatus.SIMULATED, MeasureStatus.EXPERIMENTAL
     return (
-        Measure("turn_duration_s", "Turn, duration", "s", 2.11, 0.09, validated),
+        Measure("turn_duration_s", "Turn, duration", "s", 2.11, 0.09, checked),
         Measure("steps_out", "Steps, walk out", "", 5.0, 0.6, experimental),
         Measure("cadence_out_per_min", "Cadence, walk out", "/min", 112.0, 6.0, experimental),
         Measure("turn_direction", "Turn, direction", "", "left", None, experimental),
@@ -181,9 +174,11 @@ def history() -> list[EarlierTest]:
             SUBJECT,
             f"visit-{index}",
             ORIGIN_NS - days * day_ns,
-            total_s=round(factor * 11.3, 2),
-            total_sd_s=0.07,
-            durations_s={i.phase: round(factor * i.duration_s, 2) for i in timing().phases},
+            value=round(factor * 11.3, 2),
+            sd=0.07,
+            durations_s={
+                i.phase.name.lower(): round(factor * i.duration_s, 2) for i in timing().phases
+            },
         )
         for index, (factor, days) in enumerate(factors)
     ]

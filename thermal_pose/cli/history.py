@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from thermal_pose.cli.arguments import add_json, add_out
-from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.history import EarlierTest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,5 +63,5 @@ def _print_subjects(subjects: dict[str, int], as_json: bool) -> None:
 def _line(test: EarlierTest) -> str:
     from thermal_pose.report.text import recorded
 
-    outcome = f"{test.total_s:.2f} s" if test.total_s is not None else f"refused ({test.reason})"
+    outcome = f"{test.value:.2f} s" if test.value is not None else f"refused ({test.reason})"
     return "  ".join(filter(None, (recorded(test.origin_ns), test.trial_id, outcome)))

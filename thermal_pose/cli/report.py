@@ -62,7 +62,7 @@ def start(args: argparse.Namespace) -> int:
     """Analyse the recording, write its report, print one line."""
     from thermal_pose.bags import schema
     from thermal_pose.bags.reader import BagReader
-    from thermal_pose.clinical.tug.result import RunInfo
+    from thermal_pose.clinical.records import RunInfo
     from thermal_pose.pipeline.perception_params import build_perception
     from thermal_pose.pipeline.recorded_trial import analyze_recording
     from thermal_pose.report.write import write_report

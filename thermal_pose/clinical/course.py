@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every movement test is to the pipeline: a name, and a way to follow one trial of it.
+"""What every movement test is to the pipeline: a way to follow one trial of it.
 
-`pipeline.session.TrialSession` drives any test through these two interfaces. A new test provides
-a class with the methods of `TrialCourse` and one `MovementTest` that names it.
+`pipeline.session.TrialSession` drives any test through `TrialCourse`. A new test provides a class
+with these methods and one `MovementTest` (`clinical/movement_test.py`) that describes it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,17 +68,3 @@ class TrialCourse(Protocol):
     def finish(self) -> TrialResult:
         """Return the result of all frames held, or the reason why there is none."""
         ...
-
-
-@dataclass(frozen=True)
-class MovementTest:
-    """A kind of movement test.
-
-    Attributes
-    ----------
-    name : identifies the test in reports and parameters, such as 'timed_up_and_go'.
-    make_course : builds what follows one trial.
-    """
-
-    name: str
-    make_course: Callable[[TugParams], TrialCourse]

@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
 from thermal_pose.clinical.course import PhaseUpdate
-from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import ConfigError, StorageError

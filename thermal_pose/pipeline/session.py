@@ -6,9 +6,13 @@
 lens that gives lengths their scale, and the truth of a simulated recording.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from thermal_pose.clinical.course import MovementTest, PhaseUpdate, TrialCourse
+from thermal_pose.clinical.course import PhaseUpdate, TrialCourse
+from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.imaging.camera_info import CameraInfo
@@ -18,8 +22,10 @@ from thermal_pose.pipeline.trial import TrialAnalyzer, go_stamp_ns
 from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, ThermalFrame, TugTiming
 
-#: The Timed Up and Go.
-TIMED_UP_AND_GO = MovementTest("timed_up_and_go", TrialAnalyzer)
+#: What follows a trial of each test, by the test's key.
+COURSES: Final[dict[str, Callable[[TugParams], TrialCourse]]] = {
+    TIMED_UP_AND_GO.key: TrialAnalyzer,
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class TrialSession:
         auto_start: bool = True,
     ) -> None:
         self._params = params or TugParams()
-        self._course: TrialCourse = test.make_course(self._params)
+        self._course: TrialCourse = COURSES[test.key](self._params)
         self._film = TrialFilm()
         self._lens: CameraInfo | None = None
         self._truth: TugTiming | None = None

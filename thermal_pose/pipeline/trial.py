@@ -12,6 +12,7 @@ import numpy as np
 
 from thermal_pose import __version__
 from thermal_pose.clinical.course import PhaseUpdate
+from thermal_pose.clinical.records import Provenance
 from thermal_pose.clinical.tug.coverage import measure_coverage
 from thermal_pose.clinical.tug.live import LivePhases
 from thermal_pose.clinical.tug.live_network import shipped_live_network
@@ -20,7 +21,7 @@ from thermal_pose.clinical.tug.network import shipped_network
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.others import did_the_test
 from thermal_pose.clinical.tug.reading import HMM, Reading, read_frames, segment_other
-from thermal_pose.clinical.tug.result import Provenance, TrialResult, TrialSignals
+from thermal_pose.clinical.tug.result import TrialResult, TrialSignals
 from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.signals import BodySignals
 from thermal_pose.clinical.tug.subject import SubjectFollower
@@ -145,6 +146,7 @@ class TrialAnalyzer:
             trial_id=self.params.trial_id,
             age_years=self.params.age_years or None,
             height_m=self.params.height_m or None,
+            visit=self.params.visit,
             go_s=None if self._go_ns is None else (self._go_ns - origin_ns) / NS_PER_S,
             track_id=int(np.bincount(track.track_ids).argmax()) if frames else 0,
         )
@@ -221,7 +223,7 @@ class TrialAnalyzer:
         return Provenance(
             model_id=frames[0].model_id if frames else "",
             versions={"thermal_pose": __version__, "segmenter": self._segmenter_name()},
-            parameters=asdict(self.params),
+            parameters={k: v for k, v in asdict(self.params).items() if k != "visit"},
             image_wh=frames[0].image_wh if frames else (0, 0),
             calibration=self.params.calibration,
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.tug.norms import LANDMARKS, AgeBand
 from thermal_pose.report.text import PHASE_NAMES, html, recorded_date, seconds
 from thermal_pose.types import PhaseInterval
@@ -101,7 +101,7 @@ def total_scale(
     total_s: float, sd_s: float | None, band: AgeBand | None, earlier: Sequence[EarlierTest]
 ) -> str:
     """Draw the total on a line with the age band, published marks and earlier totals."""
-    totals = [test.total_s for test in earlier if test.total_s is not None]
+    totals = [test.value for test in earlier if test.value is not None]
     top = max([16.0, 1.15 * total_s, *[1.1 * value for value in totals]])
     axis = Axis(0.0, float(np.ceil(top / 2.0) * 2.0))
     parts = []
@@ -221,10 +221,10 @@ def _kept(values: Array) -> list[int]:
 
 def history_plot(tests: Sequence[EarlierTest], band: AgeBand | None, current: int | None) -> str:
     """Draw valid totals in order of time, evenly spaced; `current` is this test's index."""
-    valid = [(index, test) for index, test in enumerate(tests) if test.total_s is not None]
+    valid = [(index, test) for index, test in enumerate(tests) if test.value is not None]
     if not valid:
         return ""
-    top = max([test.total_s or 0.0 for _, test in valid] + [band.high_s if band else 0.0])
+    top = max([test.value or 0.0 for _, test in valid] + [band.high_s if band else 0.0])
     vertical = Axis(0.0, float(np.ceil(1.1 * top / 5.0) * 5.0))
     horizontal = Axis(-0.5, len(tests) - 0.5)
     grid = "".join(
@@ -235,18 +235,18 @@ def history_plot(tests: Sequence[EarlierTest], band: AgeBand | None, current: in
         low, high = vertical.percent(band.low_s), vertical.percent(band.high_s)
         grid += f'<i class="hband" style="bottom:{low}%;height:{round(high - low, 3)}%"></i>'
     points = [
-        (10 * horizontal.percent(index), 100 - vertical.percent(test.total_s or 0.0))
+        (10 * horizontal.percent(index), 100 - vertical.percent(test.value or 0.0))
         for index, test in valid
     ]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "h0"
     dots = "".join(
         f'<i class="dot{" is-now" if index == current else ""}" '
         f'style="left:{x / 10:.2f}%;bottom:{100 - y:.2f}%">'
-        f"<b>{test.total_s:.1f}</b></i>"
+        f"<b>{test.value:.1f}</b></i>"
         for (x, y), (index, test) in zip(points, valid, strict=True)
     )
     words = ", ".join(
-        f"{recorded_date(test.origin_ns) or test.trial_id} {seconds(test.total_s)}"
+        f"{recorded_date(test.origin_ns) or test.trial_id} {seconds(test.value)}"
         for _, test in valid
     )
     return (

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sections that say how far a result can be trusted: data, truth, provenance, sources."""
 
+from thermal_pose.clinical.records import RunInfo
 from thermal_pose.clinical.tug import norms
-from thermal_pose.clinical.tug.result import RunInfo, TrialResult
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.report.sections import pairs_list, section
 from thermal_pose.report.text import PHASE_NAMES, REASON_NAMES, html, seconds, signed_seconds
 

@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.tug import norms
-from thermal_pose.clinical.tug.history import EarlierTest
 from thermal_pose.files import write_whole
 from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.page import render_page
@@ -59,10 +59,10 @@ def write_history(path: Path, subject_id: str, tests: Sequence[EarlierTest]) -> 
 
 def _summary(valid: Sequence[EarlierTest], age_years: float | None) -> str:
     facts = []
-    if valid and valid[-1].total_s is not None:
-        facts.append(f"Last valid total: <b>{seconds(valid[-1].total_s)}</b>{_when(valid[-1])}.")
-    if len(valid) > 1 and valid[-1].total_s is not None and valid[0].total_s is not None:
-        change = signed_seconds(valid[-1].total_s - valid[0].total_s)
+    if valid and valid[-1].value is not None:
+        facts.append(f"Last valid total: <b>{seconds(valid[-1].value)}</b>{_when(valid[-1])}.")
+    if len(valid) > 1 and valid[-1].value is not None and valid[0].value is not None:
+        change = signed_seconds(valid[-1].value - valid[0].value)
         facts.append(f"Change since the first valid test{_when(valid[0])}: <b>{change}</b>.")
     band = norms.age_band(age_years)
     facts.append(

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from thermal_pose.clinical.tug.history import EarlierTest
-from thermal_pose.clinical.tug.result import RunInfo, TrialResult
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.records import RunInfo
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.film import (
     Film,

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.tug import norms
-from thermal_pose.clinical.tug.history import EarlierTest
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import StorageError
 from thermal_pose.report.charts import Axis, time_axis
@@ -187,11 +187,11 @@ def _draw_total(page: Canvas, result: TrialResult, earlier: Sequence[EarlierTest
         lines.append(norms.missing_band_reason(result.age_years))
     if result.total_from_go_s is not None:
         lines.append(f"From the signalled 'go': {result.total_from_go_s:.2f} s")
-    past = [test for test in earlier if test.total_s is not None]
-    if past and past[-1].total_s is not None:
+    past = [test for test in earlier if test.value is not None]
+    if past and past[-1].value is not None:
         when = recorded_date(past[-1].origin_ns)
-        change = signed_seconds(total_s - past[-1].total_s)
-        lines.append(f"Previous test {when}: {past[-1].total_s:.2f} s, change {change}")
+        change = signed_seconds(total_s - past[-1].value)
+        lines.append(f"Previous test {when}: {past[-1].value:.2f} s, change {change}")
     for row, words in enumerate(lines):
         page.text(words, (600, 160 + 27 * row), 17, _INK if row == 0 else _SOFT)
 

@@ -6,15 +6,17 @@ from statistics import median
 
 import numpy as np
 
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.records import Measure, MeasureStatus
 from thermal_pose.clinical.tug import norms
-from thermal_pose.clinical.tug.history import EarlierTest
-from thermal_pose.clinical.tug.result import Measure, MeasureStatus, TrialResult
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.report import charts
 from thermal_pose.report.charts import Array, Axis, Trace
 from thermal_pose.report.text import (
     ADVICE,
     PHASE_NAMES,
     REASON_NAMES,
+    STATUS_NAMES,
     html,
     number,
     recorded,
@@ -104,8 +106,8 @@ def _evidence_of(result: TrialResult) -> str:
 
 
 def _mark(measure: Measure) -> str:
-    sign = "✓" if measure.status is MeasureStatus.VALIDATED else "○"
-    return f'<span aria-hidden="true">{sign}</span> {html(measure.status)}'
+    sign = "○" if measure.status is MeasureStatus.EXPERIMENTAL else "✓"
+    return f'<span aria-hidden="true">{sign}</span> {html(STATUS_NAMES[measure.status])}'
 
 
 def _scale_key(has_band: bool, has_past: bool) -> str:
@@ -145,15 +147,15 @@ def _earlier_sentence(total_s: float, earlier: Sequence[EarlierTest]) -> str:
     if not valid:
         return "No earlier valid test of this person is on file."
     last = valid[-1]
-    assert last.total_s is not None
+    assert last.value is not None
     when = recorded_date(last.origin_ns) or last.trial_id or "earlier"
     changes = ", ".join(
         f"{seconds(change.change_s, 1)} in {html(change.group)}"
         for change in norms.DETECTABLE_CHANGES
     )
     return (
-        f"Previous test ({html(when)}): {seconds(last.total_s)}, change "
-        f"<b>{signed_seconds(total_s - last.total_s)}</b>. Smallest change beyond the error of "
+        f"Previous test ({html(when)}): {seconds(last.value)}, change "
+        f"<b>{signed_seconds(total_s - last.value)}</b>. Smallest change beyond the error of "
         f"repeated stopwatch tests: {changes}."
     )
 
@@ -232,9 +234,9 @@ def _phase_row(
     ]
     if earlier:
         past = [
-            test.durations_s[interval.phase]
+            test.durations_s[interval.phase.name.lower()]
             for test in earlier
-            if test.durations_s and interval.phase in test.durations_s
+            if interval.phase.name.lower() in test.durations_s
         ]
         cells += (
             [f"{median(past):.2f}", signed_seconds(duration_s - median(past))[:-2]]
@@ -305,8 +307,9 @@ def measures(result: TrialResult) -> str:
         f"<tbody>{rows}</tbody></table></div>"
     )
     note = (
-        '<p class="fine">Validated: agreement with the truth was shown on simulated trials '
-        "(docs/validation.md). Experimental: agreement was not shown or is weak; do not rely on it."
+        '<p class="fine">Checked in simulation only: agreement with the truth was shown on '
+        "simulated people (docs/validation.md), not on patients. Experimental: agreement was not "
+        "shown or is weak; do not rely on it."
         "</p>"
     )
     return section("measures", "Measures", table + _omitted(result.measures) + note)
@@ -370,8 +373,8 @@ def history_table(tests: Sequence[EarlierTest]) -> str:
             cells = f'<td class="why" colspan="{1 + len(phases_shown)}">refused: '
             cells += f"{html(REASON_NAMES[test.reason])}</td>"
         else:
-            durations = test.durations_s or {}
-            values = [test.total_s, *(durations.get(phase) for phase in phases_shown)]
+            names = [phase.name.lower() for phase in phases_shown]
+            values = [test.value, *(test.durations_s.get(name) for name in names)]
             cells = "".join(
                 f"<td>{'<b>' if i == 0 else ''}{'—' if v is None else f'{v:.2f}'}"
                 f"{'</b>' if i == 0 else ''}</td>"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
+from thermal_pose.clinical.records import MeasureStatus
 from thermal_pose.types import NS_PER_S, Phase, TrialReason
 
 NOT_A_DEVICE: Final = (
@@ -21,6 +22,12 @@ PHASE_NAMES: Final = {
     Phase.WALK_BACK: "Walk back",
     Phase.TURN_TO_SIT: "Turn to sit",
     Phase.STAND_TO_SIT: "Stand to sit",
+}
+
+STATUS_NAMES: Final = {
+    MeasureStatus.VALIDATED: "validated on people",
+    MeasureStatus.SIMULATED: "checked in simulation only",
+    MeasureStatus.EXPERIMENTAL: "experimental",
 }
 
 REASON_NAMES: Final = {
@@ -45,6 +52,8 @@ REASON_NAMES: Final = {
     TrialReason.CAMERA_BEHIND: "Camera behind the chair",
     TrialReason.CAMERA_TILTED: "Camera tilted",
     TrialReason.UNCERTAIN: "Too uncertain",
+    TrialReason.ARMS_USED: "Arms were used",
+    TrialReason.INCOMPLETE_RISE: "Did not stand up fully",
 }
 
 ADVICE: Final = {
@@ -64,12 +73,11 @@ ADVICE: Final = {
     TrialReason.STAMP_GAP: "Check the camera's cable and the computer's load, then repeat the "
     "test.",
     TrialReason.WRONG_ORDER: "Repeat the test: stand up, walk to the mark, turn, walk back, sit.",
-    TrialReason.TOO_SLOW: "Time this test by hand, if it was one.",
     TrialReason.BEGAN_LATE: "Start the recording at least two seconds before 'go', while the "
     "person sits still, then repeat the test.",
     TrialReason.CUT_OFF: "Let the recording run for at least two seconds after the person sits "
     "again, then repeat the test.",
-    TrialReason.PAUSED: "Time this test by hand, or repeat it when the person is ready; note the "
+    TrialReason.PAUSED: "Time this test with a stopwatch, or repeat it later and note the "
     "pause in the record.",
     TrialReason.TWO_LAPS: "Repeat the test: walk to the mark and back once, then sit.",
     TrialReason.WALKED_BACKWARDS: "Repeat the test: turn at the mark and walk back facing the "
@@ -84,6 +92,10 @@ ADVICE: Final = {
     "test.",
     TrialReason.UNCERTAIN: "Improve the camera's view (distance, warm objects, loose clothing), "
     "then repeat the test.",
+    TrialReason.TOO_SLOW: "Time this test with a stopwatch.",
+    TrialReason.ARMS_USED: "Repeat the test with the arms crossed over the chest, if "
+    "the person can.",
+    TrialReason.INCOMPLETE_RISE: "Repeat the test; ask the person to stand up fully every time.",
 }
 
 #: Keeps a figure and its unit on one line.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from thermal_pose.clinical.tug.history import EarlierTest
-from thermal_pose.clinical.tug.result import RunInfo, TrialResult
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.records import RunInfo
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import StorageError
 from thermal_pose.files import write_whole
 from thermal_pose.report.film import build_film

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from thermal_pose.clinical.tug.history import EarlierTest
+from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.errors import StorageError
 
 #: Shape of the database, in SQLite's `user_version`; migrations go from one to the next.

@@ -4,15 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from thermal_pose.clinical.tug.result import (
-    POSTERIOR_PHASES,
-    Coverage,
-    Measure,
-    Provenance,
-    RunInfo,
-    TrialResult,
-    TrialSignals,
-)
+from thermal_pose.clinical.records import Coverage, Measure, Provenance, RunInfo
+from thermal_pose.clinical.tug.result import POSTERIOR_PHASES, TrialResult, TrialSignals
 from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason, TugTiming
 
 

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from support.stick_figure import Figure
 
+from thermal_pose.clinical.records import MeasureStatus
 from thermal_pose.clinical.tug.coverage import longest_unseen_s, measure_coverage
 from thermal_pose.clinical.tug.measures import trial_measures
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import follow_subject
-from thermal_pose.clinical.tug.result import MeasureStatus
 from thermal_pose.clinical.tug.signals import BodySignals, body_signals, bridge, smooth
 from thermal_pose.clinical.tug.steps import estimate_steps
 
@@ -85,7 +85,7 @@ def test_measures_of_a_known_trial(signals: BodySignals) -> None:
     measures = {m.name: m for m in trial_measures(edges, np.full(7, 0.05), signals, params)}
     assert measures["total_s"].value == pytest.approx(10.6)
     assert measures["total_s"].uncertainty == pytest.approx(0.05 * np.sqrt(2))
-    assert measures["total_s"].status is MeasureStatus.VALIDATED
+    assert measures["total_s"].status is MeasureStatus.SIMULATED
     assert measures["turn_s"].value == pytest.approx(1.8)
     assert measures["turn_velocity_dps"].value == pytest.approx(140 / 1.8)
     assert measures["out_back_ratio"].value == pytest.approx(1.0)

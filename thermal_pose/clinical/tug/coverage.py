@@ -4,7 +4,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.clinical.tug.result import Coverage
+from thermal_pose.clinical.records import Coverage
 from thermal_pose.clinical.tug.subject import SubjectTrack
 
 Array = npt.NDArray[np.float64]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a timed trial, each with its uncertainty and whether it was validated.
+"""The figures of a timed trial, each with its uncertainty and the evidence for it.
 
-Durations are validated against exact truth (`docs/validation.md`). What is read from the image's
-geometry (steps, lean, speed) is experimental: from one frontal camera, temporal measures
-hold while spatial ones do so less (doi 10.1186/s12984-021-00933-0).
+Durations were checked against the exact truth of simulated people (`docs/validation.md`). What is
+read from the image's geometry (steps, lean, speed) is experimental: from one frontal camera,
+temporal measures hold while spatial ones do so less (doi 10.1186/s12984-021-00933-0).
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.records import Measure, MeasureStatus
 from thermal_pose.clinical.tug.definitions import TURN_MARGIN_DEG
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.result import Measure, MeasureStatus
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.steps import StepEstimate, estimate_steps
 from thermal_pose.types import TIMED_PHASES, Phase
@@ -84,13 +84,13 @@ def _value(
 
 #: Phases whose durations agree with the simulated truth closely enough (docs/validation.md):
 #: in both cohorts both of their boundaries are found to better than 0.1 s.
-VALIDATED_PHASES = (Phase.SIT_TO_STAND, Phase.TURN_TO_SIT, Phase.STAND_TO_SIT)
+CHECKED_PHASES = (Phase.SIT_TO_STAND, Phase.TURN_TO_SIT, Phase.STAND_TO_SIT)
 
 
 def _durations(boundaries_s: Array, sds_s: Array) -> list[Measure]:
-    validated, experimental = MeasureStatus.VALIDATED, MeasureStatus.EXPERIMENTAL
+    checked, experimental = MeasureStatus.SIMULATED, MeasureStatus.EXPERIMENTAL
     total_s, total_sd_s = boundaries_s[-1] - boundaries_s[0], np.hypot(sds_s[0], sds_s[-1])
-    rows = [_value("total_s", "Total", "s", total_s, total_sd_s, "", validated)]
+    rows = [_value("total_s", "Total", "s", total_s, total_sd_s, "", checked)]
     for k, phase in enumerate(TIMED_PHASES):
         rows.append(
             _value(
@@ -100,7 +100,7 @@ def _durations(boundaries_s: Array, sds_s: Array) -> list[Measure]:
                 boundaries_s[k + 1] - boundaries_s[k],
                 np.hypot(sds_s[k], sds_s[k + 1]),
                 "",
-                validated if phase in VALIDATED_PHASES else experimental,
+                checked if phase in CHECKED_PHASES else experimental,
             )
         )
     rows.append(

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a caller can choose about the analysis of a trial: the one place for its defaults."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from thermal_pose.clinical.records import Visit
 
 #: Longest focal length that is taken for one of a thermal camera, px.
 MAX_FOCAL_PX = 2000.0
@@ -29,6 +31,7 @@ class TugParams:
     segmenter : file name of the segmentation network in `assets/`, or 'hmm' for the hidden
         Markov model that it is compared with.
     live_network : file name of the causal network in `assets/`.
+    visit : what was entered about the test, for the report.
     """
 
     subject_id: str = ""
@@ -46,6 +49,7 @@ class TugParams:
     pre_roll_s: float = 8.0
     segmenter: str = "tug_segmenter.npz"
     live_network: str = "tug_live.npz"
+    visit: Visit = field(default_factory=Visit)
 
     def __post_init__(self) -> None:
         for name, low, high in (

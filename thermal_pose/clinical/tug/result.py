@@ -7,13 +7,23 @@ holds under its own key `run`, and only when it is given.
 """
 
 import json
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.records import (
+    Coverage,
+    Measure,
+    Provenance,
+    RunInfo,
+    Visit,
+    coverage_document,
+    measure_document,
+    plain,
+)
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.types import Phase, PhaseInterval, TugTiming
 
 #: Version of the JSON's shape; `docs/report.schema.json` describes it.
@@ -25,48 +35,7 @@ N_BOUNDARIES = 7
 #: Column of each phase in `TrialSignals.phase_posteriors`.
 POSTERIOR_PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
 
-_DECIMALS = 6
-
 Array = npt.NDArray[np.float64]
-
-
-class MeasureStatus(StrEnum):
-    """Whether a measure's agreement with the truth was shown (`docs/validation.md`)."""
-
-    VALIDATED = "validated"
-    EXPERIMENTAL = "experimental"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One figure of the report, or the reason why it is omitted.
-
-    Attributes
-    ----------
-    name : stable key, snake case with its unit suffix, such as `turn_duration_s`.
-    label : for people, such as 'Turn, duration'.
-    unit : for people, such as 's' or '/min'; '' for ratios and words.
-    value : a number, a word (turn direction), or None when omitted.
-    uncertainty : standard deviation in the same unit; None when omitted or not a number.
-    omitted : the reason in one sentence; '' when there is a value.
-    """
-
-    name: str
-    label: str
-    unit: str
-    value: float | str | None
-    uncertainty: float | None = None
-    status: MeasureStatus = MeasureStatus.EXPERIMENTAL
-    omitted: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.value is None) != bool(self.omitted):
-            raise ValueError(
-                f"{self.name}: expected either a value or a reason for its omission, "
-                f"got value {self.value!r} and reason {self.omitted!r}"
-            )
-        if isinstance(self.value, float) and not np.isfinite(self.value):
-            raise ValueError(f"{self.name}: expected a finite value, got {self.value}")
 
 
 @dataclass(frozen=True)
@@ -109,66 +78,6 @@ class TrialSignals:
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How complete the data of a trial were.
-
-    Attributes
-    ----------
-    n_frames : frames with distinct stamps.
-    n_with_subject : of those, with the subject's keypoints.
-    n_duplicated, n_out_of_order : frames whose stamp had been seen, or came late.
-    median_interval_s, max_gap_s : between consecutive stamps; 0 with fewer than two frames.
-    n_gaps : intervals longer than 2.5 median intervals (lost frames).
-    max_unseen_s : longest time without the subject's keypoints.
-    mean_confidence : mean joint score where the subject was seen; 0 if never.
-    """
-
-    n_frames: int = 0
-    n_with_subject: int = 0
-    n_duplicated: int = 0
-    n_out_of_order: int = 0
-    median_interval_s: float = 0.0
-    max_gap_s: float = 0.0
-    n_gaps: int = 0
-    max_unseen_s: float = 0.0
-    mean_confidence: float = 0.0
-
-    @property
-    def share_with_subject(self) -> float:
-        """Share of frames with the subject's keypoints, 0..1."""
-        return self.n_with_subject / self.n_frames if self.n_frames else 0.0
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What produced a result; nothing that changes between identical runs.
-
-    Attributes
-    ----------
-    model_id : of the keypoints, as in `msg/Keypoints.msg`.
-    versions : `thermal_pose` and `segmenter` (name and first 12 hex digits of its sha256).
-    parameters : the analysis parameters by name.
-    image_wh : (width, height) of the thermal image, px.
-    calibration : hash of the camera's calibration; '' when none was used.
-    """
-
-    model_id: str
-    versions: dict[str, str]
-    parameters: dict[str, Any]
-    image_wh: tuple[int, int] = (0, 0)
-    calibration: str = ""
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What differs between identical runs; kept apart under the JSON's key `run`."""
-
-    created: str = ""
-    source: str = ""
-    duration_s: float = 0.0
-
-
-@dataclass(frozen=True)
 class TrialResult:
     """One analysed trial.
 
@@ -181,6 +90,7 @@ class TrialResult:
     go_s : when the start was signalled, in the seconds of `timing`; None if it was not.
     track_id : the person followed; 0 for none.
     truth : exact timing, for recordings of the simulated clinic only.
+    visit : what was entered about the test.
     """
 
     timing: TugTiming
@@ -197,6 +107,7 @@ class TrialResult:
     go_s: float | None = None
     track_id: int = 0
     truth: TugTiming | None = field(default=None)
+    visit: Visit = field(default_factory=Visit)
 
     def __post_init__(self) -> None:
         expected = N_BOUNDARIES if self.timing.valid else 0
@@ -235,28 +146,29 @@ class TrialResult:
         """
         document: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
-            "test": "timed_up_and_go",
+            "test": TIMED_UP_AND_GO.key,
             "subject_id": self.subject_id,
             "trial_id": self.trial_id,
-            "age_years": _plain(self.age_years),
-            "height_m": _plain(self.height_m),
+            "age_years": plain(self.age_years),
+            "height_m": plain(self.height_m),
+            "visit": asdict(self.visit),
             "valid": self.timing.valid,
             "reason": str(self.timing.reason),
             "sentence": self.timing.sentence,
-            "total_s": _plain(self.total_s),
-            "total_sd_s": _plain(self.total_sd_s),
-            "total_from_go_s": _plain(self.total_from_go_s),
-            "go_s": _plain(self.go_s),
+            "total_s": plain(self.total_s),
+            "total_sd_s": plain(self.total_sd_s),
+            "total_from_go_s": plain(self.total_from_go_s),
+            "go_s": plain(self.go_s),
             "origin_ns": self.timing.origin_ns,
             "track_id": self.track_id,
             "phases": _phases(self.timing, self.boundary_sds_s),
-            "measures": [_measure(measure) for measure in self.measures],
-            "coverage": _coverage(self.coverage),
+            "measures": [measure_document(measure) for measure in self.measures],
+            "coverage": coverage_document(self.coverage),
             "signals": _signals(self.signals),
             "truth": None if self.truth is None else _truth(self.truth),
             "model": self.provenance.model_id,
             "versions": dict(sorted(self.provenance.versions.items())),
-            "parameters": _plain(dict(sorted(self.provenance.parameters.items()))),
+            "parameters": plain(dict(sorted(self.provenance.parameters.items()))),
             "image_wh": list(self.provenance.image_wh),
             "calibration": self.provenance.calibration,
         }
@@ -264,7 +176,7 @@ class TrialResult:
             document["run"] = {
                 "created": run.created,
                 "source": run.source,
-                "duration_s": _plain(run.duration_s),
+                "duration_s": plain(run.duration_s),
             }
         return document
 
@@ -273,25 +185,12 @@ class TrialResult:
         return json.dumps(self.to_json_dict(run), indent=2, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    """Plain JSON types; floats to a fixed number of decimals, not-finite ones to None."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    if isinstance(value, bool | str | int | None):
-        return value
-    number = float(value)
-    # `+ 0.0` turns -0.0 into 0.0: the sign of a zero depends on the order of a sum.
-    return round(number, _DECIMALS) + 0.0 if np.isfinite(number) else None
-
-
 def _phases(timing: TugTiming, sds_s: tuple[float, ...]) -> list[dict[str, Any]]:
     rows = []
     for index, interval in enumerate(timing.phases):
         row = _interval(interval)
-        row["start_sd_s"] = _plain(sds_s[index]) if sds_s else None
-        row["end_sd_s"] = _plain(sds_s[index + 1]) if sds_s else None
+        row["start_sd_s"] = plain(sds_s[index]) if sds_s else None
+        row["end_sd_s"] = plain(sds_s[index + 1]) if sds_s else None
         rows.append(row)
     return rows
 
@@ -299,9 +198,9 @@ def _phases(timing: TugTiming, sds_s: tuple[float, ...]) -> list[dict[str, Any]]
 def _interval(interval: PhaseInterval) -> dict[str, Any]:
     return {
         "phase": interval.phase.name,
-        "start_s": _plain(interval.start_s),
-        "end_s": _plain(interval.end_s),
-        "duration_s": _plain(interval.duration_s),
+        "start_s": plain(interval.start_s),
+        "end_s": plain(interval.end_s),
+        "duration_s": plain(interval.duration_s),
     }
 
 
@@ -309,30 +208,12 @@ def _truth(timing: TugTiming) -> dict[str, Any]:
     return {
         "valid": timing.valid,
         "reason": str(timing.reason),
-        "total_s": _plain(timing.total_s),
+        "total_s": plain(timing.total_s),
         "phases": [_interval(interval) for interval in timing.phases],
     }
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
-    return {
-        "name": measure.name,
-        "label": measure.label,
-        "value": _plain(measure.value),
-        "unit": measure.unit,
-        "uncertainty": _plain(measure.uncertainty),
-        "status": str(measure.status),
-        "omitted": measure.omitted,
-    }
-
-
-def _coverage(coverage: Coverage) -> dict[str, Any]:
-    document = {name: _plain(value) for name, value in vars(coverage).items()}
-    document["share_with_subject"] = _plain(coverage.share_with_subject)
-    return document
-
-
 def _signals(signals: TrialSignals) -> dict[str, Any]:
-    document = {name: _plain(value) for name, value in vars(signals).items()}
+    document = {name: plain(value) for name, value in vars(signals).items()}
     document["posterior_phases"] = [phase.name for phase in POSTERIOR_PHASES]
     return document

@@ -6,6 +6,7 @@ legs allow; trunk, arms and head follow pelvis and feet. Everything is sampled o
 time axis; a pose at any time is interpolated from it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,6 +96,11 @@ class PlannedMotion:
         return index, place - index
 
 
+#: From the hips (T, 3) and the orientations (T, 3, 3) of pelvis and chest to points (T, 2, 3) that
+#: the wrists are held at, how firmly (T, 2), and the directions (T, 2, 3) of the elbows.
+HandHold = Callable[[Array, Array, Array], tuple[Array, Array, Array]]
+
+
 @dataclass(frozen=True)
 class SeatMoves:
     """How far the person is off the seat, and how the trunk leans, over time.
@@ -155,6 +161,7 @@ def plan_motion(
     chair: Chair,
     stand_x_m: float,
     schedule: Schedule | None = None,
+    hold: HandHold | None = None,
 ) -> PlannedMotion:
     """Move a body along a path, on and off the seat.
 
@@ -166,6 +173,7 @@ def plan_motion(
     chair : the seat; also its arm rests.
     stand_x_m : how far before the seat the feet stand (0 where nobody sits).
     schedule : of the test, for the arms; None for somebody who only walks.
+    hold : where the hands are held instead, such as on the chest; None: the arms swing.
     """
     limbs = measure_limbs(body)
     steps = plan_steps(subject, rng, path)
@@ -188,6 +196,9 @@ def plan_motion(
         schedule,
         steps,
     )
+    if hold is not None:
+        targets, shares, poles = hold(hips, pelvis, chest)
+        plan = replace(plan, targets_m=targets, shares=shares, poles=poles)
     posture = Posture(
         hips_m=hips,
         pelvis=pelvis,

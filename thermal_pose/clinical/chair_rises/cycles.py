@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds each rise and each descent in the curve of hip height.
+
+The curve's turning points separate rises from descents. Within each, the times at which a quarter
+and three quarters of the way are passed place the events that cannot be seen in so small a
+picture: first movement, standing, start of sitting down, seat contact. How far these lie from the
+crossings was fitted on development seeds (`EVENT_OFFSETS`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from thermal_pose.clinical.chair_rises.curves import RiseCurves
+from thermal_pose.clinical.chair_rises.definitions import ATTEMPT_SHARE, HALF_SHARE, ChairRise
+from thermal_pose.clinical.tug.signals import Array
+
+#: A turning point counts if the curve goes back by this share of the range after it.
+REVERSAL_SHARE: Final = 0.22
+#: Who does not come below this share between two peaks did not sit down.
+SEATED_SHARE: Final = 0.4
+#: A range of heights smaller than this share of the standing height is a person at rest.
+MIN_RANGE_SHARE: Final = 0.2
+
+
+@dataclass(frozen=True)
+class EventOffset:
+    """Where an event lies from a crossing: `base_s` + `per_s` times the time between crossings.
+
+    `sd_s` is the standard deviation of what remains, on the seed that it was fitted on.
+    """
+
+    base_s: float
+    per_s: float
+    sd_s: float
+
+
+#: Fitted by `thermal-pose evaluate-chair-rises --fit` on seed 500 (development).
+EVENT_OFFSETS: Final = {
+    "rise_start": EventOffset(-0.35, -1.0, 0.12),
+    "stand": EventOffset(0.05, 0.5, 0.08),
+    "sit_start": EventOffset(-0.05, -0.5, 0.08),
+    "seat_contact": EventOffset(0.05, 0.4, 0.08),
+}
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One rise and the descent after it, as seen in the curve of height.
+
+    Attributes
+    ----------
+    low_s, peak_s, end_s : turning points; `end_s` None if the recording ends first.
+    up_s : times at which 25, 50 and 75 % of the way up are passed.
+    down_s : times at which 75, 50 and 25 % of the way down are passed; () if unfinished.
+    share : height of the peak between seat (0) and the trial's standing height (1).
+    upright : drop ratio of the legs at the top (see `RiseCurves.upright`); NaN if not seen.
+    hands : (2,) height of the wrists during the rise, hips 0, shoulders 1; NaN if not seen.
+    """
+
+    low_s: float
+    peak_s: float
+    end_s: float | None
+    up_s: tuple[float, float, float]
+    down_s: tuple[float, ...]
+    share: float
+    upright: float
+    hands: tuple[float, float]
+
+
+def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
+    """Return all rises in the curve, in order of time."""
+    known = np.flatnonzero(np.isfinite(curves.height_px))
+    if known.size < 5:
+        return ()
+    times_s, height = curves.times_s[known], curves.height_px[known]
+    low, high = _levels(height)
+    if high - low < MIN_RANGE_SHARE * max(high, 1.0):
+        return ()
+    share = (height - low) / (high - low)
+    found = []
+    turns = _turning_points(share, REVERSAL_SHARE)
+    for index, (row, is_peak) in enumerate(turns):
+        if not is_peak or share[row] < ATTEMPT_SHARE:
+            continue
+        before = turns[index - 1][0] if index else None
+        after = turns[index + 1][0] if index + 1 < len(turns) else None
+        if before is None or share[before] > SEATED_SHARE:
+            continue
+        found.append(_cycle(curves, times_s, share, (before, row, after)))
+    return tuple(found)
+
+
+def _levels(height: Array) -> tuple[float, float]:
+    """Height at the seat and standing, px: of the lowest and the highest turning points."""
+    low, high = (float(value) for value in np.percentile(height, [4, 97]))
+    rough = (height - low) / max(high - low, 1e-6)
+    turns = _turning_points(rough, REVERSAL_SHARE)
+    lows = [height[row] for row, is_peak in turns if not is_peak and rough[row] < SEATED_SHARE]
+    peaks = [height[row] for row, is_peak in turns if is_peak and rough[row] > HALF_SHARE]
+    seat = float(np.median(lows)) if lows else low
+    standing = float(np.percentile(peaks, 75)) if peaks else high
+    return min(seat, standing - 1e-6), standing
+
+
+def _turning_points(curve: Array, reversal: float) -> list[tuple[int, bool]]:
+    """Alternating low and high points, (row, is a peak), that the curve leaves by `reversal`."""
+    turns: list[tuple[int, bool]] = []
+    low = high = 0
+    rising: bool | None = None
+    for row, value in enumerate(curve):
+        low = row if value < curve[low] else low
+        high = row if value > curve[high] else high
+        if rising is not False and value < curve[high] - reversal:
+            if rising is None:
+                low = row
+            turns.append((high, True))
+            rising, low = False, row
+        elif rising is not True and value > curve[low] + reversal:
+            turns.append((low, False))
+            rising, high = True, row
+    if rising is not None:
+        turns.append((high, True) if rising else (low, False))
+    return turns
+
+
+def _cycle(
+    curves: RiseCurves, times_s: Array, share: Array, rows: tuple[int, int, int | None]
+) -> Cycle:
+    before, peak, after = rows
+    up = _passes(times_s, share, before, peak, (0.25, 0.5, 0.75))
+    down: tuple[float, ...] = ()
+    end_s = None
+    if after is not None and share[after] <= SEATED_SHARE:
+        down = _passes(times_s, share, peak, after, (0.75, 0.5, 0.25))
+        end_s = float(times_s[after])
+    top = (curves.times_s >= up[2]) & (curves.times_s <= (down[0] if down else times_s[-1]))
+    rise = (curves.times_s >= up[0] - 0.3) & (curves.times_s <= up[2])
+    return Cycle(
+        float(times_s[before]),
+        float(times_s[peak]),
+        end_s,
+        (up[0], up[1], up[2]),
+        down,
+        float(share[peak]),
+        _middle(curves.upright[top]),
+        (_middle(curves.hands[rise, 0]), _middle(curves.hands[rise, 1])),
+    )
+
+
+def _middle(values: Array) -> float:
+    seen = values[np.isfinite(values)]
+    return float(np.median(seen)) if seen.size else float("nan")
+
+
+def _passes(
+    times_s: Array, share: Array, first: int, last: int, parts: Sequence[float]
+) -> tuple[float, ...]:
+    """When the curve passes parts of the way between its two ends, the higher end being 1.
+
+    Of several passes, the one nearest to the peak's side of the steep part counts.
+    """
+    seat, top = min(share[first], share[last]), max(share[first], share[last])
+    rising = share[last] >= share[first]
+    stretch = share[first : last + 1] if rising else share[first : last + 1][::-1]
+    clock = times_s[first : last + 1] if rising else times_s[first : last + 1][::-1]
+    passes = []
+    for part in parts:
+        level = seat + part * (top - seat)
+        below = np.flatnonzero(stretch <= level)
+        row = int(below[-1]) if below.size else 0
+        row = min(row, len(stretch) - 2)
+        step = stretch[row + 1] - stretch[row]
+        within = (level - stretch[row]) / step if step > 0 else 0.0
+        passes.append(float(clock[row] + np.clip(within, 0, 1) * (clock[row + 1] - clock[row])))
+    return tuple(sorted(passes))
+
+
+def rise_of(cycle: Cycle, free_from_s: float, full_share: float) -> ChairRise:
+    """Place the events of a cycle.
+
+    Parameters
+    ----------
+    free_from_s : seat contact of the rise before; the first movement cannot come earlier.
+    full_share : what the peak of a complete rise is worth, to express `height_share`.
+    """
+    up_s = cycle.up_s[2] - cycle.up_s[0]
+    start = _event("rise_start", cycle.up_s[0], up_s)
+    stand = max(_event("stand", cycle.up_s[2], up_s), cycle.up_s[1])
+    sit = contact = None
+    if cycle.down_s:
+        down_s = cycle.down_s[2] - cycle.down_s[0]
+        sit = _event("sit_start", cycle.down_s[0], down_s)
+        if sit < stand:
+            stand = sit = (sit + stand) / 2
+        contact = max(_event("seat_contact", cycle.down_s[2], down_s), sit)
+    start = min(max(start, free_from_s), cycle.up_s[1])
+    stand = max(stand, cycle.up_s[1])
+    sit = None if sit is None else max(sit, stand)
+    contact = None if contact is None or sit is None else max(contact, sit)
+    return ChairRise(start, cycle.up_s[1], stand, sit, contact, full_share)
+
+
+def _event(name: str, crossing_s: float, span_s: float) -> float:
+    offset = EVENT_OFFSETS[name]
+    return crossing_s + offset.base_s + offset.per_s * span_s

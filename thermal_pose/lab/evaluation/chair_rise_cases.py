@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trials that both chair-rise tests are evaluated on: simulated, rendered, kept as keypoints.
+
+A case is a handful of numbers from which body, motion, room, camera and noise all follow. The
+keypoints that the shipped models find are written to one small file per case; an existing file is
+not made again, so a run can be interrupted and resumed.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from math import atan2, degrees, hypot
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from thermal_pose.clinical.chair_rises.definitions import ChairRise
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_trial, write_trial
+from thermal_pose.lab.simulation.motion.chair_rises import (
+    INVALID_KINDS,
+    RisesTrial,
+    Test,
+    plan_rises,
+)
+from thermal_pose.lab.simulation.people.presets import find_preset
+from thermal_pose.lab.simulation.people.subject import Rng, subject_rng
+from thermal_pose.lab.simulation.recordings.frames import trial_frames
+from thermal_pose.lab.simulation.recordings.staging import StagedTrial, draw_session, stage
+from thermal_pose.lab.simulation.rooms.draw import draw_beside
+from thermal_pose.lab.simulation.rooms.scene import Placement, Scene
+from thermal_pose.pipeline.perception import Perception
+from thermal_pose.pipeline.perception_params import build_perception
+from thermal_pose.types import NS_PER_S, FrameKeypoints, TrialReason, TugTiming
+
+TESTS: Final[tuple[Test, ...]] = ("five_times_sit_to_stand", "chair_stand_30s")
+#: Thresholds and offsets are fitted on this seed only.
+DEVELOPMENT_SEED: Final = 500
+#: Valid trials of the published evaluation have this seed, invalid ones the next.
+EVALUATION_SEED: Final = 9800
+PRESET: Final = "clinic"
+TRIALS_PER_SUBJECT: Final = 5
+#: Least and greatest distance from chair to camera, m; the tests ask for a nearer camera than the
+#: Timed Up and Go does, since the hands must be seen.
+DISTANCE_M: Final = (2.7, 4.2)
+START_NS: Final = 1_750_000_000_000_000_000
+_TRIAL, _SESSION, _STAGE, _PLACE = 21, 22, 23, 24
+#: Share of trials with a carer who stands by.
+_CARER_SHARE: Final = 0.2
+
+
+@dataclass(frozen=True)
+class RiseCase:
+    """One trial; its fields are its whole identity."""
+
+    test: Test
+    seed: int
+    subject_index: int
+    trial_index: int
+    kind: TrialReason
+
+    @property
+    def name(self) -> str:
+        """File name without suffix."""
+        return f"{self.test}-{self.seed}-{self.subject_index:03d}-{self.trial_index}-{self.kind}"
+
+    @property
+    def subject(self) -> str:
+        """Whose trial it is."""
+        return f"{PRESET}-{self.seed}-{self.subject_index:03d}"
+
+
+@dataclass(frozen=True)
+class RiseRecording:
+    """One trial as keypoints, with its truth in seconds since the first frame."""
+
+    name: str
+    subject: str
+    frames: tuple[FrameKeypoints, ...]
+    reason: TrialReason
+    rises: tuple[ChairRise, ...]
+    conditions: dict[str, Any]
+
+
+def rise_cases(test: Test, n_valid: int, n_invalid: int, seed: int) -> list[RiseCase]:
+    """The trials of one test: valid ones under `seed`, invalid ones under the next.
+
+    Five valid trials are of one subject; each invalid one is of another, kinds in turn.
+    """
+    valid = [
+        RiseCase(test, seed, *divmod(k, TRIALS_PER_SUBJECT), TrialReason.VALID)
+        for k in range(n_valid)
+    ]
+    invalid = [
+        RiseCase(test, seed + 1, k, 0, INVALID_KINDS[k % len(INVALID_KINDS)])
+        for k in range(n_invalid)
+    ]
+    return valid + invalid
+
+
+def plan_case(case: RiseCase) -> tuple[RisesTrial, StagedTrial]:
+    """Plan a trial and put it on stage; the trials of one subject share room and camera."""
+    preset = find_preset(PRESET)
+    identity = (f"{case.test}", case.seed, case.subject_index)
+    rng = subject_rng(*identity, _TRIAL, case.trial_index)
+    second = case.kind is TrialReason.SECOND_PERSON
+    carer = not second and rng.random() < _CARER_SHARE
+    index, trial = case.subject_index, case.trial_index
+    planned = plan_rises(
+        preset.subject(case.seed, index),
+        rng,
+        case.test,
+        kind=case.kind,
+        second=preset.extra_subject(case.seed, index, trial, 3) if second else None,
+        carer=preset.extra_subject(case.seed, index, trial, 2) if carer else None,
+    )
+    session = draw_session(subject_rng(*identity, _SESSION), preset.room)
+    session = _nearer(session, subject_rng(*identity, _PLACE))
+    return planned, stage(planned.trial, session, subject_rng(*identity, _STAGE, trial))
+
+
+def _nearer(scene: Scene, rng: Rng) -> Scene:
+    """The same room with the cameras where these tests want them."""
+    azimuth = float(np.clip(rng.normal(0.0, 0.25), -0.6, 0.6))
+    distance_m, height_m = float(rng.uniform(*DISTANCE_M)), float(rng.uniform(0.9, 1.6))
+    place = Placement(
+        (distance_m * float(np.cos(azimuth)), distance_m * float(np.sin(azimuth)), height_m),
+        (0.2, float(rng.uniform(-0.1, 0.1)), float(rng.uniform(0.8, 0.95))),
+        float(rng.normal(0.0, 0.01)),
+    )
+    return replace(scene, thermal_placement=place, rgb_placement=draw_beside(rng, place))
+
+
+def case_keypoints(case: RiseCase, perception: Perception) -> KeypointTrial:
+    """Render a trial and let the pipeline find its keypoints."""
+    planned, staged = plan_case(case)
+    perception.reset()
+    frames = [
+        perception.step(rendered.thermal)
+        for _, rendered in trial_frames(staged, START_NS, with_rgb=False)
+    ]
+    clock = staged.scene.thermal_clock
+    offset_s = clock.offset_s + (START_NS - frames[0].stamp_ns) / NS_PER_S
+    x, y, z = staged.scene.thermal_placement.position_m
+    conditions = {
+        "distance_m": hypot(x, y),
+        "view_deg": degrees(atan2(y, x)),
+        "height_m": z,
+        "n_people": len(staged.actors),
+        "case": asdict(case) | {"kind": str(case.kind)},
+        "rises": [asdict(rise.shifted(offset_s)) for rise in planned.rises],
+    }
+    truth = TugTiming(frames[0].stamp_ns, reason=case.kind)
+    return KeypointTrial(case.name, case.subject, tuple(frames), truth, conditions)
+
+
+def read_recording(path: Path) -> RiseRecording:
+    """Read a case's keypoints and truth; StorageError if the file is not one of these."""
+    trial = read_trial(path, timed=False)
+    return RiseRecording(
+        trial.name,
+        trial.subject,
+        trial.frames,
+        trial.truth.reason,
+        tuple(ChairRise(**row) for row in trial.conditions["rises"]),
+        trial.conditions,
+    )
+
+
+def keypoint_path(folder: Path, case: RiseCase) -> Path:
+    """Where a case's keypoints are kept."""
+    return folder / f"{case.name}.npz"
+
+
+def cache_keypoints(
+    cases: Sequence[RiseCase],
+    folder: Path,
+    jobs: int = 1,
+    done: Callable[[RiseCase], None] = lambda case: None,
+) -> None:
+    """Make the keypoint files that are missing, on `jobs` processes; `done` is called per case."""
+    for case in _made(cases, folder, jobs):
+        done(case)
+
+
+def _made(cases: Sequence[RiseCase], folder: Path, jobs: int) -> Iterator[RiseCase]:
+    missing = [case for case in cases if not keypoint_path(folder, case).is_file()]
+    yield from (case for case in cases if case not in missing)
+    if jobs <= 1:
+        yield from (_cache_one(case, folder) for case in missing)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        futures = [pool.submit(_cache_one, case, folder) for case in missing]
+        yield from (future.result() for future in as_completed(futures))
+
+
+def _cache_one(case: RiseCase, folder: Path) -> RiseCase:
+    write_trial(case_keypoints(case, _perception()), keypoint_path(folder, case))
+    return case
+
+
+@lru_cache(maxsize=1)
+def _perception() -> Perception:
+    """The shipped models, loaded once per process."""
+    return build_perception()
