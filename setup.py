@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python package for pip, on training machines; on ROS machines CMake installs it."""
+"""The Python package for pip: offline analysis and training. On ROS machines CMake installs it."""
 
 from setuptools import find_packages, setup
 
@@ -12,7 +12,7 @@ setup(
     package_dir={"thermal_pose.bags.definitions": "msg"},
     package_data={
         "thermal_pose.bags.definitions": ["*.msg"],
-        "thermal_pose": ["assets/*"],
+        "thermal_pose": ["py.typed", "assets/*", "assets/demo/*"],
         "thermal_pose.report": ["static/*"],
     },
     include_package_data=True,

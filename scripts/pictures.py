@@ -22,7 +22,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from sensor_msgs.msg import Image
 
-from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.lab.benchmark.load import ros
 from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.nodes.graph import GraphPlan

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.batch import analyze_many, find_recordings
 from thermal_pose.pipeline.perception_params import build_perception

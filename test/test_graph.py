@@ -17,8 +17,8 @@ from support.waiting import wait_for
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.bags.writer import BagWriter
-from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.msg import Keypoints, TugReport
 from thermal_pose.nodes.graph import GraphPlan

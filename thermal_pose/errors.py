@@ -64,7 +64,8 @@ class MissingExtraError(ThermalPoseError):
         wrong = "is not installed" if absent else f"does not load here ({cause})"
         super().__init__(
             f"{purpose} needs the Python module '{module}', which {wrong}: "
-            f"run `pip install 'thermal-pose[{extra}]'` (in a checkout: `make {extra}`)"
+            f"in a checkout run `make {extra}`, elsewhere `pip install 'thermal-pose[{extra}]'` "
+            "from where you installed thermal-pose"
         )
 
 
@@ -77,8 +78,8 @@ class MissingRosError(ThermalPoseError):
         super().__init__(
             f"'{verb}' needs ROS 2 (no Python module '{module}' here): source a ROS 2 "
             "installation with this package built in it, or use `make demo` in a checkout. "
-            "Without ROS these work: analyze, report, history, delete, info, repair, sync, "
-            "calibrate RECORDING, view --bag, and training"
+            "Without ROS these work: demo --offline, analyze, report, history, delete, info, "
+            "repair, sync, calibrate RECORDING, view --bag, and training"
         )
 
     @staticmethod

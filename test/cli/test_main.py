@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from thermal_pose import errors
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.cli import main as cli
-from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.cli.exit_codes import exit_codes
 from thermal_pose.cli.verbs import module_name
 from thermal_pose.errors import BagNotFoundError, MissingRosError

@@ -14,7 +14,7 @@ from lifecycle_msgs.srv import GetState
 from rclpy.executors import SingleThreadedExecutor
 from support.waiting import wait_for
 
-from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.errors import GraphError
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import PROCESS_TABLE, process_entry

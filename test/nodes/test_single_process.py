@@ -6,7 +6,7 @@ import rclpy
 from std_srvs.srv import Trigger
 from support.waiting import wait_for
 
-from thermal_pose.cli.demo import DEMO_BAG
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.errors import ConfigError
 from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase

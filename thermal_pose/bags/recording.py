@@ -11,6 +11,9 @@ from typing import Final
 from thermal_pose.bags import schema
 from thermal_pose.errors import ConfigError, StorageError
 
+#: The recording that ships with the package: a simulated Timed Up and Go test.
+DEMO_BAG: Final = Path(__file__).resolve().parents[1] / "assets" / "demo"
+
 _PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{0,40}")
 
 #: What is recorded when nothing else is asked: never a picture that shows who it is.

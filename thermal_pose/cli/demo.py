@@ -19,10 +19,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.cli.arguments import add_json, add_out, add_rate
 from thermal_pose.errors import GraphError
-
-DEMO_BAG = Path(__file__).resolve().parents[1] / "assets" / "demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -50,7 +50,7 @@ class CameraInfo:
         --------
         >>> import numpy as np
         >>> info = CameraInfo((160, 120), np.diag([168.0, 168.0, 1.0]), np.zeros(5))
-        >>> info.scaled_to((80, 60)).k[0, 0]
+        >>> float(info.scaled_to((80, 60)).k[0, 0])
         84.0
         >>> info.scaled_to((80, 80)) is None
         True

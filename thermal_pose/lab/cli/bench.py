@@ -19,17 +19,20 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.cli.arguments import add_out, positive
 from thermal_pose.files import write_whole
-
-DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_out(parser, "JSON file to write", Path("out/bench.json"))
     parser.add_argument(
-        "--bag", type=Path, default=DEMO, metavar="PATH", help="recording whose images are played"
+        "--bag",
+        type=Path,
+        default=DEMO_BAG,
+        metavar="PATH",
+        help="recording whose images are played",
     )
     parser.add_argument("--model", help="pose model (default: the nodes' default)")
     parser.add_argument("--detector", help="person detector (default: the nodes' default)")

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recording to a timed test and its report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from thermal_pose.bags.recording import DEMO_BAG
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
+from thermal_pose.pipeline.perception_params import build_perception
+from thermal_pose.pipeline.recorded_trial import analyze_recording
+from thermal_pose.pipeline.session import FinishedTrial
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A Timed Up and Go test found in a recording, or the reason why it could not be timed.
+
+    Attributes
+    ----------
+    trial : everything known about it: `trial.result`, `trial.frames`, `trial.keypoints`.
+    """
+
+    trial: FinishedTrial
+
+    @property
+    def valid(self) -> bool:
+        """Whether the test could be timed."""
+        return self.trial.result.timing.valid
+
+    @property
+    def total_s(self) -> float | None:
+        """First movement to seat contact, s; None if the test could not be timed."""
+        return self.trial.result.timing.total_s
+
+    @property
+    def reason(self) -> str:
+        """Code of the reason for a refused test, such as 'left_view'; 'valid' otherwise."""
+        return str(self.trial.result.timing.reason)
+
+    @property
+    def sentence(self) -> str:
+        """The reason in one sentence; '' for a valid test."""
+        return self.trial.result.timing.sentence
+
+    @property
+    def phases_s(self) -> dict[str, float]:
+        """Duration of each phase by its name, s; empty if the test could not be timed."""
+        timing = self.trial.result.timing
+        return {p.phase.name: p.duration_s for p in timing.phases} if timing.valid else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole result as in `report.json` (`docs/report.schema.json`)."""
+        return self.trial.result.to_json_dict()
+
+    def write_report(self, folder: str | Path) -> Path:
+        """Write report.html, .json, .csv and .png to a folder; return the page's path."""
+        from thermal_pose.report.write import write_report
+
+        trial = self.trial
+        return write_report(trial.result, trial.frames, trial.keypoints, Path(folder)).html
+
+
+def analyze(
+    recording: str | Path = DEMO_BAG,
+    *,
+    subject: str = "",
+    age_years: float = 0.0,
+    height_m: float = 0.0,
+    model: str = PoseParameters().model,
+    detector: str = DetectorParameters().model,
+    on_frame: Callable[[], object] | None = None,
+) -> Analysis:
+    """Time the Timed Up and Go test in a recording.
+
+    Parameters
+    ----------
+    recording : a rosbag2 folder or .mcap file with thermal images; by default the shipped one.
+    subject : pseudonym of the person, for the report.
+    age_years : for the published range at that age; 0: unknown.
+    height_m : for speeds and step lengths; 0: unknown.
+    model, detector : as of `PoseEstimator`.
+    on_frame : called after each image, for a progress bar.
+
+    Raises
+    ------
+    BagError
+        The recording is missing, damaged or has no thermal images.
+    ValueError
+        An age or a height that nobody has.
+
+    Examples
+    --------
+    >>> from thermal_pose import analyze
+    >>> test = analyze()  # the shipped recording, which is simulated
+    >>> test.valid, list(test.phases_s)[:2]
+    (True, ['SIT_TO_STAND', 'WALK_OUT'])
+    """
+    path = Path(recording)
+    params = TugParams(
+        subject_id=subject,
+        trial_id=path.resolve().name,
+        age_years=age_years,
+        height_m=height_m,
+    )
+    perception = build_perception(DetectorParameters(model=detector), PoseParameters(model=model))
+    return Analysis(analyze_recording(path, perception, params, on_frame))

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images to people: one image at a time, or a stream with identities."""
+
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.api.images import Span, as_centikelvin, is_batch, reduced
+from thermal_pose.api.people import People, enlarged
+from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
+from thermal_pose.pipeline.perception import Perception
+from thermal_pose.pipeline.perception_params import build_perception
+from thermal_pose.types import NS_PER_S, PersonBox, ThermalFrame
+
+#: Larger images are reduced to this size, which the networks were trained on.
+_WORKING_WH = (80, 64)
+
+
+class PoseEstimator:
+    """Finds people and their 17 COCO keypoints in thermal images.
+
+    Parameters
+    ----------
+    model : pose model, by name ('student-lite', 'student', ...) or path of its card.
+    detector : person detector, by name or path of its card; 'warm_blob' needs no network.
+    device : 'auto', 'cpu' or 'cuda'.
+    threads : worker threads of one inference.
+    span_degc : for 8-bit images, the temperatures of grey levels 0 and 255 in degrees Celsius.
+    min_person_score : people with a lower score are left out, 0 to 1.
+
+    Raises
+    ------
+    ModelArtifactError
+        A model is missing, altered or of the wrong shape.
+
+    Notes
+    -----
+    Images larger than 80x64 px are reduced to that size first, and the results are mapped back.
+    The live nodes use the same code, so an 80x60 image gives the same keypoints there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thermal_pose import PoseEstimator
+    >>> pose = PoseEstimator()
+    >>> empty_room = np.full((60, 80), 21.0)  # degrees Celsius
+    >>> people = pose(empty_room)
+    >>> len(people), people.keypoints.shape
+    (0, (0, 17, 2))
+    >>> [len(people) for people in pose([empty_room, empty_room])]
+    [0, 0]
+    """
+
+    def __init__(
+        self,
+        model: str = PoseParameters().model,
+        detector: str = DetectorParameters().model,
+        *,
+        device: str = "auto",
+        threads: int = 1,
+        span_degc: Span | None = None,
+        min_person_score: float = PoseParameters().min_person_score,
+    ) -> None:
+        self.span_degc = span_degc
+        self._min_person_score = min_person_score
+        self._perception = _perception(model, detector, device, threads, min_person_score)
+
+    @overload
+    def __call__(self, images: list[Any] | tuple[Any, ...]) -> list[People]: ...
+
+    @overload
+    def __call__(
+        self, images: npt.NDArray[Any], boxes_xyxy: npt.ArrayLike | None = None
+    ) -> People: ...
+
+    def __call__(
+        self, images: Any, boxes_xyxy: npt.ArrayLike | None = None
+    ) -> "People | list[People]":
+        """Find everybody in one image, or in each image of a batch.
+
+        Parameters
+        ----------
+        images : (H, W) centikelvin (uint16), degrees Celsius (float) or grey levels (uint8, see
+            `span_degc`); a list of such images, or an array (N, H, W), is a batch.
+        boxes_xyxy : (M, 4) px; with one image, look in these boxes instead of detecting people.
+
+        Returns
+        -------
+        `People`, or a list of them for a batch. Type checkers know a batch by its being a list;
+        call with `list(array)` for exact types.
+        """
+        if not is_batch(images):
+            return self._one(images, boxes_xyxy)
+        if boxes_xyxy is not None:
+            raise ValueError("boxes_xyxy: expected with one image, got a batch")
+        return [self._one(image, None) for image in images]
+
+    def _one(self, image: npt.ArrayLike, boxes_xyxy: npt.ArrayLike | None) -> People:
+        frame = as_centikelvin(image, self.span_degc)
+        small, factor = reduced(frame, _WORKING_WH)
+        if boxes_xyxy is None:
+            boxes = self._perception.detection.detector.detect(small)
+        else:
+            boxes = _given_boxes(boxes_xyxy, factor)
+        found = self._perception.pose.estimator.estimate(small, boxes)
+        if boxes_xyxy is None:
+            found = tuple(p for p in found if p.person_score >= self._min_person_score)
+            found = tuple(sorted(found, key=lambda person: -person.person_score))
+        return People(enlarged(found, factor), (frame.shape[1], frame.shape[0]))
+
+
+class Tracker:
+    """Follows people through a stream of thermal images, each with an identity.
+
+    Parameters
+    ----------
+    model, detector, device, threads, span_degc : as of `PoseEstimator`.
+    rate_hz : frame rate, for images without a time.
+    smooth : smooth keypoints over time with a one-euro filter.
+
+    Notes
+    -----
+    This is the perception of the live nodes: their tracker, their rules for lost people.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thermal_pose import Tracker
+    >>> track = Tracker()
+    >>> people = track(np.full((60, 80), 21.0))
+    >>> people.track_ids
+    []
+    """
+
+    def __init__(
+        self,
+        model: str = PoseParameters().model,
+        detector: str = DetectorParameters().model,
+        *,
+        device: str = "auto",
+        threads: int = 1,
+        span_degc: Span | None = None,
+        rate_hz: float = 8.0,
+        smooth: bool = False,
+    ) -> None:
+        if not rate_hz > 0:
+            raise ValueError(f"rate_hz: expected > 0, got {rate_hz}")
+        self.span_degc = span_degc
+        self._step_s = 1.0 / rate_hz
+        self._last_s: float | None = None
+        score = PoseParameters().min_person_score
+        self._perception = _perception(model, detector, device, threads, score, smooth)
+
+    def __call__(self, image: npt.ArrayLike, time_s: float | None = None) -> People:
+        """Find everybody in the next image.
+
+        Parameters
+        ----------
+        image : as of `PoseEstimator`.
+        time_s : when the image was taken, s; by default one period after the last one.
+
+        Raises
+        ------
+        ValueError
+            The image is not thermal, or `time_s` is not after the last image.
+        """
+        if time_s is None:
+            time_s = 0.0 if self._last_s is None else self._last_s + self._step_s
+        elif self._last_s is not None and not time_s > self._last_s:
+            raise ValueError(f"time_s: expected more than {self._last_s}, got {time_s}")
+        self._last_s = time_s
+        frame = as_centikelvin(image, self.span_degc)
+        small, factor = reduced(frame, _WORKING_WH)
+        stamp_ns = round(time_s * NS_PER_S)
+        found = self._perception.step(ThermalFrame(stamp_ns, "thermal", small)).persons
+        return People(enlarged(found, factor), (frame.shape[1], frame.shape[0]))
+
+    def reset(self) -> None:
+        """Start a new stream: forget everybody."""
+        self._perception.reset()
+        self._last_s = None
+
+
+def _perception(
+    model: str,
+    detector: str,
+    device: str,
+    threads: int,
+    min_person_score: float,
+    smooth: bool = False,
+) -> Perception:
+    return build_perception(
+        DetectorParameters(model=detector, device=device, threads=threads),
+        PoseParameters(
+            model=model,
+            device=device,
+            threads=threads,
+            min_person_score=min_person_score,
+            smoothing="one_euro" if smooth else "none",
+        ),
+    )
+
+
+def _given_boxes(boxes_xyxy: npt.ArrayLike, factor: float) -> tuple[PersonBox, ...]:
+    boxes = np.asarray(boxes_xyxy, dtype=np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"boxes_xyxy: expected (M, 4), got {boxes.shape}")
+    small = (boxes + 0.5) / factor - 0.5
+    return tuple(PersonBox((row[0], row[1], row[2], row[3]), 1.0) for row in small.tolist())
