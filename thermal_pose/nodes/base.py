@@ -26,6 +26,7 @@ from rclpy.timer import Timer
 
 from thermal_pose.errors import GraphError, ThermalPoseError
 from thermal_pose.nodes.diagnostics import DiagnosticsPublisher
+from thermal_pose.nodes.handover import HandingPublisher, Handover, Stream, has_header
 from thermal_pose.nodes.parameters import declare_parameters, watch_parameters
 from thermal_pose.nodes.qos import policy_value
 from thermal_pose.parameters.parameter import NodeParameters
@@ -47,6 +48,8 @@ class PipelineNode(LifecycleNode):
         `options` are those of `rclpy.node.Node` (context, cli_args, namespace, ...).
         """
         super().__init__(self.PARAMETERS.node_name, **options)
+        #: Set by a process that runs several nodes, before the node is configured.
+        self.handover: Handover | None = None
         self.failure: ThermalPoseError | None = None
         self.fault: Exception | None = None
         self.statistics = StreamStatistics()
@@ -96,6 +99,8 @@ class PipelineNode(LifecycleNode):
         )
         made = self.create_publisher(kind, topic, qos, event_callbacks=events)
         self._made_publishers.append(made)
+        if self.handover is not None and has_header(kind):
+            return HandingPublisher(made, self.handover)
         return made
 
     def subscribe(
@@ -105,8 +110,10 @@ class PipelineNode(LifecycleNode):
         callback: Callable[[Message], None],
         qos: QoSProfile,
         group: CallbackGroup | None = None,
-    ) -> "Subscription[Any]":
+    ) -> "Subscription[Any] | Stream":
         """Subscribe while active; the callback runs inside the boundary of `guarded`."""
+        if self.handover is not None and has_header(kind):
+            return self._stream(kind, topic, callback, qos, group, self.handover)
         events = SubscriptionEventCallbacks(
             incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "asks")
         )
@@ -115,6 +122,35 @@ class PipelineNode(LifecycleNode):
         )
         self._connections.append(lambda: self.destroy_subscription(subscription))
         return subscription
+
+    def _stream(
+        self,
+        kind: type[Any],
+        topic: str,
+        callback: Callable[[Any], None],
+        qos: QoSProfile,
+        group: CallbackGroup | None,
+        handover: Handover,
+    ) -> Stream:
+        """Subscribe as `subscribe` does, and take what this process publishes directly."""
+        stream = Stream(self, kind, self.guarded(callback), qos.depth)
+        events = SubscriptionEventCallbacks(
+            incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "asks")
+        )
+        subscription = self.create_subscription(
+            kind,
+            topic,
+            stream.on_serialized,
+            qos,
+            event_callbacks=events,
+            callback_group=group,
+            raw=True,
+        )
+        stream.subscription = subscription
+        leave = handover.join(subscription.topic_name, stream)
+        self._connections.append(leave)
+        self._connections.append(lambda: self.destroy_subscription(subscription))
+        return stream
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call back periodically while active."""

@@ -9,13 +9,17 @@ four nodes. This one waits for messages and timers, and looks at the rest when m
 import contextlib
 import gc
 import inspect
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.subscription import Subscription
+
+from thermal_pose.nodes.handover import Stream
 
 #: A pause in the messages: what one brings about in the same process is there sooner.
 PAUSE_S: Final = 0.005
@@ -45,6 +49,15 @@ class PromptExecutor(SingleThreadedExecutor):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._answered_s = self._looked_s = time.monotonic()
+        self._handed: deque[Stream] = deque()
+        self._spinning: int | None = None
+
+    def hand_over(self, stream: Stream) -> None:
+        """Answer a message of this process before anything from DDS; any thread may call."""
+        asleep = not self._handed and threading.get_ident() != self._spinning
+        self._handed.append(stream)
+        if asleep:
+            self.wake()
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Run what is ready, one callback of each subscription; return after `timeout_sec`.
@@ -63,6 +76,8 @@ class PromptExecutor(SingleThreadedExecutor):
 
     def _answer(self, wait_s: float) -> bool:
         """Wait for messages, call back with them; return whether timers or a guard woke us."""
+        if self._answer_handed():
+            wait_s = 0.0
         with contextlib.ExitStack() as held:
             subscriptions = [entity for entity in self._streams() if _entered(held, entity)]
             nodes = self.get_nodes()
@@ -74,7 +89,16 @@ class PromptExecutor(SingleThreadedExecutor):
                     plain: Any = subscription.callback
                     plain(taken[0])
                     self._answered_s = time.monotonic()
-        return others
+        return others and not self._handed
+
+    def _answer_handed(self) -> bool:
+        """Call back with all messages handed over, and with those that this brings about."""
+        self._spinning = threading.get_ident()
+        answered = bool(self._handed)
+        while self._handed:
+            self._handed.popleft().answer()
+            self._answered_s = time.monotonic()
+        return answered
 
     def _wait(
         self, subscriptions: list["Subscription[Any]"], timers: list[Any], wait_s: float

@@ -15,6 +15,7 @@ from rclpy.node import Node
 
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.graph import GraphPlan
+from thermal_pose.nodes.handover import Handover
 from thermal_pose.nodes.process_table import ProcessEntry
 from thermal_pose.nodes.prompt_executor import PromptExecutor, settle
 
@@ -36,6 +37,7 @@ class SingleProcessGraph:
         self._plan = plan
         self._executor = PromptExecutor()
         self._aside = _Aside()
+        self._handover = Handover()
         self._nodes: dict[str, tuple[ProcessEntry, PipelineNode]] = {}
         self.rebuilt: dict[str, int] = {}
 
@@ -88,6 +90,7 @@ class SingleProcessGraph:
     def _create(self, entry: ProcessEntry) -> None:
         # Global arguments are those of the command line, which are not meant for nodes.
         node = entry.load()(cli_args=self._plan.ros_args(entry), use_global_arguments=False)
+        node.handover = self._handover
         self._nodes[entry.name] = (entry, node)
         self._executor_of(entry).add_node(node)
         if node.parameters.autostart:

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hands messages between the nodes of one process, beside DDS.
+
+Every message is still published for others, with the same bytes. A subscriber in the same
+process gets the message object itself, at once and without serialisation; the copy that comes
+back over DDS is recognised by its stamp and dropped before it is deserialised. A message from
+another process is deserialised once and shared by all subscribers here.
+"""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
+
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+
+#: Stamps that a stream remembers as handed over; DDS copies arrive within a few messages.
+_REMEMBERED: Final = 256
+#: Bytes of CDR before the first field.
+_ENCAPSULATION: Final = 4
+#: Seconds and nanoseconds of a header's stamp, four bytes each.
+_STAMP: Final = slice(_ENCAPSULATION, _ENCAPSULATION + 8)
+
+
+class StreamExecutor(Protocol):
+    """An executor that answers handed-over messages."""
+
+    def hand_over(self, stream: "Stream") -> None:
+        """Call `stream.answer` soon, in the executor's thread."""
+
+
+class Stream:
+    """One subscription inside a process: what was handed over, and what came over DDS.
+
+    Parameters
+    ----------
+    node : its executor calls back; executors without `hand_over` get everything over DDS.
+    kind : message class; its first field is a header.
+    callback : called with each message, in the executor's thread.
+    depth : messages that may wait; the oldest is dropped beyond, as DDS does.
+    """
+
+    def __init__(
+        self, node: Node, kind: type[Any], callback: Callable[[Any], None], depth: int
+    ) -> None:
+        self._node = node
+        self._kind = kind
+        self._callback = callback
+        self._pending: deque[Any] = deque(maxlen=depth)
+        self._handed: OrderedDict[bytes, None] = OrderedDict()
+        self.subscription: Any = None
+        self.share: Callable[[Any], None] = lambda message: None
+
+    def offer(self, message: Any) -> None:
+        """Hand over a message of another process, unless it came here already."""
+        if stamp_bytes(message) not in self._handed:
+            self.push(message)
+
+    def push(self, message: Any) -> None:
+        """Hand a message over; any thread may call."""
+        executor: Any = self._node.executor
+        if not hasattr(executor, "hand_over"):
+            return
+        self._handed[stamp_bytes(message)] = None
+        while len(self._handed) > _REMEMBERED:
+            self._handed.popitem(last=False)
+        self._pending.append(message)
+        executor.hand_over(self)
+
+    def answer(self) -> None:
+        """Call back with the oldest message handed over, if one still waits."""
+        message = self._take()
+        if message is not None:
+            self._callback(message)
+
+    def on_serialized(self, data: bytes) -> None:
+        """Take what came over DDS: a copy is dropped, anything else calls back."""
+        message = self._accept(data)
+        if message is not None:
+            self._callback(message)
+
+    def waiting(self) -> Iterator[Any]:
+        """Take and yield all messages that wait, oldest first within each way."""
+        while (message := self._take()) is not None:
+            yield message
+        while True:
+            with self.subscription.handle:
+                taken = self.subscription.handle.take_message(self._kind, True)
+            if taken is None:
+                return
+            message = self._accept(taken[0])
+            if message is not None:
+                yield message
+
+    def _take(self) -> Any:
+        try:
+            return self._pending.popleft()
+        except IndexError:
+            return None
+
+    def _accept(self, data: bytes) -> Any:
+        if bytes(data[_STAMP]) in self._handed:
+            return None
+        message = deserialize_message(data, self._kind)
+        self.share(message)
+        return message
+
+
+class Handover:
+    """The streams of one process by topic."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, list[Stream]] = {}
+        self._changing = threading.Lock()
+
+    def join(self, topic: str, stream: Stream) -> Callable[[], None]:
+        """Hand messages of a resolved topic to a stream; return what ends that."""
+        with self._changing:
+            self._streams[topic] = [*self._streams.get(topic, []), stream]
+        stream.share = lambda message: self._share(topic, message, stream)
+
+        def leave() -> None:
+            with self._changing:
+                self._streams[topic] = [
+                    other for other in self._streams[topic] if other is not stream
+                ]
+
+        return leave
+
+    def push(self, topic: str, message: Any) -> None:
+        """Hand a message to all streams of a resolved topic."""
+        for stream in self._streams.get(topic, ()):
+            stream.push(message)
+
+    def _share(self, topic: str, message: Any, source: Stream) -> None:
+        for stream in self._streams.get(topic, ()):
+            if stream is not source:
+                stream.offer(message)
+
+
+class HandingPublisher:
+    """A publisher that also hands its messages to streams of this process.
+
+    Streams come first, so that no DDS copy arrives before its stamp is known here.
+    """
+
+    def __init__(self, publisher: Any, handover: Handover) -> None:
+        self._publisher = publisher
+        self._handover = handover
+        self._topic: str = publisher.topic_name
+
+    def publish(self, message: Any) -> None:
+        """Hand over, then publish; serialised messages go over DDS alone."""
+        if not isinstance(message, bytes):
+            self._handover.push(self._topic, message)
+        self._publisher.publish(message)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._publisher, name)
+
+
+def stamp_bytes(message: Any) -> bytes:
+    """Return a header's stamp as it stands in little-endian CDR."""
+    stamp = message.header.stamp
+    return int(stamp.sec).to_bytes(4, "little", signed=True) + int(stamp.nanosec).to_bytes(
+        4, "little"
+    )
+
+
+def has_header(kind: type[Any]) -> bool:
+    """Whether a message class begins with a header, by which copies are recognised."""
+    return next(iter(kind.get_fields_and_field_types()), "") == "header"
