@@ -7,6 +7,7 @@ from support.people import subject, trial
 
 from thermal_pose.clinical.tug.definitions import STANDING_SHARE
 from thermal_pose.errors import SimulationError
+from thermal_pose.lab.simulation.motion.invalid import SENTENCES
 from thermal_pose.lab.simulation.motion.limbs import measure_limbs
 from thermal_pose.lab.simulation.motion.path import Rests, plan_tug
 from thermal_pose.lab.simulation.motion.trial import plan_trial
@@ -69,7 +70,7 @@ def test_the_same_seed_gives_the_same_trial():
     np.testing.assert_array_equal(first.joints(4.0), second.joints(4.0))
 
 
-@pytest.mark.parametrize("reason", [reason for reason in TrialReason if reason != "valid"])
+@pytest.mark.parametrize("reason", SENTENCES)
 def test_what_cannot_be_timed_says_why(reason):
     planned = trial("normal", reason)
     assert planned.truth.reason is reason
@@ -163,3 +164,48 @@ def test_a_plan_that_legs_cannot_walk_is_refused():
     short_legs = replace(measure_limbs(body), thigh_m=0.3, shank_m=0.3)
     with pytest.raises(SimulationError, match="step length"):
         plan_tug(long_steps, short_legs, Rests(1.0, 1.0), np.random.default_rng(0))
+
+
+def test_who_walks_two_laps_comes_back_twice():
+    planned = trial("normal", TrialReason.TWO_LAPS)
+    x = hips(planned, np.arange(0, planned.duration_s, 0.1))[:, 0]
+    far = x > 2.0
+    assert np.flatnonzero(np.diff(far.astype(int)) == 1).size == 2
+
+
+def test_who_walks_backwards_never_turns():
+    planned = trial("normal", TrialReason.WALKED_BACKWARDS)
+    times_s = np.arange(0, planned.duration_s, 0.1)
+    assert max(abs(heading_deg(planned, float(t))) for t in times_s) < 40
+    track = hips(planned, times_s)
+    assert track[:, 0].max() > 2.0
+    assert track[-1, 2] < track[:, 2].max() - 0.25
+
+
+def test_who_sits_on_the_floor_is_lower_than_on_the_chair():
+    planned = trial("normal", TrialReason.SAT_ELSEWHERE)
+    first, last = hips(planned, [0.1, planned.duration_s - 0.1])[:, 2]
+    assert last < first - 0.2
+
+
+def test_who_does_sit_to_stands_rises_five_times():
+    planned = trial("normal", TrialReason.SIT_TO_STANDS)
+    track = hips(planned, np.arange(0, planned.duration_s, 0.05))
+    high = track[:, 2] > (track[:, 2].min() + track[:, 2].max()) / 2
+    assert np.flatnonzero(np.diff(high.astype(int)) == 1).size == 5
+    assert np.ptp(track[:, 0]) < 0.6
+
+
+@pytest.mark.parametrize("reason", [TrialReason.BEGAN_LATE, TrialReason.CUT_OFF])
+def test_a_recording_may_hold_less_than_the_test(reason):
+    whole, part = trial("normal"), trial("normal", reason)
+    assert part.duration_s < whole.duration_s
+    seated_m = hips(whole, [0.1])[0, 2]
+    end_s = 0.0 if reason is TrialReason.BEGAN_LATE else part.duration_s
+    assert hips(part, [end_s])[0, 2] > seated_m + 0.01
+
+
+@pytest.mark.parametrize("reason", [TrialReason.PAUSED, TrialReason.UNCERTAIN])
+def test_reasons_of_the_analysis_alone_cannot_be_simulated(reason):
+    with pytest.raises(SimulationError, match="simulated"):
+        trial("normal", reason)

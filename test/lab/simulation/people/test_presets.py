@@ -2,7 +2,12 @@
 import pytest
 
 from thermal_pose.errors import SimulationError
-from thermal_pose.lab.simulation.people.presets import INVALID_KINDS, PRESETS, find_preset
+from thermal_pose.lab.simulation.people.presets import (
+    INVALID_KINDS,
+    MISUSED_KINDS,
+    PRESETS,
+    find_preset,
+)
 from thermal_pose.types import TrialReason
 
 
@@ -19,7 +24,8 @@ def test_the_clinic_is_old_and_uses_aids():
 
 
 def test_every_reason_to_refuse_a_trial_is_made():
-    assert set(INVALID_KINDS) <= set(TrialReason) - {TrialReason.VALID}
+    told_by_analysis = {TrialReason.VALID, TrialReason.PAUSED, TrialReason.UNCERTAIN}
+    assert set(INVALID_KINDS) | set(MISUSED_KINDS) == set(TrialReason) - told_by_analysis
     preset = PRESETS["invalid"]
     made = {preset.kind(s, t, 4) for s in range(preset.n_subjects) for t in range(4)}
     assert made == set(INVALID_KINDS)

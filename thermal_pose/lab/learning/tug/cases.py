@@ -34,7 +34,7 @@ FIRST_EVALUATION_SEED = 9000
 EVALUATION_SEED = 9700
 TRIALS_PER_SUBJECT = 5
 #: Purposes of a subject's random generators.
-_TRIAL, SESSION, _STAGE, _CARER = 11, 12, 13, 14
+_TRIAL, SESSION, _STAGE, _CARER, _MANNER = 11, 12, 13, 14, 15
 _ATTEMPTS = 8
 #: Nobody but the person tested comes nearer to the thermal camera, m.
 CLEAR_M = 1.0
@@ -160,10 +160,11 @@ def stage_case(case: TrialCase) -> "StagedTrial":
         If the body cannot do any of the draws.
     """
     from thermal_pose.errors import SimulationError
+    from thermal_pose.lab.simulation.motion.manner import trial_manner
     from thermal_pose.lab.simulation.motion.trial import plan_trial
     from thermal_pose.lab.simulation.people.presets import find_preset
     from thermal_pose.lab.simulation.people.subject import subject_rng
-    from thermal_pose.lab.simulation.recordings.staging import draw_session, stage
+    from thermal_pose.lab.simulation.recordings.staging import draw_session, far_enough, stage
 
     preset = find_preset(case.preset)
     identity = (preset.name, case.seed, case.subject_index)
@@ -173,10 +174,18 @@ def stage_case(case: TrialCase) -> "StagedTrial":
     for attempt in range(_ATTEMPTS):
         try:
             rng = subject_rng(*identity, _TRIAL, case.trial_index, attempt)
-            trial = plan_trial(subject, rng, kind=case.kind, carer=carer, second=second)
+            manner = trial_manner(
+                preset.patients,
+                subject.speed_mps,
+                subject_rng(*identity, _MANNER, case.trial_index, attempt),
+            )
+            trial = plan_trial(
+                subject, rng, kind=case.kind, carer=carer, second=second, manner=manner
+            )
         except (SimulationError, ValueError):
             continue
-        staged = stage(trial, session, subject_rng(*identity, _STAGE, case.trial_index))
+        wide = far_enough(session, manner.mark_m)
+        staged = stage(trial, wide, subject_rng(*identity, _STAGE, case.trial_index))
         if not blocked(staged):
             return staged
     raise SimulationError(f"{case.name}: the body can do none of {_ATTEMPTS} drawn tests")

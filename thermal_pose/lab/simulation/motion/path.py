@@ -8,6 +8,7 @@ import numpy as np
 from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.motion.gait import ANKLE_BEHIND_M, WalkPath
 from thermal_pose.lab.simulation.motion.limbs import Limbs
+from thermal_pose.lab.simulation.motion.manner import PLAIN, Manner, skewed
 from thermal_pose.lab.simulation.motion.profile import STEP_S, Array, ease, ramp, smooth, time_grid
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 
@@ -96,12 +97,13 @@ def _speed_curve(
     return speed * (distance_m / (speed.sum() * STEP_S))
 
 
-def _turn(subject: Subject, rng: Rng, speed_mps: float) -> tuple[Array, Array]:
+def _turn(subject: Subject, rng: Rng, speed_mps: float, manner: Manner) -> tuple[Array, Array]:
     """Speed and yaw samples of the turn at the mark, yaw from 0."""
     duration_s = subject.turn_s / (1 - 2 * _turn_margin_share())
     times_s = np.arange(round(duration_s / STEP_S)) * STEP_S
-    yaw = subject.turn_side * np.pi * ramp(times_s, 0.0, duration_s, TURN_ROUNDING)
-    slow = rng.uniform(0.45, 0.75)
+    share = skewed(times_s / duration_s, manner.turn_skew)
+    yaw = subject.turn_side * np.pi * ramp(share, 0.0, 1.0, TURN_ROUNDING)
+    slow = rng.uniform(0.45, 0.75) if manner.turn_dip is None else manner.turn_dip
     dip = ease(times_s, 0.0, 0.4 * duration_s) - ease(times_s, 0.6 * duration_s, duration_s)
     return speed_mps * (1 - slow * dip), yaw
 
@@ -125,6 +127,7 @@ def plan_tug(
     rng: Rng,
     mark_m: float = MARK_M,
     pause_s: float = 0.0,
+    manner: Manner = PLAIN,
 ) -> TugPlan:
     """Schedule and path of a whole test.
 
@@ -135,6 +138,8 @@ def plan_tug(
     rng : of everything that differs from trial to trial.
     mark_m : where to turn.
     pause_s : how long the person stands still half-way out; 0 for not at all.
+    manner : how this trial differs from the subject's habits; its pauses are added by
+        `pauses.with_pauses`.
 
     Raises
     ------
@@ -153,12 +158,18 @@ def plan_tug(
     rocks_s = tuple(rests.before_s + rock_s * k for k in range(subject.n_rocks))
     rise_start_s = rests.before_s + rock_s * subject.n_rocks
     walk_start_s = rise_start_s + rise_s * rng.uniform(0.7, 0.84) + subject.hesitation_s
-    speed, yaw, marks, pause = _walk_samples(subject, rng, stand_m, mark_m, pause_s)
+    speed, yaw, marks, pause = _walk_samples(subject, rng, stand_m, mark_m, pause_s, manner)
     x, y = _excursion(speed, yaw)
     x += stand_m
     y = _level_sideways(y, marks[0], marks[1])
     turn_xy, turn_yaw, final_s = _final_turn(
-        subject, rng, (float(x[-1]), float(y[-1])), float(speed[-1]), float(yaw[-1]), stand_m
+        subject,
+        rng,
+        (float(x[-1]), float(y[-1])),
+        float(speed[-1]),
+        float(yaw[-1]),
+        stand_m,
+        manner,
     )
     walk_end_s = walk_start_s + (len(speed) + len(turn_yaw)) * STEP_S
     sit_s = subject.sit_s / SIT_SHARE
@@ -182,7 +193,7 @@ def plan_tug(
 
 
 def _walk_samples(
-    subject: Subject, rng: Rng, stand_m: float, mark_m: float, pause_s: float
+    subject: Subject, rng: Rng, stand_m: float, mark_m: float, pause_s: float, manner: Manner
 ) -> tuple[Array, Array, tuple[int, int, int], tuple[int, int] | None]:
     """Speed and yaw from the first step to the turn before the chair.
 
@@ -191,7 +202,7 @@ def _walk_samples(
     """
     step_s = 60 / subject.cadence_spm
     cruise = subject.speed_mps
-    turn_speed, turn_yaw = _turn(subject, rng, cruise * rng.uniform(0.7, 0.85))
+    turn_speed, turn_yaw = _turn(subject, rng, cruise * rng.uniform(0.7, 0.85), manner)
     reach_x, _ = _excursion(turn_speed, turn_yaw)
     furthest_m = mark_m + rng.normal(-0.04, 0.08)
     turn_x_m = furthest_m - float(reach_x.max())
@@ -209,7 +220,7 @@ def _walk_samples(
     else:
         out = _speed_curve(out_m, (0.0, cruise, float(turn_speed[0])), (gain_s, loss_s))
     arrive_mps = cruise * rng.uniform(0.55, 0.75)
-    near_m = stand_m + _final_distance_m(subject, arrive_mps)
+    near_m = stand_m + _final_distance_m(subject, arrive_mps, manner)
     back = _speed_curve(
         turn_x_m + float(reach_x[-1]) - near_m,
         (float(turn_speed[-1]), cruise, arrive_mps),
@@ -221,14 +232,14 @@ def _walk_samples(
     return speed, yaw, (int(ends[0]), int(ends[1]), int(ends[2])), pause
 
 
-def _final_duration_s(subject: Subject) -> float:
+def _final_duration_s(subject: Subject, manner: Manner) -> float:
     share = 1 - _turn_margin_share()
     lead_s = 0.24 * subject.sit_s / SIT_SHARE
-    return max(0.9, (subject.final_turn_s - lead_s) / share)
+    return max(manner.shortest_final_s, (subject.final_turn_s - lead_s) / share)
 
 
-def _final_distance_m(subject: Subject, arrive_mps: float) -> float:
-    return max(0.18, 0.42 * arrive_mps * _final_duration_s(subject))
+def _final_distance_m(subject: Subject, arrive_mps: float, manner: Manner) -> float:
+    return max(0.18, 0.42 * arrive_mps * _final_duration_s(subject, manner))
 
 
 def _final_turn(
@@ -238,10 +249,16 @@ def _final_turn(
     speed_mps: float,
     yaw_rad: float,
     stand_m: float,
+    manner: Manner,
 ) -> tuple[Array, Array, float]:
-    """Path and yaw of the turn before the chair, and the pause between it and sitting down."""
-    duration_s = _final_duration_s(subject)
+    """Path and yaw of the turn before the chair, and the pause between it and sitting down.
+
+    The pause is negative where the person sits down while still turning.
+    """
+    duration_s = _final_duration_s(subject, manner)
     pause_s = float(rng.uniform(-0.2, 0.15))
+    if manner.sit_overlap is not None:
+        pause_s = -manner.sit_overlap * duration_s
     times_s = np.arange(round(duration_s / STEP_S)) * STEP_S
     u = (times_s / duration_s)[:, None]
     start, end = np.array(start_m), np.array([stand_m, 0.0])
@@ -250,7 +267,8 @@ def _final_turn(
     xy = (2 * u**3 - 3 * u**2 + 1) * start + (u**3 - 2 * u**2 + u) * duration_s * velocity
     xy = xy + (3 * u**2 - 2 * u**3) * end
     side = subject.turn_side if rng.random() < 0.6 else -subject.turn_side
-    return xy, yaw_rad + side * np.pi * ramp(times_s, 0.0, duration_s, TURN_ROUNDING), pause_s
+    share = skewed(times_s / duration_s, manner.final_skew)
+    return xy, yaw_rad + side * np.pi * ramp(share, 0.0, 1.0, TURN_ROUNDING), pause_s
 
 
 def _padded_path(

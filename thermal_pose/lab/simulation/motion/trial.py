@@ -13,8 +13,16 @@ import numpy as np
 
 from thermal_pose.clinical.tug.definitions import kinematics_from_joints, phase_intervals
 from thermal_pose.errors import SimulationError
+from thermal_pose.lab.simulation.motion.invalid import (
+    SENTENCES,
+    changed_moves,
+    changed_plan,
+    trimmed,
+)
 from thermal_pose.lab.simulation.motion.limbs import Limbs, measure_limbs
-from thermal_pose.lab.simulation.motion.path import MARK_M, Rests, Schedule, TugPlan, plan_tug
+from thermal_pose.lab.simulation.motion.manner import PLAIN, Manner
+from thermal_pose.lab.simulation.motion.path import Rests, TugPlan, plan_tug
+from thermal_pose.lab.simulation.motion.pauses import with_pauses
 from thermal_pose.lab.simulation.motion.visits import visit_path
 from thermal_pose.lab.simulation.motion.whole_body import (
     PlannedMotion,
@@ -34,22 +42,8 @@ Role = Literal["subject", "carer", "bystander"]
 
 #: Times at which the truth is computed, Hz.
 TRUTH_HZ = 100.0
-#: Why each kind of trial cannot be timed, for people.
-SENTENCES: dict[TrialReason, str] = {
-    TrialReason.NO_PERSON: "Nobody is in the recording.",
-    TrialReason.NEVER_SAT: "The person never sits in the recording.",
-    TrialReason.NEVER_STOOD: "The person tries but never stands up.",
-    TrialReason.STOPPED_EARLY: "The test is not finished in the recording.",
-    TrialReason.LEFT_VIEW: "The person leaves the camera's view during the test.",
-    TrialReason.SECOND_PERSON: "Two people do the test at the same time.",
-    TrialReason.FRAMES_LOST: "The camera was covered during much of the test.",
-    TrialReason.STAMP_GAP: "The recording has a gap during the test.",
-    TrialReason.WRONG_ORDER: "The person walks and sits down first, then stands up.",
-    TrialReason.TOO_SLOW: "The person stands still for minutes during the test.",
-}
 #: Where somebody turns who leaves the view: beyond every camera, m from the chair.
 BEYOND_CAMERA_M = 8.2
-FAR_FUTURE_S = 1.0e4
 
 
 @dataclass(frozen=True)
@@ -131,6 +125,7 @@ def plan_trial(
     rests: Rests | None = None,
     chair: Chair | None = None,
     bodies: Path | None = None,
+    manner: Manner = PLAIN,
 ) -> Trial:
     """Plan one trial of a subject, valid or of the given reason to refuse it.
 
@@ -144,6 +139,7 @@ def plan_trial(
     rests : sitting still before and after; drawn (1.2 to 3.5 s) if None.
     chair : lowered to fit the legs; drawn if None.
     bodies : folder of baked bodies; the user's cache if None.
+    manner : how this trial differs from the subject's habits.
 
     Raises
     ------
@@ -160,14 +156,19 @@ def plan_trial(
         limbs,
         rests,
         rng,
-        mark_m=BEYOND_CAMERA_M if kind is TrialReason.LEFT_VIEW else MARK_M,
+        mark_m=BEYOND_CAMERA_M if kind is TrialReason.LEFT_VIEW else manner.mark_m,
         pause_s=float(rng.uniform(121, 128)) if kind is TrialReason.TOO_SLOW else 0.0,
+        manner=manner,
     )
-    plan, duration_s = _changed_plan(plan, kind, rng)
-    motion = _tug_motion(varied, body, plan, chair, rng)
+    plan = with_pauses(plan, manner.pauses)
+    plan, duration_s = changed_plan(plan, kind, rng)
+    motion = _tug_motion(varied, body, plan, chair, rng, manner, kind)
     if kind is TrialReason.NO_PERSON:
         motion = replace(motion, until_s=-np.inf)
-    performers = [Performer("subject", varied, body, motion)]
+    performer, duration_s = _recorded_part(
+        Performer("subject", varied, body, motion), duration_s, kind, rng
+    )
+    performers = [performer]
     chairs = [chair]
     if kind is TrialReason.SECOND_PERSON:
         if second is None:
@@ -189,6 +190,8 @@ def plan_trial(
 def _truth(performer: Performer, kind: TrialReason) -> TugTiming:
     if kind is TrialReason.VALID:
         return true_timing(performer)
+    if kind not in SENTENCES:
+        raise SimulationError(f"kind: expected one that can be simulated, got {kind}")
     return TugTiming(origin_ns=0, reason=kind, sentence=SENTENCES[kind])
 
 
@@ -205,78 +208,35 @@ def _fault_s(performer: Performer, kind: TrialReason, rng: Rng) -> tuple[float, 
     return start_s + 0.2 * total_s, start_s + float(rng.uniform(0.75, 0.9)) * total_s
 
 
+def _recorded_part(
+    performer: Performer, duration_s: float, kind: TrialReason, rng: Rng
+) -> tuple[Performer, float]:
+    """What a recording that begins late or ends early holds of a test, and how long it is."""
+    if kind not in (TrialReason.BEGAN_LATE, TrialReason.CUT_OFF):
+        return performer, duration_s
+    phases = true_timing(performer).phases
+    if kind is TrialReason.CUT_OFF:
+        longest_s = 0.9 * phases[-1].duration_s
+        return performer, phases[-1].end_s - float(rng.uniform(0.1, max(0.2, longest_s)))
+    late_s = float(rng.uniform(phases[0].start_s + 0.3, phases[2].start_s))
+    motion = trimmed(performer.motion, late_s)
+    return replace(performer, motion=motion), duration_s - late_s
+
+
 def _tug_motion(
-    subject: Subject, body: Body, plan: TugPlan, chair: Chair, rng: Rng
+    subject: Subject,
+    body: Body,
+    plan: TugPlan,
+    chair: Chair,
+    rng: Rng,
+    manner: Manner = PLAIN,
+    kind: TrialReason = TrialReason.VALID,
 ) -> PlannedMotion:
-    moves = seat_moves(subject, plan.schedule, plan.path.times_s, rng)
-    return plan_motion(subject, body, plan.path, moves, rng, chair, plan.stand_x_m, plan.schedule)
-
-
-def _changed_plan(plan: TugPlan, kind: TrialReason, rng: Rng) -> tuple[TugPlan, float]:
-    """The plan with what goes wrong, and the recording's length."""
-    schedule = plan.schedule
-    if kind is TrialReason.NEVER_STOOD:
-        rocks_s = tuple(1.5 + 1.6 * k for k in range(int(rng.integers(1, 4))))
-        still = _shifted(schedule, FAR_FUTURE_S, rocks_s)
-        path = replace(
-            plan.path,
-            xy_m=np.tile(plan.path.xy_m[:1], (len(plan.path.times_s), 1)),
-            yaw_rad=np.zeros_like(plan.path.yaw_rad),
-            walking_s=(),
-        )
-        return replace(plan, schedule=still, path=path), min(schedule.end_s, 12.0)
-    if kind is TrialReason.NEVER_SAT:
-        never = replace(
-            schedule,
-            rise_start_s=-20.0,
-            rise_end_s=-18.0,
-            sit_start_s=FAR_FUTURE_S,
-            sit_end_s=FAR_FUTURE_S + 1.0,
-            rocks_s=(),
-        )
-        return replace(plan, schedule=never), schedule.end_s
-    if kind is TrialReason.WRONG_ORDER:
-        return _sits_first(plan)
-    if kind is TrialReason.STOPPED_EARLY:
-        return _stopped_plan(plan, rng)
-    return plan, schedule.end_s
-
-
-def _shifted(schedule: Schedule, by_s: float, rocks_s: tuple[float, ...]) -> Schedule:
-    return replace(
-        schedule,
-        rise_start_s=schedule.rise_start_s + by_s,
-        rise_end_s=schedule.rise_end_s + by_s,
-        sit_start_s=schedule.sit_start_s + by_s,
-        sit_end_s=schedule.sit_end_s + by_s,
-        rocks_s=rocks_s,
+    moves = seat_moves(subject, plan.schedule, plan.path.times_s, rng, manner)
+    moves = changed_moves(moves, plan, kind)
+    return plan_motion(
+        subject, body, plan.path, moves, rng, chair, plan.stand_x_m, plan.schedule, manner
     )
-
-
-def _sits_first(plan: TugPlan) -> tuple[TugPlan, float]:
-    """Stands, walks out and back, sits down, and then stands up."""
-    schedule = plan.schedule
-    rise_s = schedule.rise_end_s - schedule.rise_start_s
-    start_s = schedule.end_s - rise_s - 1.0
-    late = replace(schedule, rise_start_s=start_s, rise_end_s=start_s + rise_s, rocks_s=())
-    if late.rise_start_s < late.sit_end_s + 0.5:
-        shift_s = late.sit_end_s + 0.5 - late.rise_start_s
-        late = replace(
-            late,
-            rise_start_s=late.rise_start_s + shift_s,
-            rise_end_s=late.rise_end_s + shift_s,
-        )
-    return replace(plan, schedule=late), late.rise_end_s + 1.0
-
-
-def _stopped_plan(plan: TugPlan, rng: Rng) -> tuple[TugPlan, float]:
-    """The recording ends during the test, or the person comes back and stays on their feet."""
-    schedule = plan.schedule
-    if rng.random() < 0.3:
-        never = replace(schedule, sit_start_s=FAR_FUTURE_S, sit_end_s=FAR_FUTURE_S + 1.0)
-        return replace(plan, schedule=never), schedule.end_s
-    walk_s = schedule.final_turn_start_s - schedule.walk_start_s
-    return plan, schedule.walk_start_s + float(rng.uniform(0.15, 0.95)) * walk_s
 
 
 def _second_performer(

@@ -24,6 +24,7 @@ from thermal_pose.lab.simulation.motion.limbs import (
     rotation_z,
     solve,
 )
+from thermal_pose.lab.simulation.motion.manner import PLAIN, Manner
 from thermal_pose.lab.simulation.motion.path import Schedule
 from thermal_pose.lab.simulation.motion.profile import (
     GRID_HZ,
@@ -39,8 +40,10 @@ from thermal_pose.lab.simulation.people.body import Body, BodyPose
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair
 
-#: Share of a rise's time after which the pelvis leaves the seat.
-SEAT_OFF_SHARE = 0.36
+#: Height that a pelvis gains from sitting to standing, about, m.
+STANDING_GAIN_M = 0.42
+#: A flattened pelvis stays below the least height within this time, s.
+FLATTENING_S = 0.35
 
 
 @dataclass(frozen=True)
@@ -123,23 +126,29 @@ def standing_moves(subject: Subject, times_s: Array) -> SeatMoves:
     return SeatMoves(one, one, np.radians(subject.stoop_deg) * one)
 
 
-def seat_moves(subject: Subject, schedule: Schedule, times_s: Array, rng: Rng) -> SeatMoves:
+def seat_moves(
+    subject: Subject, schedule: Schedule, times_s: Array, rng: Rng, manner: Manner = PLAIN
+) -> SeatMoves:
     """Sitting, rocking, standing up and sitting down, in the order of the schedule."""
     rise_s = schedule.rise_end_s - schedule.rise_start_s
     sit_s = schedule.sit_end_s - schedule.sit_start_s
     start_s, down_s = schedule.rise_start_s, schedule.sit_start_s
-    off_s = start_s + SEAT_OFF_SHARE * rise_s
+    off_s = start_s + manner.seat_off_share * rise_s
     plump = rng.uniform(1.1, 1.35)
     risen = ease(times_s, off_s, schedule.rise_end_s)
     sunk = soft_floor(plump * ease(times_s, down_s, schedule.sit_end_s + 0.1 * sit_s))
+    if manner.settle_m:
+        share = manner.settle_m / STANDING_GAIN_M
+        slow = ease(times_s, schedule.sit_end_s - 0.3 * sit_s, schedule.sit_end_s + manner.settle_s)
+        sunk = (1 - share) * sunk + share * slow
     out = ease(times_s, off_s - 0.03 * rise_s, start_s + 0.9 * rise_s)
     back = ease(times_s, down_s + 0.03 * sit_s, down_s + 0.95 * sit_s)
     stands_first = float(down_s < start_s)
     stoop = np.radians(subject.stoop_deg)
     before, after = np.radians(rng.uniform(-9, 3, 2))
     seated = after if stands_first else before
-    rise_peak = stoop + np.radians(rng.uniform(26, 40))
-    sit_peak = stoop + np.radians(rng.uniform(20, 34))
+    rise_peak = stoop + np.radians(rng.uniform(26, 40)) * manner.lean_scale
+    sit_peak = stoop + np.radians(rng.uniform(20, 34) + manner.sit_lean_deg)
     rest_s = schedule.sit_end_s + rng.uniform(0.3, 0.8)
     pitch = stoop if stands_first else before
     pitch = pitch + (rise_peak - seated) * ease(times_s, start_s, start_s + 0.46 * rise_s)
@@ -149,7 +158,21 @@ def seat_moves(subject: Subject, schedule: Schedule, times_s: Array, rng: Rng) -
     for rock_s in schedule.rocks_s:
         rock = ease(times_s, rock_s, rock_s + 0.4) - ease(times_s, rock_s + 0.38, rock_s + 0.85)
         pitch += np.radians(rng.uniform(14, 26)) * rock
+        risen = risen + manner.lifts * (
+            ease(times_s, rock_s + 0.2, rock_s + 0.45) - ease(times_s, rock_s + 0.45, rock_s + 0.8)
+        )
+    pitch += _early_lean(times_s, start_s, rise_s, manner)
     return SeatMoves(risen - sunk + stands_first, out - back + stands_first, pitch)
+
+
+def _early_lean(times_s: Array, start_s: float, rise_s: float, manner: Manner) -> Array:
+    """(T,) a slow lean before the one that lifts the person off the seat, then taken back."""
+    if not manner.lean_deg:
+        return np.zeros_like(times_s)
+    held_from_s = start_s - manner.lean_hold_s
+    lean = ease(times_s, held_from_s - manner.lean_s, held_from_s)
+    back = ease(times_s, start_s + 0.3 * rise_s, start_s + 0.9 * rise_s)
+    return np.asarray(np.radians(manner.lean_deg) * (lean - back))
 
 
 def plan_motion(
@@ -162,6 +185,7 @@ def plan_motion(
     stand_x_m: float,
     schedule: Schedule | None = None,
     hold: HandHold | None = None,
+    manner: Manner = PLAIN,
 ) -> PlannedMotion:
     """Move a body along a path, on and off the seat.
 
@@ -174,14 +198,18 @@ def plan_motion(
     stand_x_m : how far before the seat the feet stand (0 where nobody sits).
     schedule : of the test, for the arms; None for somebody who only walks.
     hold : where the hands are held instead, such as on the chest; None: the arms swing.
+    manner : how this trial differs from the subject's habits.
     """
     limbs = measure_limbs(body)
     steps = plan_steps(subject, rng, path)
     feet = foot_curves(subject, path.times_s, steps)
     ankles, soles = feet.feet(limbs)
     sway = _Sway.of(subject, path, feet, moves, rng)
-    hips = _hips_m(subject, limbs, path, moves, sway, ankles, chair, stand_x_m)
-    pelvis, chest, head = _trunk(path, moves, sway, rng)
+    if manner.weave_deg:
+        weave = noise(manner.rng(), len(path.times_s), 0.3, np.radians(manner.weave_deg))
+        sway = replace(sway, yaw_rad=sway.yaw_rad + moves.up * weave)
+    hips = _hips_m(subject, limbs, path, moves, sway, ankles, chair, stand_x_m, manner.bounce)
+    pelvis, chest, head = _trunk(path, moves, sway, rng, manner)
     plan = plan_arms(
         subject,
         limbs,
@@ -268,6 +296,7 @@ def _hips_m(
     ankles: Array,
     chair: Chair,
     stand_x_m: float,
+    bounce: float,
 ) -> Array:
     """Middle of the hip joints (T, 3): on the seat, or as high as both legs reach."""
     ahead = np.stack([np.cos(path.yaw_rad), np.sin(path.yaw_rad)], axis=-1)
@@ -282,26 +311,33 @@ def _hips_m(
         aside = np.sum((joint - ankles[:, column, :2]) ** 2, axis=-1)
         legs_m.append(ankles[:, column, 2] + np.sqrt(np.maximum(reach_m**2 - aside, 0.04)))
     height = below(np.minimum(*legs_m), 0.1)
+    if bounce < 1:
+        height = bounce * height + (1 - bounce) * below(height, FLATTENING_S)
     seated_m = chair.seat_height_m + limbs.seat_drop_m
     z = seated_m + moves.up * (height - seated_m)
     return np.concatenate([xy, z[:, None]], axis=-1)
 
 
-def _trunk(path: WalkPath, moves: SeatMoves, sway: _Sway, rng: Rng) -> tuple[Array, Array, Array]:
+def _trunk(
+    path: WalkPath, moves: SeatMoves, sway: _Sway, rng: Rng, manner: Manner
+) -> tuple[Array, Array, Array]:
     """Orientations (T, 3, 3) of pelvis, chest and head."""
     n_times = len(path.times_s)
     quiet = 0.5 + 0.5 * moves.up
     pitch = moves.pitch_rad + quiet * noise(rng, n_times, 0.45, np.radians(0.9))
     pitch = pitch + 0.04 * moves.up * np.abs(sway.feet_apart_m)
-    swing = 0.13 * sway.feet_apart_m
+    if manner.sway_deg:
+        irregular = noise(manner.rng(), n_times, 0.2, np.radians(manner.sway_deg))
+        pitch = pitch + moves.up * irregular
+    swing = 0.13 * manner.twist * sway.feet_apart_m
     side = sway.over_left * moves.up
     slump = np.radians(10.0) * (1 - moves.up)
     pelvis = rotation_z(sway.yaw_rad - swing) @ rotation_y(0.62 * pitch - slump)
     pelvis = pelvis @ rotation_x(np.radians(3.0) * side)
     lean = noise(rng, n_times, 0.5, np.radians(0.7)) - np.radians(1.8) * side
-    chest = rotation_z(_ahead_of(sway.yaw_rad, 0.08) + 0.9 * swing)
+    chest = rotation_z(_ahead_of(sway.yaw_rad, manner.chest_lead_s) + 0.9 * swing)
     chest = chest @ rotation_y(1.15 * pitch + 0.3 * slump) @ rotation_x(lean)
-    gaze = np.clip(_ahead_of(sway.yaw_rad, 0.35) - sway.yaw_rad, -0.8, 0.8)
+    gaze = np.clip(_ahead_of(sway.yaw_rad, manner.head_lead_s) - sway.yaw_rad, -0.8, 0.8)
     gaze = smooth(gaze, 0.1) + noise(rng, n_times, 0.6, np.radians(4.0))
     nod = 0.35 * pitch + np.radians(4.0) + noise(rng, n_times, 0.6, np.radians(3.0))
     return pelvis, chest, rotation_z(sway.yaw_rad + gaze) @ rotation_y(nod)
@@ -310,4 +346,6 @@ def _trunk(path: WalkPath, moves: SeatMoves, sway: _Sway, rng: Rng) -> tuple[Arr
 def _ahead_of(curve: Array, lead_s: float) -> Array:
     """The curve as it will be some time later."""
     lead = round(lead_s / STEP_S)
+    if not lead:
+        return curve
     return np.concatenate([curve[lead:], np.full(lead, curve[-1])])

@@ -60,6 +60,43 @@ IMPAIRED = Population(
     max_rocks=2,
 )
 
+#: Adults who do the test as 43 recorded real people did: quick turns into the chair, arms free.
+RECORDED = Population(
+    age_years=(45, 20),
+    rise_s=(1.15, 0.3),
+    walk_s=(2.2, 0.5),
+    turn_s=(1.6, 0.4),
+    final_turn_s=(1.3, 0.35),
+    sit_s=(0.9, 0.25),
+)
+#: Fit people who hurry: totals from 5 s.
+HURRIED = Population(
+    age_years=(30, 9),
+    rise_s=(0.8, 0.15),
+    walk_s=(1.3, 0.2),
+    turn_s=(1.05, 0.2),
+    final_turn_s=(1.0, 0.2),
+    sit_s=(0.6, 0.12),
+)
+#: People who take a minute and more.
+VERY_SLOW = Population(
+    age_years=(82, 6),
+    rise_s=(3.2, 1.2),
+    walk_s=(12.0, 4.0),
+    turn_s=(5.5, 1.8),
+    final_turn_s=(4.2, 1.4),
+    sit_s=(2.4, 0.9),
+    walk_ratio=(0.0030, 0.0050),
+    stick_share=0.3,
+    frame_share=0.3,
+    shuffling_share=0.5,
+    armrest_share=0.5,
+    thigh_share=0.4,
+    stoop_deg=(5.0, 25.0),
+    hesitation_s=(0.0, 3.0),
+    max_rocks=3,
+)
+
 #: What invalid trials are, in the order in which a cohort takes them; the slow one is long to
 #: render and comes once a round.
 INVALID_KINDS = (
@@ -79,6 +116,18 @@ INVALID_KINDS = (
     TrialReason.TOO_SLOW,
 )
 
+#: Further trials that cannot be timed: what users do wrong with the recording or the test.
+MISUSED_KINDS = (
+    TrialReason.BEGAN_LATE,
+    TrialReason.CUT_OFF,
+    TrialReason.TWO_LAPS,
+    TrialReason.WALKED_BACKWARDS,
+    TrialReason.SAT_ELSEWHERE,
+    TrialReason.SIT_TO_STANDS,
+    TrialReason.CAMERA_BEHIND,
+    TrialReason.CAMERA_TILTED,
+)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -93,6 +142,7 @@ class Preset:
     n_women : exactly so many of every ten subjects are women; None leaves it to chance.
     carer_share : share of trials with a carer in view.
     kinds : what trials are, taken in turn; valid ones only unless given.
+    patients : whether trials differ as those of real patients do (`motion.manner`).
     """
 
     name: str
@@ -104,6 +154,7 @@ class Preset:
     n_women: int | None = None
     carer_share: float = 0.0
     kinds: tuple[TrialReason, ...] = (TrialReason.VALID,)
+    patients: bool = False
 
     def kind(self, subject_index: int, trial_index: int, n_trials: int) -> TrialReason:
         """What the trial of these indices is."""
@@ -151,6 +202,26 @@ PRESETS: dict[str, Preset] = {
             n_trials=5,
             room="clinic",
             carer_share=0.25,
+        ),
+        Preset(
+            "patients",
+            "people who pause, freeze, try again, settle slowly, hurry or take a minute",
+            ((RECORDED, 0.45), (OLD, 0.18), (IMPAIRED, 0.2), (HURRIED, 0.09), (VERY_SLOW, 0.08)),
+            n_subjects=40,
+            n_trials=5,
+            room="mixed",
+            carer_share=0.2,
+            patients=True,
+        ),
+        Preset(
+            "misused",
+            "recordings that users make wrongly, each labelled with the reason",
+            ((RECORDED, 0.5), (OLD, 0.3), (IMPAIRED, 0.2)),
+            n_subjects=8,
+            n_trials=4,
+            room="clinic",
+            kinds=MISUSED_KINDS,
+            patients=True,
         ),
         Preset(
             "stress",

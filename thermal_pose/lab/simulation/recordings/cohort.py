@@ -19,6 +19,7 @@ from thermal_pose import __version__
 from thermal_pose.errors import SimulationError, StorageError
 from thermal_pose.files import whole_file, write_whole
 from thermal_pose.jobs import map_jobs, processors
+from thermal_pose.lab.simulation.motion.manner import trial_manner
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.lab.simulation.people.presets import find_preset
@@ -40,7 +41,7 @@ COCO_JSON: Final = "keypoints.json"
 #: True time at which the first trial of every cohort starts (2026-01-05 08:00 UTC), ns.
 EPOCH_NS: Final = 1_767_600_000 * NS_PER_S
 #: Purposes of generators, beside 0 (the subject) and 1 (its population).
-_SESSION, _TRIAL, _NOISE, _COMPANY = 2, 3, 4, 5
+_SESSION, _TRIAL, _NOISE, _COMPANY, _MANNER = 2, 3, 4, 5, 6
 _ATTEMPTS: Final = 4
 
 
@@ -150,6 +151,9 @@ def stage_trial(
                 second=second,
                 chair=session.chairs[0],
                 bodies=bodies,
+                manner=trial_manner(
+                    preset.patients, subject.speed_mps, rng(_MANNER, trial_index, attempt)
+                ),
             )
         except ValueError:
             # A motion without all boundaries in order is drawn anew, always in the same way.

@@ -24,6 +24,10 @@ DISTRACTORS: Final[dict[Difficulty, tuple[int, int]]] = {
 }
 
 
+#: Cameras stand at least this far behind the mark, m.
+BEHIND_MARK_M: Final = 2.2
+
+
 @dataclass(frozen=True)
 class StagedTrial:
     """A trial with all that a renderer needs."""
@@ -87,6 +91,21 @@ def _stressed(rng: Rng, scene: Scene) -> Scene:
     )
 
 
+def far_enough(session: Scene, mark_m: float) -> Scene:
+    """The session with its cameras so far away that they see somebody turn at the mark."""
+    thermal = session.thermal_placement
+    x_m = thermal.position_m[0]
+    if x_m >= mark_m + BEHIND_MARK_M:
+        return session
+    by_m = mark_m + BEHIND_MARK_M - x_m
+    moved = [
+        replace(p, position_m=(p.position_m[0] + by_m, *p.position_m[1:]))
+        for p in (thermal, session.rgb_placement)
+    ]
+    room = replace(session.room, x_max_m=session.room.x_max_m + by_m)
+    return replace(session, room=room, thermal_placement=moved[0], rgb_placement=moved[1])
+
+
 def stage(trial: Trial, session: Scene, rng: Rng) -> StagedTrial:
     """Bring people, chairs and room of one trial together.
 
@@ -105,6 +124,10 @@ def stage(trial: Trial, session: Scene, rng: Rng) -> StagedTrial:
     )
     if trial.truth.reason is TrialReason.LEFT_VIEW:
         scene = _room_to_leave(scene)
+    if trial.truth.reason is TrialReason.CAMERA_BEHIND:
+        scene = _seen_from_behind(scene)
+    if trial.truth.reason is TrialReason.CAMERA_TILTED:
+        scene = _tilted(scene, rng)
     scene = with_clear_sight(scene, trial.performers[0].joints(0.0))
     air_degc = scene.room.air_degc
     actors = tuple(
@@ -132,3 +155,24 @@ def _room_to_leave(scene: Scene) -> Scene:
         for px, py, pz in [placement.position_m]
     ]
     return replace(scene, room=room, thermal_placement=moved[0], rgb_placement=moved[1])
+
+
+def _seen_from_behind(scene: Scene) -> Scene:
+    """The cameras at the other end of the walkway, behind the chair."""
+    room = replace(scene.room, x_min_m=min(scene.room.x_min_m, -4.2))
+    moved = [
+        replace(
+            placement,
+            position_m=(2.2 - placement.position_m[0], *placement.position_m[1:]),
+            target_m=(1.2, placement.target_m[1], placement.target_m[2]),
+        )
+        for placement in (scene.thermal_placement, scene.rgb_placement)
+    ]
+    return replace(scene, room=room, thermal_placement=moved[0], rgb_placement=moved[1])
+
+
+def _tilted(scene: Scene, rng: Rng) -> Scene:
+    """The thermal camera on its side or upside down."""
+    roll_rad = float(rng.choice([np.pi, np.pi / 2, -np.pi / 2]))
+    placement = replace(scene.thermal_placement, roll_rad=roll_rad)
+    return replace(scene, thermal_placement=placement)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.people import subject
+
+from thermal_pose.errors import SimulationError
+from thermal_pose.lab.simulation.motion.manner import (
+    PLAIN,
+    Manner,
+    Pause,
+    Place,
+    draw_manner,
+    trial_manner,
+)
+from thermal_pose.lab.simulation.motion.trial import plan_trial
+from thermal_pose.types import Phase
+
+#: In which phase each pause falls.
+PHASE_OF = {
+    Place.AFTER_RISING: Phase.WALK_OUT,
+    Place.WALK_OUT: Phase.WALK_OUT,
+    Place.TURN: Phase.TURN,
+    Place.WALK_BACK: Phase.WALK_BACK,
+}
+
+
+def planned(manner=PLAIN, kind="normal"):
+    return plan_trial(subject(kind), np.random.default_rng(4), manner=manner)
+
+
+def durations(trial):
+    return {phase.phase: phase.duration_s for phase in trial.truth}
+
+
+def test_plain_adds_nothing():
+    first, second = planned(), plan_trial(subject(), np.random.default_rng(4))
+    assert first.truth == second.truth
+
+
+@pytest.mark.parametrize("place", Place)
+def test_a_pause_makes_the_total_longer_by_itself(place):
+    paused = planned(Manner(pauses=(Pause(place, 3.0, 0.5),)))
+    plain = planned()
+    longer_s = paused.truth.total_s - plain.truth.total_s
+    # Coming to a halt and getting going again take a little more.
+    assert 2.8 < longer_s < 4.0
+    if place in PHASE_OF:
+        phase = PHASE_OF[place]
+        assert durations(paused)[phase] - durations(plain)[phase] > 2.3
+
+
+@pytest.mark.parametrize("place", [Place.WALK_OUT, Place.TURN, Place.BEFORE_CHAIR])
+def test_who_pauses_stands_still(place):
+    trial = planned(Manner(pauses=(Pause(place, 4.0, 0.5),)))
+    times_s = np.arange(trial.truth.phases[0].end_s, trial.truth.phases[-1].start_s, 0.05)
+    hips = np.stack([trial.joints(float(t))[11:13].mean(axis=0) for t in times_s])
+    speed = np.linalg.norm(np.diff(hips[:, :2], axis=0), axis=1) / 0.05
+    assert (speed < 0.1).sum() * 0.05 > 3.0
+
+
+def test_several_pauses_add_up():
+    pauses = (Pause(Place.WALK_OUT, 2.0), Pause(Place.BEFORE_CHAIR, 3.0), Pause(Place.TURN, 1.0))
+    longer_s = planned(Manner(pauses=pauses)).truth.total_s - planned().truth.total_s
+    assert 5.5 < longer_s < 8.5
+
+
+def test_a_two_stage_lean_is_held_before_the_onset():
+    held = Manner(lean_deg=12.0, lean_s=0.6, lean_hold_s=1.5)
+    trial, plain = planned(held), planned()
+    # The last rise of the trunk's pitch counts: the first lean is before the test.
+    assert trial.truth.phases[0].start_s == pytest.approx(plain.truth.phases[0].start_s, abs=0.15)
+    before_s = trial.truth.phases[0].start_s - 0.7
+    lean = [
+        t.joints(before_s)[5:7, 0].mean() - t.joints(before_s)[11:13, 0].mean()
+        for t in (trial, plain)
+    ]
+    assert lean[0] > lean[1] + 0.05
+
+
+def test_slow_settling_ends_the_test_later():
+    settles = planned(Manner(settle_m=0.03, settle_s=1.0))
+    assert settles.truth.total_s - planned().truth.total_s > 0.3
+
+
+def test_sitting_down_may_begin_during_the_turn():
+    overlapping = durations(planned(Manner(sit_overlap=0.6)))
+    assert overlapping[Phase.TURN_TO_SIT] < 0.8 * durations(planned())[Phase.TURN_TO_SIT]
+
+
+@pytest.mark.parametrize("mark_m", [2.0, 4.0])
+def test_the_walkway_may_be_short_or_long(mark_m):
+    trial = planned(Manner(mark_m=mark_m))
+    times_s = np.arange(0.0, trial.duration_s, 0.1)
+    farthest = max(trial.joints(float(t))[11:13, 0].mean() for t in times_s)
+    assert farthest == pytest.approx(mark_m, abs=0.3)
+
+
+def test_drawn_manners_are_whole_tests_mostly():
+    whole = 0
+    for index in range(12):
+        rng = np.random.default_rng(index)
+        try:
+            whole += plan_trial(subject(), rng, manner=draw_manner(rng, 0.3)).truth.valid
+        except (SimulationError, ValueError):
+            continue
+    assert whole >= 9
+
+
+def test_only_patients_have_manners():
+    rng = np.random.default_rng(0)
+    assert trial_manner(False, 0.5, rng) is PLAIN
+    assert trial_manner(True, 0.5, rng) != PLAIN
+    assert len({replace(trial_manner(True, 0.3, rng), seed=0) for _ in range(5)}) == 5
+
+
+def test_impossible_pauses_are_refused():
+    with pytest.raises(SimulationError, match="length_s"):
+        Pause(Place.TURN, 0.0)
