@@ -25,6 +25,8 @@ def test_the_clinic_is_old_and_uses_aids():
 
 def test_every_reason_to_refuse_a_trial_is_made():
     told_by_analysis = {TrialReason.VALID, TrialReason.PAUSED, TrialReason.UNCERTAIN}
+    # Reasons of the other movement tests.
+    told_by_analysis |= {TrialReason.ARMS_USED, TrialReason.INCOMPLETE_RISE}
     assert set(INVALID_KINDS) | set(MISUSED_KINDS) == set(TrialReason) - told_by_analysis
     preset = PRESETS["invalid"]
     made = {preset.kind(s, t, 4) for s in range(preset.n_subjects) for t in range(4)}

@@ -2,6 +2,7 @@
 """Standing still in the middle of a planned test."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,12 @@ def _paused(plan: TugPlan, pause: Pause) -> TugPlan:
     shifted = {name: later(getattr(schedule, name)) for name in names}
     if pause.place is Place.AFTER_RISING:
         shifted["walk_start_s"] = schedule.walk_start_s + lost_s
-    return replace(plan, schedule=replace(schedule, **shifted), path=moved)
+    return replace(plan, schedule=_with_times(schedule, shifted), path=moved)
+
+
+def _with_times(schedule: Schedule, times_s: dict[str, float]) -> Schedule:
+    changed: dict[str, Any] = dict(times_s)
+    return replace(schedule, **changed)
 
 
 def _cut(

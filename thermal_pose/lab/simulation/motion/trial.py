@@ -235,7 +235,15 @@ def _tug_motion(
     moves = seat_moves(subject, plan.schedule, plan.path.times_s, rng, manner)
     moves = changed_moves(moves, plan, kind)
     return plan_motion(
-        subject, body, plan.path, moves, rng, chair, plan.stand_x_m, plan.schedule, manner
+        subject,
+        body,
+        plan.path,
+        moves,
+        rng,
+        chair,
+        plan.stand_x_m,
+        plan.schedule,
+        manner=manner,
     )
 
 

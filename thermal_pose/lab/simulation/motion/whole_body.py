@@ -40,6 +40,8 @@ from thermal_pose.lab.simulation.people.body import Body, BodyPose
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair
 
+#: Share of a rise's time after which the pelvis leaves the seat.
+SEAT_OFF_SHARE = 0.36
 #: Height that a pelvis gains from sitting to standing, about, m.
 STANDING_GAIN_M = 0.42
 #: A flattened pelvis stays below the least height within this time, s.
