@@ -121,6 +121,19 @@ class ImageFormatError(MessageFormatError):
     """An image's encoding, size, step or content is not what the receiver handles."""
 
 
+class InputRefusedError(ImageFormatError):
+    """Images or their stamps cannot be trusted (see `gates.reasons`).
+
+    Attributes
+    ----------
+    reason : the code of the cause, such as 'wrong_unit'.
+    """
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(f"{reason}: {sentence}")
+        self.reason = reason
+
+
 class ModelArtifactError(ThermalPoseError):
     """A model file is missing, altered (sha256) or of the wrong shape."""
 
