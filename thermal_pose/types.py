@@ -78,6 +78,21 @@ class TrialReason(StrEnum):
     UNCERTAIN = "uncertain"
     ARMS_USED = "arms_used"
     INCOMPLETE_RISE = "incomplete_rise"
+    # The input cannot be trusted; the codes are those of `gates.reasons.InputReason`.
+    FROZEN = "frozen"
+    WRONG_UNIT = "wrong_unit"
+    BYTE_ORDER = "byte_order"
+    TELEMETRY_ROWS = "telemetry_rows"
+    CORRUPT_ROWS = "corrupt_rows"
+    IMPLAUSIBLE_TEMPERATURE = "implausible_temperature"
+    STRETCHED = "stretched"
+    OTHER_CAMERA = "other_camera"
+    UNSET_STAMP = "unset_stamp"
+    STAMP_OUTLIER = "stamp_outlier"
+    COARSE_STAMPS = "coarse_stamps"
+    STAMP_BURSTS = "stamp_bursts"
+    CLOCK_SET = "clock_set"
+    STAMP_RATE = "stamp_rate"
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,12 @@ from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.gates.intake import FrameIntake
+from thermal_pose.gates.reasons import Finding
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.pipeline.film import TrialFilm
 from thermal_pose.pipeline.lens import with_stream_lens
+from thermal_pose.pipeline.refusal import with_input
 from thermal_pose.pipeline.trial import TrialAnalyzer, go_stamp_ns
 from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, ThermalFrame, TugTiming
@@ -62,6 +65,7 @@ class TrialSession:
         self._params = params or TugParams()
         self._course: TrialCourse = COURSES[test.key](self._params)
         self._film = TrialFilm()
+        self._intake = FrameIntake()
         self._lens: CameraInfo | None = None
         self._truth: TugTiming | None = None
         self._newest: FrameKeypoints | None = None
@@ -103,10 +107,19 @@ class TrialSession:
         """Take the exact timing of a simulated trial, to be put beside the result."""
         self._truth = timing
 
-    def image(self, frame: ThermalFrame) -> None:
-        """Take an image for the report's film."""
-        if not self._finished:
+    def image(
+        self, frame: ThermalFrame, arrived_ns: int | None = None, now_ns: int | None = None
+    ) -> Finding:
+        """Judge an image, and keep it for the report's film; return what was found.
+
+        Parameters
+        ----------
+        arrived_ns, now_ns : when it came, as in `gates.stamps.StampGate.admit`.
+        """
+        finding = self._intake.admit(frame, arrived_ns, now_ns)
+        if finding.accepted and not self._finished:
             self._film.add_frame(frame)
+        return finding
 
     def keypoints(self, frame: FrameKeypoints) -> PhaseUpdate:
         """Take the keypoints of an image; return what is known of the trial now.
@@ -114,7 +127,10 @@ class TrialSession:
         A trial stays finished until `finish` and `begin_again` are called: a recording may go on
         after the end of its trial.
         """
+        resized = self._newest is None or self._newest.image_wh != frame.image_wh
         self._newest = frame
+        if resized:
+            self._apply_lens()
         if not self._finished:
             self._film.add_keypoints(frame)
         if not self.started:
@@ -129,7 +145,7 @@ class TrialSession:
 
     def finish(self) -> FinishedTrial:
         """Return the result of the trial under way, or the reason why there is none."""
-        result = with_truth(self._course.finish(), self._truth)
+        result = with_input(with_truth(self._course.finish(), self._truth), self._intake)
         stamps_s = result.signals.stamps_s
         if not len(stamps_s):
             return FinishedTrial(result)
@@ -157,5 +173,6 @@ class TrialSession:
         self._course.start(go_stamp_ns(newest_ns, now_ns))
 
     def _apply_lens(self) -> None:
-        params = self._params
-        self._course.params = params if self._lens is None else with_stream_lens(params, self._lens)
+        params, lens = self._params, self._lens
+        image_wh = None if self._newest is None else self._newest.image_wh
+        self._course.params = params if lens is None else with_stream_lens(params, lens, image_wh)

@@ -7,8 +7,10 @@ result is computed from the collected frames alone, live and offline answers are
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from thermal_pose import __version__
 from thermal_pose.clinical.course import PhaseUpdate
@@ -148,7 +150,7 @@ class TrialAnalyzer:
             height_m=self.params.height_m or None,
             visit=self.params.visit,
             go_s=None if self._go_ns is None else (self._go_ns - origin_ns) / NS_PER_S,
-            track_id=int(np.bincount(track.track_ids).argmax()) if frames else 0,
+            track_id=_commonest(track.track_ids) if frames else 0,
         )
 
     def _segmenter_name(self) -> str:
@@ -223,10 +225,25 @@ class TrialAnalyzer:
         return Provenance(
             model_id=frames[0].model_id if frames else "",
             versions={"thermal_pose": __version__, "segmenter": self._segmenter_name()},
-            parameters={k: v for k, v in asdict(self.params).items() if k != "visit"},
+            parameters=_stated(self.params),
             image_wh=frames[0].image_wh if frames else (0, 0),
             calibration=self.params.calibration,
         )
+
+
+def _commonest(track_ids: npt.NDArray[np.int64]) -> int:
+    """Return the most frequent identity, the smallest of several; any 32-bit number may be one."""
+    found, counts = np.unique(track_ids, return_counts=True)
+    return int(found[int(np.argmax(counts))])
+
+
+def _stated(params: TugParams) -> dict[str, Any]:
+    """Return the parameters that a report states: not the visit, nor a misfit if there is none."""
+    stated = asdict(params)
+    del stated["visit"]
+    if not params.lens_misfit:
+        del stated["lens_misfit"]
+    return stated
 
 
 def analyze_frames(

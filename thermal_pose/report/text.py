@@ -54,6 +54,20 @@ REASON_NAMES: Final = {
     TrialReason.UNCERTAIN: "Too uncertain",
     TrialReason.ARMS_USED: "Arms were used",
     TrialReason.INCOMPLETE_RISE: "Did not stand up fully",
+    TrialReason.FROZEN: "Picture was frozen",
+    TrialReason.WRONG_UNIT: "Wrong temperature unit",
+    TrialReason.BYTE_ORDER: "Wrong byte order",
+    TrialReason.TELEMETRY_ROWS: "Telemetry in the image",
+    TrialReason.CORRUPT_ROWS: "Damaged images",
+    TrialReason.IMPLAUSIBLE_TEMPERATURE: "Impossible temperatures",
+    TrialReason.STRETCHED: "Contrast was stretched",
+    TrialReason.OTHER_CAMERA: "Two cameras on one topic",
+    TrialReason.UNSET_STAMP: "Images without a time",
+    TrialReason.STAMP_OUTLIER: "Times jumped",
+    TrialReason.COARSE_STAMPS: "Times too coarse",
+    TrialReason.STAMP_BURSTS: "Times in bursts",
+    TrialReason.CLOCK_SET: "Clock was set",
+    TrialReason.STAMP_RATE: "Clock runs wrong",
 }
 
 ADVICE: Final = {

@@ -215,6 +215,8 @@ def _speeds(
         if not value
     ]
     reason = f"Needs {' and '.join(missing)}, not given." if missing else ""
+    if params.lens_misfit and params.height_m:
+        reason = params.lens_misfit
     rows = []
     for way, first, walk in (("out", 1, walks[0]), ("back", 3, walks[1])):
         speed, spread = float("nan"), float("nan")

@@ -21,6 +21,7 @@ class TugParams:
     height_m : standing height; 0 when not known (speeds and lengths are then omitted).
     focal_px : focal length of the thermal camera from its calibration; 0 when not known.
     calibration : hash of that calibration; '' when there is none.
+    lens_misfit : why the calibration that there is gives no scale, one sentence; '' if it does.
     min_joint_score : joints scored below this are treated as missing.
     max_gap_s : a longer gap between stamps within the timed part refuses the trial.
     max_unseen_s : a longer time without the subject within the timed part refuses it.
@@ -40,6 +41,7 @@ class TugParams:
     height_m: float = 0.0
     focal_px: float = 0.0
     calibration: str = ""
+    lens_misfit: str = ""
     min_joint_score: float = 0.05
     max_gap_s: float = 1.0
     max_unseen_s: float = 1.5

@@ -7,7 +7,7 @@ holds under its own key `run`, and only when it is given.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from thermal_pose.clinical.records import (
     plain,
 )
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
-from thermal_pose.types import Phase, PhaseInterval, TugTiming
+from thermal_pose.types import Phase, PhaseInterval, TrialReason, TugTiming
 
 #: Version of the JSON's shape; `docs/report.schema.json` describes it.
 SCHEMA_VERSION = 1
@@ -91,6 +91,7 @@ class TrialResult:
     track_id : the person followed; 0 for none.
     truth : exact timing, for recordings of the simulated clinic only.
     visit : what was entered about the test.
+    input_notes : images that were not used, one sentence per cause.
     """
 
     timing: TugTiming
@@ -108,6 +109,7 @@ class TrialResult:
     track_id: int = 0
     truth: TugTiming | None = field(default=None)
     visit: Visit = field(default_factory=Visit)
+    input_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         expected = N_BOUNDARIES if self.timing.valid else 0
@@ -128,6 +130,20 @@ class TrialResult:
         if self.go_s is None or not self.timing.valid:
             return None
         return self.timing.phases[-1].end_s - self.go_s
+
+    def refused(self, reason: TrialReason, sentence: str) -> "TrialResult":
+        """Return this result without any figure, for a reason found outside the analysis."""
+        return replace(
+            self,
+            timing=TugTiming(self.timing.origin_ns, (), reason, sentence),
+            boundary_sds_s=(),
+            total_sd_s=None,
+            measures=(),
+        )
+
+    def noted(self, input_notes: tuple[str, ...]) -> "TrialResult":
+        """Return this result with notes on its input."""
+        return replace(self, input_notes=input_notes)
 
     def measure(self, name: str) -> Measure:
         """Return the measure called `name`; KeyError if this result has none such."""
@@ -172,6 +188,8 @@ class TrialResult:
             "image_wh": list(self.provenance.image_wh),
             "calibration": self.provenance.calibration,
         }
+        if self.input_notes:
+            document["input_notes"] = list(self.input_notes)
         if run is not None:
             document["run"] = {
                 "created": run.created,
