@@ -9,10 +9,9 @@ from thermal_pose.cameras.clock import DeviceClock, HostTime, StampClock
 from thermal_pose.cameras.health import (
     FrameJudge,
     GapCounter,
-    HealthLimits,
     Verdict,
-    corrupt_rows,
 )
+from thermal_pose.gates.quality import InputLimits, corrupt_rows
 
 MS = 1_000_000
 PERIOD_NS = 125 * MS
@@ -154,7 +153,7 @@ def test_a_uniform_step_is_a_recalibration() -> None:
 
 
 def test_corrupt_bands_are_found_and_a_hot_person_is_not() -> None:
-    limits = HealthLimits()
+    limits = InputLimits()
     image = room(0)
     image[20:58, 30:45] = 30700
     image[50:60, :] += 300

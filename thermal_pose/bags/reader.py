@@ -209,6 +209,13 @@ class BagReader:
         self.require(topic, "sensor_msgs/msg/Image")
         return self._frames(topic, to_thermal_frame)
 
+    def logged_thermal_frames(
+        self, topic: str = schema.THERMAL_IMAGE
+    ) -> Iterator[tuple[int, ThermalFrame]]:
+        """Yield (log time in ns, thermal image) in log order; the topic is checked at the call."""
+        self.require(topic, "sensor_msgs/msg/Image")
+        return self._logged(topic, to_thermal_frame)
+
     def rgb_frames(self, topic: str | None = None) -> Iterator[RgbFrame]:
         """All colour images in log order, compressed or raw (None: whichever there is)."""
         if topic is None:
@@ -219,9 +226,12 @@ class BagReader:
         return self._frames(topic, to_rgb_frame)
 
     def _frames(self, topic: str, convert: Any) -> Iterator[Any]:
+        return (frame for _, frame in self._logged(topic, convert))
+
+    def _logged(self, topic: str, convert: Any) -> Iterator[tuple[int, Any]]:
         for entry in self.messages([topic]):
             try:
-                yield convert(entry.message)
+                yield entry.log_ns, convert(entry.message)
             except MessageFormatError as error:
                 raise BagSchemaError(f"{self.path}: {topic}: {error}") from error
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recording as a camera: its stamps, its pace (or a multiple of it), and no frame lost."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +14,15 @@ from thermal_pose.bags.reader import BagReader
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.cameras.flow import FlowWindow, ReplayClock
 from thermal_pose.errors import BagSchemaError
+from thermal_pose.gates.intake import FrameIntake
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
 #: Results that stay away for so long will not come: whoever had the frames died, or was disabled.
 RESEND_S = 10.0
 _POLL_S = 0.02
+#: A recording is refused at once if none of its first images can be used.
+_CHECKED_FRAMES = 16
 
 
 def _always() -> bool:
@@ -63,6 +67,7 @@ class BagCamera:
         self._reader: BagReader | None = None
         self._frames: Iterator[ThermalFrame | RgbFrame] = iter(())
         self._next: ThermalFrame | RgbFrame | None = None
+        self._intake = FrameIntake()
         self._sent: dict[int, ThermalFrame | RgbFrame] = {}
         self._again: list[int] = []
         self._started = False
@@ -92,6 +97,7 @@ class BagCamera:
         first = self._next
         if first is None:
             raise BagSchemaError(f"{self._path} has no image after the first {self._start_s:g} s")
+        self._check_images()
         height, width = _pixels(first).shape[:2]
         return CameraIdentity(
             backend="bag",
@@ -101,6 +107,16 @@ class BagCamera:
             rate_hz=self._mean_rate_hz(),
             info=self._camera_info(),
         )
+
+    def _check_images(self) -> None:
+        """Refuse a recording that begins with images of which none can be used."""
+        if self._colour:
+            return
+        assert self._reader is not None
+        intake = FrameIntake()
+        first = itertools.islice(self._reader.thermal_frames(), _CHECKED_FRAMES)
+        if not any(intake.admit(frame).accepted for frame in first):
+            raise BagSchemaError(f"{self._path}: {intake.refusals().main.sentence}")
 
     def _iterate(self) -> Iterator[ThermalFrame | RgbFrame]:
         assert self._reader is not None
@@ -176,7 +192,9 @@ class BagCamera:
         return self._captured(frame)
 
     def _captured(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:
-        self._window.sent(frame.stamp_ns)
+        # Nobody will answer an image that every node refuses.
+        if not isinstance(frame, ThermalFrame) or self._intake.admit(frame).accepted:
+            self._window.sent(frame.stamp_ns)
         return CapturedFrame(
             image=_pixels(frame),
             arrived_ns=time.monotonic_ns(),

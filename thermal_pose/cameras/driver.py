@@ -320,7 +320,10 @@ class CameraDriver:
         if silent_s > self._options.stall_timeout_s:
             self._state = DriverState.STALLED
             what = "no frame" if frame is None else "no good frame"
-            raise CameraDisconnectedError(f"{what} for {silent_s:.1f} s: opening the camera anew")
+            why = "" if frame is None else self._judge.refusal.sentence
+            raise CameraDisconnectedError(
+                f"{what} for {silent_s:.1f} s: reopening the camera. {why}".rstrip()
+            )
 
     def _take(self, frame: CapturedFrame) -> None:
         self._die_degc = frame.die_temperature_degc

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is this frame what the sensor saw? Frozen frames, corrupt bands, shutter freezes, gaps.
+"""Is this frame what the sensor saw? Frozen frames, damaged images, shutter freezes, gaps.
 
-A real sensor never repeats a frame bit for bit, since its noise does not. What repeats is an old
-picture under a new number, and publishing it would lie about time: it is dropped and counted.
+A real sensor never repeats a frame bit for bit, since its noise does not. A repeated frame is an
+old image under a new number, and publishing it would lie about time: it is dropped and counted.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.types import NS_PER_S, UInt16Array
+from thermal_pose.gates.quality import InputLimits, judge_temperatures
+from thermal_pose.gates.reasons import GOOD
+from thermal_pose.types import NS_PER_S
 
 
 class Verdict(StrEnum):
@@ -31,17 +33,12 @@ class HealthLimits:
 
     Attributes
     ----------
-    plausible_degc : temperatures outside are no measurement.
-    implausible_share : share of a row's pixels outside that makes the row corrupt.
-    band_step_k : a step between two rows in three quarters of all columns at once, K, that no
-        scene at this resolution shows and a shifted or lost transfer does.
-    shutter_max_s : identical frames for longer than this are no shutter but a dead sensor.
+    image : of the temperatures in one image.
+    shutter_max_s : identical frames for longer than this mean a dead sensor, not a shutter.
     shutter_step_k : uniform step of the whole image that a recalibration leaves, K.
     """
 
-    plausible_degc: tuple[float, float] = (-40.0, 300.0)
-    implausible_share: float = 0.1
-    band_step_k: float = 8.0
+    image: InputLimits = field(default_factory=InputLimits)
     shutter_max_s: float = 2.0
     shutter_step_k: float = 0.5
 
@@ -58,41 +55,21 @@ class HealthCounts:
     frames_lost: int = 0
 
 
-def corrupt_rows(centikelvin: UInt16Array, limits: HealthLimits) -> npt.NDArray[np.bool_]:
-    """Which rows hold no measurement.
-
-    Parameters
-    ----------
-    centikelvin : (H, W) uint16.
-
-    Returns
-    -------
-    (H,) bool: rows with implausible values, bands without any variation, rows past a torn edge.
-    """
-    low, high = (round((degc + 273.15) * 100) for degc in limits.plausible_degc)
-    outside = (centikelvin < low) | (centikelvin > high)
-    implausible = outside.mean(axis=1) > limits.implausible_share
-    constant = np.ptp(centikelvin, axis=1) == 0
-    # One constant row can be a plain wall at a coarse resolution; two in a row are a lost band.
-    lost = constant & (np.roll(constant, 1) | np.roll(constant, -1))
-    return implausible | lost | _torn_rows(centikelvin, limits)
-
-
-def _torn_rows(centikelvin: UInt16Array, limits: HealthLimits) -> npt.NDArray[np.bool_]:
-    """Rows whose step from the row above is large in three quarters of the columns."""
-    torn = np.zeros(len(centikelvin), dtype=bool)
-    if len(centikelvin) > 1:
-        steps = np.abs(np.diff(centikelvin.astype(np.int32), axis=0))
-        torn[1:] = np.quantile(steps, 0.25, axis=1) > limits.band_step_k * 100
-    return torn
-
-
 class FrameJudge:
-    """Judges the frames of one stream in their order of arrival."""
+    """Judges the frames of one device in their order of arrival.
+
+    Temperatures are judged as `gates.quality` judges those of any stream. A device adds a frame
+    counter and a shutter.
+
+    Attributes
+    ----------
+    refusal : why an image was refused last; GOOD if none was.
+    """
 
     def __init__(self, limits: HealthLimits | None = None) -> None:
         self.limits = limits or HealthLimits()
         self.counts = HealthCounts()
+        self.refusal = GOOD
         self._last: npt.NDArray[Any] | None = None
         self._last_sequence: int | None = None
         self._last_good_ns: int | None = None
@@ -134,7 +111,9 @@ class FrameJudge:
             if self._repeats_since_ns is None:
                 self._repeats_since_ns = self._last_good_ns
             return Verdict.REPEATED
-        if image.ndim == 2 and corrupt_rows(image, self.limits).any():
+        found = judge_temperatures(image, self.limits.image) if image.ndim == 2 else GOOD
+        if not found.accepted:
+            self.refusal = found
             self.counts.corrupt += 1
             return Verdict.CORRUPT
         self._note_shutter(image)

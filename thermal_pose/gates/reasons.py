@@ -35,8 +35,8 @@ REMEDIES: Final = {
     InputReason.WRONG_UNIT: "Set the camera or its driver to publish 0.01 K per count (radiometric "
     "or 'TLinear high gain' output), or 32FC1 in degrees Celsius or kelvin.",
     InputReason.BYTE_ORDER: "Make the driver set is_bigendian to the byte order of its data.",
-    InputReason.TELEMETRY_ROWS: "Switch the camera's telemetry off, or crop these rows "
-    "(thermal_camera.crop_rows).",
+    InputReason.TELEMETRY_ROWS: "Switch the camera's telemetry off, or publish the image without "
+    "these rows.",
     InputReason.CORRUPT_ROWS: "Check the cable and the bandwidth of the bus.",
     InputReason.IMPLAUSIBLE_TEMPERATURE: "Check what the camera looks at, its calibration and "
     "offset_k.",

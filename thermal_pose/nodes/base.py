@@ -169,7 +169,7 @@ class PipelineNode(LifecycleNode):
                 try:
                     return callback(request, response)
                 except ThermalPoseError as error:
-                    self._note(error)
+                    self.note(error)
                     response.success, response.message = False, str(error)
                     return response
 
@@ -191,7 +191,7 @@ class PipelineNode(LifecycleNode):
                 try:
                     callback(*args)
                 except ThermalPoseError as error:
-                    self._note(error)
+                    self.note(error)
 
         return run
 
@@ -261,7 +261,8 @@ class PipelineNode(LifecycleNode):
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _note(self, error: ThermalPoseError) -> None:
+    def note(self, error: ThermalPoseError) -> None:
+        """Count an error by its class, and log it, throttled."""
         self.statistics.count(type(error).__name__)
         self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
 

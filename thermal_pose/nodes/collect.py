@@ -8,6 +8,7 @@ import rclpy
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import GraphError
+from thermal_pose.gates.intake import FrameIntake, admitted
 from thermal_pose.messages.people import to_keypoints
 from thermal_pose.msg import Keypoints
 from thermal_pose.nodes.graph import GraphPlan, Overrides
@@ -33,7 +34,7 @@ def collect_keypoints(path: Path, overrides: Overrides | None = None) -> list[Fr
         No keypoints came for two minutes although images are left.
     """
     with BagReader(path) as bag:
-        frames = sum(1 for _ in bag.thermal_frames())
+        frames = sum(1 for _ in admitted(bag.thermal_frames(), FrameIntake()))
     camera: dict[str, ParameterValue] = {"backend": "bag", "bag_path": str(path), "bag_rate": 0.0}
     plan = GraphPlan(
         selected_entries(without=("tug_analyzer",)),

@@ -7,10 +7,10 @@ from typing import Any
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
-from thermal_pose.messages.images import to_thermal_frame
 from thermal_pose.messages.people import person_boxes_message
 from thermal_pose.msg import PersonBoxes
 from thermal_pose.nodes.base import PipelineNode
+from thermal_pose.nodes.image_intake import ImageIntake
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, newest_of
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
@@ -20,6 +20,7 @@ from thermal_pose.pipeline.perception_params import (
     apply_detector_parameters,
     build_detection_stage,
 )
+from thermal_pose.types import ThermalFrame
 
 
 class DetectorNode(PipelineNode):
@@ -41,6 +42,7 @@ class DetectorNode(PipelineNode):
     def connect(self) -> None:
         """Listen to images, from a new sequence on."""
         self._stage.reset()
+        self._intake = ImageIntake(self.note)
         qos = image_subscription_qos(self.parameters.image_reliability, BACKLOG)
         self._images = self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
         self.serve(SetBool, "~/enable", self._on_enable)
@@ -61,7 +63,10 @@ class DetectorNode(PipelineNode):
     def _on_image(self, message: Image) -> None:
         message, skipped = newest_of(self._images, message)
         self.statistics.count("dropped", skipped)
-        frame = to_thermal_frame(message)
+        for frame in self._intake.frames([message]):
+            self._answer(frame)
+
+    def _answer(self, frame: ThermalFrame) -> None:
         found = self._stage.step(frame) if self._enabled else Detections(False)
         self._persons.publish(
             person_boxes_message(live, frame.stamp_ns, frame.frame_id, found.boxes, found.detected)

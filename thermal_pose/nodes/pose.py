@@ -7,11 +7,11 @@ from typing import Any
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
-from thermal_pose.messages.fields import to_stamp_ns
-from thermal_pose.messages.images import to_thermal_frame
+from thermal_pose.messages.fields import refusing, to_stamp_ns
 from thermal_pose.messages.people import keypoints_message, to_person_boxes
 from thermal_pose.msg import Keypoints, PersonBoxes
 from thermal_pose.nodes.base import PipelineNode
+from thermal_pose.nodes.image_intake import ImageIntake, readable
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
@@ -43,6 +43,7 @@ class PoseNode(PipelineNode):
         """Listen to images and boxes, from a new sequence on."""
         self._stage.reset()
         self._join.reset()
+        self._intake = ImageIntake(self.note)
         self._answered: ThermalFrame | None = None
         qos = image_subscription_qos(self.parameters.image_reliability, BACKLOG)
         self._images = self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
@@ -65,15 +66,14 @@ class PoseNode(PipelineNode):
         }
 
     def _on_image(self, message: Image) -> None:
-        for image in (message, *waiting(self._images)):
-            frame = to_thermal_frame(image)
+        for frame in self._intake.frames((message, *waiting(self._images))):
             self._join.add_left(frame.stamp_ns, frame)
         self._answer()
 
     def _on_persons(self, message: PersonBoxes) -> None:
-        for boxes in (message, *waiting(self._persons)):
-            found = Detections(boxes.detected, to_person_boxes(boxes))
-            self._join.add_right(to_stamp_ns(boxes.header.stamp), found)
+        messages = (message, *waiting(self._persons))
+        for stamp_ns, found in readable(messages, _detections, self.note):
+            self._join.add_right(stamp_ns, found)
         self._answer()
 
     def _answer(self) -> None:
@@ -99,3 +99,10 @@ class PoseNode(PipelineNode):
         response.success = True
         response.message = "enabled" if self._enabled else "disabled"
         return response
+
+
+def _detections(message: PersonBoxes) -> tuple[int, Detections]:
+    """Return the stamp and the boxes of one message."""
+    with refusing("persons"):
+        found = Detections(bool(message.detected), to_person_boxes(message))
+    return to_stamp_ns(message.header.stamp), found

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tug_analyzer`: keypoints in, the phase of each frame and each trial's report out."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,18 +45,22 @@ class TugAnalyzerNode(PipelineNode):
     def build(self) -> None:
         """Create the session and the publishers."""
         self._check_store()
-        self._session = TrialSession(self._method(), auto_start=self.parameters.auto_start)
+        self._session = TrialSession(
+            self._method(),
+            auto_start=self.parameters.auto_start,
+            films=bool(self.parameters.report_dir),
+        )
         self._reported = 0
         self._phase = self.publisher(TugPhase, "tug/phase", result_qos())
         self._report = self.publisher(TugReport, "tug/report", report_qos())
 
     def connect(self) -> None:
-        """Listen to keypoints, lens, truth and, where reports are written, images."""
+        """Listen to keypoints, lens, truth, and to the images that they come from."""
         self.subscribe(TugReport, "truth/tug", self._on_truth, report_qos())
         lens_qos = image_subscription_qos(self.parameters.image_reliability)
         self.subscribe(CameraInfo, "thermal/camera_info", self._on_lens, lens_qos)
-        self._films = False
-        self._film_for_reports()
+        qos = image_subscription_qos(self.parameters.image_reliability, _FILM_DEPTH)
+        self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
         self.subscribe(Keypoints, "keypoints", self._on_keypoints, result_qos())
         self.serve(Trigger, "~/start", self._on_start)
         self.serve(Trigger, "~/stop", self._on_stop)
@@ -66,15 +71,7 @@ class TugAnalyzerNode(PipelineNode):
         self._check_store()
         self._session.params = self._method()
         self._session.auto_start = self.parameters.auto_start
-        if self.active:
-            self._film_for_reports()
-
-    def _film_for_reports(self) -> None:
-        """Listen to images once reports are to be written."""
-        if self.parameters.report_dir and not self._films:
-            qos = image_subscription_qos(self.parameters.image_reliability, _FILM_DEPTH)
-            self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
-            self._films = True
+        self._session.films = bool(self.parameters.report_dir)
 
     def details(self) -> Mapping[str, str]:
         """Say what the analyzer is doing."""
@@ -106,7 +103,9 @@ class TugAnalyzerNode(PipelineNode):
         self._session.truth(to_timing(message))
 
     def _on_image(self, message: Image) -> None:
-        self._session.image(to_thermal_frame(message))
+        finding = self._session.image(to_thermal_frame(message), time.monotonic_ns(), self.now_ns())
+        if not finding.accepted:
+            self.note(finding.error())
 
     def _on_keypoints(self, message: Keypoints) -> None:
         frame = to_keypoints(message)

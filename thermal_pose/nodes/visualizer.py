@@ -15,6 +15,7 @@ from thermal_pose.messages.people import to_keypoints
 from thermal_pose.messages.trials import to_phase
 from thermal_pose.msg import Keypoints, TugPhase
 from thermal_pose.nodes.base import PipelineNode
+from thermal_pose.nodes.image_intake import readable
 from thermal_pose.nodes.markers import people_to_markers
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, waiting
@@ -85,14 +86,14 @@ class VisualizerNode(PipelineNode):
         )
 
     def _on_image(self, message: Image) -> None:
-        for image in (message, *waiting(self._images)):
-            frame = to_thermal_frame(image)
+        messages = (message, *waiting(self._images))
+        for frame in readable(messages, to_thermal_frame, self.note):
             self._join.add_left(frame.stamp_ns, frame)
         self._show()
 
     def _on_keypoints(self, message: Keypoints) -> None:
-        for keypoints in (message, *waiting(self._keypoints)):
-            found = to_keypoints(keypoints)
+        messages = (message, *waiting(self._keypoints))
+        for found in readable(messages, to_keypoints, self.note):
             self._join.add_right(found.stamp_ns, found)
         self._show()
 

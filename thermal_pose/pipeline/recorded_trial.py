@@ -33,9 +33,9 @@ def analyze_recording(
     perception.reset()
     with BagReader(path) as bag:
         session = session_of(bag, params)
-        for frame in bag.thermal_frames():
-            session.image(frame)
-            session.keypoints(perception.step(frame))
+        for log_ns, frame in bag.logged_thermal_frames():
+            if session.image(frame, log_ns).accepted:
+                session.keypoints(perception.step(frame))
             if on_frame is not None:
                 on_frame()
     return session.finish()

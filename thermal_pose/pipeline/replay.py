@@ -7,6 +7,7 @@ from pathlib import Path
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.gates.intake import FrameIntake, admitted
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.recorded_trial import analyze_recording
 from thermal_pose.types import FrameKeypoints, ThermalFrame
@@ -22,7 +23,7 @@ def keypoints_of_frames(
 
 
 def replay_keypoints(path: str | Path, perception: Perception) -> Iterator[FrameKeypoints]:
-    """Yield the keypoints of every thermal image of a recording, in order.
+    """Yield the keypoints of every thermal image of a recording that can be used, in order.
 
     Raises
     ------
@@ -30,7 +31,7 @@ def replay_keypoints(path: str | Path, perception: Perception) -> Iterator[Frame
         The recording is missing, damaged or has no thermal images.
     """
     with BagReader(path) as bag:
-        yield from keypoints_of_frames(bag.thermal_frames(), perception)
+        yield from keypoints_of_frames(admitted(bag.thermal_frames(), FrameIntake()), perception)
 
 
 def replay_trial(

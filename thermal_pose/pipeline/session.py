@@ -53,6 +53,7 @@ class TrialSession:
     params : the caller's options. A lens that `camera_info` names fills in the scale.
     test : the kind of test.
     auto_start : a trial begins by itself; otherwise with `start`.
+    films : images are kept for the report.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class TrialSession:
         test: MovementTest = TIMED_UP_AND_GO,
         *,
         auto_start: bool = True,
+        films: bool = True,
     ) -> None:
         self._params = params or TugParams()
         self._course: TrialCourse = COURSES[test.key](self._params)
@@ -70,6 +72,7 @@ class TrialSession:
         self._truth: TugTiming | None = None
         self._newest: FrameKeypoints | None = None
         self._finished = False
+        self.films = films
         self.auto_start = auto_start
         self.started = auto_start
 
@@ -117,7 +120,7 @@ class TrialSession:
         arrived_ns, now_ns : when it came, as in `gates.stamps.StampGate.admit`.
         """
         finding = self._intake.admit(frame, arrived_ns, now_ns)
-        if finding.accepted and not self._finished:
+        if finding.accepted and self.films and not self._finished:
             self._film.add_frame(frame)
         return finding
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shows a recording: its images, and keypoints and phases as recorded or computed now."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from thermal_pose.bags import schema
@@ -39,11 +39,14 @@ def show_recording(
     last_ns = 0
     with BagReader(path) as bag:
         session = session_of(bag)
-        for frame, keypoints in _stamped(bag, detector, pose):
+        find = _finder(bag, detector, pose)
+        for log_ns, frame in bag.logged_thermal_frames():
             view.frame(frame)
-            view.keypoints(keypoints)
-            update = session.keypoints(keypoints)
-            view.phase(frame.stamp_ns, update.phase, update.probability, update.elapsed_s)
+            if session.image(frame, log_ns).accepted:
+                keypoints = find(frame)
+                view.keypoints(keypoints)
+                update = session.keypoints(keypoints)
+                view.phase(frame.stamp_ns, update.phase, update.probability, update.elapsed_s)
             frames, last_ns = frames + 1, frame.stamp_ns
             tick(1)
     timing = session.finish().result.timing
@@ -53,19 +56,21 @@ def show_recording(
     return frames
 
 
-def _stamped(
+def _finder(
     bag: BagReader, detector: DetectorParameters, pose: PoseParameters
-) -> Iterator[tuple[ThermalFrame, FrameKeypoints]]:
-    if bag.topics.get(schema.KEYPOINTS) and bag.topics[schema.KEYPOINTS].count:
-        recorded = {
-            found.stamp_ns: found
-            for found in (to_keypoints(entry.message) for entry in bag.messages([schema.KEYPOINTS]))
-        }
-        for frame in bag.thermal_frames():
-            height, width = frame.centikelvin.shape
-            nobody = FrameKeypoints(frame.stamp_ns, frame.frame_id, "", (width, height))
-            yield frame, recorded.get(frame.stamp_ns, nobody)
-        return
-    perception = build_perception(detector, pose)
-    for frame in bag.thermal_frames():
-        yield frame, perception.step(frame)
+) -> Callable[[ThermalFrame], FrameKeypoints]:
+    """Return what gives the keypoints of an image: as recorded, or else computed now."""
+    topic = bag.topics.get(schema.KEYPOINTS)
+    if topic is None or not topic.count:
+        return build_perception(detector, pose).step
+    recorded = {
+        found.stamp_ns: found
+        for found in (to_keypoints(entry.message) for entry in bag.messages([schema.KEYPOINTS]))
+    }
+
+    def look_up(frame: ThermalFrame) -> FrameKeypoints:
+        height, width = frame.centikelvin.shape
+        nobody = FrameKeypoints(frame.stamp_ns, frame.frame_id, "", (width, height))
+        return recorded.get(frame.stamp_ns, nobody)
+
+    return look_up

@@ -224,7 +224,7 @@ def _qualities(shards: list[Path]) -> dict[str, Any]:
         "without_counts": len(shards) - len(known),
         "dropped": {
             name: sum(int(getattr(quality, name)) for quality in known)
-            for name in ("without_rgb", "without_person", "tiny_boxes", "outside_rgb")
+            for name in ("refused", "without_rgb", "without_person", "tiny_boxes", "outside_rgb")
         },
         "asynchronous_kept_but_marked": sum(quality.asynchronous for quality in known),
         "pairs_undecidable": sum(quality.undecidable for quality in known),

@@ -17,6 +17,7 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import intrinsics_of
 from thermal_pose.errors import BagSchemaError, TrainingError
+from thermal_pose.gates.intake import FrameIntake
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.imaging.registration import Registration, depth_of_person
 from thermal_pose.inference.card import CropRule
@@ -155,10 +156,15 @@ def _cameras(
 def _nothing_usable(quality: Quality) -> str:
     return (
         f"{quality.recording}: nobody usable in {quality.thermal_frames} thermal frames: "
+        f"{quality.refused} that cannot be used{_because(quality.refusal)}, "
         f"{quality.without_rgb} without an RGB picture of the same moment, "
         f"{quality.without_person} with nobody found; {quality.tiny_boxes} people too small, "
         f"{quality.outside_rgb} outside of the RGB picture"
     )
+
+
+def _because(refusal: str) -> str:
+    return f" ({refusal})" if refusal else ""
 
 
 def _asynchronous(
@@ -178,10 +184,9 @@ def _pairs(
     reader: BagReader, options: BuildOptions, quality: Quality
 ) -> Iterator[tuple[ThermalFrame, RgbFrame | None]]:
     """Yield thermal frames with their nearest RGB frame (None where RGB is not asked for)."""
-    thermal = reader.thermal_frames()
+    thermal = _usable(reader, quality)
     if not options.with_rgb:
         for index, frame in enumerate(thermal):
-            quality.thermal_frames += 1
             if index % options.every == 0:
                 yield frame, None
         return
@@ -189,7 +194,6 @@ def _pairs(
     before: RgbFrame | None = None
     after = next(pictures, None)
     for index, frame in enumerate(thermal):
-        quality.thermal_frames += 1
         while after is not None and after.stamp_ns < frame.stamp_ns:
             before, after = after, next(pictures, None)
         near = [picture for picture in (before, after) if picture is not None]
@@ -198,6 +202,18 @@ def _pairs(
             quality.without_rgb += 1
         elif index % options.every == 0:
             yield frame, best
+
+
+def _usable(reader: BagReader, quality: Quality) -> Iterator[ThermalFrame]:
+    """Yield the thermal frames that can be used; count all of them, and those refused."""
+    intake = FrameIntake()
+    for log_ns, frame in reader.logged_thermal_frames():
+        quality.thermal_frames += 1
+        if intake.admit(frame, log_ns).accepted:
+            yield frame
+    refused, stamps = intake.refusals(), intake.stamps_verdict()
+    quality.refused = refused.total
+    quality.refusal = refused.main.sentence or stamps.sentence
 
 
 def _phases(reader: BagReader) -> Callable[[int], int]:

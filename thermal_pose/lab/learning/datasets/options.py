@@ -47,6 +47,8 @@ class Quality:
     ----------
     start_ns : log time of the recording's first message.
     synchrony : what asynchronous pairs are known from: 'truth', 'pictures', '' not at all.
+    refused : images that cannot be used (frozen, of another unit, ...; `gates.reasons`).
+    refusal : the commonest reason for that, with its remedy; '' if there is none.
     undecidable : pairs whose pictures do not tell whether they are asynchronous.
     """
 
@@ -55,6 +57,8 @@ class Quality:
     trial: str = ""
     start_ns: int = 0
     thermal_frames: int = 0
+    refused: int = 0
+    refusal: str = ""
     without_rgb: int = 0
     without_person: int = 0
     tiny_boxes: int = 0

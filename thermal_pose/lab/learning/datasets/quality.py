@@ -30,6 +30,7 @@ _STYLE: Final = (
     ".bad{color:#b3261e;font-weight:600}.bar{background:#3b7dd8;height:.8em;display:inline-block}"
 )
 _DROPPED: Final = {
+    "refused": "thermal frames that cannot be used",
     "without_rgb": "thermal frames without an RGB picture of the same moment",
     "without_person": "frames with nobody in them",
     "tiny_boxes": "people less than 8 px tall",
