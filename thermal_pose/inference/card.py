@@ -7,6 +7,7 @@ input `thermal` float32 (N, 1, 256, 192), outputs `heatmaps` (N, 17, 64, 48), `j
 """
 
 import dataclasses
+import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,15 @@ from thermal_pose.files import write_whole
 from thermal_pose.inference.artifacts import load_checked
 from thermal_pose.types import FloatArray
 
-NormalizationKind = Literal["crop_minmax", "frame_median"]
+NormalizationKind = Literal["crop_minmax", "frame_median", "crop_percentile"]
 Precision = Literal["fp32", "int8"]
 
-NORMALIZATION_KINDS: Final = ("crop_minmax", "frame_median")
+NORMALIZATION_KINDS: Final = ("crop_minmax", "frame_median", "crop_percentile")
 NEVER_ON_PATIENTS: Final = "Never tried on real patients."
 _K_PER_COUNT: Final = 0.01
+#: 'crop_percentile' reads every eighth pixel of a crop each way, from the fifth on.
+PERCENTILE_STRIDE: Final = 8
+PERCENTILE_FIRST: Final = 4
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,27 @@ class Normalization:
     kind : 'crop_minmax' maps the crop's own minimum and maximum to 0 and 1 (the paper's);
         'frame_median' subtracts the median of the *whole frame* and divides by `scale_k`,
         clipped to `[clip_min, clip_max]`, so that temperatures keep their meaning and a hot
-        lamp in the crop darkens nobody.
+        lamp in the crop darkens nobody; 'crop_percentile' maps `low_percentile` of the crop to
+        0 and `high_percentile` to `high_value`, clipped likewise, so that neither the camera's
+        scale nor the contrast of clothes and room matters.
     scale_k : kelvin per unit, for 'frame_median'.
+    low_percentile, middle_percentile, high_percentile, high_value : for 'crop_percentile'.
+    most_contrast : the high end lies at most this many times as far above the low end as
+        `middle_percentile` does: a lamp or a heater in the crop takes no more contrast from a
+        person than that.
+    least_span_k : distance of the two ends at least, K: an empty crop's noise stays small.
     """
 
     kind: NormalizationKind = "crop_minmax"
     scale_k: float = 5.0
     clip_min: float = -2.0
     clip_max: float = 3.0
+    low_percentile: float = 10.0
+    middle_percentile: float = 95.0
+    high_percentile: float = 98.5
+    high_value: float = 2.0
+    most_contrast: float = 3.0
+    least_span_k: float = 0.5
 
     def __post_init__(self) -> None:
         if self.kind not in NORMALIZATION_KINDS:
@@ -54,6 +71,22 @@ class Normalization:
                 "normalization: expected scale_k > 0 and clip_min < clip_max, got "
                 f"{self.scale_k}, {self.clip_min}, {self.clip_max}"
             )
+        ends = (0.0, self.low_percentile, self.middle_percentile, self.high_percentile, 100.0)
+        if any(a > b for a, b in itertools.pairwise(ends)):
+            raise ValueError(f"percentiles: expected ascending within 0..100, got {ends[1:-1]}")
+        if not self.high_value > 0 or not self.most_contrast >= 1 or not self.least_span_k > 0:
+            raise ValueError(
+                "normalization: expected high_value > 0, most_contrast >= 1, least_span_k > 0, "
+                f"got {self.high_value}, {self.most_contrast}, {self.least_span_k}"
+            )
+
+    def percentile_indices(self, count: int) -> tuple[int, int, int]:
+        """Return places of the low, middle and high percentile among `count` sorted values."""
+        low, middle, high = (
+            round(percentile / 100.0 * (count - 1))
+            for percentile in (self.low_percentile, self.middle_percentile, self.high_percentile)
+        )
+        return low, middle, high
 
     def apply(
         self,
@@ -78,8 +111,22 @@ class Normalization:
             low, high = values.min(), values.max()
             answer = np.subtract(values, low, out=out)
             return np.divide(answer, np.float32(max(float(high - low), 1.0)), out=answer)
+        if self.kind == "crop_percentile":
+            return self._between_percentiles(values, out)
         answer = np.subtract(values, np.float32(np.median(frame)), out=out)
         np.multiply(answer, np.float32(_K_PER_COUNT / self.scale_k), out=answer)
+        return np.clip(answer, self.clip_min, self.clip_max, out=answer)
+
+    def _between_percentiles(self, values: FloatArray, out: FloatArray | None) -> FloatArray:
+        grid = slice(PERCENTILE_FIRST, None, PERCENTILE_STRIDE)
+        sampled = values[grid, grid].ravel()
+        places = self.percentile_indices(sampled.size)
+        ordered = np.partition(sampled, places)
+        low, middle, high = (float(ordered[place]) for place in places)
+        span = min(high - low, self.most_contrast * (middle - low))
+        span = max(span, self.least_span_k / _K_PER_COUNT)
+        answer = np.subtract(values, np.float32(low), out=out)
+        np.multiply(answer, np.float32(self.high_value / span), out=answer)
         return np.clip(answer, self.clip_min, self.clip_max, out=answer)
 
 

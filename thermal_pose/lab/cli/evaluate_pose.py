@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge pose models on sets of people they never saw: AP, and whether their scores tell the truth.
+"""Judge pose models on people they never saw: AP, calibration, refusal.
 
-Models run as in the live nodes, around each person's own box. Crops without anybody (rooms of
-`simulate-stream --kind empty`) say what the person's score refuses. What --out has already, of the
-very model on the very sets, is not run again; delete the file to measure all anew.
+Models run as in the live nodes, around each person's own box. There are two kinds of sets:
+
+* `--evaluation`: simulated shards with exact truth. Crops without people (rooms of `simulate-stream
+  --kind empty`) measure what the person's score refuses. Models that --out already holds for the
+  same sets are skipped; delete the file to measure everything again.
+* `--labels`: real pictures with COCO keypoint json, of any size, 16-bit centikelvin or 8-bit.
+  8-bit pictures have no temperatures: each --span states an assumption, and the difference
+  between spans is reported. Each figure has a bootstrap interval over scenes.
 
 examples:
   thermal-pose evaluate-pose --evaluation clinic=out/clinic --evaluation broad=out/broad out/empty
   thermal-pose evaluate-pose --model student-lite --model out/models/student.json \\
       --evaluation stress=out/stress --out docs/results/pose_models.json
+  thermal-pose evaluate-pose --model student-lite --labels ward=labels.json pictures/ \\
+      --span 21 33 --span 20 36 --about ward="own camera, CC-BY" --sheets out/sheets
 """
 
 import argparse
@@ -33,7 +40,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", action="append", default=[], help="name or card; repeat (default: all shipped)"
     )
-    add_evaluation(parser, required=True)
+    add_evaluation(parser)
+    parser.add_argument(
+        "--labels",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("NAME=JSON", "IMAGES"),
+        help="COCO keypoint json, named, and the folder of its pictures; repeat for more sets (default: none)",
+    )
+    parser.add_argument(
+        "--span",
+        action="append",
+        nargs=2,
+        type=float,
+        default=[],
+        metavar=("COLD", "HOT"),
+        help="assumed temperatures of 8-bit pictures, degC; repeat (default: 21 33)",
+    )
+    parser.add_argument(
+        "--about",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="source and licence of a --labels set (default: not stated)",
+    )
+    parser.add_argument(
+        "--sheets", type=Path, metavar="DIR", help="folder for overlay sheets of --labels sets"
+    )
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     add_out(parser, "JSON file; models that it holds on these sets are kept")
     add_json(parser)
@@ -41,6 +75,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Run each model on each set."""
+    from thermal_pose.errors import ConfigError
+
+    if bool(args.evaluation) == bool(args.labels):
+        raise ConfigError(
+            "evaluate-pose: expected --evaluation (simulated) or --labels (real pictures)"
+        )
+    results = _on_labels(args) if args.labels else _on_shards(args)
+    if args.json:
+        print(json.dumps(results, indent=1))
+    return 0
+
+
+def _on_labels(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.lab.evaluation.labelled.run import LabelledSet, judge_labelled
+    from thermal_pose.lab.learning.fitting.run_log import command_line
+
+    about = dict(_named("--about", text) for text in args.about)
+    sets = [
+        LabelledSet(name, Path(labels), Path(images), about.get(name, ""))
+        for name, labels, images in (
+            (*_named("--labels", entry), images) for entry, images in args.labels
+        )
+    ]
+    spans = [(float(cold), float(hot)) for cold, hot in args.span] or [(21.0, 33.0)]
+    tell = (lambda line: None) if args.json else print
+    judged = judge_labelled(args.model or MODELS, sets, spans, args.sheets, tell=tell)
+    results = {
+        "simulated": False,
+        "command": command_line(),
+        "oks": "picture's own pixels, the labels' area, joints with v > 0, true boxes",
+        "intervals": "95 %, bootstrap over scenes",
+        **judged,
+    }
+    _save(args.out, results)
+    return results
+
+
+def _named(option: str, text: str) -> tuple[str, str]:
+    from thermal_pose.errors import ConfigError
+
+    name, _, value = text.partition("=")
+    if not name or not value:
+        raise ConfigError(f"{option} {text}: expected NAME=VALUE")
+    return name, value
+
+
+def _on_shards(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.lab.learning.fitting.run_log import command_line
     from thermal_pose.lab.learning.students.judge import evaluate_detected, evaluate_model
 
@@ -71,9 +152,7 @@ def start(args: argparse.Namespace) -> int:
                 print(f"{label}: {_line(judged[name])}")
         results["models"][model] = judged
         _save(args.out, results)  # what comes after may be interrupted
-    if args.json:
-        print(json.dumps(results, indent=1))
-    return 0
+    return results
 
 
 def _save(out: Path | None, results: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Render thermal training frames with exact truth into shards, without recordings.
 
-Tests, ward life in any posture, and empty rooms, by both thermal cameras. A stream is the same
-for the same seed whatever the number of jobs, and goes on where it was interrupted.
+Tests, ward life, everyday life and exercise in any posture, and empty rooms, by both thermal
+cameras. A stream is the same for the same seed whatever the number of jobs, and an interrupted one
+continues where it stopped. --without switches off parts of everyday life, to measure their worth.
 
 examples:
   thermal-pose simulate-stream --frames 20000 --seed 1 --jobs 2 --out shards/
@@ -47,8 +48,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--kind",
-        choices=("tug", "ward", "empty"),
-        help="only tests, ward life or empty rooms (default: a mixture)",
+        choices=("tug", "ward", "life", "empty"),
+        help="only tests, ward life, everyday life or empty rooms (default: a mixture)",
+    )
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        choices=(
+            "arms",
+            "clothing",
+            "hot_rooms",
+            "cameras",
+            "structure",
+            "lures",
+            "cut_off",
+            "touching",
+        ),
+        help="leave these out of everyday life (default: nothing)",
     )
     parser.add_argument("--rgb", action="store_true", help="also cut an RGB patch for each person")
     parser.add_argument(
@@ -60,11 +77,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def start(args: argparse.Namespace) -> int:
     """Write the shards and print one summary line."""
     from thermal_pose.lab.simulation.stream.frames import StreamOptions, write_stream
-    from thermal_pose.lab.simulation.stream.scenes import ClipKind
+    from thermal_pose.lab.simulation.stream.scenes import ClipKind, Life
     from thermal_pose.lab.simulation.stream.sheet import write_sheet
 
     options = StreamOptions(
-        seed=args.seed, n_bodies=args.body_count, first_body=args.first_body, with_rgb=args.rgb
+        seed=args.seed,
+        n_bodies=args.body_count,
+        first_body=args.first_body,
+        with_rgb=args.rgb,
+        life=Life(**dict.fromkeys(args.without, False)),
     )
     if args.kind is not None:
         options = replace(options, shares={ClipKind(args.kind): 1.0})

@@ -29,10 +29,18 @@ _MAX_AREA_SHARE: Final = 1.1
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """One picture; `size_wh` in px is None if the file does not state it."""
+    """One picture.
+
+    Attributes
+    ----------
+    file_name : relative to the folder of the pictures.
+    size_wh : px; None if the file does not state it.
+    scene : shared by pictures that are not independent; the file name if the file has no 'scene'.
+    """
 
     file_name: str
     size_wh: tuple[int, int] | None
+    scene: str
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,8 @@ def _pictures(path: Path, images: list[Any]) -> dict[int, LabelledPicture]:
         name = image.get("file_name")
         if not isinstance(name, str) or not name:
             raise TrainingError(f"{where}: expected a file_name, got {name!r}")
-        pictures[picture] = LabelledPicture(name, _size(where, image))
+        scene = str(image.get("scene", name))
+        pictures[picture] = LabelledPicture(name, _size(where, image), scene)
     return pictures
 
 

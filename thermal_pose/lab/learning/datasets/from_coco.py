@@ -18,40 +18,12 @@ from thermal_pose.lab.learning.datasets.coco_labels import (
     LabelledPerson,
     read_labels,
 )
+from thermal_pose.lab.learning.datasets.pictures import read_picture
 from thermal_pose.lab.learning.pose_data import PoseData, save_shard
 
 FRAME_WH: Final = (80, 60)
 _COLD_COUNTS, _SPAN_COUNTS = 29315, 1600
 _PER_SHARD: Final = 2000
-#: Range of a picture's median in centikelvin: -73 to 127 degC.
-_ROOM_COUNTS: Final = (20000, 40000)
-
-
-def _picture(path: Path) -> npt.NDArray[Any]:
-    """Return an (H, W) picture of 8 bits, or of 16 bits in centikelvin.
-
-    Raises
-    ------
-    TrainingError
-        It cannot be read, or its values are of another kind.
-    """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise TrainingError(f"{path}: cannot be read as a picture")
-    if image.ndim == 3:
-        image = cv2.cvtColor(image[..., :3], cv2.COLOR_BGR2GRAY)
-    if image.dtype not in (np.uint8, np.uint16):
-        raise TrainingError(
-            f"{path}: expected 8 bits, or 16 bits in centikelvin, got {image.dtype}: convert it "
-            "(centikelvin = 100 x (degC + 273.15))"
-        )
-    median = float(np.median(image.astype(np.float64)))
-    if image.dtype == np.uint16 and not _ROOM_COUNTS[0] <= median <= _ROOM_COUNTS[1]:
-        raise TrainingError(
-            f"{path}: expected centikelvin (27315 is 0 degC), got a median of {median:g}: convert "
-            "it, or store 8 bits if the picture holds no temperatures"
-        )
-    return image
 
 
 def _thermal(image: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
@@ -132,7 +104,7 @@ def _frames(
         number = person.picture
         if number not in frames:
             picture = labels.pictures[number]
-            image = _picture(images / picture.file_name)
+            image = read_picture(images / picture.file_name)
             sizes[number] = (image.shape[1], image.shape[0])
             if picture.size_wh not in (None, sizes[number]):
                 raise TrainingError(

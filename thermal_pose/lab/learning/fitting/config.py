@@ -27,6 +27,48 @@ def _require(condition: bool, sentence: str) -> None:
 
 
 @dataclass(frozen=True)
+class HeavyConfig:
+    """What cheap cameras, warm clothes and bad optics do; drawn for a share of the crops.
+
+    Each effect has a physical reason and an upper bound; 0 switches one off. Contrast is that of
+    the frame's warm part above its median.
+
+    Attributes
+    ----------
+    share : of crops that get all of these, each at a strength of its own; half and half with
+        light ones keeps accuracy on clean simulated frames.
+    contrast_log2 : clothing, season and room: contrast times 2^(+- this).
+    blur_px : defocus and interpolation, standard deviation up to this, px.
+    sharpen : edge enhancement of the camera, up to this share of the detail.
+    noise_k : temporal noise up to this, K, after the change of contrast.
+    column_k : fixed column noise, likewise.
+    texture_k : folds, seams and prints of warm cloth, up to this, K, on warm pixels only.
+    vignette_k : lens and housing, colder or warmer towards the corners, up to this, K.
+    gain_control : share with automatic gain: percentile clipping, a curve, 8 or fewer bits.
+    lamp : share with a lamp or heater of up to 60 K before or beside the person.
+    """
+
+    share: float = 0.0
+    contrast_log2: float = 1.45
+    blur_px: float = 1.5
+    sharpen: float = 1.0
+    noise_k: float = 0.6
+    column_k: float = 0.3
+    texture_k: float = 3.0
+    vignette_k: float = 2.0
+    gain_control: float = 0.4
+    lamp: float = 0.12
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            _require(value >= 0, f"heavy.{name}: expected >= 0, got {value}")
+        for name in ("share", "gain_control", "lamp"):
+            value = getattr(self, name)
+            _require(value <= 1, f"heavy.{name}: expected <= 1, got {value}")
+        _require(self.blur_px <= 3, f"heavy.blur_px: expected <= 3, got {self.blur_px}")
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
     """Thermal augmentations, each with a physical reason; 0 switches one off.
 
@@ -42,6 +84,7 @@ class AugmentConfig:
     pattern_k : slow gradients over the frame (housing, lens), up to this, K a half frame.
     blur : share of a pixel's signal that leaks to each neighbour (focus), up to this.
     occlude : share of crops with an upright bar or box of another temperature in front.
+    heavy : effects beyond these, for a share of the crops.
     """
 
     shift: float = 0.0
@@ -55,10 +98,13 @@ class AugmentConfig:
     pattern_k: float = 0.3
     blur: float = 0.1
     occlude: float = 0.1
+    heavy: HeavyConfig = field(default_factory=HeavyConfig)
 
     def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            _require(value >= 0, f"{name}: expected >= 0, got {value}")
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if each.name != "heavy":
+                _require(value >= 0, f"{each.name}: expected >= 0, got {value}")
         for name in ("flip", "occlude", "shift", "scale"):
             _require(getattr(self, name) <= 1, f"{name}: expected <= 1, got {getattr(self, name)}")
         _require(self.blur <= 0.25, f"blur: expected <= 0.25, got {self.blur}")

@@ -11,7 +11,11 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from thermal_pose.inference.card import Normalization
+from thermal_pose.inference.card import (
+    PERCENTILE_FIRST,
+    PERCENTILE_STRIDE,
+    Normalization,
+)
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.skeleton import MIRROR
 
@@ -226,8 +230,21 @@ def normalise(
         low = crops.amin(dim=(1, 2), keepdim=True)
         span = (crops.amax(dim=(1, 2), keepdim=True) - low).clamp(min=1.0)
         return (crops - low) / span
+    if normalization.kind == "crop_percentile":
+        return _between_percentiles(crops, normalization)
     kelvin = (crops - frame_median[:, None, None]) / (_COUNTS_PER_K * normalization.scale_k)
     return kelvin.clamp(normalization.clip_min, normalization.clip_max)
+
+
+def _between_percentiles(crops: torch.Tensor, normalization: Normalization) -> torch.Tensor:
+    grid = slice(PERCENTILE_FIRST, None, PERCENTILE_STRIDE)
+    ordered = crops[:, grid, grid].flatten(1).sort(dim=1).values
+    places = normalization.percentile_indices(ordered.shape[1])
+    low, middle, high = (ordered[:, place, None, None] for place in places)
+    span = torch.minimum(high - low, normalization.most_contrast * (middle - low))
+    span = span.clamp(min=normalization.least_span_k * _COUNTS_PER_K)
+    scaled = (crops - low) * (normalization.high_value / span)
+    return scaled.clamp(normalization.clip_min, normalization.clip_max)
 
 
 def draw_heatmaps(

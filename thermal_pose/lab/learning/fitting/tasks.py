@@ -16,6 +16,7 @@ from thermal_pose.errors import TrainingError
 from thermal_pose.inference.card import CropRule, Normalization
 from thermal_pose.lab.learning.fitting import crops
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
+from thermal_pose.lab.learning.fitting.heavy import disturb_heavily, heavy_draws
 from thermal_pose.lab.learning.fitting.losses import adaptive_wing, distillation_loss
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import RGB_MEAN, RGB_STD
@@ -121,6 +122,8 @@ class ThermalCrops:
         if generator is not None:
             hw = (int(self.frames.shape[1]), int(self.frames.shape[2]))
             inputs.update(crops.photometry_draws(len(index), hw, generator, self.device))
+            heavy = self.augment.heavy
+            inputs.update(heavy_draws(len(index), hw, heavy, generator, self.device))
         return inputs
 
     def images(self, inputs: Inputs) -> torch.Tensor:
@@ -139,6 +142,7 @@ class ThermalCrops:
         frames = self.frames[frame].float()
         medians = self.medians[frame]
         if "pixels" in inputs:
+            frames, medians = disturb_heavily(frames, medians, inputs, self.augment.heavy)
             frames, medians = crops.disturb(frames, medians, inputs, self.augment)
         cut = crops.sample(frames[:, None], inputs["affine"], self.rows[frame])
         if "pixels" in inputs:

@@ -26,6 +26,8 @@ _CROPS: Final = 128
 def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
     """Return the network of a shipped model, what a card says of it, and whom it has seen.
 
+    The configuration's normalization may differ from the model's: it then learns the new input.
+
     Parameters
     ----------
     model : a name in the package's assets, or the path of a card.
@@ -35,11 +37,11 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
     Raises
     ------
     ConfigError
-        The model's input or decoder is not that of the student to train.
+        The model's decoder is not that of the student to train.
     ModelArtifactError
         Card or file missing or damaged, or the file is quantised.
     """
-    card = _card_of_same_input(model, config)
+    card = load_card(card_path(model))
     network = _unfolded(model, card, data, config)
     _check_width(card, network, SHIPPED[name], f"'{name}'")
     return TeacherStart(network, described(card), learnt_from(card))

@@ -10,15 +10,32 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_INFLUENCES, Body, Mesh
-from thermal_pose.lab.simulation.people.outfits import Colour, Outfit, draw_outfit
+from thermal_pose.lab.simulation.people.outfits import (
+    Colour,
+    Outfit,
+    draw_outfit,
+    draw_varied_outfit,
+)
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import FloatArray, Int32Array
 
 Level = Literal["fine", "coarse"]
 
 _SLEEVE_TOP: Final = 0.12
+#: Lowest edge of hair or cap at the back of the head, m above the eyes.
+_LOWEST_HAIR_M: Final = {
+    "short": -0.05,
+    "cap": 0.0,
+    "hat": -0.02,
+    "bun": -0.05,
+    "bob": -0.14,
+    "long": -0.3,
+}
+#: Height of a waistband or hem, m.
+_BAND_M: Final = 0.035
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,7 @@ def dress(body: Body, outfit: Outfit, level: Level) -> DressedBody:
     surface.top()
     surface.shoes()
     surface.head()
+    surface.texture()
     dressed = surface.finish()
     if outfit.skirt_m > 0.0:
         dressed = _join(dressed, _skirt(body, outfit, level))
@@ -76,6 +94,7 @@ class _Surface:
         self._weights = np.zeros((count, len(BONE_INDEX)), np.float32)
         np.put_along_axis(self._weights, mesh.bone_indices, mesh.bone_weights, axis=1)
         self._normals = vertex_normals(mesh.vertices, mesh.faces)
+        self._clothed = np.zeros(count, np.bool_)
 
     def _on(self, *bones: str) -> FloatArray:
         return np.asarray(self._weights[:, [BONE_INDEX[name] for name in bones]].sum(axis=1))
@@ -138,6 +157,7 @@ class _Surface:
         for side in "LR":
             leg = self._limb(side, ("thigh", "shank", "foot"), 0.98 * outfit.leg)
             depth = np.maximum(depth, leg)
+        self._clothed |= depth > 0.0
         flare = 0.8 + 0.5 * np.clip(1.0 - self._mesh.vertices[:, 2], 0.0, 1.0)
         self._cover(
             np.asarray(depth, np.float32),
@@ -170,6 +190,7 @@ class _Surface:
             outfit.pattern,
         )
         covered = depth > 0.0
+        self._clothed |= covered
         self._warm_k[covered] += 1.0 * pressed[covered]
 
     def shoes(self) -> None:
@@ -226,11 +247,16 @@ class _Surface:
         if outfit.hair == "bald":
             return
         top = (rise > 0.055 + 0.03 * np.clip(front, 0, 1)) & (weight > 0.5)
-        lowest = {"short": -0.05, "cap": 0.0, "bob": -0.14, "long": -0.3}[outfit.hair]
+        lowest = _LOWEST_HAIR_M[outfit.hair]
         back = (front < -0.12) & (rise > lowest) & ((weight + self._on("neck")) > 0.5)
         side = (front < 0.2) & (rise > max(lowest, -0.1)) & (weight > 0.5)
         side &= outfit.hair in ("bob", "long")
         scalp = (top | back | side).astype(np.float32)
+        if outfit.hair == "hat":  # a brim all round, and a crown above the hair
+            scalp *= 1.0 + 1.2 * (np.abs(rise - 0.06) < 0.02)
+        elif outfit.hair == "bun":
+            ball = np.exp(-((front + 0.9) ** 2) / 0.08 - ((rise - 0.06) ** 2) / 2e-3)
+            self._extra[:, 0] -= (0.06 * ball * weight).astype(np.float32)
         self._cover(scalp, outfit.hair_volume_m, outfit.hair_warmth, outfit.hair_colour, 0)
         if outfit.hair == "long":
             self._extra[:, 0] -= 0.02 * scalp * (rise < 0.0)
@@ -246,6 +272,31 @@ class _Surface:
             seen = self._colour.copy()
             self._cover(lens.astype(np.float32), 0.012, 0.45, (0.1, 0.1, 0.1), 0)
             self._colour[lens] = 0.8 * seen[lens] + 0.02
+
+    def texture(self) -> None:
+        """Folds, seams and layers of cloth, K (`fold_k`, `seam_k`, `layer_k` of the outfit).
+
+        Random numbers are of a generator of its own, so that plain outfits stay as they were.
+        """
+        outfit = self._outfit
+        if outfit.fold_k + outfit.seam_k + outfit.layer_k <= 0.0:
+            return
+        rng = np.random.default_rng((outfit.texture_seed, 11))
+        points = self._mesh.vertices
+        extra = np.zeros(len(points), np.float32)
+        if outfit.fold_k > 0.0:
+            extra += outfit.fold_k * _patches(points, self._clothed, rng)
+        if outfit.seam_k > 0.0:
+            waist_m = self._body.bone_head("spine_lower")[2] + rng.uniform(-0.06, 0.06)
+            extra -= outfit.seam_k * (np.abs(points[:, 2] - waist_m) < _BAND_M)
+        if outfit.layer_k > 0.0:
+            open_m = rng.uniform(0.03, 0.09)
+            trunk = self._on("spine_lower", "spine_upper", "chest", "pelvis") > 0.5
+            front = trunk & (self._normals[:, 0] > 0.3) & (np.abs(points[:, 1]) < open_m)
+            extra += outfit.layer_k * front
+        self._warm_k = np.where(self._clothed, self._warm_k + extra, self._warm_k).astype(
+            np.float32
+        )
 
     def finish(self) -> DressedBody:
         """The dressed surface."""
@@ -295,6 +346,19 @@ def _slow_pattern(points: FloatArray, rng: np.random.Generator) -> FloatArray:
             wave = rng.normal(size=3) * scale_per_m
             field += amplitude * np.sin(points @ wave + rng.uniform(0.0, 2 * np.pi))
     return np.asarray(np.clip(field, -1.3, 1.3), dtype=np.float32)
+
+
+def _patches(
+    points: FloatArray, clothed: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> FloatArray:
+    """A rough field of about unit deviation: folds (fine waves) and places that touch the skin."""
+    field = 0.9 * _slow_pattern(1.6 * points, rng)
+    places = points[rng.choice(np.flatnonzero(clothed), 14)] if clothed.any() else points[:0]
+    for place in places:
+        reach_m = rng.uniform(0.03, 0.11)
+        blob = np.exp(-np.sum((points - place) ** 2, axis=1) / reach_m**2)
+        field += rng.normal(0.0, 0.9) * blob.astype(np.float32)
+    return np.asarray(np.clip(field, -1.6, 1.6), dtype=np.float32)
 
 
 def _paint(
@@ -381,4 +445,11 @@ def _join(first: DressedBody, second: DressedBody) -> DressedBody:
     return DressedBody(mesh, both("warm_share"), both("warm_k"), both("colour"))
 
 
-__all__ = ["DressedBody", "Outfit", "draw_outfit", "dress", "vertex_normals"]
+__all__ = [
+    "DressedBody",
+    "Outfit",
+    "draw_outfit",
+    "draw_varied_outfit",
+    "dress",
+    "vertex_normals",
+]

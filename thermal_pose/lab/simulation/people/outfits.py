@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people wear, and how outfits are drawn at random."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
 Colour = tuple[float, float, float]
-Hair = Literal["bald", "short", "bob", "long", "cap"]
-HAIRS: Final[tuple[Hair, ...]] = ("bald", "short", "bob", "long", "cap")
+Hair = Literal["bald", "short", "bob", "long", "cap", "bun", "hat"]
+HAIRS: Final[tuple[Hair, ...]] = ("bald", "short", "bob", "long", "cap", "bun", "hat")
+#: Largest temperature difference that folds, seams, layers and prints may make, K.
+MOST_TEXTURE_K: Final = 4.0
 #: Share of a cloth's way from air to skin temperature: thin and tight to thick and loose.
 _WARMTH_RANGE: Final = (0.2, 0.9)
 
@@ -31,6 +33,9 @@ class Outfit:
     face_k, hand_k, hair_warmth, shoe_warmth : as named.
     glasses, mask : cool glass before the eyes; a cloth before mouth and nose.
     barefoot : no shoes.
+    fold_k : amplitude of folds, and of places where cloth lies on the skin or stands off it, K.
+    layer_k : how much warmer the front between the two halves of an open coat is, K; 0: no coat.
+    seam_k : how much colder waistband, hem and cuffs are, where cloth is double, K.
     texture_seed : folds and prints.
     """
 
@@ -56,6 +61,9 @@ class Outfit:
     glasses: bool = False
     mask: bool = False
     barefoot: bool = False
+    fold_k: float = 0.0
+    layer_k: float = 0.0
+    seam_k: float = 0.0
     texture_seed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,6 +77,11 @@ class Outfit:
             raise ValueError(f"sleeve, leg: expected 0 to 1, got {self.sleeve}, {self.leg}")
         if not 0.0 <= self.looseness_m <= 0.06:
             raise ValueError(f"looseness_m: expected 0 to 0.06, got {self.looseness_m}")
+        for name in ("fold_k", "layer_k", "seam_k"):
+            if not 0.0 <= getattr(self, name) <= MOST_TEXTURE_K:
+                raise ValueError(
+                    f"{name}: expected 0 to {MOST_TEXTURE_K}, got {getattr(self, name)}"
+                )
 
 
 def draw_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
@@ -105,6 +118,43 @@ def draw_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
         mask=bool(rng.random() < 0.08),
         barefoot=bool(rng.random() < 0.05),
         texture_seed=int(rng.integers(2**31)),
+    )
+
+
+def draw_varied_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
+    """A random outfit of anybody: more bare skin, coats, hats and textured cloth.
+
+    Notes
+    -----
+    Physical reasons of what differs from `draw_outfit`: cloth that touches the skin is 1 to 3 K
+    warmer than cloth that stands off it (`fold_k`); double cloth insulates twice (`seam_k`); an
+    open coat shows the warm shirt under it (`layer_k`); a thick coat is near the air's
+    temperature all over; thin summer clothes near the skin's; shoes worn all day are as warm as
+    trousers.
+    """
+    plain = draw_outfit(rng, room_degc)
+    textured = rng.random() < 0.75
+    coat = rng.random() < 0.2
+    warmth = rng.uniform(0.22, 0.45) if coat else rng.uniform(0.35, 0.85)
+    hair_shares = (0.12, 0.33, 0.14, 0.15, 0.08, 0.08, 0.10)
+    return replace(
+        plain,
+        sleeve=1.0 if coat else float(rng.choice((0.0, 0.25, 0.45, 0.75, 1.0))),
+        leg=float(rng.choice((0.25, 0.5, 0.75, 1.0), p=(0.14, 0.13, 0.08, 0.65))),
+        looseness_m=float(rng.uniform(0.02, 0.05) if coat else rng.uniform(0.003, 0.035)),
+        hair=HAIRS[int(rng.choice(len(HAIRS), p=hair_shares))],
+        hair_volume_m=float(rng.uniform(0.004, 0.045)),
+        hair_warmth=float(rng.uniform(0.2, 0.9)),
+        top_warmth=float(warmth),
+        bottom_warmth=float(np.clip(warmth + rng.normal(0.0, 0.12), 0.25, 0.88)),
+        shoe_warmth=float(rng.uniform(0.15, 0.8)),
+        hand_k=float(np.clip(rng.normal(-1.0, 2.0), -6.0, 1.5)),
+        glasses=bool(rng.random() < 0.4),
+        mask=bool(rng.random() < 0.1),
+        barefoot=bool(rng.random() < 0.1),
+        fold_k=float(rng.uniform(0.0, 3.0)) if textured else 0.0,
+        seam_k=float(rng.uniform(0.0, 2.5)) if textured and rng.random() < 0.5 else 0.0,
+        layer_k=float(rng.uniform(0.5, 3.5)) if coat and rng.random() < 0.6 else 0.0,
     )
 
 

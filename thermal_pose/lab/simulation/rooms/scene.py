@@ -57,6 +57,9 @@ class Room:
     light : brightness of the RGB scene, 1 a well lit ward.
     light_xyz : direction towards the main light.
     texture_seed : draws colours, textures and slow temperature patterns.
+    structure_k : further temperature differences between and within surfaces, K: outdoors, or
+        where walls, pipes and shelves are not of one temperature.
+    sunlit_k : how much warmer patches of floor and walls are that the sun falls on, K.
     """
 
     x_min_m: float = -1.0
@@ -70,6 +73,8 @@ class Room:
     light: float = 1.0
     light_xyz: Triple = (0.3, 0.2, 0.93)
     texture_seed: int = 0
+    structure_k: float = 0.0
+    sunlit_k: float = 0.0
 
     def __post_init__(self) -> None:
         _require("x_min_m", self.x_min_m, -10.0, -0.4)
@@ -78,6 +83,8 @@ class Room:
         _require("y_max_m", self.y_max_m, 0.8, 15.0)
         _require("height_m", self.height_m, 2.0, 6.0)
         _require("air_degc", self.air_degc, 5.0, 40.0)
+        _require("structure_k", self.structure_k, 0.0, 6.0)
+        _require("sunlit_k", self.sunlit_k, 0.0, 20.0)
 
 
 @dataclass(frozen=True)

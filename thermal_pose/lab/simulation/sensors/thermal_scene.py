@@ -260,10 +260,40 @@ def _room_radiance(room: Room, view: RoomView) -> FloatArray:
     degc += np.where(view.on(Plane.FLOOR), _FLOOR_K, 0.0)
     degc += np.where(view.on(Plane.CEILING), _CEILING_K, 0.0)
     degc += _wall_features(room, view, horizontal, other, rng)
+    if room.structure_k > 0.0 or room.sunlit_k > 0.0:
+        degc += _structure(room, view, horizontal, other)
     emission = emissivity(view.cosine)
     surroundings = np.float32(radiance(room.air_degc))
     own = radiance(degc.astype(np.float32))
     return np.asarray(surroundings + emission * (own - surroundings), dtype=np.float32)
+
+
+def _structure(
+    room: Room,
+    view: RoomView,
+    horizontal: npt.NDArray[np.float32],
+    vertical: npt.NDArray[np.float32],
+) -> FloatArray:
+    """Surfaces, panels and sunlit patches of temperatures of their own, K."""
+    rng = np.random.default_rng((room.texture_seed, 5))
+    extra = np.zeros(view.plane.shape, np.float32)
+    for plane in Plane:
+        on = view.on(plane)
+        if not on.any():
+            continue
+        extra[on] += room.structure_k * rng.normal(0.0, 0.5)
+        extra[on] += 0.5 * room.structure_k * slow_field(horizontal[on], vertical[on], rng)
+        low, high = np.percentile(horizontal[on], (2, 98))
+        bottom, top = np.percentile(vertical[on], (2, 98))
+        for _ in range(4):  # panels, shelves, pipes, hedges
+            across = np.abs(horizontal - rng.uniform(low, high)) < rng.uniform(0.04, 0.6)
+            down = np.abs(vertical - rng.uniform(bottom, top)) < rng.uniform(0.1, 1.2)
+            extra += np.where(on & across & down, room.structure_k * rng.normal(0.0, 0.6), 0.0)
+        if rng.random() < 0.5:
+            across = np.abs(horizontal - rng.uniform(low, high)) < rng.uniform(0.2, 0.8)
+            down = np.abs(vertical - rng.uniform(bottom, top)) < rng.uniform(0.2, 0.8)
+            extra += np.where(on & across & down, room.sunlit_k * rng.uniform(0.3, 1.0), 0.0)
+    return extra
 
 
 def _wall_features(

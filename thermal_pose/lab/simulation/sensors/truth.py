@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import MissingExtraError
+from thermal_pose.lab.simulation.people.annotation import annotated_keypoints
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, silhouettes
 from thermal_pose.lab.simulation.sensors.thermal_scene import PosedActor
@@ -53,7 +54,8 @@ def _true_person(
 ) -> TruePerson:
     actor = person.actor
     joints_m = pose_keypoints(actor.body, person.pose)
-    xy = view.camera.project(joints_m)[0]
+    annotated_m = annotated_keypoints(actor.body, person.pose)
+    xy = view.camera.project(annotated_m)[0]
     # Behind the camera: a place that no image contains, instead of a NaN nobody expects.
     xy = np.where(np.isnan(xy), -1e4, xy)
     left, right, top, bottom, count = extents[actor.person_id]
@@ -68,7 +70,7 @@ def _true_person(
         box_xyxy=box,
         area_px=float(count) / view.scale**2 if box is not None else 0.0,
         xy=xy.astype(np.float32),
-        visibility=joint_visibility(canvas, view, actor.person_id, joints_m),
+        visibility=joint_visibility(canvas, view, actor.person_id, annotated_m),
         joints_m=joints_m,
     )
 

@@ -27,14 +27,21 @@ from thermal_pose.lab.simulation.stream.scenes import (
     CLIP_FRAMES,
     Clip,
     ClipKind,
+    Life,
     empty_clip,
+    life_clip,
     tug_clips,
     ward_clip,
 )
 
 #: Clips of a unit and the share of units that show a test, ward life, an empty room.
 _CLIPS: Final = 3
-_SHARES: Final = {ClipKind.TUG: 0.55, ClipKind.WARD: 0.33, ClipKind.EMPTY: 0.12}
+_SHARES: Final = {
+    ClipKind.TUG: 0.25,
+    ClipKind.WARD: 0.1,
+    ClipKind.LIFE: 0.55,
+    ClipKind.EMPTY: 0.1,
+}
 UNIT_FRAMES: Final = _CLIPS * CLIP_FRAMES
 
 
@@ -50,6 +57,7 @@ class StreamOptions:
     cameras : makes of thermal cameras, mixed evenly.
     shares : share of units by kind.
     with_rgb : cut an RGB patch for each person (a third of the speed).
+    life : what clips of everyday life contain.
     """
 
     seed: int = 0
@@ -58,6 +66,7 @@ class StreamOptions:
     cameras: tuple[Camera, ...] = CAMERAS
     shares: dict[ClipKind, float] = field(default_factory=lambda: dict(_SHARES))
     with_rgb: bool = False
+    life: Life = field(default_factory=Life)
 
     def __post_init__(self) -> None:
         if self.n_bodies < 1 or self.first_body < 0:
@@ -102,6 +111,8 @@ class TrainingStream:
             return tug_clips(options.seed, unit, rng, self._bodies, _CLIPS, camera)
         if kind is ClipKind.WARD:
             return [ward_clip(rng, self._bodies, camera) for _ in range(_CLIPS)]
+        if kind is ClipKind.LIFE:
+            return [life_clip(rng, self._bodies, camera, options.life) for _ in range(_CLIPS)]
         return [empty_clip(rng, camera) for _ in range(_CLIPS)]
 
     def frames(self, unit: int) -> Iterator[tuple[Clip, RenderedFrame]]:

@@ -32,6 +32,10 @@ class Angles:
         index = BONE_INDEX[bone]
         self._rotations[index] = axis_rotation(about, angle_rad) @ self._rotations[index]
 
+    def put(self, bone: str, rotation: Rotation) -> None:
+        """Give `bone` a rotation (3, 3), in place of any it had."""
+        self._rotations[BONE_INDEX[bone]] = rotation
+
     def lean(self, forward_rad: float, left_rad: float = 0.0, twist_rad: float = 0.0) -> None:
         """Bend the trunk, shared by its three joints."""
         for bone, share in (("spine_lower", 0.4), ("spine_upper", 0.3), ("chest", 0.3)):

@@ -11,7 +11,7 @@ import numpy as np
 from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.motion.trial import Trial, plan_trial
 from thermal_pose.lab.simulation.people.body import Body, BodyPose
-from thermal_pose.lab.simulation.people.garments import draw_outfit
+from thermal_pose.lab.simulation.people.garments import draw_outfit, draw_varied_outfit
 from thermal_pose.lab.simulation.people.presets import IMPAIRED, NORMAL, OLD
 from thermal_pose.lab.simulation.people.subject import draw_subject
 from thermal_pose.lab.simulation.rooms.draw import (
@@ -29,11 +29,13 @@ from thermal_pose.lab.simulation.rooms.scene import (
     AidPose,
     Chair,
     Distractor,
+    DistractorKind,
     Placement,
     Room,
     Scene,
     Triple,
 )
+from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
 from thermal_pose.lab.simulation.stream.postures import (
     low_pose,
     lying_pose,
@@ -59,6 +61,7 @@ class ClipKind(StrEnum):
     TUG = "tug"
     WARD = "ward"
     EMPTY = "empty"
+    LIFE = "life"
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,38 @@ class Clip:
     scene: Scene
     actors: tuple[Actor, ...]
     frames: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Life:
+    """What clips of everyday life contain, each switch with its physical reason.
+
+    Attributes
+    ----------
+    arms : arms that reach (`reaching`), trunk and legs of exercise (`exercises`): real people
+        fold, raise and stretch their arms; a ward's people seldom do.
+    clothing : cloth of up to 3 K texture, bare skin, coats, hats (`draw_varied_outfit`).
+    hot_rooms : a quarter of the rooms at 27 to 33.5 degC, where walls are as warm as clothes.
+    cameras : on tables (0.7 m), shelves and walls (to 3 m) and at the ceiling, down to 83 degrees.
+    structure : a third of the rooms with walls and floors that differ by up to 4 K, or sunlit by
+        up to 12 K: outdoors, hedges, pipes, shelves.
+    lures : dogs beside people, lamps, radiators and sunlit glass among them.
+    cut_off : a quarter of the people cut by a border, some as near as 1.2 m.
+    touching : half of the pairs within reach of each other.
+    """
+
+    arms: bool = True
+    clothing: bool = True
+    hot_rooms: bool = True
+    cameras: bool = True
+    structure: bool = True
+    lures: bool = True
+    cut_off: bool = True
+    touching: bool = True
+
+
+#: Warm things that stand among people.
+LURES: Final[tuple[DistractorKind, ...]] = ("pet", "pet", "lamp", "radiator", "window", "cup")
 
 
 @dataclass(frozen=True)
@@ -136,6 +171,39 @@ def ward_clip(rng: Rng, bodies: list[Body], camera: Camera) -> Clip:
         actors.append(Actor(person_id, role, body, outfit, PostureSeries(poses)))  # type: ignore[arg-type]
     frames = tuple(_HELD_FRAMES * k for k in range(CLIP_FRAMES))
     return Clip(ClipKind.WARD, scene, tuple(actors), frames)
+
+
+def life_clip(rng: Rng, bodies: list[Body], camera: Camera, switches: Life) -> Clip:
+    """One to three people in everyday life and exercise, as `switches` allow."""
+    scene = _life_scene(rng, camera, switches)
+    count = int(rng.choice((1, 2, 3), p=(0.6, 0.32, 0.08)))
+    together = count > 1 and switches.touching and rng.random() < 0.5
+    places = [_life_place(rng, scene, switches) for _ in range(count)]
+    yaws_rad = [float(rng.uniform(-np.pi, np.pi)) for _ in range(count)]
+    actors = []
+    for index in range(count):
+        place, yaw_rad = places[index], yaws_rad[index]
+        if together and index == 1:  # within reach of the first, mostly facing
+            away_m, direction = float(rng.uniform(0.3, 0.9)), float(rng.uniform(-np.pi, np.pi))
+            place = (
+                places[0][0] + away_m * float(np.cos(direction)),
+                places[0][1] + away_m * float(np.sin(direction)),
+            )
+            yaws_rad[0] = direction + float(rng.normal(0.0, 0.4))
+            yaw_rad = direction + np.pi + float(rng.normal(0.0, 0.6))
+        places[index], yaws_rad[index] = place, yaw_rad
+    for index in range(count):
+        body = bodies[int(rng.integers(len(bodies)))]
+        poses = tuple(
+            _life_pose(rng, body, scene, places[index], yaws_rad[index], together, switches)
+            for _ in range(CLIP_FRAMES + 1)
+        )
+        draw = draw_varied_outfit if switches.clothing else draw_outfit
+        outfit = draw(rng, scene.room.air_degc)
+        role = "subject" if index == 0 else "bystander"
+        actors.append(Actor(index + 1, role, body, outfit, PostureSeries(poses)))  # type: ignore[arg-type]
+    frames = tuple(_HELD_FRAMES * k for k in range(CLIP_FRAMES))
+    return Clip(ClipKind.LIFE, scene, tuple(actors), frames)
 
 
 def empty_clip(rng: Rng, camera: Camera) -> Clip:
@@ -227,13 +295,109 @@ def _placed_chair(rng: Rng, scene: Scene) -> Chair:
     )
 
 
-def _floor_in_view(rng: Rng, scene: Scene) -> tuple[float, float]:
-    """A place in the room whose direction lies in the thermal image or just beside it."""
+def _life_scene(rng: Rng, camera: Camera, switches: Life) -> Scene:
+    """A ward's scene with other cameras, rooms and backgrounds."""
+    scene = _ward_scene(rng, camera, bed=bool(rng.random() < 0.15))
+    room = scene.room
+    if switches.hot_rooms and rng.random() < 0.25:
+        # Above 28 degC walls and furniture reach the temperature of clothes.
+        air_degc = float(rng.uniform(27.0, 33.5))
+        room = replace(room, air_degc=air_degc, gradient_k=float(rng.uniform(0.2, 3.0)))
+    if switches.structure and rng.random() < 0.35:
+        structure_k, sunlit_k = rng.uniform(0.3, 4.0), rng.choice((0.0, rng.uniform(2.0, 12.0)))
+        room = replace(room, structure_k=float(structure_k), sunlit_k=float(sunlit_k))
+    placement = scene.thermal_placement
+    value = rng.random()
+    if switches.cameras and value < 0.55:
+        x, y, _ = placement.position_m
+        tall = room.height_m
+        if value < 0.08:  # at the ceiling, looking down steeply
+            height_m, down_rad = tall - 0.05, rng.uniform(0.7, 1.45)
+        elif value < 0.33:  # on a wall or shelf, 2 to 3 m up
+            height_m, down_rad = rng.uniform(1.9, max(tall - 0.1, 2.0)), rng.uniform(0.2, 0.6)
+        else:  # on a table or a tripod, nearly level
+            height_m, down_rad = rng.uniform(0.7, 1.6), rng.normal(0.05, 0.08)
+        towards = np.arctan2(placement.target_m[1] - y, placement.target_m[0] - x)
+        target = (
+            x + float(np.cos(towards) * np.cos(down_rad)),
+            y + float(np.sin(towards) * np.cos(down_rad)),
+            float(height_m - np.sin(down_rad)),
+        )
+        roll_rad = float(rng.normal(0.0, 0.06))
+        placement = Placement((x, y, float(height_m)), target, roll_rad)
+        room = replace(room, height_m=max(tall, float(height_m) + 0.05))
+    things = list(scene.distractors)
+    if switches.lures and rng.random() < 0.35:  # dogs beside people, lamps, sunlit glass
+        moved = replace(scene, room=room, thermal_placement=placement)
+        for _ in range(int(rng.integers(1, 4))):
+            kind = LURES[int(rng.integers(len(LURES)))]
+            x_m, y_m = _floor_in_view(rng, moved)
+            warm_k = float(rng.uniform(3.0, 12.0) if kind == "pet" else rng.uniform(2.0, 40.0))
+            turned = float(rng.uniform(-np.pi, np.pi))
+            size = float(rng.uniform(0.6, 1.7))
+            things.append(Distractor(kind, (x_m, y_m, 0.0), warm_k, turned, size))
+    return replace(
+        scene,
+        room=room,
+        thermal_placement=placement,
+        distractors=tuple(things),
+        rgb_placement=draw_beside(rng, placement),
+    )
+
+
+def _life_place(rng: Rng, scene: Scene, switches: Life) -> tuple[float, float]:
+    """A place whose person is whole in view, or cut off where `switches.cut_off` allows."""
+    margin = 0.12 if switches.cut_off and rng.random() < 0.25 else -0.08
+    nearest_m = 1.2 if switches.cut_off and rng.random() < 0.2 else 1.9
+    return _floor_in_view(rng, scene, margin, (nearest_m, float(rng.uniform(3.0, 8.0))))
+
+
+def _life_pose(
+    rng: Rng,
+    body: Body,
+    scene: Scene,
+    place: tuple[float, float],
+    yaw_rad: float,
+    together: bool,
+    switches: Life,
+) -> BodyPose:
+    """One posture: exercises and reaching arms, or the ward's."""
+    if not together:
+        yaw_rad = float(rng.uniform(-np.pi, np.pi))
+    value = rng.random()
+    if value < 0.12 and scene.chairs:
+        chair = scene.chairs[0]
+        turned = chair.yaw_rad + float(rng.normal(0.0, 0.15))
+        seated = seated_exercise_pose if switches.arms else seated_pose
+        return seated(body, rng, chair.position_m, turned, chair.seat_height_m)
+    near = (place[0] + float(rng.normal(0.0, 0.1)), place[1] + float(rng.normal(0.0, 0.1)))
+    if value < 0.16:
+        return lying_pose(body, rng, near, yaw_rad, 0.0)
+    if value < 0.21:
+        return low_pose(body, rng, near, yaw_rad)
+    if value < 0.36 or not switches.arms:
+        return standing_pose(body, rng, near, yaw_rad)
+    return exercise_pose(body, rng, near, yaw_rad)
+
+
+def _floor_in_view(
+    rng: Rng,
+    scene: Scene,
+    beyond: float = 0.06,
+    depths_m: tuple[float, float] = _DEPTH_M,
+) -> tuple[float, float]:
+    """A place in the room whose direction lies in the thermal image or just beside it.
+
+    Parameters
+    ----------
+    beyond : how far outside the image, as a share of its width; negative: inside only.
+    depths_m : least and greatest distance along the line of sight, m.
+    """
     room, camera = scene.room, scene.thermal_camera
     width, height = camera.intrinsics.size_wh
     for _ in range(40):
-        column = rng.uniform(-0.06, 1.06) * width
-        depth_m = rng.uniform(*_DEPTH_M)
+        column = rng.uniform(-beyond, 1.0 + beyond) * width
+        depth_m = rng.uniform(*depths_m)
         point = camera.unproject((column, 0.5 * height), depth_m)
         inside_x = room.x_min_m + 0.3 < point[0] < room.x_max_m - 0.3
         if inside_x and room.y_min_m + 0.3 < point[1] < room.y_max_m - 0.3:

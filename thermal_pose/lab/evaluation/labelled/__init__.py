@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges pose models on pictures that people have labelled: real frames above all."""
