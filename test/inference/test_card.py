@@ -79,3 +79,42 @@ def test_crop_corners_map_to_the_region() -> None:
     region = rule.region([[10, 10, 20, 50]])
     corners = rule.to_frame([[[-0.5, -0.5], [191.5, 255.5]]], region)
     np.testing.assert_allclose(corners[0], [[-3.75, 5], [33.75, 55]])
+
+
+def _person_crop(contrast: float, offset: float) -> np.ndarray:
+    """A warm box of 30 K x `contrast` counts in a room of slowly changing temperature."""
+    crop = np.tile(np.linspace(0.0, 40.0, 192, dtype=np.float32), (256, 1))
+    crop[60:220, 70:120] += 500.0
+    crop[60:90, 85:105] += 400.0
+    return crop * contrast + offset
+
+
+@pytest.mark.parametrize("contrast", [0.4, 1.0, 3.0])
+def test_percentiles_make_contrast_and_offset_vanish(contrast: float) -> None:
+    rule = Normalization(kind="crop_percentile", clip_min=-1.0)
+    frame = np.zeros((60, 80), np.uint16)
+    plain = rule.apply(_person_crop(1.0, 29000.0), frame)
+    assert np.allclose(rule.apply(_person_crop(contrast, 28000.0), frame), plain, atol=1e-2)
+
+
+def test_a_small_lamp_takes_no_more_contrast_than_stated() -> None:
+    rule = Normalization(kind="crop_percentile", clip_min=-1.0)
+    frame = np.zeros((60, 80), np.uint16)
+    crop = _person_crop(1.0, 29000.0)
+    plain = rule.apply(crop.copy(), frame)
+    crop[10:50, 140:185] += 5000.0  # 50 K on 3.7 % of the crop
+    lit = rule.apply(crop, frame)
+    body = (slice(100, 200), slice(80, 110))
+    assert lit[body].mean() > 0.3 * plain[body].mean()
+    assert lit.max() == rule.clip_max
+
+
+def test_percentiles_of_an_empty_crop_do_not_blow_its_noise_up() -> None:
+    rule = Normalization(kind="crop_percentile", clip_min=-1.0)
+    noise = np.random.default_rng(0).normal(29500.0, 5.0, (256, 192)).astype(np.float32)
+    assert rule.apply(noise, np.zeros((60, 80), np.uint16)).std() < 0.25
+
+
+def test_percentiles_out_of_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="ascending"):
+        Normalization(kind="crop_percentile", low_percentile=99.0)

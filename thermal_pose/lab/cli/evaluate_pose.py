@@ -47,13 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         default=[],
         metavar=("NAME=JSON", "IMAGES"),
-        help="COCO keypoint json, named, and the folder of its pictures; repeat for more sets (default: none)",
+        help="named COCO keypoint json and the folder of its pictures; repeat (default: none)",
     )
     parser.add_argument(
         "--span",
         action="append",
         nargs=2,
-        type=float,
+        type=_degc,
         default=[],
         metavar=("COLD", "HOT"),
         help="assumed temperatures of 8-bit pictures, degC; repeat (default: 21 33)",
@@ -71,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     add_out(parser, "JSON file; models that it holds on these sets are kept")
     add_json(parser)
+
+
+def _degc(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 60.0:
+        raise argparse.ArgumentTypeError(f"expected 0 to 60 degC, got {text}")
+    return value
 
 
 def start(args: argparse.Namespace) -> int:
@@ -98,7 +105,7 @@ def _on_labels(args: argparse.Namespace) -> dict[str, Any]:
             (*_named("--labels", entry), images) for entry, images in args.labels
         )
     ]
-    spans = [(float(cold), float(hot)) for cold, hot in args.span] or [(21.0, 33.0)]
+    spans = [(cold, hot) for cold, hot in args.span] or [(21.0, 33.0)]
     tell = (lambda line: None) if args.json else print
     judged = judge_labelled(args.model or MODELS, sets, spans, args.sheets, tell=tell)
     results = {

@@ -19,7 +19,7 @@ from thermal_pose.skeleton import MIRROR
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("kind", ["crop_minmax", "frame_median"])
+@pytest.mark.parametrize("kind", ["crop_minmax", "frame_median", "crop_percentile"])
 def test_training_crops_equal_the_runtimes(figures, kind) -> None:
     normalization = Normalization(kind)
     source = ThermalCrops(figures, normalization, AugmentConfig(), CPU)

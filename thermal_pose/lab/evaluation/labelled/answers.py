@@ -16,9 +16,7 @@ from thermal_pose.lab.learning.datasets.coco_labels import CocoLabels, LabelledP
 from thermal_pose.lab.learning.datasets.pictures import centikelvin, read_picture
 from thermal_pose.lab.metrics.oks import joint_similarity, oks, pose_score
 from thermal_pose.skeleton import MIRROR
-from thermal_pose.types import PersonBox
-
-FloatArray = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array, PersonBox
 
 
 @dataclass(frozen=True)
@@ -34,30 +32,30 @@ class LabelledAnswers:
 
     images: npt.NDArray[np.int64]
     scenes: npt.NDArray[np.str_]
-    true_xy: FloatArray
+    true_xy: Float64Array
     visibility: npt.NDArray[np.int64]
-    area_px: FloatArray
-    xy: FloatArray
-    joint_scores: FloatArray
-    person_scores: FloatArray
+    area_px: Float64Array
+    xy: Float64Array
+    joint_scores: Float64Array
+    person_scores: Float64Array
 
     @property
-    def ranks(self) -> FloatArray:
+    def ranks(self) -> Float64Array:
         """(N,) by what average precision sorts people."""
         return pose_score(self.joint_scores, self.person_scores)
 
     @property
-    def similarity(self) -> FloatArray:
+    def similarity(self) -> Float64Array:
         """(N, 17) of each joint, in 0..1."""
         return joint_similarity(self.xy, self.true_xy, self.area_px)
 
     @property
-    def oks(self) -> FloatArray:
+    def oks(self) -> Float64Array:
         """(N,) with left and right as predicted."""
         return oks(self.xy, self.true_xy, self.visibility, self.area_px)
 
     @property
-    def oks_mirrored(self) -> FloatArray:
+    def oks_mirrored(self) -> Float64Array:
         """(N,) with left and right exchanged."""
         return oks(self.xy[:, MIRROR], self.true_xy, self.visibility, self.area_px)
 

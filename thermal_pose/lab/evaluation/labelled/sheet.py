@@ -2,7 +2,7 @@
 """A sheet of labelled pictures with labels and answers drawn over them, to look at."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -49,7 +49,7 @@ def write_overlay_sheet(
 
 
 def _draw(
-    tile: npt.NDArray[np.uint8],
+    tile: npt.NDArray[Any],
     answers: LabelledAnswers,
     row: int,
     scale: npt.NDArray[np.float64],

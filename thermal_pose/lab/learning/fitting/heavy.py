@@ -134,5 +134,5 @@ def _gain_control(frames: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     span = ((high - low) * clipped_from).clamp(min=1.0)
     value = ((frames - low) / span).clamp(0, 1)
     curved = value ** torch.exp2(1.6 * (u[:, 18] - 0.5))
-    levels = torch.exp2(5 + 3 * (1.5 * u[:, 19]).clamp(max=1)) - 1
+    levels = torch.exp2(5 + 3 * (1.5 * u[:, 19]).clamp(max=1)).floor() - 1
     return low + (curved * levels).round() / levels * span

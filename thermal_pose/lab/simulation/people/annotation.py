@@ -35,9 +35,10 @@ box's height of upright people.
 from dataclasses import replace
 from typing import Final
 
-from thermal_pose.lab.simulation.people.body import Body, BodyPose, FloatArray
+from thermal_pose.lab.simulation.people.body import Body, BodyPose
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.skeleton import Joint
+from thermal_pose.types import FloatArray
 
 #: How far below the body model's ankle joint annotators put an ankle, as a share of stature.
 ANKLE_DROP_SHARE: Final = 0.014

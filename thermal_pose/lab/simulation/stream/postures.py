@@ -32,7 +32,7 @@ class Angles:
         index = BONE_INDEX[bone]
         self._rotations[index] = axis_rotation(about, angle_rad) @ self._rotations[index]
 
-    def put(self, bone: str, rotation: Rotation) -> None:
+    def put(self, bone: str, rotation: Float64Array) -> None:
         """Give `bone` a rotation (3, 3), in place of any it had."""
         self._rotations[BONE_INDEX[bone]] = rotation
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX, Body
 from thermal_pose.lab.simulation.stream.postures import Angles
+from thermal_pose.types import Float64Array
 
 Rng = np.random.Generator
-Vector = npt.NDArray[np.float64]
+Vector = Float64Array
 
 #: Where a hand goes and to which side its elbow points, for a left arm; a right one mirrors y.
 Target = tuple[Vector, Vector]
@@ -44,12 +44,12 @@ def reach(angles: Angles, body: Body, side: str, wrist_m: Vector, elbow_towards:
         for name in ("upper_arm", "forearm", "hand")
     )
     upper, fore = elbow - shoulder, hand - elbow
-    a, b = np.linalg.norm(upper), np.linalg.norm(fore)
-    distance = np.linalg.norm(wrist_m)
-    direction = wrist_m / max(float(distance), 1e-6)
-    distance = float(np.clip(distance, _REACH[0] * (a + b), _REACH[1] * (a + b)))
+    a, b = float(np.linalg.norm(upper)), float(np.linalg.norm(fore))
+    wanted = float(np.linalg.norm(wrist_m))
+    direction = wrist_m / max(wanted, 1e-6)
+    distance = float(np.clip(wanted, _REACH[0] * (a + b), _REACH[1] * (a + b)))
     along = (a * a - b * b + distance * distance) / (2 * distance)
-    aside = np.sqrt(max(a * a - along * along, 0.0))
+    aside = max(a * a - along * along, 0.0) ** 0.5
     pole = elbow_towards - (elbow_towards @ direction) * direction
     pole /= max(float(np.linalg.norm(pole)), 1e-6)
     bend = along * direction + aside * pole

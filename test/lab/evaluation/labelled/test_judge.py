@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from thermal_pose.errors import TrainingError
+from thermal_pose.lab.evaluation.labelled.answers import LabelledAnswers, ask
+from thermal_pose.lab.evaluation.labelled.judge import figures
+from thermal_pose.lab.evaluation.labelled.sheet import write_overlay_sheet
+from thermal_pose.lab.learning.datasets.coco_labels import read_labels
+from thermal_pose.lab.learning.datasets.pictures import centikelvin
+from thermal_pose.skeleton import MIRROR
+from thermal_pose.types import PersonKeypoints
+
+RNG = np.random.default_rng(0)
+PEOPLE = [RNG.uniform((30, 10), (60, 100), (17, 2)).round(2) for _ in range(6)]
+
+
+@pytest.fixture
+def labelled(tmp_path) -> tuple[Path, Path]:
+    """Three pictures of 160 x 120, two people each, two of the pictures of one scene."""
+    images, annotations = [], []
+    for number in range(3):
+        picture = np.full((120, 160), 40, np.uint8)
+        picture[10:100, 30:60] = 200
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
+        images.append(
+            {"id": number, "file_name": f"{number}.png", "width": 160, "height": 120,
+             "scene": "a" if number < 2 else "b"}
+        )  # fmt: skip
+    for number, xy in enumerate(PEOPLE):
+        flags = np.full(17, 2)
+        joints = np.column_stack([xy, flags]).ravel().tolist()
+        annotations.append(
+            {"id": number, "image_id": number // 2, "category_id": 1, "bbox": [25, 5, 40, 100],
+             "area": 2000.0, "keypoints": joints, "num_keypoints": 17}
+        )  # fmt: skip
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps({"images": images, "annotations": annotations}))
+    return labels, tmp_path
+
+
+@dataclass
+class Oracle:
+    """Answers with the labels themselves, moved or mirrored."""
+
+    shift_px: float = 0.0
+    mirrored: bool = False
+    asked: int = 0
+
+    def estimate(self, frame, boxes):
+        assert frame.shape == (120, 160) and frame.dtype == np.uint16
+        found = []
+        for box in boxes:
+            xy = PEOPLE[self.asked] + np.array((0.0, self.shift_px))
+            self.asked += 1
+            xy = xy[MIRROR] if self.mirrored else xy
+            scores = np.full(17, 0.9, np.float32)
+            found.append(PersonKeypoints(0, box, xy.astype(np.float32), scores, 0.8))
+        return tuple(found)
+
+
+def answers(labelled, oracle) -> LabelledAnswers:
+    return ask(oracle, read_labels(labelled[0]), labelled[1], (21.0, 33.0))
+
+
+def test_the_labels_themselves_are_perfect(labelled) -> None:
+    found = figures(answers(labelled, Oracle()), resamples=20)
+    assert found["ap"]["value"] == 1.0 and found["ap"]["ci95"] == [1.0, 1.0]
+    assert found["mirrored"]["value"] == 0 and found["people"] == 6 and found["scenes"] == 2
+    assert found["joint_ece"]["value"] == pytest.approx(0.1, abs=1e-6)
+    assert found["person_score"]["value"] == pytest.approx(0.8)
+
+
+def test_a_mirrored_answer_is_named_and_right_without_sides(labelled) -> None:
+    found = figures(answers(labelled, Oracle(mirrored=True)), resamples=0)
+    assert found["mirrored"]["value"] == 6 and found["ap"]["value"] < 0.3
+    assert found["oks_sides_ignored"]["value"] == pytest.approx(1.0, abs=1e-6)
+    assert found["ap"]["ci95"] is None
+
+
+def test_an_offset_is_reported_per_joint_in_units_of_the_person(labelled) -> None:
+    found = figures(answers(labelled, Oracle(shift_px=-5.0)), resamples=0)
+    ankle = found["joints"]["left_ankle"]
+    assert ankle["offset_y"] == pytest.approx(-5.0 / 2000**0.5, abs=1e-4)
+    assert ankle["offset_x"] == pytest.approx(0.0, abs=1e-4) and ankle["n"] == 6
+
+
+def test_scenes_are_drawn_whole(labelled) -> None:
+    mixed = answers(labelled, Oracle())
+    wrong = mixed.xy.copy()
+    wrong[4:] += 60.0  # scene 'b' fails
+    found = figures(replace(mixed, xy=wrong), resamples=60)
+    low, high = found["oks"]["ci95"]
+    assert low < 0.05 and high > 0.95
+
+
+def test_a_sheet_is_drawn(labelled) -> None:
+    sheet = labelled[1] / "sheets" / "sheet.png"
+    write_overlay_sheet(
+        sheet, read_labels(labelled[0]), labelled[1], answers(labelled, Oracle()), (21.0, 33.0)
+    )
+    assert cv2.imread(str(sheet)).shape == (240, 1600, 3)
+
+
+def test_eight_bits_are_laid_between_the_span_and_sixteen_are_kept() -> None:
+    grey = np.tile(np.arange(256, dtype=np.uint8), (8, 1))
+    frame = centikelvin(grey, (21.0, 33.0))
+    assert abs(int(np.percentile(frame, 1)) - 29415) < 10
+    assert abs(int(np.percentile(frame, 99.8)) - 30615) < 10
+    counts = np.full((4, 4), 29515, np.uint16)
+    assert (centikelvin(counts, (0.0, 1.0)) == counts).all()
+
+
+def test_a_missing_picture_is_named(labelled) -> None:
+    (labelled[1] / "1.png").unlink()
+    with pytest.raises(TrainingError, match=r"1\.png"):
+        answers(labelled, Oracle())

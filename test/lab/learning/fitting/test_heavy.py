@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+
+from thermal_pose.errors import ConfigError
+from thermal_pose.lab.learning.fitting.config import HeavyConfig, load_config
+from thermal_pose.lab.learning.fitting.heavy import disturb_heavily, gaussian_blur, heavy_draws
+
+CPU = torch.device("cpu")
+OFF = dict.fromkeys(
+    ("contrast_log2", "blur_px", "sharpen", "noise_k", "column_k", "texture_k", "vignette_k",
+     "gain_control", "lamp"), 0.0
+)  # fmt: skip
+
+
+def scene(count: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames with a person of 6 K above the room, in counts of 0.01 K."""
+    frames = torch.zeros(count, 60, 80)
+    frames[:, 15:50, 35:45] = 600.0
+    return frames, torch.zeros(count)
+
+
+def disturbed(**settings: float) -> torch.Tensor:
+    config = HeavyConfig(**{**OFF, "share": 1.0, **settings})
+    frames, medians = scene()
+    draws = heavy_draws(32, (60, 80), config, torch.Generator().manual_seed(0), CPU)
+    return disturb_heavily(frames, medians, draws, config)[0]
+
+
+def test_nothing_switched_on_changes_nothing() -> None:
+    torch.testing.assert_close(disturbed(), scene()[0])
+
+
+def test_texture_is_on_the_person_and_bounded() -> None:
+    change = disturbed(texture_k=3.0) - scene()[0]
+    inside, outside = change[:, 16:49, 36:44], change[:, :10, :]
+    assert outside.abs().max() == 0
+    assert 50 < inside.std() < 300
+
+
+def test_contrast_stays_within_its_bounds() -> None:
+    contrast = disturbed(contrast_log2=1.45).amax(dim=(1, 2)) / 600.0
+    assert 2**-1.46 < contrast.min() < 0.6 and 1.6 < contrast.max() < 2**1.46
+
+
+def test_gain_control_clips_bends_and_keeps_order() -> None:
+    out = disturbed(gain_control=1.0)
+    assert (out[:, 30, 40] > out[:, 5, 5]).all()
+    assert out.flatten(1).max() <= 600.0 + 1e-3
+
+
+def test_a_lamp_is_hotter_than_people() -> None:
+    out = disturbed(lamp=1.0).amax(dim=(1, 2))
+    assert out.min() > 700 and out.max() <= 6000
+
+
+def test_half_of_the_frames_stay_light() -> None:
+    config = HeavyConfig(share=0.5)
+    frames, medians = scene(200)
+    draws = heavy_draws(200, (60, 80), config, torch.Generator().manual_seed(1), CPU)
+    out = disturb_heavily(frames, medians, draws, config)[0]
+    changed = (out - frames).abs().amax(dim=(1, 2)) > 1
+    assert 70 < int(changed.sum()) < 130
+
+
+def test_blur_keeps_the_sum_and_spreads_as_stated() -> None:
+    image = torch.zeros(2, 31, 31)
+    image[:, 15, 15] = 1.0
+    out = gaussian_blur(image, torch.tensor([0.0, 1.2]))
+    torch.testing.assert_close(out[0], image[0])
+    x = torch.arange(31.0) - 15
+    assert float((out[1].sum(0) * x**2).sum()) == pytest.approx(1.44, abs=0.05)
+
+
+def test_bounds_are_checked_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"heavy\.share: expected <= 1"):
+        load_config(None, ["augment.heavy.share=1.5"])

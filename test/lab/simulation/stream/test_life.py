@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
+import numpy as np
+import pytest
+from support.bodies import body
+
+from thermal_pose.lab.simulation.people.body import BONE_INDEX
+from thermal_pose.lab.simulation.people.garments import Outfit, dress
+from thermal_pose.lab.simulation.people.outfits import draw_varied_outfit
+from thermal_pose.lab.simulation.people.skinning import bone_positions, pose_vertices
+from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
+from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStream
+from thermal_pose.lab.simulation.stream.postures import Angles, axis_rotation, grounded
+from thermal_pose.lab.simulation.stream.reaching import reach, rotation_between
+from thermal_pose.lab.simulation.stream.scenes import ClipKind, Life
+
+pytestmark = pytest.mark.simulation
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+@pytest.mark.parametrize(
+    "place", [(0.4, 0.0, 0.0), (0.0, 0.4, 0.1), (0.2, -0.2, -0.2), (-0.1, 0.1, 0.4)]
+)
+def test_a_wrist_goes_where_it_is_put(side, place):
+    angles = Angles()
+    reach(angles, body(), side, np.array(place), np.array((-0.5, 0.3, -0.8)))
+    pose = grounded(body(), angles.rotations(axis_rotation("z", 0.0)), (0.0, 0.0))
+    at = bone_positions(body(), pose)
+    shoulder, wrist = (at[BONE_INDEX[f"{name}.{side}"]] for name in ("upper_arm", "hand"))
+    assert np.abs(wrist - shoulder - place).max() < 1e-3
+
+
+def test_an_arm_does_not_stretch():
+    angles = Angles()
+    reach(angles, body(), "L", np.array((2.0, 0.0, 0.0)), np.array((0.0, 0.0, -1.0)))
+    pose = grounded(body(), angles.rotations(axis_rotation("z", 0.0)), (0.0, 0.0))
+    at = bone_positions(body(), pose)
+    length = np.linalg.norm(at[BONE_INDEX["hand.L"]] - at[BONE_INDEX["upper_arm.L"]])
+    assert 0.4 < length < 0.65
+
+
+def test_rotations_are_proper_also_when_opposite():
+    for end in ((0.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)):
+        turn = rotation_between(np.array((0.0, 0.0, 1.0)), np.array(end))
+        assert np.linalg.det(turn) == pytest.approx(1.0)
+        assert np.abs(turn @ (0.0, 0.0, 1.0) - end).max() < 1e-9
+
+
+def test_exercises_stand_on_the_floor_and_reach_in_all_directions():
+    raised = 0
+    for seed in range(24):
+        pose = exercise_pose(body(), np.random.default_rng(seed), (1.0, 2.0), 0.5)
+        assert pose_vertices(body().coarse, body(), pose)[:, 2].min() == pytest.approx(0, abs=1e-4)
+        at = bone_positions(body(), pose)
+        raised += at[BONE_INDEX["hand.L"], 2] > at[BONE_INDEX["upper_arm.L"], 2]
+    assert 3 < raised < 20
+
+
+def test_seated_exercises_keep_the_seat_s_height():
+    pose = seated_exercise_pose(body(), np.random.default_rng(0), (0.0, 0.0), 0.0, 0.46)
+    assert pose.pelvis_m[2] == pytest.approx(0.56, abs=0.01)
+
+
+def test_cloth_texture_has_the_stated_size_and_spares_the_skin():
+    plain = dress(body(), Outfit(), "coarse")
+    folded = dress(body(), Outfit(fold_k=2.0), "coarse")
+    change = folded.warm_k - plain.warm_k
+    head = body().coarse.vertices[:, 2] > body().bone_head("head")[2] + 0.05
+    assert np.abs(change[head]).max() == 0
+    assert 0.4 < change[change != 0].std() < 2.5 and np.abs(change).max() <= 3.3
+
+
+def test_varied_outfits_are_possible_and_varied():
+    outfits = [draw_varied_outfit(np.random.default_rng(k)) for k in range(60)]
+    assert {outfit.hair for outfit in outfits} == {
+        "bald", "short", "bob", "long", "cap", "bun", "hat"
+    }  # fmt: skip
+    assert any(outfit.layer_k > 0 for outfit in outfits)
+    with pytest.raises(ValueError, match="fold_k"):
+        Outfit(fold_k=9.0)
+
+
+@pytest.mark.parametrize("switch", [field.name for field in dataclasses.fields(Life)])
+def test_each_switch_changes_what_is_drawn(switch):
+    def drawn(life):
+        shares = {ClipKind.LIFE: 1.0}
+        stream = TrainingStream(StreamOptions(seed=4, n_bodies=2, shares=shares, life=life))
+        return [clip for unit in range(4) for clip in stream.clips(unit)]
+
+    def told(clips):
+        return repr([(c.scene, [(a.outfit, a.motion) for a in c.actors]) for c in clips])
+
+    assert told(drawn(Life())) != told(drawn(dataclasses.replace(Life(), **{switch: False})))
+
+
+def test_frames_of_life_have_people_with_boxes_inside():
+    shard = TrainingStream(StreamOptions(seed=5, n_bodies=2, shares={ClipKind.LIFE: 1.0})).shard(
+        0, 1
+    )
+    assert shard["person"].all() and len(shard["boxes"]) > 20
+    assert (shard["boxes"][:, :2] > -1.1).all() and (shard["boxes"][:, 2] < 80.6).all()
