@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> int:
     """Run the verb with this command line's arguments."""
-    sys.path.insert(0, str(ROOT))
-    from test.support.torchvision_cpu import import_torchvision
+    sys.path[:0] = [str(ROOT), str(ROOT / "test")]
+    from support.torchvision_cpu import import_torchvision
+
     from thermal_pose.cli.main import main as thermal_pose
 
     import_torchvision()

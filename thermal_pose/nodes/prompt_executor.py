@@ -76,7 +76,7 @@ class PromptExecutor(SingleThreadedExecutor):
 
     def _answer(self, wait_s: float) -> bool:
         """Wait for messages, call back with them; return whether timers or a guard woke us."""
-        if self._answer_handed():
+        if self.answer_handed():
             wait_s = 0.0
         with contextlib.ExitStack() as held:
             subscriptions = [entity for entity in self._streams() if _entered(held, entity)]
@@ -91,7 +91,7 @@ class PromptExecutor(SingleThreadedExecutor):
                     self._answered_s = time.monotonic()
         return others and not self._handed
 
-    def _answer_handed(self) -> bool:
+    def answer_handed(self) -> bool:
         """Call back with all messages handed over, and with those that this brings about."""
         self._spinning = threading.get_ident()
         answered = bool(self._handed)

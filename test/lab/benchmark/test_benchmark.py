@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -37,8 +39,12 @@ def test_ratios_are_of_one_thread_and_only_of_what_was_measured():
     assert ratios(table) == {"default_vs_unfolded": 0.25, "lite_vs_rtmpose_t": 0.8}
 
 
+def commands(first_s=1.5, times=13.0):
+    return {"first_keypoints_s": first_s, "analyze_times_real_time": times}
+
+
 def found(**changes):
-    row = {"p99": 11.0, "sent": 480, "answered": 480}
+    row = {"p99": 7.5, "sent": 480, "answered": 480}
     good = {
         "ratios": {
             "default_vs_unfolded": 0.2,
@@ -47,8 +53,10 @@ def found(**changes):
         },
         "detector_ms": 0.3,
         "latency_ms": {"one_process": row, "processes": row},
-        "cameras_at_8hz": 16,
-        "rss_mb": 180.0,
+        "cameras_at_8hz": 32,
+        "rss_mb": 150.0,
+        "cpu_share_of_one_core": 0.06,
+        "commands": commands(),
     }
     return {**good, **changes}
 
@@ -58,8 +66,14 @@ def found(**changes):
     [
         ({}, None),
         ({"detector_ms": None}, "detector_ms"),
-        ({"rss_mb": 251.0}, "rss_mb"),
-        ({"cameras_at_8hz": 15}, "cameras_at_8hz"),
+        ({"rss_mb": 161.0}, "rss_mb"),
+        ({"cameras_at_8hz": 31}, "cameras_at_8hz"),
+        ({"cpu_share_of_one_core": 0.08}, "cpu_share"),
+        (
+            {"commands": {"first_keypoints_s": 2.5, "analyze_times_real_time": 13}},
+            "first_keypoints_s",
+        ),
+        ({"commands": {"first_keypoints_s": 1.5, "analyze_times_real_time": 11}}, "analyze"),
         (
             {"latency_ms": {"one_process": {"p99": 5.0, "sent": 9, "answered": 8}}},
             "latency_ms",
@@ -197,8 +211,20 @@ def bench_document():
         },
         max_rate_hz=96.0,
         rate_steps={"64": 0.0, "96": 0.01, "112": 0.2},
-        camera_steps={"16": {"sent": 1280, "answered": 1280}},
         cpu_share_of_one_core=0.1,
+        camera_steps={"16": {**row, "sent": 1280, "answered": 1280}},
+        foreign_share=0.01,
+        disturbed=False,
+        frame_path={
+            "step_ms": {"find people": 0.4, "estimate pose": 3.0},
+            "one_process_ms": {"find people": 0.4, "estimate pose": 3.0, "sum": 3.4},
+            "processes_ms": {"find people": 0.4, "estimate pose": 3.0, "sum": 3.4},
+        },
+        growth={
+            "people_ms": {"1": 3.0, "2": 6.0},
+            "size_ms": {"80x60": 3.4, "160x120": 3.5},
+            "length_s": {"15": 0.3, "30": 0.4},
+        },
     )
     return {**document, "targets": judge(document)}
 
@@ -247,3 +273,57 @@ def test_the_page_shows_the_figures_and_keeps_the_text_around_them(tmp_path):
     after = [path.read_bytes() for path in write_page(bench_document(), page)]
     assert before == after
     assert page.read_text().startswith("# Title") and page.read_text().endswith("## Method\n")
+
+
+def test_disturbed_figures_are_published_only_marked_as_rough(tmp_path, capsys):
+    from thermal_pose.cli.main import main
+    from thermal_pose.errors import ConfigError
+
+    source, page = tmp_path / "bench.json", tmp_path / "performance.md"
+    source.write_text(json.dumps({**bench_document(), "disturbed": True, "foreign_share": 0.4}))
+    words = ["bench", "--page", str(page), "--from", str(source)]
+    assert main(words) == ConfigError.exit_code
+    assert not page.exists() and "40 % of the machine" in capsys.readouterr().err
+    assert main([*words, "--rough"]) == 0
+    assert "Other programs used 40 % of it" in page.read_text()
+
+
+def test_the_work_of_others_is_told_from_our_own(monkeypatch):
+    from thermal_pose.lab.benchmark import machine
+
+    clocks = {"_busy_s": 100.0, "_own_s": 7.0, "monotonic": 50.0}
+    monkeypatch.setattr(machine, "_busy_s", lambda: clocks["_busy_s"])
+    monkeypatch.setattr(machine, "_own_s", lambda: clocks["_own_s"])
+    monkeypatch.setattr(machine.time, "monotonic", lambda: clocks["monotonic"])
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 2)
+    with machine.foreign_work() as share:
+        clocks.update(_busy_s=108.0, _own_s=12.0, monotonic=60.0)
+        assert share() == pytest.approx(3.0 / 20.0)
+        clocks.update(_own_s=15.5)
+        assert share() == 0.0, "rounding never makes a share negative"
+
+
+def test_ended_children_count_as_our_own():
+    from thermal_pose.lab.benchmark.machine import _busy_s, _own_s
+
+    burn = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass"
+    busy_s, own_s = _busy_s(), _own_s()
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert _own_s() - own_s >= 0.3 and _busy_s() - busy_s >= 0.3
+
+
+def test_the_path_of_a_frame_is_timed_step_by_step(ros):
+    from thermal_pose.bags.recording import DEMO_BAG
+    from thermal_pose.lab.benchmark.frame_path import (
+        ONE_PROCESS,
+        SEVERAL_PROCESSES,
+        measure_frame_path,
+    )
+
+    found = measure_frame_path(load.load_frames(DEMO_BAG)[40:44], {}, rounds=1)
+    assert {*ONE_PROCESS, *SEVERAL_PROCESSES} <= set(found["step_ms"])
+    assert all(ms > 0 for ms in found["step_ms"].values())
+    for way, taken in (("one_process_ms", ONE_PROCESS), ("processes_ms", SEVERAL_PROCESSES)):
+        parts = {name: ms for name, ms in found[way].items() if name != "sum"}
+        assert set(parts) == set(taken)
+        assert found[way]["sum"] == pytest.approx(sum(parts.values()), abs=1e-3)

@@ -4,7 +4,8 @@
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,41 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "onnxruntime": ort.__version__,
     }
+
+
+@contextmanager
+def foreign_work() -> Iterator[Callable[[], float]]:
+    """Watch how busy other programs keep the machine.
+
+    Yields
+    ------
+    A function: the share of all cores, 0..1, that processes other than this one and its
+    children have used since the block began. Children count once they have ended.
+    """
+    busy_s, own_s, begin_s = _busy_s(), _own_s(), time.monotonic()
+
+    def share() -> float:
+        spent_s = max(time.monotonic() - begin_s, 1e-9) * (os.cpu_count() or 1)
+        foreign_s = (_busy_s() - busy_s) - (_own_s() - own_s)
+        return min(max(foreign_s / spent_s, 0.0), 1.0)
+
+    yield share
+
+
+def _busy_s() -> float:
+    """Return processor seconds that the whole machine has spent at work since it started."""
+    import psutil
+
+    times = psutil.cpu_times()
+    idle_s = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "steal", 0.0)
+    guests_s = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - idle_s - guests_s)
+
+
+def _own_s() -> float:
+    """Return processor seconds of this process and of its children that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def measure_ceilings() -> dict[str, float]:

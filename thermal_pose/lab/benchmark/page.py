@@ -12,9 +12,13 @@ _BEGIN: Final = "<!-- measured: written by `thermal-pose bench --page` -->"
 _END: Final = "<!-- end of measured -->"
 _OURS: Final = "#0072b2"
 _PEERS: Final = "#999999"
-_QUIET_LOAD: Final = 0.7
-_BUSY: Final = " **Other work ran meanwhile: take all figures for rough ones.**"
-_PLOT_NAMES: Final = ("performance-crops.svg", "performance-load.svg")
+_ROUGH: Final = " **Other programs used {share:.0f} % of it meanwhile: the figures are rough.**"
+_PLOT_NAMES: Final = (
+    "performance-crops.svg",
+    "performance-load.svg",
+    "performance-path.svg",
+    "performance-growth.svg",
+)
 _PEER_NAMES: Final = ("vitpose_b", "vitpose_s", "rtmpose_t", "openvino_vitpose_b")
 
 
@@ -31,6 +35,8 @@ def write_page(found: Mapping[str, Any], path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _plot_crops(found, plots[0])
     _plot_load(found, plots[1])
+    _plot_path(found["frame_path"], plots[2])
+    _plot_growth(found, plots[3])
     results = path.parent / "results"
     lines = [
         *_measured(found),
@@ -58,7 +64,7 @@ def _measured(found: Mapping[str, Any]) -> list[str]:
         f"{machine['usable_cores']} cores, {machine['memory_gb']} GB; "
         f"onnxruntime {machine['onnxruntime']}, Python {machine['python']}; "
         f"load average at the start {machine['load_before']}."
-        + (_BUSY if machine["load_before"] > _QUIET_LOAD else ""),
+        + (_ROUGH.format(share=100 * found["foreign_share"]) if found["disturbed"] else ""),
         "",
         *_targets(found),
         "### One person crop, milliseconds (medians of one interleaved run)",
@@ -81,6 +87,8 @@ def _measured(found: Mapping[str, Any]) -> list[str]:
         *_floor(found["floor"]),
         *_detectors(found["detectors_ms"]),
         *_load(found),
+        *_path(found["frame_path"], found["latency_ms"]),
+        *_growth(found["commands"]),
         *_smoothing(found["smoothing"]),
     ]
 
@@ -150,6 +158,47 @@ def _load(found: Mapping[str, Any]) -> list[str]:
         f"Cameras at 8 Hz without a drop: {found['cameras_at_8hz']}. "
         f"Resident memory of the one-process graph: {found['rss_mb']:.0f} MB; at 8 Hz it uses "
         f"{100 * found['cpu_share_of_one_core']:.0f} % of one core.",
+        "",
+    ]
+
+
+def _path(path: Mapping[str, Any], latency: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (
+            name,
+            f"{path['step_ms'][name]:.3f}",
+            *(f"{path[way].get(name, 0.0):.3f}" for way in ("one_process_ms", "processes_ms")),
+        )
+        for name in sorted(path["step_ms"], key=lambda name: -path["step_ms"][name])
+    ]
+    sums = (f"{path[way]['sum']:.2f}" for way in ("one_process_ms", "processes_ms"))
+    measured = (f"{latency[way]['p50']:.2f}" for way in ("one_process", "processes"))
+    return [
+        "### Where a frame's milliseconds go",
+        "",
+        "![Steps of a frame's path](performance-path.svg)",
+        "",
+        "Each step alone, times how often it is taken between publishing an image and receiving "
+        "its keypoints. What the measured latency has beyond the sum is waiting: for the "
+        "scheduler, the interpreter's lock, and the other process to wake.",
+        "",
+        *_table(
+            ("step", "once, ms", "one process, ms", "several processes, ms"),
+            [*rows, ("**sum**", "", *sums), ("measured p50", "", *measured)],
+        ),
+    ]
+
+
+def _growth(commands: Mapping[str, Any]) -> list[str]:
+    return [
+        "### Growth",
+        "",
+        "![Cost against people, image size, length and cameras](performance-growth.svg)",
+        "",
+        f"`thermal-pose run` has its first keypoints {commands['first_keypoints_s']:.1f} s after "
+        "the command; `thermal-pose analyze` works at "
+        f"{commands['analyze_times_real_time']:.1f} times real time on one core, start-up "
+        "included.",
         "",
     ]
 
@@ -264,6 +313,45 @@ def _plot_load(found: Mapping[str, Any], path: Path) -> None:
     axes.set_ylabel("dropped, %")
     axes.legend(fontsize=8)
     _save(figure, path)
+
+
+def _plot_path(path: Mapping[str, Any], file: Path) -> None:
+    figure, axes = _figure(7.5, 2.2)
+    ways = {"one process": path["one_process_ms"], "several": path["processes_ms"]}
+    steps = sorted(path["processes_ms"], key=lambda name: -path["processes_ms"][name])
+    large = [name for name in steps if name != "sum"][:5]
+    for place, parts in enumerate(ways.values()):
+        left = 0.0
+        for name in large:
+            axes.barh(place, parts.get(name, 0.0), left=left, height=0.6)
+            left += parts.get(name, 0.0)
+        axes.barh(place, parts["sum"] - left, left=left, height=0.6, color=_PEERS)
+    axes.set_yticks(range(len(ways)), list(ways), fontsize=8)
+    axes.set_xlabel("ms from image to keypoints, without waiting")
+    axes.legend([*large, "all other steps"], fontsize=7, ncols=2)
+    _save(figure, file)
+
+
+def _plot_growth(found: Mapping[str, Any], file: Path) -> None:
+    from matplotlib.figure import Figure
+
+    growth = found["growth"]
+    cameras = {count: row["p99"] for count, row in found["camera_steps"].items()}
+    curves = (
+        ("people in view", "pose, ms", growth["people_ms"]),
+        ("image size, px", "detector and pose, ms", growth["size_ms"]),
+        ("recording, s", "analysis of keypoints, s", growth["length_s"]),
+        ("cameras at 8 Hz", "image to keypoints, p99 ms", cameras),
+    )
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    for place, (across, up, values) in enumerate(curves, start=1):
+        axes = figure.add_subplot(1, len(curves), place)
+        axes.plot(list(values), list(values.values()), "o-", color=_OURS)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(across, fontsize=8)
+        axes.set_ylabel(up, fontsize=8)
+        axes.tick_params(labelsize=7)
+    _save(figure, file)
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:

@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from thermal_pose.lab.benchmark import crops, load
-from thermal_pose.lab.benchmark.machine import describe_machine
+from thermal_pose.lab.benchmark.frame_path import measure_frame_path
+from thermal_pose.lab.benchmark.growth import measure_commands, measure_growth
+from thermal_pose.lab.benchmark.machine import describe_machine, foreign_work
 from thermal_pose.lab.benchmark.smoothing import measure_smoothing
+from thermal_pose.pipeline.perception_params import build_perception
+from thermal_pose.pipeline.replay import replay_keypoints
 from thermal_pose.types import ThermalFrame
 
 _Found = dict[str, Any]
+
+#: Share of the machine that other programs may use while figures are made to be published.
+MAX_FOREIGN_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,11 @@ def _latency(found: _Found) -> str:
     return f"p99 {' and '.join(format(row['p99'], '.1f') for row in rows)} ms, {dropped} dropped"
 
 
+_MAX_P99_MS: Final = {"one_process": 8, "processes": 12}
+
 TARGETS: Final[dict[str, _Target]] = {
     "default_vs_unfolded": _ratio("default_vs_unfolded", "at most 0.30", lambda x: x <= 0.30),
-    "default_vs_vitpose_b": _ratio("default_vs_vitpose_b", "at most 1/30", lambda x: x <= 1 / 30),
+    "default_vs_vitpose_b": _ratio("default_vs_vitpose_b", "at most 1/45", lambda x: x <= 1 / 45),
     "lite_vs_rtmpose_t": _ratio("lite_vs_rtmpose_t", "below 1, fp32 both", lambda x: x < 1),
     "detector_ms": _Target(
         "below 0.5 ms",
@@ -48,22 +57,37 @@ TARGETS: Final[dict[str, _Target]] = {
         lambda found: (found["detector_ms"] or float("inf")) < 0.5,
     ),
     "latency_ms": _Target(
-        "p99 below 12 ms at 8 Hz, no drop",
+        "p99 below 8 ms in one process and 12 ms in several, at 8 Hz, no drop",
         _latency,
         lambda found: all(
-            row["p99"] < 12 and row["sent"] == row["answered"]
-            for row in found["latency_ms"].values()
+            row["p99"] < _MAX_P99_MS[way] and row["sent"] == row["answered"]
+            for way, row in found["latency_ms"].items()
         ),
     ),
     "cameras_at_8hz": _Target(
-        "16 or more",
+        "32 or more",
         lambda found: str(found["cameras_at_8hz"]),
-        lambda found: found["cameras_at_8hz"] >= 16,
+        lambda found: found["cameras_at_8hz"] >= 32,
     ),
     "rss_mb": _Target(
-        "below 250 MB",
+        "below 160 MB",
         lambda found: f"{found['rss_mb']:.0f} MB",
-        lambda found: found["rss_mb"] < 250,
+        lambda found: found["rss_mb"] < 160,
+    ),
+    "cpu_share": _Target(
+        "at most 7 % of a core per camera",
+        lambda found: f"{100 * found['cpu_share_of_one_core']:.1f} %",
+        lambda found: found["cpu_share_of_one_core"] <= 0.07,
+    ),
+    "first_keypoints_s": _Target(
+        "within 2 s of the command",
+        lambda found: f"{found['commands']['first_keypoints_s']:.1f} s",
+        lambda found: found["commands"]["first_keypoints_s"] <= 2,
+    ),
+    "analyze": _Target(
+        "at least 12 times real time on one core, start-up included",
+        lambda found: f"{found['commands']['analyze_times_real_time']:.1f} times",
+        lambda found: found["commands"]["analyze_times_real_time"] >= 12,
     ),
 }
 
@@ -101,6 +125,15 @@ def run_bench(
     ----------
     say : told what begins.
     """
+    with foreign_work() as foreign_share:
+        found = _measure(options, say)
+        found["foreign_share"] = round(foreign_share(), 3)
+    found["disturbed"] = found["foreign_share"] > MAX_FOREIGN_SHARE
+    found["targets"] = judge(found)
+    return found
+
+
+def _measure(options: BenchOptions, say: Callable[[str], object]) -> dict[str, Any]:
     frames = load.load_frames(options.recording)
     found: dict[str, Any] = {"machine": describe_machine()}
     say("crops: ours and peers, interleaved")
@@ -116,9 +149,13 @@ def run_bench(
     medians = (found["crop_ms"][name]["t1"] for name in ("default", "fp32"))
     found["floor"] = crops.compute_floor(*medians)
     found["smoothing"] = measure_smoothing(options.recording)
+    say("growth: people, image size, length")
+    keypoints = list(replay_keypoints(options.recording, build_perception()))
+    found["growth"] = measure_growth(frames, keypoints, options.rounds)
     with load.ros():
+        say("whole commands")
+        found["commands"] = measure_commands(options.recording)
         found |= _over_dds(frames, options, say)
-    found["targets"] = judge(found)
     return found
 
 
@@ -137,6 +174,8 @@ def judge(found: dict[str, Any]) -> dict[str, Any]:
 def _over_dds(
     frames: list[ThermalFrame], options: BenchOptions, say: Callable[[str], object]
 ) -> dict[str, Any]:
+    say("the path of a frame, step by step")
+    path = measure_frame_path(frames, options.models, options.rounds)
     say("latency at 8 Hz, one process and several")
     latency = load.measure_latency(frames, options.models, options.seconds)
     say("highest rate")
@@ -146,6 +185,7 @@ def _over_dds(
     say("memory and processor share")
     footprint = load.measure_footprint(frames, options.models, min(options.seconds, 20.0))
     return {
+        "frame_path": path,
         "latency_ms": latency,
         "max_rate_hz": rate["max_rate_hz"],
         "rate_steps": rate["dropped_share"],

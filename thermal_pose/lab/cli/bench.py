@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.cli.arguments import add_out, positive
+from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
 
@@ -48,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--page", type=Path, metavar="FILE", help="instead: write the page and its plots"
     )
     parser.add_argument(
+        "--rough", action="store_true", help="write the page although other programs ran beside"
+    )
+    parser.add_argument(
         "--from",
         dest="source",
         type=Path,
@@ -62,7 +66,9 @@ def start(args: argparse.Namespace) -> int:
     if args.page is not None:
         from thermal_pose.lab.benchmark.page import write_page
 
-        written = write_page(json.loads(args.source.read_text(encoding="utf-8")), args.page)
+        found = json.loads(args.source.read_text(encoding="utf-8"))
+        _check_quiet(found, args)
+        written = write_page(found, args.page)
         print(f"wrote {', '.join(map(str, written))}")
         return 0
     models = {
@@ -79,6 +85,16 @@ def start(args: argparse.Namespace) -> int:
     write_whole(args.out, json.dumps(found, indent=2) + "\n")
     print(f"{args.out}: {summary}, after {time.monotonic() - begin_s:.0f} s")
     return 0
+
+
+def _check_quiet(found: dict[str, Any], args: argparse.Namespace) -> None:
+    """Refuse to publish figures that other programs disturbed, unless asked to mark them."""
+    if found["disturbed"] and not args.rough:
+        raise ConfigError(
+            f"{args.source}: other programs used {100 * found['foreign_share']:.0f} % of the "
+            "machine while this was measured; measure again on a quiet machine, or give --rough "
+            "to publish the figures marked as rough"
+        )
 
 
 def _bench(args: argparse.Namespace, models: dict[str, str]) -> dict[str, Any]:
