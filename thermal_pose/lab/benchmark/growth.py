@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ import numpy as np
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import GraphError
+from thermal_pose.inference.base import PersonDetector, PoseEstimator
 from thermal_pose.lab.benchmark.timing import interleaved
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_detector, build_estimator
@@ -47,17 +49,13 @@ def measure_growth(
     boxes = detector.detect(image)
     if not boxes:
         raise GraphError("the recording's middle image shows nobody; name another with --bag")
-    functions = {
-        f"people {count}": lambda boxes=boxes[:1] * count: estimator.estimate(image, boxes)
-        for count in PEOPLE
+    functions: dict[str, Callable[[], object]] = {
+        f"people {count}": partial(estimator.estimate, image, boxes[:1] * count) for count in PEOPLE
     }
-    for width, height in SIZES_WH:
-        larger = cv2.resize(image, (width, height))
+    for wh in SIZES_WH:
+        larger = np.asarray(cv2.resize(image, wh), dtype=np.uint16)
         box = _scaled(boxes[0], image, larger)
-        functions[f"size {width}x{height}"] = lambda image=larger, box=box: (
-            detector.detect(image),
-            estimator.estimate(image, [box]),
-        )
+        functions[f"size {wh[0]}x{wh[1]}"] = partial(_both, detector, estimator, larger, box)
     timings = interleaved(functions, rounds)
     table = {name: round(timing.median_ms, 3) for name, timing in timings.items()}
     return {
@@ -65,6 +63,13 @@ def measure_growth(
         "size_ms": {name.split()[1]: ms for name, ms in table.items() if "size" in name},
         "length_s": {f"{length_s:g}": _analysis_s(keypoints, length_s) for length_s in LENGTHS_S},
     }
+
+
+def _both(
+    detector: PersonDetector, estimator: PoseEstimator, image: UInt16Array, box: PersonBox
+) -> None:
+    detector.detect(image)
+    estimator.estimate(image, [box])
 
 
 def _scaled(box: PersonBox, image: UInt16Array, larger: UInt16Array) -> PersonBox:
