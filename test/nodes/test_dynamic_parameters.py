@@ -171,8 +171,11 @@ def test_colour_frame_divider_changes_the_rate(scenes):
     assert (second - first) % (16 * STEP_NS) == 4 * STEP_NS
 
 
-def test_report_dir_set_while_running_writes_the_trial_with_its_images(ros, tmp_path):
-    node = TugAnalyzerNode(use_global_arguments=False)
+def test_a_report_folder_gets_the_trial_with_its_images(ros, tmp_path):
+    node = TugAnalyzerNode(
+        use_global_arguments=False,
+        parameter_overrides=[Parameter("report_dir", value=str(tmp_path / "out"))],
+    )
     node.start()
     peer = Node("peer", use_global_arguments=False)
     images = peer.create_publisher(Image, "thermal/image_raw", image_publisher_qos())
@@ -180,8 +183,6 @@ def test_report_dir_set_while_running_writes_the_trial_with_its_images(ros, tmp_
     executor = SingleThreadedExecutor()
     for one in (node, peer):
         executor.add_node(one)
-    (result,) = node.set_parameters([Parameter("report_dir", value=str(tmp_path / "out"))])
-    assert result.successful
     spin_for(executor, lambda: images.get_subscription_count() == 1)
     spin_for(executor, lambda: keypoints.get_subscription_count() == 1)
     for index in range(3):
@@ -191,7 +192,7 @@ def test_report_dir_set_while_running_writes_the_trial_with_its_images(ros, tmp_
             keypoints_message(live, FrameKeypoints(frame.stamp_ns, "thermal", "m:1", (80, 60)))
         )
     spin_for(executor, lambda: node.details()["frames held"] == "3")
-    spin_for(executor, lambda: len(node._film.between(0, 2**62)[0]) == 3)
+    spin_for(executor, lambda: len(node._session._film.between(0, 2**62)[0]) == 3)
     node._on_stop(None, type("Answer", (), {})())
     document = json.loads(next((tmp_path / "out").rglob("report.json")).read_text())
     assert document["reason"] == "no_person"

@@ -34,7 +34,11 @@ def test_a_writer_that_cannot_be_heard_is_named_once_with_both_policies(ros, cap
     camera = rclpy.create_node("camera")
     qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     node = DetectorNode(
-        use_global_arguments=False, parameter_overrides=[Parameter("model", value="warm_blob")]
+        use_global_arguments=False,
+        parameter_overrides=[
+            Parameter("model", value="warm_blob"),
+            Parameter("image_reliability", value="reliable"),
+        ],
     )
     node.start()
     for _ in range(2):
@@ -55,16 +59,13 @@ def test_a_reader_that_cannot_hear_is_named_with_both_policies(ros, capfd):
     assert "this node offers VOLATILE" in line
 
 
-def test_best_effort_cameras_are_heard_when_asked_for(ros):
+def test_best_effort_cameras_are_heard_by_default(ros):
     bench_camera = rclpy.create_node("camera")
     qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     images = bench_camera.create_publisher(Image, "thermal/image_raw", qos)
     node = DetectorNode(
         use_global_arguments=False,
-        parameter_overrides=[
-            Parameter("model", value="warm_blob"),
-            Parameter("image_reliability", value="best_effort"),
-        ],
+        parameter_overrides=[Parameter("model", value="warm_blob")],
     )
     node.start()
     executor = SingleThreadedExecutor()

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
@@ -11,6 +12,7 @@ from support.stick_figure import Figure
 from support.waiting import spin_for
 
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
+from thermal_pose.errors import ConfigError
 from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
@@ -25,9 +27,16 @@ FRAME_NS = 125_000_000
 
 
 @pytest.fixture
-def bench(ros):
-    """The node under test, a node that talks to it, and what it published."""
-    node = TugAnalyzerNode(use_global_arguments=False)
+def bench(ros, request):
+    """The node under test, a node that talks to it, and what it published.
+
+    Parametrized indirectly with parameters, in which '{tmp}' stands for a folder of the test.
+    """
+    parameters = [
+        rclpy.parameter.Parameter(name, value=fill(request, value))
+        for name, value in getattr(request, "param", {}).items()
+    ]
+    node = TugAnalyzerNode(use_global_arguments=False, parameter_overrides=parameters)
     node.start()
     peer = rclpy.create_node("peer")
     heard = {"phases": [], "reports": []}
@@ -42,6 +51,18 @@ def bench(ros):
     node.stop()
     peer.destroy_node()
     executor.shutdown()
+
+
+def fill(request, value):
+    """Return a parameter's value with the test's own folder in it."""
+    if not isinstance(value, str) or "{tmp}" not in value:
+        return value
+    return value.replace("{tmp}", str(request.getfixturevalue("tmp_path")))
+
+
+def given(**parameters):
+    """Parametrize `bench` with parameters."""
+    return pytest.mark.parametrize("bench", [parameters], indirect=True, ids=[""])
 
 
 def empty_frame(index):
@@ -193,16 +214,8 @@ def test_the_lens_that_is_only_assumed_gives_no_scale(bench):
     assert whole_test(bench)["parameters"]["focal_px"] == 0.0
 
 
+@given(subject_id="P-1", store_path="{tmp}/results.sqlite", report_dir="{tmp}/report")
 def test_a_store_keeps_trials_and_compares_with_earlier_ones(bench, tmp_path):
-    node, *_ = bench
-    parameters = {
-        "subject_id": "P-1",
-        "store_path": str(tmp_path / "results.sqlite"),
-        "report_dir": str(tmp_path / "report"),
-    }
-    node.set_parameters_atomically(
-        [rclpy.parameter.Parameter(name, value=value) for name, value in parameters.items()]
-    )
     whole_test(bench)
     (first,) = (tmp_path / "report").rglob("report.html")
     assert "Tests of this person" not in first.read_text()
@@ -220,9 +233,9 @@ def test_a_store_keeps_trials_and_compares_with_earlier_ones(bench, tmp_path):
     assert "Tests of this person" in again.read_text()
 
 
+@given(report_dir="{tmp}")
 def test_each_trial_keeps_a_report_of_its_own(bench, tmp_path):
-    node, peer, executor, publisher, heard = bench
-    node.set_parameters([rclpy.parameter.Parameter("report_dir", value=str(tmp_path))])
+    _, peer, executor, publisher, heard = bench
     for count, index in enumerate((0, 500), start=1):
         publisher.publish(keypoints_message(live, empty_frame(index)))
         spin_for(executor, lambda count=count: len(heard["phases"]) == count)
@@ -231,22 +244,96 @@ def test_each_trial_keeps_a_report_of_its_own(bench, tmp_path):
     assert names == ["20010909T014640.000000000Z", "20010909T014742.500000000Z"]
 
 
-def test_a_store_needs_a_pseudonym(bench, tmp_path):
-    node, *_ = bench
-    (answer,) = node.set_parameters(
-        [rclpy.parameter.Parameter("store_path", value=str(tmp_path / "results.sqlite"))]
-    )
-    assert not answer.successful and "subject_id" in answer.reason
+def test_a_store_needs_a_pseudonym(ros, tmp_path):
+    store = rclpy.parameter.Parameter("store_path", value=str(tmp_path / "results.sqlite"))
+    node = TugAnalyzerNode(use_global_arguments=False, parameter_overrides=[store])
+    with pytest.raises(ConfigError, match=r"store_path needs tug_analyzer\.subject_id"):
+        node.start()
+    node.stop()
 
 
+@given(subject_id="P-1", store_path="{tmp}/results.sqlite", report_dir="{tmp}/report")
 def test_a_store_that_fails_costs_no_report(bench, tmp_path):
     node, *_ = bench
     (tmp_path / "results.sqlite").write_bytes(b"no database at all" * 99)
-    node.set_parameters_atomically(
-        [
-            rclpy.parameter.Parameter("subject_id", value="P-1"),
-            rclpy.parameter.Parameter("store_path", value=str(tmp_path / "results.sqlite")),
-        ]
-    )
     assert whole_test(bench)["subject_id"] == "P-1"
-    assert node.statistics.summary().counts["StorageError"] == 1
+    assert list((tmp_path / "report").rglob("report.html"))
+    assert node.details()["results not written"] == "1"
+
+
+@given(subject_id="P-1", report_dir="{tmp}/report")
+def test_results_wait_for_a_folder_that_cannot_be_written_and_trials_go_on(bench, tmp_path):
+    node, peer, executor, publisher, heard = bench
+    (tmp_path / "report").write_text("a file where the folder should be")
+    for count, index in enumerate((0, 500), start=1):
+        publisher.publish(keypoints_message(live, empty_frame(index)))
+        spin_for(executor, lambda count=count: len(heard["phases"]) == count)
+        call(executor, peer, "tug_analyzer/stop")
+        spin_for(executor, lambda count=count: len(heard["reports"]) == count)
+        assert node.details()["frames held"] == "0"
+    level, sentence = node.health()
+    assert level == DiagnosticStatus.ERROR
+    assert sentence.startswith("results not written: 2; trying again: cannot ")
+    assert "report" in sentence
+    node._write_waiting()
+    assert node.health()[0] == DiagnosticStatus.ERROR, "the error stays while the cause does"
+    (tmp_path / "report").unlink()
+    spin_for(executor, lambda: node.health()[0] == DiagnosticStatus.OK)
+    assert len(list((tmp_path / "report").rglob("report.json"))) == 2
+
+
+def test_output_outside_the_data_root_is_refused(ros, tmp_path):
+    parameters = [
+        rclpy.parameter.Parameter("data_root", value=str(tmp_path / "data")),
+        rclpy.parameter.Parameter("report_dir", value=str(tmp_path / "data" / ".." / "other")),
+    ]
+    node = TugAnalyzerNode(use_global_arguments=False, parameter_overrides=parameters)
+    with pytest.raises(ConfigError, match="report_dir = .*: expected a path below data_root"):
+        node.start()
+    node.stop()
+
+
+@pytest.mark.parametrize("name", ["report_dir", "store_path", "data_root"])
+def test_no_message_moves_the_output(bench, name):
+    node, *_ = bench
+    (answer,) = node.set_parameters([rclpy.parameter.Parameter(name, value="/tmp")])
+    assert not answer.successful
+    assert getattr(node.parameters, name) == ""
+
+
+def test_the_person_is_fixed_while_a_trial_is_under_way(bench):
+    node, peer, executor, publisher, heard = bench
+    frames = Figure().frames()
+    rising = next(
+        count
+        for count, frame in enumerate(frames, start=1)
+        if publish_and_wait(bench, frame, count) > TugPhase.SEATED
+    )
+    assert rising < len(frames)
+    for name, value in (("subject_id", "P-2"), ("age_years", 70.0), ("height_m", 1.6)):
+        (answer,) = node.set_parameters([rclpy.parameter.Parameter(name, value=value)])
+        assert not answer.successful
+        assert "while a trial is under way" in answer.reason
+    call(executor, peer, "tug_analyzer/stop")
+    (answer,) = node.set_parameters([rclpy.parameter.Parameter("subject_id", value="P-2")])
+    assert answer.successful
+    spin_for(executor, lambda: len(heard["reports"]) == 1)
+    assert heard["reports"][0].subject_id == ""
+
+
+def publish_and_wait(bench, frame, count):
+    """Publish one frame; return the phase it was given."""
+    _, _, executor, publisher, heard = bench
+    publisher.publish(keypoints_message(live, frame))
+    spin_for(executor, lambda: len(heard["phases"]) == count)
+    return heard["phases"][-1].phase
+
+
+def test_a_second_writer_of_reports_is_an_error_that_names_it(bench):
+    node, _, executor, *_ = bench
+    forger = rclpy.create_node("forger", namespace="ward3")
+    forger.create_publisher(TugReport, "/tug/report", report_qos())
+    spin_for(executor, lambda: node._condition()[0] == DiagnosticStatus.ERROR)
+    assert node._condition()[1] == "'tug/report' is also published by /ward3/forger"
+    forger.destroy_node()
+    spin_for(executor, lambda: node._condition()[0] != DiagnosticStatus.ERROR)

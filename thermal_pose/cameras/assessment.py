@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One level, one sentence and the rows of /diagnostics for a camera's condition.
+"""Level, sentence and rows of /diagnostics for the condition of a camera.
 
-Bands as the trusted drivers have them: OK within 10 % of the nominal rate, ERROR two seconds
-after the last frame.
+OK within 10 % of the nominal rate; ERROR two seconds after the last frame.
 """
 
 from enum import IntEnum
@@ -22,7 +21,7 @@ class Level(IntEnum):
 
 
 def assess(status: DriverStatus, expected_rate_hz: float) -> tuple[Level, str]:
-    """Level and sentence for people.
+    """Return a level and a sentence for people.
 
     Parameters
     ----------
@@ -42,9 +41,9 @@ def assess(status: DriverStatus, expected_rate_hz: float) -> tuple[Level, str]:
 
 
 def _assess_idle(status: DriverStatus) -> tuple[Level, str]:
-    """Level and sentence of a driver that gives no frames."""
+    """Return level and sentence of a driver that delivers no frames."""
     outcomes = {
-        DriverState.STOPPED: (Level.OK, "stopped"),
+        DriverState.STOPPED: (Level.WARN, "inactive: the node is not activated"),
         DriverState.ENDED: (Level.OK, "the recording has ended"),
         DriverState.FAILED: (Level.ERROR, status.last_error),
     }
@@ -53,7 +52,7 @@ def _assess_idle(status: DriverStatus) -> tuple[Level, str]:
 
 
 def describe(status: DriverStatus) -> dict[str, str]:
-    """The rows of /diagnostics."""
+    """Return the rows of /diagnostics."""
     health = status.health
     rows = {
         "state": status.state.value,

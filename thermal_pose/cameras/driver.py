@@ -161,6 +161,7 @@ class CameraDriver:
         self._recent_s: deque[float] = deque(maxlen=256)
         self._published = self._good = self._reconnects = self._refused = 0
         self._last_error = ""
+        self._failure: ThermalPoseError | None = None
         self._last_good_s = 0.0
         self._die_degc: float | None = None
 
@@ -168,6 +169,11 @@ class CameraDriver:
     def camera(self) -> Camera | None:
         """The open backend, for controls and acknowledgements; None while disconnected."""
         return self._camera
+
+    @property
+    def failure(self) -> ThermalPoseError | None:
+        """The error that ended the driver and that no retry can cure; None without one."""
+        return self._failure
 
     def start(self) -> None:
         """Start the thread; a second call does nothing."""
@@ -262,22 +268,24 @@ class CameraDriver:
         try:
             self._connect(camera)
             self._stream(camera)
-            return self._end(DriverState.ENDED) if camera.ended else self._stopping
+            return self._end() if camera.ended else self._stopping
         except CameraError as error:
             self._last_error = str(error)
             return self._stopping
         except ThermalPoseError as error:
-            # A damaged recording stays damaged, a missing extra missing: trying again is no use.
+            # A damaged recording or a missing extra: a retry cannot help.
             self._last_error = str(error)
-            return self._end(DriverState.FAILED)
+            self._failure = error
+            self._state = DriverState.FAILED
+            return True
         finally:
             self._camera = None
             # A device that is gone may refuse to be closed; it is gone either way.
             with contextlib.suppress(CameraError, OSError):
                 camera.close()
 
-    def _end(self, state: DriverState) -> bool:
-        self._state = state
+    def _end(self) -> bool:
+        self._state = DriverState.ENDED
         if self._on_end is not None:
             self._on_end()
         return True

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every node of this package is: parameters, life cycle, diagnostics, a callback boundary.
+"""Base of every node: parameters, life cycle, diagnostics, a callback boundary.
 
 A subclass names its parameter dataclass and fills in `build` (create the core object and the
 publishers), `connect` (create subscriptions, services and timers) and `release`. Subscriptions
-exist only while the node is active: whoever counts subscribers counts nodes that listen.
+exist only while the node is active, so counting subscribers counts the nodes that listen.
 """
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -21,15 +22,21 @@ from rclpy.event_handler import (
 )
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSPolicyKind, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 
 from thermal_pose.errors import GraphError, ThermalPoseError
 from thermal_pose.nodes.diagnostics import DiagnosticsPublisher
 from thermal_pose.nodes.handover import HandingPublisher, Handover, Stream, has_header
-from thermal_pose.nodes.parameters import declare_parameters, watch_parameters
+from thermal_pose.nodes.parameters import (
+    command_line_parameters,
+    declare_parameters,
+    watch_parameters,
+)
 from thermal_pose.nodes.qos import policy_value
 from thermal_pose.parameters.parameter import NodeParameters
+from thermal_pose.pipeline.input_watch import InputWatch
 from thermal_pose.pipeline.statistics import StreamStatistics
 
 Message = TypeVar("Message")
@@ -38,28 +45,46 @@ _LOG_THROTTLE_S = 5.0
 
 
 class PipelineNode(LifecycleNode):
-    """Base of all nodes; see the module's text for what a subclass fills in."""
+    """Base of all nodes; the module's docstring says what a subclass fills in.
+
+    Attributes
+    ----------
+    failure : what prevented the last transition.
+    fault : an unexpected exception in a callback: the node must be rebuilt.
+    fatal : an error that no retry can cure: whatever runs the node ends with it.
+    """
 
     PARAMETERS: ClassVar[type[NodeParameters]]
 
     def __init__(self, **options: Any) -> None:
-        """Declare the parameters; raises ConfigError for a bad one.
+        """Declare the parameters.
 
-        `options` are those of `rclpy.node.Node` (context, cli_args, namespace, ...).
+        Parameters
+        ----------
+        options : those of `rclpy.node.Node` (context, cli_args, namespace, ...).
+
+        Raises
+        ------
+        ConfigError
+            A parameter has a bad value, or an unknown one was given on the command line.
         """
         super().__init__(self.PARAMETERS.node_name, **options)
         #: Set by a process that runs several nodes, before the node is configured.
         self.handover: Handover | None = None
         self.failure: ThermalPoseError | None = None
         self.fault: Exception | None = None
+        self.fatal: ThermalPoseError | None = None
         self.statistics = StreamStatistics()
         self._connections: list[Callable[[], Any]] = []
         self._made_publishers: list[Any] = []
+        self._exclusive: set[str] = set()
+        self._inputs: list[InputWatch] = []
         self._timer: Timer | None = None
         self._warned: set[tuple[str, str]] = set()
         self._built = False
         try:
-            self.parameters: Any = declare_parameters(self, self.PARAMETERS)
+            given = command_line_parameters(options)
+            self.parameters: Any = declare_parameters(self, self.PARAMETERS, given)
         except ThermalPoseError:
             self.destroy_node()
             raise
@@ -82,23 +107,38 @@ class PipelineNode(LifecycleNode):
         """Apply dynamic parameters, already in `self.parameters`, to the core object."""
 
     def health(self) -> tuple[bytes, str]:
-        """Return the diagnostic level and one sentence; OK unless something failed."""
-        return DiagnosticStatus.OK, "active" if self.active else "inactive"
+        """Return the diagnostic level and one sentence about the node itself.
+
+        Faults of its inputs and outputs are added by the base class.
+        """
+        if not self.active:
+            return DiagnosticStatus.WARN, "inactive: the node is not activated"
+        return DiagnosticStatus.OK, "active"
 
     def details(self) -> Mapping[str, str]:
         """Return further rows for /diagnostics (device really used, temperatures, ...)."""
         return {}
 
-    def publisher(self, kind: type[Message], topic: str, qos: QoSProfile) -> Any:
+    def publisher(
+        self, kind: type[Message], topic: str, qos: QoSProfile, *, exclusive: bool = False
+    ) -> Any:
         """Create a publisher that names both policies when a reader's QoS cannot match.
 
-        Called in `build`; cleaning up destroys it.
+        Called in `build`; cleaning up destroys it. Parameters `qos_overrides.*` apply.
+
+        Parameters
+        ----------
+        exclusive : another publisher of this topic is an ERROR in the diagnostics.
         """
         events = PublisherEventCallbacks(
             incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "offers")
         )
-        made = self.create_publisher(kind, topic, qos, event_callbacks=events)
+        made = self.create_publisher(
+            kind, topic, qos, event_callbacks=events, qos_overriding_options=_qos_overrides()
+        )
         self._made_publishers.append(made)
+        if exclusive:
+            self._exclusive.add(topic)
         if self.handover is not None and has_header(kind):
             return HandingPublisher(made, self.handover)
         return made
@@ -110,15 +150,33 @@ class PipelineNode(LifecycleNode):
         callback: Callable[[Message], None],
         qos: QoSProfile,
         group: CallbackGroup | None = None,
+        *,
+        required: bool = False,
     ) -> "Subscription[Any] | Stream":
-        """Subscribe while active; the callback runs inside the boundary of `guarded`."""
+        """Subscribe while active; the callback runs inside the boundary of `guarded`.
+
+        Parameters
+        ----------
+        required : silence and refused messages show in the diagnostics.
+        """
+        watch = InputWatch(topic, time.monotonic())
+        if required:
+            self._inputs.append(watch)
+            self._connections.append(lambda: self._inputs.remove(watch))
+        watched = functools.partial(_watched, watch, callback)
         if self.handover is not None and has_header(kind):
-            return self._stream(kind, topic, callback, qos, group, self.handover)
+            return self._stream(kind, topic, watched, qos, group, self.handover)
         events = SubscriptionEventCallbacks(
             incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "asks")
         )
         subscription = self.create_subscription(
-            kind, topic, self.guarded(callback), qos, event_callbacks=events, callback_group=group
+            kind,
+            topic,
+            self.guarded(watched),
+            qos,
+            event_callbacks=events,
+            callback_group=group,
+            qos_overriding_options=_qos_overrides(),
         )
         self._connections.append(lambda: self.destroy_subscription(subscription))
         return subscription
@@ -144,6 +202,7 @@ class PipelineNode(LifecycleNode):
             qos,
             event_callbacks=events,
             callback_group=group,
+            qos_overriding_options=_qos_overrides(),
             raw=True,
         )
         stream.subscription = subscription
@@ -177,13 +236,12 @@ class PipelineNode(LifecycleNode):
         self._connections.append(lambda: self.destroy_service(service))
 
     def guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
-        """Wrap a callback: our errors are counted by class, logged throttled, and survived.
+        """Wrap a callback: our errors are counted by class, logged (throttled), and survived.
 
-        Anything else is a defect: it is kept in `fault` and raised, so that whoever runs the
-        node rebuilds it (in one process) or restarts it (as a process of its own).
+        Any other exception is a defect: it is stored in `fault` and re-raised, and the runner
+        rebuilds the node (in one process) or restarts it (as a process).
         """
 
-        @functools.wraps(callback)
         def run(*args: Any) -> None:
             if not self.active:
                 return
@@ -268,7 +326,7 @@ class PipelineNode(LifecycleNode):
 
     @contextlib.contextmanager
     def _noticing_defects(self) -> Iterator[None]:
-        """Keep in `fault`, and raise further, what is no error of ours."""
+        """Record unexpected exceptions in `fault`, then re-raise them."""
         try:
             yield
         except ThermalPoseError:
@@ -307,8 +365,50 @@ class PipelineNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         with self._noticing_defects():
-            level, message = self.health()
-            self._diagnostics.publish(level, message, self.statistics.summary(), self.details())
+            level, message = self._condition()
+            summary = self.statistics.summary(self.now_ns())
+            self._diagnostics.publish(level, message, summary, {**self.details(), **self._rows()})
+
+    def _condition(self) -> tuple[bytes, str]:
+        """Return the worst of the node's own health, its outputs and its inputs."""
+        level, message = self.health()
+        if not self.active or level == DiagnosticStatus.ERROR:
+            return level, message
+        intruders = self._other_writers()
+        if intruders:
+            return DiagnosticStatus.ERROR, "; ".join(intruders)
+        now_s = time.monotonic()
+        faults = [
+            fault
+            for watch in self._inputs
+            if (fault := watch.fault(now_s, self.count_publishers(watch.topic))) is not None
+        ]
+        for fault in sorted(faults, key=lambda fault: not fault.refused):
+            worse = DiagnosticStatus.ERROR if fault.refused else DiagnosticStatus.WARN
+            return (worse, fault.sentence) if worse > level else (level, message)
+        return level, message
+
+    def _other_writers(self) -> list[str]:
+        """Return one sentence per exclusive topic that another node publishes too."""
+        own = (self.get_name(), self.get_namespace())
+        found = []
+        for topic in sorted(self._exclusive):
+            writers = [
+                (info.node_name, info.node_namespace)
+                for info in self.get_publishers_info_by_topic(topic)
+            ]
+            others = sorted(
+                {f"{space.rstrip('/')}/{name}" for name, space in writers}
+                - {f"{own[1].rstrip('/')}/{own[0]}"}
+            )
+            if others:
+                found.append(f"'{topic}' is also published by {', '.join(others)}")
+        return found
+
+    def _rows(self) -> dict[str, str]:
+        """Return one row per required input."""
+        now_s = time.monotonic()
+        return {f"input {watch.topic}": watch.summary(now_s) for watch in self._inputs}
 
     def _warn_incompatible(
         self,
@@ -333,3 +433,25 @@ class PipelineNode(LifecycleNode):
             f"topic '{topic}': {other} {policy} {theirs}, this node {verb} {ours}, so nothing "
             f"passes between the two; set the same {policy} on both"
         )
+
+
+def _qos_overrides() -> QoSOverridingOptions:
+    """Allow parameters `qos_overrides.<topic>.<publisher|subscription>.<policy>`."""
+    return QoSOverridingOptions(
+        (
+            QoSPolicyKind.HISTORY,
+            QoSPolicyKind.DEPTH,
+            QoSPolicyKind.RELIABILITY,
+            QoSPolicyKind.DURABILITY,
+        )
+    )
+
+
+def _watched(watch: InputWatch, callback: Callable[[Any], None], message: Any) -> None:
+    """Call back, and note whether the message was accepted."""
+    try:
+        callback(message)
+    except ThermalPoseError as error:
+        watch.refused(time.monotonic(), str(error))
+        raise
+    watch.accepted(time.monotonic())

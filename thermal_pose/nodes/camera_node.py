@@ -165,7 +165,8 @@ class CameraNode(PipelineNode):
         return response
 
     def _raise_fault(self) -> None:
-        """Raise a defect of the driver's thread where whoever runs this node sees it."""
+        """Hand errors of the driver's thread to whatever runs this node."""
+        self.fatal = self._driver.failure
         if self.fault is not None:
             raise self.fault
 

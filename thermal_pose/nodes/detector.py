@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`detector`: thermal images in, the boxes of all people out, one message an image."""
+"""`detector`: thermal images in, the boxes of all people out, one message per image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,9 +26,9 @@ from thermal_pose.types import ThermalFrame
 class DetectorNode(PipelineNode):
     """Finds people.
 
-    Topics: `thermal/image_raw` in; `persons` out, for every image (`detected` is false where
-    the cadence skipped it). Service `~/enable`: while disabled nothing is detected and every
-    message says so.
+    Topics: `thermal/image_raw` in; `persons` out, for every image (`detected` is false if
+    the cadence skipped it). Service `~/enable`: while disabled, every message has `detected`
+    false.
     """
 
     PARAMETERS = DetectorParameters
@@ -37,14 +37,16 @@ class DetectorNode(PipelineNode):
         """Load the detector and create the publisher."""
         self._stage = build_detection_stage(self.parameters)
         self._enabled = True
-        self._persons = self.publisher(PersonBoxes, "persons", result_qos())
+        self._persons = self.publisher(PersonBoxes, "persons", result_qos(), exclusive=True)
 
     def connect(self) -> None:
-        """Listen to images, from a new sequence on."""
+        """Listen to images; a new sequence begins."""
         self._stage.reset()
         self._intake = ImageIntake(self.note)
         qos = image_subscription_qos(self.parameters.image_reliability, BACKLOG)
-        self._images = self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
+        self._images = self.subscribe(
+            Image, "thermal/image_raw", self._on_image, qos, required=True
+        )
         self.serve(SetBool, "~/enable", self._on_enable)
 
     def parameters_changed(self) -> None:
@@ -52,7 +54,7 @@ class DetectorNode(PipelineNode):
         apply_detector_parameters(self._stage, self.parameters)
 
     def details(self) -> Mapping[str, str]:
-        """Say what the model really runs on."""
+        """Return the model and the device that runs it."""
         detector = self._stage.detector
         return {
             "model": detector.model_id,

@@ -8,9 +8,12 @@ from rclpy.node import Node
 
 from thermal_pose.pipeline.statistics import StreamSummary
 
+#: Identifies the hardware of nodes that have none, as diagnostic_updater expects.
+NO_HARDWARE = "none"
+
 
 def _shown(value: float | None, unit: str) -> str:
-    return "none yet" if value is None else f"{value:.3f} {unit}"
+    return "unknown" if value is None else f"{value:.3f} {unit}"
 
 
 def _key_values(summary: StreamSummary, details: Mapping[str, str]) -> list[KeyValue]:
@@ -26,7 +29,7 @@ def _key_values(summary: StreamSummary, details: Mapping[str, str]) -> list[KeyV
 
 
 class DiagnosticsPublisher:
-    """Makes one DiagnosticArray of a summary, an own word and details."""
+    """Publishes one DiagnosticStatus per call, named after the node."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -40,7 +43,7 @@ class DiagnosticsPublisher:
             level=level,
             name=self._node.get_fully_qualified_name().lstrip("/"),
             message=message,
-            hardware_id=details.get("hardware", ""),
+            hardware_id=details.get("hardware", "") or NO_HARDWARE,
             values=_key_values(summary, details),
         )
         array = DiagnosticArray(status=[status])

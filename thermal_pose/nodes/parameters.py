@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Declares a node's ROS parameters from its dataclass and keeps the two in step."""
+"""Declares a node's ROS parameters from its dataclass and keeps both in step."""
 
-from collections.abc import Callable, Sequence
+import difflib
+import itertools
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,26 +44,57 @@ def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
     return descriptor
 
 
-def _reject_unknown(node: Node, known: set[str]) -> None:
-    # rclpy has no public list of the overrides that nobody declared.
+def command_line_parameters(options: Mapping[str, Any]) -> set[str]:
+    """Return the names of the parameters that a node's caller set one by one.
+
+    Parameters
+    ----------
+    options : of `rclpy.node.Node`; without `cli_args` the process's command line counts.
+    """
+    words = options.get("cli_args")
+    if words is None:
+        words = sys.argv if options.get("use_global_arguments", True) else []
+    names = {override.name for override in options.get("parameter_overrides") or ()}
+    for flag, assignment in itertools.pairwise(words):
+        if flag in ("-p", "--param") and ":=" in assignment:
+            names.add(assignment.partition(":=")[0].rpartition(":")[2])
+    return names
+
+
+def _reject_unknown(node: Node, known: set[str], given: Collection[str]) -> None:
+    """Refuse an unknown parameter that was `given` by name; warn of one in a file.
+
+    One file may serve several nodes, each of which knows some of its parameters.
+    """
+    # rclpy has no public list of the overrides that no node declared.
     for name in node._parameter_overrides:
-        ours = name in known or name in _ROS_PARAMETERS or name.startswith("qos_overrides")
-        if not ours:
+        if name in known or name in _ROS_PARAMETERS or name.startswith("qos_overrides"):
+            continue
+        if name in given:
             raise ConfigError(
                 f"{node.get_name()}.{name}: no such parameter; known: {', '.join(sorted(known))}"
             )
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        node.get_logger().warning(f"parameter '{name}' in a parameter file is unknown here{hint}")
 
 
-def declare_parameters(node: Node, kind: type[NodeParameters]) -> NodeParameters:
+def declare_parameters(
+    node: Node, kind: type[NodeParameters], given: Collection[str] = ()
+) -> NodeParameters:
     """Declare all parameters of `kind` on `node` and return their values.
+
+    Parameters
+    ----------
+    given : parameters that were set by name, as opposed to in a file.
 
     Raises
     ------
     ConfigError
-        For an unknown parameter, or a value of the wrong type or out of bounds.
+        A value has the wrong type or is out of bounds, or an unknown parameter was given.
     """
     specs = kind.specs()
-    _reject_unknown(node, {spec.name for spec in specs})
+    _reject_unknown(node, {spec.name for spec in specs}, given)
     values: dict[str, Any] = {}
     for spec in specs:
         override = node._parameter_overrides.get(spec.name)
@@ -81,8 +115,8 @@ def watch_parameters(
 ) -> None:
     """Call `apply` with the new values whenever dynamic parameters are set.
 
-    A value that the dataclass rejects is refused with the dataclass's sentence; so is one that
-    `apply` rejects with a ConfigError.
+    A value that the dataclass, or `apply` with a ConfigError, rejects is refused with the
+    error's sentence.
     """
 
     def on_set(changes: Sequence[Any]) -> SetParametersResult:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pose`: thermal images and boxes in, everybody's keypoints out."""
+"""`pose`: thermal images and boxes in, the keypoints of all people out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,8 +26,8 @@ class PoseNode(PipelineNode):
     """Estimates keypoints and follows people.
 
     Topics: `thermal/image_raw` and `persons` in, joined by equal stamps; `keypoints` out.
-    Service `~/enable`: while disabled nothing is published, since an empty message would say
-    that nobody is there.
+    Service `~/enable`: while disabled nothing is published: an empty message means that
+    nobody is in view.
     """
 
     PARAMETERS = PoseParameters
@@ -37,18 +37,20 @@ class PoseNode(PipelineNode):
         self._stage = build_pose_stage(self.parameters)
         self._join: StampJoin[ThermalFrame, Detections] = StampJoin(BACKLOG)
         self._enabled = True
-        self._keypoints = self.publisher(Keypoints, "keypoints", result_qos())
+        self._keypoints = self.publisher(Keypoints, "keypoints", result_qos(), exclusive=True)
 
     def connect(self) -> None:
-        """Listen to images and boxes, from a new sequence on."""
+        """Listen to images and boxes; a new sequence begins."""
         self._stage.reset()
         self._join.reset()
         self._intake = ImageIntake(self.note)
         self._answered: ThermalFrame | None = None
         qos = image_subscription_qos(self.parameters.image_reliability, BACKLOG)
-        self._images = self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
+        self._images = self.subscribe(
+            Image, "thermal/image_raw", self._on_image, qos, required=True
+        )
         self._persons = self.subscribe(
-            PersonBoxes, "persons", self._on_persons, result_qos(BACKLOG)
+            PersonBoxes, "persons", self._on_persons, result_qos(BACKLOG), required=True
         )
         self.serve(SetBool, "~/enable", self._on_enable)
 
@@ -57,7 +59,7 @@ class PoseNode(PipelineNode):
         self._stage.settings = pose_settings(self.parameters)
 
     def details(self) -> Mapping[str, str]:
-        """Say what the model really runs on."""
+        """Return the model and the device that runs it."""
         estimator = self._stage.estimator
         return {
             "model": estimator.model_id,

@@ -21,6 +21,14 @@ MAX_RESTARTS = 5
 RESTART_WINDOW_S = 60.0
 
 
+def _node_ended(entry: ProcessEntry, code: int) -> GraphError:
+    """Return an error with the node's own exit code, if it left with one."""
+    error = GraphError(f"node '{entry.name}' ended with exit code {code}; see its message")
+    if code > 0:
+        error.exit_code = code
+    return error
+
+
 class ProcessGraph:
     """Nodes of a plan as child processes; a context manager.
 
@@ -78,9 +86,7 @@ class ProcessGraph:
             if code is None:
                 continue
             if not self._supervise or not self._may_restart(entry):
-                raise GraphError(
-                    f"node '{entry.name}' ended with exit code {code}; see its message"
-                )
+                raise _node_ended(entry, code)
             print(f"node '{entry.name}' ended with exit code {code}: restarting", file=sys.stderr)
             self._start(entry)
 

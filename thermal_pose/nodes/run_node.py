@@ -4,6 +4,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import rclpy
 
@@ -13,22 +14,33 @@ from thermal_pose.nodes.process_table import process_entry
 from thermal_pose.nodes.prompt_executor import PromptExecutor, settle
 from thermal_pose.nodes.signals import EndRequest, init_ros
 
-#: Process id of whoever launched us: end when that process is gone. `ros2 launch` leaves orphans
-#: behind when it is killed, so launched nodes look for themselves.
+#: Process id of the launching process; its nodes end when it is gone, since a killed
+#: `ros2 launch` leaves orphans behind. It need not be the direct parent (`--launch-prefix`).
 PARENT_VARIABLE = "THERMAL_POSE_PARENT_PID"
 
 _PARENT_PERIOD_S = 0.5
 _SPIN_S = 0.1
 
 
+def process_start(pid: str) -> str | None:
+    """Return a value that identifies a living process even if its number is reused, else None."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *numbers = stat.rpartition(")")[2].split()
+    return None if state in "ZX" else numbers[18]  # field 22 of proc(5): starttime
+
+
 def watch_parent(node: PipelineNode, end: Callable[[], None]) -> None:
-    """Call `end` once the process named in the environment is our parent no more."""
+    """Call `end` once the process named in the environment is gone."""
     named = os.environ.get(PARENT_VARIABLE)
     if named is None:
         return
+    born = process_start(named)
 
     def look() -> None:
-        if os.getppid() != int(named):
+        if born is None or process_start(named) != born:
             node.get_logger().warning("the launching process is gone: ending")
             end()
 
@@ -50,6 +62,8 @@ def main(name: str, args: Sequence[str] | None = None) -> int:
             settle()
             while not end.asked:
                 executor.spin_once(timeout_sec=_SPIN_S)
+                if node.fatal is not None:
+                    raise node.fatal
         except ThermalPoseError as error:
             print(f"{name}: error: {error}", file=sys.stderr)
             return error.exit_code

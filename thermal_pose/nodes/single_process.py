@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from rclpy.node import Node
 
+from thermal_pose.errors import ThermalPoseError
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.handover import Handover
@@ -65,11 +66,20 @@ class SingleProcessGraph:
         self._executor.add_node(node)
 
     def spin_while(self, condition: Callable[[], bool]) -> None:
-        """Spin as long as `condition` holds; rebuild nodes that fail."""
+        """Spin as long as `condition` holds; rebuild nodes that fail.
+
+        Raises
+        ------
+        ThermalPoseError
+            A node met an error that no retry can cure.
+        """
         while condition():
             try:
                 self._executor.spin_once(timeout_sec=_SPIN_S)
                 self._aside.raise_failure()
+                self._raise_fatal()
+            except ThermalPoseError:
+                raise
             except Exception:
                 if not self._rebuild_failed():
                     raise
@@ -83,6 +93,11 @@ class SingleProcessGraph:
         self._nodes.clear()
         self._executor.shutdown()
         self._aside.executor.shutdown()
+
+    def _raise_fatal(self) -> None:
+        for _, node in self._nodes.values():
+            if node.fatal is not None:
+                raise node.fatal
 
     def _executor_of(self, entry: ProcessEntry) -> PromptExecutor:
         return self._aside.executor if entry.aside else self._executor

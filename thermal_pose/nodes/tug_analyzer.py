@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
@@ -22,13 +23,20 @@ from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_subscription_qos, report_qos, result_qos
+from thermal_pose.nodes.storage import check_below_root
 from thermal_pose.parameters.nodes import TugAnalyzerParameters
+from thermal_pose.pipeline.outbox import Outbox
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
 from thermal_pose.report.write import write_trial_report
 from thermal_pose.store.results import check_subject_id, keep_and_compare
-from thermal_pose.types import FrameKeypoints
+from thermal_pose.types import FrameKeypoints, Phase
 
 _FILM_DEPTH = 256
+_RETRY_PERIOD_S = 5.0
+#: Phases in which no test is under way.
+_IDLE = (Phase.UNKNOWN, Phase.SEATED)
+#: Parameters that say who is tested.
+_IDENTITY = ("subject_id", "age_years", "height_m")
 
 
 class TugAnalyzerNode(PipelineNode):
@@ -45,14 +53,17 @@ class TugAnalyzerNode(PipelineNode):
     def build(self) -> None:
         """Create the session and the publishers."""
         self._check_store()
+        self._outbox: Outbox[FinishedTrial] = Outbox(self._write)
+        self._now_in = Phase.UNKNOWN
+        self._identity = self._chosen_identity()
         self._session = TrialSession(
             self._method(),
             auto_start=self.parameters.auto_start,
             films=bool(self.parameters.report_dir),
         )
         self._reported = 0
-        self._phase = self.publisher(TugPhase, "tug/phase", result_qos())
-        self._report = self.publisher(TugReport, "tug/report", report_qos())
+        self._phase = self.publisher(TugPhase, "tug/phase", result_qos(), exclusive=True)
+        self._report = self.publisher(TugReport, "tug/report", report_qos(), exclusive=True)
 
     def connect(self) -> None:
         """Listen to keypoints, lens, truth, and to the images that they come from."""
@@ -61,22 +72,49 @@ class TugAnalyzerNode(PipelineNode):
         self.subscribe(CameraInfo, "thermal/camera_info", self._on_lens, lens_qos)
         qos = image_subscription_qos(self.parameters.image_reliability, _FILM_DEPTH)
         self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
-        self.subscribe(Keypoints, "keypoints", self._on_keypoints, result_qos())
+        self.subscribe(Keypoints, "keypoints", self._on_keypoints, result_qos(), required=True)
         self.serve(Trigger, "~/start", self._on_start)
         self.serve(Trigger, "~/stop", self._on_stop)
         self.serve(Trigger, "~/reset", self._on_reset)
+        self.every(_RETRY_PERIOD_S, self._write_waiting)
+
+    def release(self) -> None:
+        """Make a last attempt to write what waits."""
+        outbox: Outbox[FinishedTrial] | None = getattr(self, "_outbox", None)
+        if outbox is not None and not outbox.retry():
+            self.get_logger().error(f"{outbox.waiting} results are lost: {outbox.error}")
+
+    def health(self) -> tuple[bytes, str]:
+        """Return ERROR as long as a result could not be written."""
+        waiting, lost = self._outbox.waiting, self._outbox.lost
+        if waiting or lost:
+            also = f", {lost} more are lost" if lost else ""
+            return DiagnosticStatus.ERROR, (
+                f"results not written: {waiting}{also}; trying again: {self._outbox.error}"
+            )
+        return super().health()
 
     def parameters_changed(self) -> None:
-        """Take the new subject, age, height for the trial under way as well."""
+        """Take new values for the next trial; who is tested is fixed while a trial runs."""
+        identity = self._chosen_identity()
+        if identity != self._identity and self._now_in not in _IDLE:
+            raise ConfigError(
+                f"{self.get_name()}: {', '.join(_IDENTITY)} are fixed while a trial is under way: "
+                "set them after its report, or call ~/reset first"
+            )
         self._check_store()
+        self._identity = identity
         self._session.params = self._method()
         self._session.auto_start = self.parameters.auto_start
-        self._session.films = bool(self.parameters.report_dir)
+
+    def _chosen_identity(self) -> tuple[object, ...]:
+        return tuple(getattr(self.parameters, name) for name in _IDENTITY)
 
     def details(self) -> Mapping[str, str]:
-        """Say what the analyzer is doing."""
+        """Return what the analyzer does."""
         return {
             "reports": str(self._reported),
+            "results not written": str(self._outbox.waiting),
             "frames held": str(self._session.n_frames),
             "waits for": "a seated person" if self._session.started else "the start service",
         }
@@ -88,7 +126,8 @@ class TugAnalyzerNode(PipelineNode):
         )
 
     def _check_store(self) -> None:
-        """Refuse a store without a pseudonym to keep results under."""
+        """Refuse a store without a pseudonym, and output outside the data root."""
+        check_below_root(self.parameters, "report_dir", "store_path")
         if self.parameters.store_path:
             try:
                 check_subject_id(self.parameters.subject_id)
@@ -114,6 +153,7 @@ class TugAnalyzerNode(PipelineNode):
             self.get_logger().info("the stamps jumped back: a new run begins")
             self._session.begin_again()
         update = self._session.keypoints(frame)
+        self._now_in = update.phase
         self._publish_phase(frame, update)
         if update.finished:
             self._end_trial(frame)
@@ -137,28 +177,53 @@ class TugAnalyzerNode(PipelineNode):
         self._session.begin_again()
         self._report.publish(result_message(live, trial.result, last.stamp_ns, last.frame_id))
         self._reported += 1
-        self._write(trial)
+        self._now_in = Phase.UNKNOWN
+        if not self._outbox.put(trial):
+            self._say_unwritten()
+
+    def _write_waiting(self) -> None:
+        """Try again to write what waits."""
+        waiting = self._outbox.waiting
+        if not waiting:
+            return
+        if self._outbox.retry():
+            self.get_logger().info(f"{waiting} results that waited are written now")
+        else:
+            self._say_unwritten()
+
+    def _say_unwritten(self) -> None:
+        self.statistics.count("write_failed")
+        self.get_logger().error(
+            f"a result is not written and is kept for another attempt: {self._outbox.error}",
+            throttle_duration_sec=60.0,
+        )
 
     def _write(self, trial: FinishedTrial) -> None:
-        earlier = self._kept(trial.result)
+        """Write one result to the store and the report folder.
+
+        Raises
+        ------
+        StorageError
+            Either failed. A store that fails costs no report, and the other way round.
+        """
+        earlier: list[EarlierTest] = []
+        failure: StorageError | None = None
+        try:
+            earlier = self._kept(trial.result)
+        except StorageError as error:
+            failure = error
         if self.parameters.report_dir:
             below = Path(self.parameters.report_dir)
             paths = write_trial_report(trial.result, trial.frames, trial.keypoints, below, earlier)
             self.get_logger().info(f"report: {paths.html}")
+        if failure is not None:
+            raise failure
 
     def _kept(self, result: TrialResult) -> list[EarlierTest]:
-        """Keep the result in the store; return the person's earlier tests.
-
-        A store that fails must not cost the report: it is counted and logged.
-        """
+        """Keep the result in the store; return the person's earlier tests."""
         if not self.parameters.store_path:
             return []
-        try:
-            return keep_and_compare(Path(self.parameters.store_path), result.to_json_dict())
-        except StorageError as error:
-            self.statistics.count(type(error).__name__)
-            self.get_logger().error(str(error))
-            return []
+        return keep_and_compare(Path(self.parameters.store_path), result.to_json_dict())
 
     def _on_start(self, request: Any, response: Any) -> Any:
         self._session.start(self.now_ns())
@@ -176,5 +241,6 @@ class TugAnalyzerNode(PipelineNode):
 
     def _on_reset(self, request: Any, response: Any) -> Any:
         self._session.begin_again()
+        self._now_in = Phase.UNKNOWN
         response.success, response.message = True, "forgotten"
         return response

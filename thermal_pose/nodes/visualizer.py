@@ -55,9 +55,10 @@ class VisualizerNode(PipelineNode):
             "thermal/image_raw",
             self._on_image,
             image_subscription_qos(reliability, BACKLOG),
+            required=True,
         )
         self._keypoints = self.subscribe(
-            Keypoints, "keypoints", self._on_keypoints, result_qos(BACKLOG)
+            Keypoints, "keypoints", self._on_keypoints, result_qos(BACKLOG), required=True
         )
         self.subscribe(TugPhase, "tug/phase", self._on_phase, result_qos(1))
         self.subscribe(

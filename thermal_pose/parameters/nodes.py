@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parameters of every node: the only place for names, types, defaults and bounds.
 
-A node declares its ROS parameters from its dataclass here (`nodes/parameters.py`), the
-`config/*.yaml` files are held against it by a test, and the offline pipeline takes the same
-objects. Values are checked on construction: an error names parameter, value and bound.
+A node declares its ROS parameters from its dataclass (`nodes/parameters.py`), a test compares
+`config/*.yaml` with it, and the offline pipeline takes the same objects. Values are checked on
+construction: an error names the parameter, its value and the bound.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,27 @@ from thermal_pose.parameters.parameter import NodeParameters, parameter
 
 @dataclass(frozen=True)
 class ImageConsumerParameters(NodeParameters):
-    """What every node that takes images has."""
+    """Parameters of every node that subscribes to images."""
 
     image_reliability: str = parameter(
-        "reliable",
-        "QoS reliability asked of the image topic; best_effort for cameras that offer no more.",
+        "best_effort",
+        "QoS reliability of image subscriptions; best_effort (sensor data) matches every camera.",
         choices=("reliable", "best_effort"),
     )
 
 
 @dataclass(frozen=True)
-class TugAnalyzerParameters(ImageConsumerParameters):
-    """Parameters of `tug_analyzer`; the method's own are in `clinical/tug/options.py`."""
+class StorageParameters(NodeParameters):
+    """Parameters of every node that writes files. All are read-only: no message moves a file."""
+
+    data_root: str = parameter(
+        "", "Folder below which all output of this node must lie; empty: anywhere."
+    )
+
+
+@dataclass(frozen=True)
+class TugAnalyzerParameters(ImageConsumerParameters, StorageParameters):
+    """Parameters of `tug_analyzer`; those of the method are in `clinical/tug/options.py`."""
 
     node_name: ClassVar[str] = "tug_analyzer"
 
@@ -43,23 +52,21 @@ class TugAnalyzerParameters(ImageConsumerParameters):
         dynamic=True,
     )
     auto_start: bool = parameter(
-        True, "Begin a trial by itself when a seated person is seen.", dynamic=True
+        True, "Begin a trial automatically when a seated person is seen.", dynamic=True
     )
     report_dir: str = parameter(
         "",
-        "Folder below which each trial gets a report folder of its own; empty: publish only.",
-        dynamic=True,
+        "Folder in which each trial gets a report folder; empty: publish only.",
     )
     store_path: str = parameter(
         "",
-        "Results store (SQLite) to keep trials in and compare with; needs subject_id; empty: off.",
-        dynamic=True,
+        "Results store (SQLite) that keeps trials for comparison; needs subject_id; empty: off.",
     )
 
 
 @dataclass(frozen=True)
 class CameraParameters(NodeParameters):
-    """What both camera nodes have."""
+    """Parameters of both camera nodes."""
 
     device: str = parameter(
         "",
@@ -77,30 +84,35 @@ class CameraParameters(NodeParameters):
     flip_horizontal: bool = parameter(False, "Mirror the image left to right.", dynamic=True)
     flip_vertical: bool = parameter(False, "Mirror the image top to bottom.", dynamic=True)
     camera_info_path: str = parameter(
-        "", "Calibration YAML as camera_calibration_parsers has it; empty: the built-in default."
+        "", "Calibration YAML of camera_calibration_parsers; empty: uncalibrated (K = 0)."
+    )
+    camera_info_url: str = parameter(
+        "",
+        "The same file as a URL of camera_info_manager: file:///... or package://name/...; "
+        "expands ${NAME} and ${ROS_HOME}.",
     )
     latency_s: float = parameter(
-        0.0, "Constant delay from exposure to arrival, s (no clock shows it).", bounds=(0.0, 1.0)
+        0.0, "Constant delay from exposure to arrival, s.", bounds=(0.0, 1.0)
     )
     stall_timeout_s: float = parameter(
-        2.0, "Without a good frame for this long the device is opened anew, s.", bounds=(0.2, 60.0)
+        2.0, "The device is reopened after this long without a good frame, s.", bounds=(0.2, 60.0)
     )
     first_backoff_s: float = parameter(
-        1.0, "First wait between attempts to connect, s; doubles.", bounds=(0.05, 10.0)
+        1.0, "First wait between attempts to connect, s; doubles each time.", bounds=(0.05, 10.0)
     )
     max_backoff_s: float = parameter(
         10.0, "Longest wait between attempts to connect, s.", bounds=(0.05, 60.0)
     )
     bag_path: str = parameter("", "Recording to replay (backend bag).")
     bag_rate: float = parameter(
-        1.0, "Replay at this multiple of real time; 0: as fast as it is taken.", bounds=(0.0, 100.0)
+        1.0, "Replay at this multiple of real time; 0: as fast as possible.", bounds=(0.0, 100.0)
     )
     bag_loop: bool = parameter(False, "Start the recording again after its last frame.")
     bag_start_s: float = parameter(
         0.0, "Skip the first seconds of the recording, s.", bounds=(0.0, 86400.0)
     )
     bag_min_subscribers: int = parameter(
-        1, "Send nothing before so many subscribers of the image are there.", bounds=(0, 100)
+        1, "Wait for this many image subscribers before replaying.", bounds=(0, 100)
     )
 
 
@@ -115,10 +127,24 @@ class ThermalCameraParameters(CameraParameters):
         "Where frames come from.",
         choices=("senxor", "v4l2", "bag", "simulated"),
     )
-    frame_id: str = parameter("thermal_camera", "Header frame of the images (optical frame).")
+    frame_id: str = parameter(
+        "thermal_camera_optical_frame",
+        "Frame of the images (z forward, x right, y down); a recording keeps its own.",
+    )
+    floor_frame_id: str = parameter(
+        "floor",
+        "Frame on the floor below the camera (x forward, y left, z up), parent of the camera's "
+        "frame on /tf_static; empty: no transform.",
+    )
+    camera_height_m: float = parameter(
+        1.2, "Height of the camera above the floor, m.", bounds=(0.1, 10.0)
+    )
+    camera_pitch_deg: float = parameter(
+        0.0, "Downward tilt of the camera, degrees.", bounds=(-90.0, 90.0)
+    )
     emissivity: float = parameter(
         0.0,
-        "Emissivity set on the device (senxor); 0: leave the device's own.",
+        "Emissivity set on the device (senxor); 0: unchanged.",
         bounds=(0.0, 1.0),
         dynamic=True,
     )
@@ -130,7 +156,7 @@ class ThermalCameraParameters(CameraParameters):
     )
     mono8_window: str = parameter(
         "percentile",
-        "Window of image_mono8: the 1st to 99th percentile, or mono8_low to mono8_high_degc.",
+        "Range of image_mono8: 1st to 99th percentile, or mono8_low_degc to mono8_high_degc.",
         choices=("percentile", "fixed"),
         dynamic=True,
     )
@@ -142,16 +168,18 @@ class ThermalCameraParameters(CameraParameters):
     )
     bag_window_frames: int = parameter(
         1,
-        "Lossless replay: frames in flight before the keypoints of an earlier one were seen; "
-        "0: do not wait for keypoints.",
+        "Lossless replay: frames sent ahead of the keypoints received; 0: do not wait.",
         bounds=(0, 64),
+    )
+    bag_clock: bool = parameter(
+        False, "Publish /clock from the stamps of the replayed images (backend bag)."
     )
     extrinsics_path: str = parameter(
         "",
-        "How the RGB camera stands to this one, YAML of `thermal-pose calibrate`, published on "
-        "/tf_static; empty: not known.",
+        "Pose of the RGB camera relative to this one, YAML of `thermal-pose calibrate`, "
+        "published on /tf_static; empty: unknown.",
     )
-    rgb_frame_id: str = parameter("rgb_camera", "Header frame of that RGB camera's images.")
+    rgb_frame_id: str = parameter("rgb_camera_optical_frame", "Frame of that RGB camera's images.")
     simulated_preset: str = parameter("paper", "Preset of the simulated clinic, see docs.")
     simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
 
@@ -165,9 +193,12 @@ class RgbCameraParameters(CameraParameters):
     backend: str = parameter(
         "v4l2", "Where frames come from.", choices=("v4l2", "bag", "simulated")
     )
-    frame_id: str = parameter("rgb_camera", "Header frame of the images (optical frame).")
-    width: int = parameter(1024, "Width asked of the device, px.", bounds=(16, 8192))
-    height: int = parameter(576, "Height asked of the device, px.", bounds=(16, 8192))
+    frame_id: str = parameter(
+        "rgb_camera_optical_frame",
+        "Frame of the images (z forward, x right, y down); a recording keeps its own.",
+    )
+    width: int = parameter(1024, "Requested width, px.", bounds=(16, 8192))
+    height: int = parameter(576, "Requested height, px.", bounds=(16, 8192))
     jpeg_quality: int = parameter(
         90, "Quality of image_raw/compressed, 1 to 100.", bounds=(1, 100), dynamic=True
     )
@@ -176,21 +207,21 @@ class RgbCameraParameters(CameraParameters):
 
 
 @dataclass(frozen=True)
-class RecorderParameters(NodeParameters):
+class RecorderParameters(StorageParameters):
     """Parameters of `recorder`."""
 
     node_name: ClassVar[str] = "recorder"
 
-    output_dir: str = parameter("recordings", "Folder in which each recording gets its own.")
+    output_dir: str = parameter("recordings", "Folder in which each recording gets a folder.")
     subject_id: str = parameter(
-        "", "Pseudonym kept with the recording (letters, digits, - and _); empty: none."
+        "", "Pseudonym stored with the recording (letters, digits, - and _); empty: none."
     )
     record_rgb: bool = parameter(False, "Also record colour images (people can be recognised).")
     topics: str = parameter(
-        "", "Topics to record, separated by commas, relative to the namespace; empty: the usual."
+        "", "Topics to record, comma-separated, relative to the namespace; empty: the default set."
     )
     min_free_mb: int = parameter(
-        500, "Stop recording when the disk has less than this free, MB.", bounds=(0, 10_000_000)
+        500, "Stop recording below this free disk space, MB.", bounds=(0, 10_000_000)
     )
     flush_period_s: float = parameter(
         0.5, "At most this much is lost when the process is killed, s.", bounds=(0.05, 0.5)
@@ -215,25 +246,25 @@ class DetectorParameters(ImageConsumerParameters):
     )
     device: str = parameter(
         "auto",
-        "auto takes a GPU that the engine offers; cpu and cuda are taken by their word.",
+        "auto: a GPU if the engine offers one; cpu and cuda: strict, unavailable is an error.",
         choices=("auto", "cpu", "cuda"),
     )
     threads: int = parameter(1, "Worker threads of one inference.", bounds=(1, 64))
     detect_every_n: int = parameter(
         1,
-        "Images from one detection to the next while people are in view.",
+        "Run the detector on every n-th image while people are in view.",
         bounds=(1, 240),
         dynamic=True,
     )
     score_threshold: float = parameter(
         -1.0,
-        "Boxes of a lower score are left out, 0..1; negative: what the model's card says.",
+        "Boxes with a lower score are dropped, 0..1; negative: the model card's threshold.",
         bounds=(-1.0, 1.0),
         dynamic=True,
     )
     warm_threshold_k: float = parameter(
         1.5,
-        "warm_blob only: kelvin above the frame's median that count as warm.",
+        "warm_blob only: a pixel is warm this far above the frame's median, K.",
         bounds=(0.1, 30.0),
         dynamic=True,
     )
@@ -255,37 +286,37 @@ class PoseParameters(ImageConsumerParameters):
     )
     device: str = parameter(
         "auto",
-        "auto takes a GPU that the engine offers; cpu and cuda are taken by their word.",
+        "auto: a GPU if the engine offers one; cpu and cuda: strict, unavailable is an error.",
         choices=("auto", "cpu", "cuda"),
     )
     threads: int = parameter(1, "Worker threads of one inference.", bounds=(1, 64))
     min_person_score: float = parameter(
         0.3,
-        "Boxes in which the estimator sees a person with less probability are left out, 0..1.",
+        "Boxes with a lower person probability are dropped, 0..1.",
         bounds=(0.0, 1.0),
         dynamic=True,
     )
     min_joint_score: float = parameter(
         0.2,
-        "Joints of a lower score do not shape the next box, 0..1.",
+        "Joints with a lower score do not shape the next box, 0..1.",
         bounds=(0.0, 1.0),
         dynamic=True,
     )
     max_lost_s: float = parameter(
         2.0,
-        "Seconds for which an unseen person keeps the identity.",
+        "An unseen person keeps the identity for this long, s.",
         bounds=(0.1, 60.0),
         dynamic=True,
     )
     max_persons: int = parameter(
         10,
-        "People looked at in one image; the oldest identities stay.",
+        "Maximum number of people per image; the oldest identities stay.",
         bounds=(1, 50),
         dynamic=True,
     )
     smoothing: str = parameter(
         "none",
-        "Filter of the joints; one_euro is steadier to look at and delays what it smooths.",
+        "Joint filter; one_euro is steadier to look at and adds delay.",
         choices=("none", "one_euro"),
         dynamic=True,
     )
@@ -307,7 +338,7 @@ class VisualizerParameters(ImageConsumerParameters):
     node_name: ClassVar[str] = "visualizer"
 
     scale: int = parameter(
-        8, "Overlay pixels a thermal pixel, each way.", bounds=(1, 32), dynamic=True
+        8, "Overlay pixels per thermal pixel, in each direction.", bounds=(1, 32), dynamic=True
     )
     colormap: str = parameter(
         "inferno",
@@ -317,7 +348,7 @@ class VisualizerParameters(ImageConsumerParameters):
     )
     low_degc: float = parameter(
         0.0,
-        "Temperature shown darkest, degC; low = high: the frame's own range.",
+        "Temperature shown darkest, degC; low = high: the range of each frame.",
         bounds=(-40.0, 330.0),
         dynamic=True,
     )
@@ -325,13 +356,13 @@ class VisualizerParameters(ImageConsumerParameters):
         0.0, "Temperature shown brightest, degC.", bounds=(-40.0, 330.0), dynamic=True
     )
     min_joint_score: float = parameter(
-        0.2, "Joints of a lower score are not drawn, 0..1.", bounds=(0.0, 1.0), dynamic=True
+        0.2, "Joints with a lower score are not drawn, 0..1.", bounds=(0.0, 1.0), dynamic=True
     )
     draw_boxes: bool = parameter(True, "Draw each person's box, identity and score.", dynamic=True)
     draw_status: bool = parameter(True, "Draw the phase and the elapsed time.", dynamic=True)
     person_height_m: float = parameter(
         1.7,
-        "Body height from which the markers' distance is told, m.",
+        "Body height used to estimate the distance of markers, m.",
         bounds=(0.5, 2.5),
         dynamic=True,
     )
