@@ -24,6 +24,7 @@ from thermal_pose.calibration.synthetic import SyntheticRig
 from thermal_pose.cameras import v4l2
 from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink, noisy_room
 from thermal_pose.cameras.prepare import Preparation
+from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.errors import CalibrationError, ConfigError
 from thermal_pose.imaging.camera_model import SENXOR, CameraPose
 from thermal_pose.messages.cameras import to_camera_pose
@@ -34,6 +35,7 @@ rclpy = pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
@@ -41,9 +43,12 @@ from thermal_pose.nodes.qos import result_qos  # noqa: E402
 from thermal_pose.nodes.recorder import RecorderNode  # noqa: E402
 from thermal_pose.nodes.rgb_camera import RgbCameraNode  # noqa: E402
 from thermal_pose.nodes.thermal_camera import ThermalCameraNode  # noqa: E402
+from thermal_pose.parameters.nodes import ThermalCameraParameters  # noqa: E402
 
 BETWEEN = SyntheticRig().rgb_to_thermal
 SIDES = ("left", "right")
+THERMAL_FRAME = ThermalCameraParameters().frame_id
+RGB_FRAME = ThermalCameraParameters().rgb_frame_id
 
 
 @pytest.fixture
@@ -137,7 +142,7 @@ def test_two_complete_pairs_in_two_namespaces(
                 frame_id=rgb_frame,
             )
         spin_for(executor, lambda: all(len(h) >= 6 for h in heard.values()), 30.0)
-        spin_for(executor, lambda: len(transforms_of(transforms)) == 2)
+        spin_for(executor, lambda: len(transforms_of(transforms)) == 4)
         serials = {side: node._driver.status().identity.serial for side, node in nodes.items()}
         names = [f"{side}/{name}" for side in SIDES for name in ("thermal_camera", "rgb_camera")]
         spin_for(executor, lambda: all(last_status(diagnostics, name) for name in names))
@@ -154,7 +159,8 @@ def test_two_complete_pairs_in_two_namespaces(
         assert not left & right, f"{topic}: a picture of both sides"
     assert {image.encoding for image in heard["left", "rgb/image_raw"]} == {"bgr8"}
     parents = {t.child_frame_id: t.header.frame_id for t in transforms_of(transforms).values()}
-    assert parents == {f"{side}/rgb_camera": f"{side}/thermal_camera" for side in SIDES}
+    rgb = {f"{side}/rgb_camera": f"{side}/thermal_camera" for side in SIDES}
+    assert parents == rgb | {f"{side}/thermal_camera": "floor" for side in SIDES}
 
 
 def test_extrinsics_are_latched_on_tf_static(
@@ -163,24 +169,106 @@ def test_extrinsics_are_latched_on_tf_static(
     start_camera(executor, device=device.device, extrinsics_path=extrinsics)
     heard = hear_transforms(executor)  # Later than the transform was sent.
     spin_for(executor, lambda: bool(heard))
-    (transform,) = heard[0].transforms
-    assert (transform.header.frame_id, transform.child_frame_id) == (
-        "thermal_camera",
-        "rgb_camera",
-    )
+    (_, transform) = heard[0].transforms
+    frames = (transform.header.frame_id, transform.child_frame_id)
+    assert frames == (THERMAL_FRAME, RGB_FRAME)
     pose = to_camera_pose(transform.transform)
     np.testing.assert_allclose(pose.rotation, BETWEEN.rotation, atol=1e-9)
     np.testing.assert_allclose(pose.translation_m, BETWEEN.translation_m, atol=1e-12)
 
 
-def test_without_extrinsics_no_transform_is_claimed(
+def test_the_mounting_places_the_camera_above_the_floor(
+    executor: SingleThreadedExecutor, device: EmulatedSenxor
+) -> None:
+    heard = hear_transforms(executor)
+    start_camera(executor, device=device.device, camera_height_m=2.0, camera_pitch_deg=30.0)
+    spin_for(executor, lambda: bool(heard))
+    (transform,) = heard[0].transforms
+    assert (transform.header.frame_id, transform.child_frame_id) == ("floor", THERMAL_FRAME)
+    to_floor = to_camera_pose(transform.transform)  # optical frame -> floor
+    np.testing.assert_allclose(to_floor.to_camera([0, 0, 0]), [0, 0, 2.0], atol=1e-9)
+    ahead = [np.cos(np.pi / 6), 0.0, 2.0 - 0.5]
+    np.testing.assert_allclose(to_floor.to_camera([0, 0, 1]), ahead, atol=1e-9)
+    np.testing.assert_allclose(to_floor.to_camera([1, 0, 0]), [0, -1.0, 2.0], atol=1e-9)
+
+
+def test_a_replay_places_the_frame_of_its_images(executor: SingleThreadedExecutor) -> None:
+    heard = hear_transforms(executor)
+    images = Listener(executor).to(Image, "thermal/image_raw")
+    start_camera(executor, backend="bag", bag_path=str(DEMO_BAG), bag_window_frames=0)
+    spin_for(executor, lambda: bool(heard) and bool(images))
+    assert [t.child_frame_id for t in heard[0].transforms] == [images[0].header.frame_id]
+
+
+def test_without_floor_and_extrinsics_no_transform_is_published(
     executor: SingleThreadedExecutor, device: EmulatedSenxor
 ) -> None:
     images = Listener(executor).to(Image, "thermal/image_raw")
     heard = hear_transforms(executor)
-    start_camera(executor, device=device.device)
+    start_camera(executor, device=device.device, floor_frame_id="")
     spin_for(executor, lambda: len(images) >= 3)
     assert heard == []
+
+
+def test_a_camera_without_calibration_says_so_by_zeros(
+    executor: SingleThreadedExecutor, device: EmulatedSenxor
+) -> None:
+    infos = Listener(executor).to(CameraInfo, "thermal/camera_info")
+    start_camera(executor, device=device.device, crop_rows=60, flip_vertical=True)
+    spin_for(executor, lambda: bool(infos))
+    assert (infos[0].width, infos[0].height) == (80, 60)
+    assert not any(infos[0].k) and not any(infos[0].p) and not infos[0].d
+
+
+@pytest.mark.parametrize("scheme", ["file://{path}/${NAME}.yaml", "{path}/thermal_camera.yaml"])
+def test_a_calibration_is_loaded_from_its_url(
+    executor: SingleThreadedExecutor, device: EmulatedSenxor, tmp_path: Path, scheme: str
+) -> None:
+    save_camera_info(tmp_path / "thermal_camera.yaml", camera_info_of(SENXOR), "thermal_camera")
+    infos = Listener(executor).to(CameraInfo, "thermal/camera_info")
+    url = scheme.replace("{path}", str(tmp_path))
+    start_camera(executor, device=device.device, camera_info_url=url)
+    spin_for(executor, lambda: bool(infos))
+    assert infos[0].k[0] == pytest.approx(SENXOR.fx_px)
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        ({"camera_info_url": "http://x/y.yaml"}, "expected file:///PATH or package://"),
+        ({"camera_info_url": "package://no_such_package/a.yaml"}, "no ROS package"),
+        ({"camera_info_url": "file:///a", "camera_info_path": "/b"}, "got both"),
+        ({"camera_info_url": "file:///${HOME}/a"}, r"unknown variable \${HOME}"),
+    ],
+)
+def test_a_bad_calibration_url_is_named(ros: int, values: Any, match: str) -> None:
+    node = ThermalCameraNode(parameter_overrides=overrides(**values))
+    with pytest.raises((CalibrationError, ConfigError), match=match):
+        node.start()
+    node.stop()
+
+
+def test_a_replay_publishes_the_clock_of_its_images(executor: SingleThreadedExecutor) -> None:
+    """It never runs back, holds every image's stamp, and fills the time between images."""
+    listener = Listener(executor)
+    images = listener.to(Image, "thermal/image_raw")
+    ticks: list[int] = []
+    listener.node.create_subscription(
+        Clock, "/clock", lambda m: ticks.append(to_stamp_ns(m.clock)), 1000
+    )
+    start_camera(
+        executor,
+        backend="bag",
+        bag_path=str(DEMO_BAG),
+        bag_window_frames=0,
+        bag_rate=4.0,
+        bag_clock=True,
+    )
+    spin_for(executor, lambda: len(images) >= 20 and len(ticks) > 40)
+    assert ticks == sorted(ticks)
+    stamps = {to_stamp_ns(image.header.stamp) for image in images[3:-1]}
+    assert stamps <= set(ticks)
+    assert len(set(ticks)) > len(images)
 
 
 IDENTITY = "rotation: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}"
@@ -220,7 +308,7 @@ def test_unusable_extrinsics_fail_the_node_with_one_sentence(
     [
         ({"extrinsics_path": "/absent.yaml"}, CalibrationError, r"cannot read /absent\.yaml"),
         ({"extrinsics_path": "/"}, CalibrationError, "cannot read /: Is a directory"),
-        ({"extrinsics_path": "e", "rgb_frame_id": "thermal_camera"}, ConfigError, "another frame"),
+        ({"extrinsics_path": "e", "rgb_frame_id": THERMAL_FRAME}, ConfigError, "another frame"),
         ({"mono8_low_degc": 40.0}, ConfigError, "less than mono8_high_degc"),
     ],
 )
@@ -264,9 +352,9 @@ def test_a_recording_with_rgb_keeps_how_the_cameras_stand(
     (path,) = (tmp_path / "out").iterdir()
     with BagReader(path) as bag:
         assert bag.topics[schema.TF_STATIC].count == 1
-        pose = bag.static_transform("thermal_camera", "rgb_camera")
-        back = bag.static_transform("rgb_camera", "thermal_camera")
-        assert bag.static_transform("thermal_camera", "elsewhere") is None
+        pose = bag.static_transform(THERMAL_FRAME, RGB_FRAME)
+        back = bag.static_transform(RGB_FRAME, THERMAL_FRAME)
+        assert bag.static_transform(THERMAL_FRAME, "elsewhere") is None
     assert isinstance(pose, CameraPose)
     assert isinstance(back, CameraPose)
     np.testing.assert_allclose(pose.rotation, BETWEEN.rotation, atol=1e-9)

@@ -288,7 +288,7 @@ def test_output_outside_the_data_root_is_refused(ros, tmp_path):
         rclpy.parameter.Parameter("report_dir", value=str(tmp_path / "data" / ".." / "other")),
     ]
     node = TugAnalyzerNode(use_global_arguments=False, parameter_overrides=parameters)
-    with pytest.raises(ConfigError, match="report_dir = .*: expected a path below data_root"):
+    with pytest.raises(ConfigError, match=r"report_dir = .*: expected a path below data_root"):
         node.start()
     node.stop()
 
@@ -302,7 +302,7 @@ def test_no_message_moves_the_output(bench, name):
 
 
 def test_the_person_is_fixed_while_a_trial_is_under_way(bench):
-    node, peer, executor, publisher, heard = bench
+    node, peer, executor, _, heard = bench
     frames = Figure().frames()
     rising = next(
         count

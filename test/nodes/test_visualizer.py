@@ -227,15 +227,19 @@ def test_every_topic_of_the_rviz_config_is_published_with_its_type_and_qos(ros):
     executor.shutdown()
 
 
-def test_rviz_shows_all_marker_namespaces_in_the_cameras_frame_at_the_floor():
+def test_rviz_shows_all_marker_namespaces_on_the_floor_of_the_mounting_transform():
     from thermal_pose.parameters.nodes import ThermalCameraParameters, VisualizerParameters
 
     config = rviz_config()
-    assert config["Global Options"]["Fixed Frame"] == ThermalCameraParameters().frame_id
+    assert config["Global Options"]["Fixed Frame"] == ThermalCameraParameters().floor_frame_id
     displays = {display["Name"]: display for display in config["Displays"]}
     assert all(display["Enabled"] for display in displays.values())
     assert set(displays["People"]["Namespaces"]) == {"limbs", "joints", "names", "floor"}
-    assert displays["Floor"]["Offset"]["Y"] == VisualizerParameters().camera_height_m
+    assert displays["Floor"]["Plane"] == "XY"
+    assert displays["Floor"]["Offset"]["Z"] == 0
+    camera, visualizer = ThermalCameraParameters(), VisualizerParameters()
+    assert camera.camera_height_m == visualizer.camera_height_m
+    assert camera.camera_pitch_deg == visualizer.camera_pitch_deg
 
 
 def test_view_launch_file_names_the_topics_of_the_rviz_config():

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.callback_groups import CallbackGroup
+from rclpy.clock import Clock
 from rclpy.event_handler import (
     PublisherEventCallbacks,
     QoSOfferedIncompatibleQoSInfo,
@@ -211,9 +212,11 @@ class PipelineNode(LifecycleNode):
         self._connections.append(lambda: self.destroy_subscription(subscription))
         return stream
 
-    def every(self, period_s: float, callback: Callable[[], None]) -> None:
-        """Call back periodically while active."""
-        timer = self.create_timer(period_s, self.guarded(callback))
+    def every(
+        self, period_s: float, callback: Callable[[], None], clock: Clock | None = None
+    ) -> None:
+        """Call back periodically while active; `clock` None: by the node's own clock."""
+        timer = self.create_timer(period_s, self.guarded(callback), clock=clock)
         self._connections.append(lambda: self.destroy_timer(timer))
 
     def serve(self, kind: Any, name: str, callback: Callable[[Any, Any], Any]) -> None:

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the thermal and the colour camera nodes share: a driver, its diagnostics, ~/reset."""
+"""Base of the thermal and the colour camera nodes: a driver, its diagnostics, ~/reset."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from ament_index_python.packages import get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo as CameraInfoMsg
 from std_srvs.srv import Trigger
 
 from thermal_pose.calibration.files import default_camera_info, load_camera_info
+from thermal_pose.calibration.urls import calibration_path
 from thermal_pose.cameras import factory
 from thermal_pose.cameras.assessment import assess, describe
 from thermal_pose.cameras.base import Camera, CameraIdentity
 from thermal_pose.cameras.driver import CameraDriver, StampedFrame
-from thermal_pose.errors import CalibrationError
+from thermal_pose.errors import CalibrationError, ConfigError
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.messages.cameras import camera_info_message
 from thermal_pose.nodes.base import PipelineNode
@@ -28,7 +31,7 @@ _FAULT_PERIOD_S = 0.5
 class CameraNode(PipelineNode):
     """A camera driver as a life-cycle node; subclasses say which images and topics."""
 
-    #: Namespace of the image topics, and the field of view of the built-in calibration.
+    #: Namespace of the image topics, and the camera's usual field of view.
     STREAM: str
     HFOV_DEG: float
 
@@ -74,6 +77,9 @@ class CameraNode(PipelineNode):
     def image_publisher(self) -> Any:
         """Create the publisher of the raw images, whose subscribers a replay waits for."""
 
+    def announce(self, stamp_ns: int, frame_id: str) -> None:
+        """Publish what must be known before the image with this header."""
+
     @abstractmethod
     def publish_image(self, frame: StampedFrame) -> None:
         """Publish one prepared image on all its topics."""
@@ -109,16 +115,25 @@ class CameraNode(PipelineNode):
             camera.close()
 
     def _load_calibration(self) -> CameraInfo | None:
-        path = self.parameters.camera_info_path
+        path, url = self.parameters.camera_info_path, self.parameters.camera_info_url
+        if path and url:
+            raise ConfigError(
+                f"{self.get_name()}: expected camera_info_path or camera_info_url, got both"
+            )
+        if url:
+            return load_camera_info(
+                calibration_path(url, self.get_name(), get_package_share_directory)
+            )
         return load_camera_info(Path(path)) if path else None
 
     def _describe(self, identity: CameraIdentity) -> None:
-        """Find the calibration of published images: file, else stream, else a default."""
+        """Find the calibration of published images: file, else stream, else none (K = 0)."""
         if self._calibration is not None:
             self._info = self._fitting(self._calibration, identity)
+        elif identity.info is not None:
+            self._info = self._preparation.adapt_info(identity.info)
         else:
-            info = identity.info or self._default_info(identity)
-            self._info = self._preparation.adapt_info(info)
+            self._info = self._uncalibrated(identity)
         self._described = identity
 
     def _fitting(self, calibration: CameraInfo, identity: CameraIdentity) -> CameraInfo:
@@ -128,16 +143,21 @@ class CameraNode(PipelineNode):
                 calibration, identity.image_wh, self._calibrated
             )
         except CalibrationError as error:
-            self._misfit = f"{self.parameters.camera_info_path}: {error}: nothing is published"
+            source = self.parameters.camera_info_path or self.parameters.camera_info_url
+            self._misfit = f"{source}: {error}: nothing is published"
             raise CalibrationError(self._misfit) from error
 
-    def _default_info(self, identity: CameraIdentity) -> CameraInfo:
+    def _uncalibrated(self, identity: CameraIdentity) -> CameraInfo:
+        """Return the size of the images with K = 0, which means uncalibrated."""
         self.get_logger().warning(
-            f"no calibration: a default lens of {self.HFOV_DEG:g} degrees is assumed; "
-            "`thermal-pose calibrate` makes one, parameter camera_info_path loads it",
+            "no calibration: speeds and lengths are left out; `thermal-pose calibrate` makes one, "
+            "parameter camera_info_path or camera_info_url loads it",
             once=True,
         )
-        return default_camera_info(identity.image_wh, self.HFOV_DEG)
+        size = self._preparation.adapt_info(
+            default_camera_info(identity.image_wh, self.HFOV_DEG)
+        ).image_wh
+        return CameraInfo(size, np.zeros((3, 3)), np.zeros(0), "")
 
     def _publish(self, frame: StampedFrame) -> None:
         self.guarded(self._publish_prepared)(frame)
@@ -148,20 +168,21 @@ class CameraNode(PipelineNode):
             self._describe(identity)
         image = self._preparation.apply(frame.image)
         prepared = StampedFrame(image, frame.stamp_ns, frame.frame_id)
+        self.announce(frame.stamp_ns, frame.frame_id)
         if self._info is not None:
             self._info_publisher.publish(
                 camera_info_message(live, self._info, frame.stamp_ns, frame.frame_id)
             )
         self.publish_image(prepared)
         now_ns = self.now_ns()
-        # The age of a recorded stamp says nothing about this run.
+        # The age of a recorded stamp has no meaning in this run.
         replayed = self.parameters.backend == "bag"
         self.statistics.frame(now_ns if replayed else frame.stamp_ns, now_ns)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._driver.reset()
         response.success = True
-        response.message = "the camera is being opened anew"
+        response.message = "the camera is being reopened"
         return response
 
     def _raise_fault(self) -> None:

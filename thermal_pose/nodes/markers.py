@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -17,6 +18,8 @@ _LIMB_WIDTH_M = 0.04
 _JOINT_WIDTH_M = 0.07
 _DISC_WIDTH_M, _DISC_HEIGHT_M = 0.5, 0.02
 _NAME_HEIGHT_M = 0.15
+#: Markers vanish by themselves this long after the last image.
+_LIFETIME = Duration(sec=1)
 
 
 def people_to_markers(
@@ -52,6 +55,7 @@ def _marker(header: Header, namespace: str, track_id: int, kind: int) -> Marker:
         type=kind,
         action=Marker.ADD,
         pose=Pose(orientation=Quaternion(w=1.0)),
+        lifetime=_LIFETIME,
         color=ColorRGBA(r=red / 255, g=green / 255, b=blue / 255, a=1.0),
     )
 

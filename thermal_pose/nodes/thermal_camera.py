@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`thermal_camera`: publishes centikelvin images, their calibration, and a mono8 for eyes."""
+"""`thermal_camera`: publishes centikelvin images, their calibration, and mono8 images for eyes."""
 
 from pathlib import Path
 from typing import Any
 
-from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage  # type: ignore[attr-defined]
 
@@ -28,7 +27,9 @@ from thermal_pose.nodes.qos import (
     report_qos,
     static_transform_qos,
 )
+from thermal_pose.nodes.replay_clock import ReplayClockPublisher
 from thermal_pose.parameters.nodes import ThermalCameraParameters
+from thermal_pose.pipeline.placement import Mounting
 from thermal_pose.types import ThermalFrame, UInt8Array
 
 
@@ -51,19 +52,25 @@ class ThermalCameraNode(CameraNode):
         return self.publisher(Image, "thermal/image_raw", image_publisher_qos())
 
     def build(self) -> None:
-        """Also check the window for eyes, and load how the RGB camera stands."""
+        """Also check the range of image_mono8, and load the pose of the RGB camera."""
         self._check_window()
         self._extrinsics = self._load_extrinsics()
+        self._placed_frame = ""
+        self._replay_clock: ReplayClockPublisher | None = None
+        if self.parameters.bag_clock and self.parameters.backend == "bag":
+            self._replay_clock = ReplayClockPublisher(self, self.parameters.bag_rate)
         super().build()
 
     def connect(self) -> None:
         """Listen for the keypoints that a lossless replay waits for; start the driver.
 
-        A recording's exact timing (simulated clinic) is latched before its first image, and so
-        is how the RGB camera stands.
+        The exact timing of a simulated recording is latched before its first image, and so are
+        the poses of the cameras.
         """
-        if self._extrinsics is not None:
-            self._transforms.publish(TFMessage(transforms=[self._rgb_transform()]))
+        if self.parameters.backend != "bag":  # a recording brings the frame of its images
+            self._place_cameras(self.parameters.frame_id)
+        if self._replay_clock is not None:
+            self._replay_clock.start(self)
         for truth in factory.recorded_truth(self.parameters):
             self._truth.publish(truth)
         if self._waits_for_keypoints():
@@ -71,12 +78,19 @@ class ThermalCameraNode(CameraNode):
         super().connect()
 
     def consumers_ready(self) -> bool:
-        """Also wait for whoever makes the keypoints, where these are waited for."""
+        """Also wait for the publisher of the keypoints, if the replay waits for keypoints."""
         keypoints_come = not self._waits_for_keypoints() or self.count_publishers("keypoints") > 0
         return keypoints_come and super().consumers_ready()
 
+    def announce(self, stamp_ns: int, frame_id: str) -> None:
+        """Set the clock of a replay, and publish the poses of a new frame."""
+        if self._replay_clock is not None:
+            self._replay_clock.image(stamp_ns)
+        if frame_id != self._placed_frame:
+            self._place_cameras(frame_id)
+
     def publish_image(self, frame: StampedFrame) -> None:
-        """Publish the radiometric image, and the one for eyes where somebody looks."""
+        """Publish the radiometric image, and image_mono8 if any node subscribes to it."""
         thermal = ThermalFrame(frame.stamp_ns, frame.frame_id, frame.image)
         self._image_publisher.publish(thermal_message(live, thermal))
         if self._eyes.get_subscription_count():
@@ -84,7 +98,7 @@ class ThermalCameraNode(CameraNode):
             self._eyes.publish(image_message(live, self._visible(thermal), "mono8", header))
 
     def parameters_changed(self) -> None:
-        """Also refuse an empty window for eyes, and to move the camera's frame by a flip."""
+        """Also refuse an empty range of image_mono8, and a flip that moves the camera's frame."""
         self._check_window()
         flips = factory.preparation(self.parameters).flips
         if self._extrinsics is not None and flips != self._calibrated.flips:
@@ -110,10 +124,20 @@ class ThermalCameraNode(CameraNode):
             )
         return load_extrinsics(Path(path)) if path else None
 
-    def _rgb_transform(self) -> TransformStamped:
-        assert self._extrinsics is not None
-        frames = (self.parameters.frame_id, self.parameters.rgb_frame_id)
-        return transform_message(live, self._extrinsics, *frames, self.now_ns())
+    def _place_cameras(self, frame_id: str) -> None:
+        """Publish the static transforms: floor to thermal camera, thermal to RGB camera."""
+        chosen = self.parameters
+        self._placed_frame = frame_id
+        poses: list[tuple[CameraPose, str, str]] = []
+        if chosen.floor_frame_id:
+            mounting = Mounting(chosen.camera_height_m, chosen.camera_pitch_deg)
+            poses.append((mounting.pose().inverse, chosen.floor_frame_id, frame_id))
+        if self._extrinsics is not None:
+            poses.append((self._extrinsics, frame_id, chosen.rgb_frame_id))
+        if poses:
+            now_ns = self.now_ns()
+            transforms = [transform_message(live, *pose, now_ns) for pose in poses]
+            self._transforms.publish(TFMessage(transforms=transforms))
 
     def _visible(self, frame: ThermalFrame) -> UInt8Array:
         if self.parameters.mono8_window == "fixed":

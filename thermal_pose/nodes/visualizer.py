@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`visualizer`: image, keypoints and phase as one picture, and as markers for RViz."""
 
+import math
+
 from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import MarkerArray
 
 from thermal_pose.calibration.files import intrinsics_of
 from thermal_pose.errors import ConfigError
-from thermal_pose.imaging.camera_model import CameraIntrinsics
+from thermal_pose.imaging.camera_model import CameraIntrinsics, intrinsics_of_view
 from thermal_pose.imaging.draw import DrawSettings, draw_overlay
 from thermal_pose.messages.cameras import to_camera_info
 from thermal_pose.messages.fields import header_message, to_stamp_ns
@@ -31,7 +33,7 @@ class VisualizerNode(PipelineNode):
 
     Topics: `thermal/image_raw` and `keypoints`, joined by equal stamps, `tug/phase` and
     `thermal/camera_info` in; `overlay/image` (bgr8) and `markers` out. Each is made only while
-    somebody looks. Without a calibration there are no markers.
+    a node subscribes to it. An uncalibrated camera is placed with an assumed lens.
     """
 
     PARAMETERS = VisualizerParameters
@@ -120,9 +122,16 @@ class VisualizerNode(PipelineNode):
                 frame.centikelvin, keypoints.persons, self._settings(), self._status(frame)
             )
             self._overlay.publish(image_message(live, picture, "bgr8", header))
-        if self._intrinsics is not None and self._markers.get_subscription_count():
-            self._markers.publish(self._people(keypoints, self._intrinsics))
+        lens = self._intrinsics or self._assumed_lens(frame)
+        if lens is not None and self._markers.get_subscription_count():
+            self._markers.publish(self._people(keypoints, lens))
         self.statistics.frame(frame.stamp_ns, self.now_ns())
+
+    def _assumed_lens(self, frame: ThermalFrame) -> CameraIntrinsics | None:
+        """Return a lens for the markers of an uncalibrated camera, None if that is off."""
+        hfov_rad = math.radians(self.parameters.assumed_hfov_deg)
+        height, width = frame.centikelvin.shape
+        return intrinsics_of_view((width, height), hfov_rad) if hfov_rad else None
 
     def _status(self, frame: ThermalFrame) -> str:
         if not self.parameters.draw_status:

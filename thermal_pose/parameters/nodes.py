@@ -360,6 +360,12 @@ class VisualizerParameters(ImageConsumerParameters):
     )
     draw_boxes: bool = parameter(True, "Draw each person's box, identity and score.", dynamic=True)
     draw_status: bool = parameter(True, "Draw the phase and the elapsed time.", dynamic=True)
+    assumed_hfov_deg: float = parameter(
+        51.0,
+        "Horizontal field of view assumed for the markers of an uncalibrated camera, degrees; "
+        "0: no markers.",
+        bounds=(0.0, 170.0),
+    )
     person_height_m: float = parameter(
         1.7,
         "Body height used to estimate the distance of markers, m.",

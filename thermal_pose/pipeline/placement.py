@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where in the room a person seen by one camera roughly is, for display and not for measures.
+"""The approximate place of a person in the room, for display and not for measures.
 
-The camera frame is ROS' optical frame: x to the right, y down, z along the view.
+The camera frame is the optical frame of ROS: x to the right, y down, z along the view.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from thermal_pose.imaging.camera_model import CameraIntrinsics
+from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import Float64Array, PersonKeypoints
 
@@ -19,13 +19,13 @@ _SMALLEST_FALL = 0.03
 
 @dataclass(frozen=True)
 class Mounting:
-    """How the camera stands, as far as a display must know.
+    """Mounting of the camera above the floor.
 
     Attributes
     ----------
     height_m : above the floor.
     pitch_deg : downward tilt.
-    person_height_m : tells the distance of people whose feet are out of view.
+    person_height_m : gives the distance of people whose feet are out of view.
     """
 
     height_m: float = 1.2
@@ -43,6 +43,17 @@ class Mounting:
         """Return the unit vector towards the floor in the camera frame."""
         pitch = np.radians(self.pitch_deg)
         return np.array([0.0, np.cos(pitch), np.sin(pitch)])
+
+    def pose(self) -> CameraPose:
+        """Return the camera's pose over the floor frame.
+
+        The floor frame has its origin below the camera: x along the view, y to the left, z up.
+        """
+        pitch = np.radians(self.pitch_deg)
+        right = np.array([0.0, -1.0, 0.0])
+        forward = np.array([np.cos(pitch), 0.0, -np.sin(pitch)])
+        rotation = np.stack([right, np.cross(forward, right), forward])
+        return CameraPose(rotation, -rotation @ np.array([0.0, 0.0, self.height_m]))
 
 
 @dataclass(frozen=True)
