@@ -212,6 +212,7 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli.main import main
 from thermal_pose.errors import StorageError
+from thermal_pose.messages.images import thermal_message
 from support.trials import thermal_frame
 
 def obey_modes():
