@@ -40,7 +40,8 @@ def measure_growth(
 
     Returns
     -------
-    `people_ms` : pose of one image, by the number of people.
+    `people_ms` : pose of one image, by the number of people: one batch each, so this is also
+        what a batch over several cameras would cost.
     `size_ms` : detector and pose of one image with one person, by image size.
     `length_s` : the whole analysis of keypoints, by the length of a recording.
     """
