@@ -314,6 +314,11 @@ class PoseParameters(ImageConsumerParameters):
         bounds=(1, 50),
         dynamic=True,
     )
+    keep_sides: bool = parameter(
+        True,
+        "Keep left and right over time: joints do not jump, and people walk forwards.",
+        dynamic=True,
+    )
     smoothing: str = parameter(
         "none",
         "Joint filter; one_euro is steadier to look at and adds delay.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from thermal_pose.inference.base import PersonDetector, PoseEstimator
+from thermal_pose.tracking.sides import SideKeeper, SidesSettings
 from thermal_pose.tracking.smoothing import OneEuroFilter, OneEuroSettings
 from thermal_pose.tracking.tracker import PersonTracker, TrackerSettings
 from thermal_pose.types import (
@@ -110,11 +111,13 @@ class PoseSettings:
     Attributes
     ----------
     tracker : when boxes are the same person.
+    sides : keeps left and right over time (`tracking.sides`); None: as estimated per frame.
     smoothing : None (default) gives the joints as estimated.
     max_persons : further people of one image are not looked at; the oldest identities stay.
     """
 
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    sides: SidesSettings | None = field(default_factory=SidesSettings)
     smoothing: OneEuroSettings | None = None
     max_persons: int = 10
 
@@ -147,12 +150,15 @@ class PoseStage:
     def settings(self, settings: PoseSettings) -> None:
         if settings.smoothing != self._settings.smoothing:
             self._filters.clear()
+        if settings.sides != self._settings.sides:
+            self._sides = SideKeeper(settings.sides)
         self._settings = settings
         self._tracker.settings = settings.tracker
 
     def reset(self) -> None:
         """Forget everybody; identities count from 1 again."""
         self._tracker.reset()
+        self._sides = SideKeeper(self._settings.sides)
         self._filters: dict[int, OneEuroFilter] = {}
         self._last_ns: int | None = None
 
@@ -167,6 +173,8 @@ class PoseStage:
         )
         persons = self.estimator.estimate(frame.centikelvin, boxes[: self._settings.max_persons])
         seen = self._tracker.observe(frame.stamp_ns, persons)
+        if self._settings.sides is not None:
+            seen = self._sides(frame.stamp_ns, seen)
         return FrameKeypoints(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,

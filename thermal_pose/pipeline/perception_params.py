@@ -12,6 +12,7 @@ from thermal_pose.inference.factory import make_detector, make_estimator
 from thermal_pose.inference.warm_blob import WarmBlobDetector
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception import DetectionStage, Perception, PoseSettings, PoseStage
+from thermal_pose.tracking.sides import SidesSettings
 from thermal_pose.tracking.smoothing import OneEuroSettings
 from thermal_pose.tracking.tracker import TrackerSettings
 
@@ -71,7 +72,8 @@ def pose_settings(parameters: PoseParameters) -> PoseSettings:
         min_joint_score=parameters.min_joint_score,
         min_person_score=parameters.min_person_score,
     )
-    return PoseSettings(tracker, smoothing, parameters.max_persons)
+    sides = SidesSettings() if parameters.keep_sides else None
+    return PoseSettings(tracker, sides, smoothing, parameters.max_persons)
 
 
 def build_pose_stage(parameters: PoseParameters) -> PoseStage:
