@@ -8,8 +8,8 @@ from support import faults
 from thermal_pose.cameras.clock import DeviceClock, HostTime, StampClock
 from thermal_pose.cameras.health import (
     FrameJudge,
+    FrameVerdict,
     GapCounter,
-    Verdict,
 )
 from thermal_pose.gates.quality import InputLimits, corrupt_rows
 
@@ -128,10 +128,10 @@ def test_latency_moves_stamps_back() -> None:
 def test_judge_accepts_a_quiet_room_and_rejects_its_repetition() -> None:
     judge = FrameJudge()
     for number in range(20):
-        assert judge.judge(room(number), number * PERIOD_NS) is Verdict.GOOD
-    assert judge.judge(room(19), 20 * PERIOD_NS) is Verdict.REPEATED
+        assert judge.judge(room(number), number * PERIOD_NS) is FrameVerdict.GOOD
+    assert judge.judge(room(19), 20 * PERIOD_NS) is FrameVerdict.REPEATED
     assert not judge.frozen
-    assert judge.judge(room(19), 40 * PERIOD_NS) is Verdict.REPEATED
+    assert judge.judge(room(19), 40 * PERIOD_NS) is FrameVerdict.REPEATED
     assert judge.frozen
     assert judge.counts.shutter_freezes == 0
 
@@ -141,7 +141,7 @@ def test_a_short_freeze_that_ends_is_a_shutter() -> None:
     judge.judge(room(0), 0)
     for number in range(1, 5):
         judge.judge(room(0), number * PERIOD_NS)
-    assert judge.judge(room(1), 5 * PERIOD_NS) is Verdict.GOOD
+    assert judge.judge(room(1), 5 * PERIOD_NS) is FrameVerdict.GOOD
     assert (judge.counts.repeated, judge.counts.shutter_freezes) == (4, 1)
 
 

@@ -13,7 +13,7 @@ from thermal_pose.types import NS_PER_S
 
 
 @dataclass(frozen=True)
-class StreamSummary:
+class TopicSummary:
     """One topic. Rates and gaps are by log time; None where there are too few messages.
 
     Attributes
@@ -40,14 +40,14 @@ class RecordingSummary:
     messages: int
     size_bytes: int
     custom_data: dict[str, str]
-    topics: tuple[StreamSummary, ...]
+    topics: tuple[TopicSummary, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {**vars(self), "topics": [vars(topic) for topic in self.topics]}
 
 
-def summarise(path: Path) -> RecordingSummary:
+def summarise_recording(path: Path) -> RecordingSummary:
     """Read a recording from end to end and describe it.
 
     Raises
@@ -78,13 +78,13 @@ def _size_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _summarise_topic(name: str, type_name: str, times_ns: list[int]) -> StreamSummary:
+def _summarise_topic(name: str, type_name: str, times_ns: list[int]) -> TopicSummary:
     count = len(times_ns)
     if count < 2 or name in (schema.TUG_REPORT, schema.TRUTH_TUG):
-        return StreamSummary(name, type_name, count, None, None, None)
+        return TopicSummary(name, type_name, count, None, None, None)
     steps_s = np.diff(np.sort(times_ns)) / NS_PER_S
     median_s = float(np.median(steps_s))
-    return StreamSummary(
+    return TopicSummary(
         name=name,
         type_name=type_name,
         count=count,

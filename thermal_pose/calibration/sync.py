@@ -65,7 +65,7 @@ class SyncReport:
         }
 
 
-def check_recording(path: Path, tolerance_s: float = DEFAULT_TOLERANCE_S) -> SyncReport:
+def check_sync(path: Path, tolerance_s: float = DEFAULT_TOLERANCE_S) -> SyncReport:
     """Match and judge the pairs of a recording.
 
     Raises

@@ -23,7 +23,13 @@ from thermal_pose.cameras.base import (
     CapturedFrame,
 )
 from thermal_pose.cameras.clock import HostTime, StampClock
-from thermal_pose.cameras.health import FrameJudge, GapCounter, HealthCounts, HealthLimits, Verdict
+from thermal_pose.cameras.health import (
+    FrameJudge,
+    FrameVerdict,
+    GapCounter,
+    HealthCounts,
+    HealthLimits,
+)
 from thermal_pose.errors import (
     CameraDisconnectedError,
     CameraError,
@@ -339,9 +345,9 @@ class CameraDriver:
             self._hand_over(frame, frame.stamp_ns)
             return
         verdict = self._judge.judge(frame.image, frame.arrived_ns, frame.sequence)
-        if verdict is not Verdict.GOOD:
+        if verdict is not FrameVerdict.GOOD:
             # A shutter freeze is no stall as long as it is short enough for one.
-            if verdict is Verdict.REPEATED and not self._judge.frozen:
+            if verdict is FrameVerdict.REPEATED and not self._judge.frozen:
                 self._last_good_s = time.monotonic()
             return
         self._last_good_s = time.monotonic()

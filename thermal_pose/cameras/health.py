@@ -18,7 +18,7 @@ from thermal_pose.gates.reasons import GOOD
 from thermal_pose.types import NS_PER_S
 
 
-class Verdict(StrEnum):
+class FrameVerdict(StrEnum):
     """What the judge says of one frame; only `GOOD` frames are published."""
 
     GOOD = "good"
@@ -93,7 +93,7 @@ class FrameJudge:
 
     def judge(
         self, image: npt.NDArray[Any], arrived_ns: int, sequence: int | None = None
-    ) -> Verdict:
+    ) -> FrameVerdict:
         """Say whether a frame may be published, and count what is wrong with it.
 
         Parameters
@@ -105,20 +105,20 @@ class FrameJudge:
         self._last_seen_ns = arrived_ns
         if self._is_duplicate(sequence):
             self.counts.duplicates += 1
-            return Verdict.DUPLICATE
+            return FrameVerdict.DUPLICATE
         if self._last is not None and np.array_equal(image, self._last):
             self.counts.repeated += 1
             if self._repeats_since_ns is None:
                 self._repeats_since_ns = self._last_good_ns
-            return Verdict.REPEATED
+            return FrameVerdict.REPEATED
         found = judge_temperatures(image, self.limits.image) if image.ndim == 2 else GOOD
         if not found.accepted:
             self.refusal = found
             self.counts.corrupt += 1
-            return Verdict.CORRUPT
+            return FrameVerdict.CORRUPT
         self._note_shutter(image)
         self._last, self._last_good_ns = image, arrived_ns
-        return Verdict.GOOD
+        return FrameVerdict.GOOD
 
     def _is_duplicate(self, sequence: int | None) -> bool:
         """Whether this counter, or a later one, was seen before; also counts lost frames."""

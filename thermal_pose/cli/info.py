@@ -9,7 +9,7 @@ examples:
 import argparse
 import json
 
-from thermal_pose.bags.summary import RecordingSummary, StreamSummary, summarise
+from thermal_pose.bags.summary import RecordingSummary, TopicSummary, summarise_recording
 from thermal_pose.cli.arguments import add_json, add_recording
 
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Run the verb."""
-    summary = summarise(args.recording)
+    summary = summarise_recording(args.recording)
     print(json.dumps(summary.as_dict(), indent=2) if args.json else _text(summary))
     return 0
 
@@ -37,7 +37,7 @@ def _text(summary: RecordingSummary) -> str:
     return "\n".join([*lines, *custom, total])
 
 
-def _line(topic: StreamSummary) -> str:
+def _line(topic: TopicSummary) -> str:
     line = f"{topic.count:>6}  {topic.type_name}"
     if topic.rate_hz is not None:
         line += f"  {topic.rate_hz:.2f} Hz, {topic.gaps} gaps, longest {topic.longest_gap_s:.3f} s"

@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Run the verb."""
-    from thermal_pose.calibration.sync import check_recording
+    from thermal_pose.calibration.sync import check_sync
 
-    report = check_recording(args.recording, args.tolerance).as_dict()
+    report = check_sync(args.recording, args.tolerance).as_dict()
     if args.json:
         print(json.dumps(report))
         return 0

@@ -11,7 +11,7 @@ from support.models import write_warmest_spot_model
 from thermal_pose.lab.benchmark import load
 from thermal_pose.lab.benchmark.crops import compute_floor, ratios
 from thermal_pose.lab.benchmark.probe import LatencyFigures
-from thermal_pose.lab.benchmark.suite import BenchOptions, judge
+from thermal_pose.lab.benchmark.suite import BenchOptions, judge_targets
 from thermal_pose.lab.benchmark.timing import interleaved
 from thermal_pose.types import ThermalFrame
 
@@ -81,7 +81,7 @@ def found(**changes):
     ],
 )
 def test_targets_are_judged_one_by_one(change, missed):
-    verdict = judge(found(**change))
+    verdict = judge_targets(found(**change))
     assert {name for name, row in verdict.items() if not row["met"]} == ({missed} - {None})
 
 
@@ -226,7 +226,7 @@ def bench_document():
             "length_s": {"15": 0.3, "30": 0.4},
         },
     )
-    return {**document, "targets": judge(document)}
+    return {**document, "targets": judge_targets(document)}
 
 
 def test_the_page_has_endurance_and_live_accuracy_where_they_were_measured(tmp_path):

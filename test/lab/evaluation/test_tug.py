@@ -25,7 +25,7 @@ from thermal_pose.lab.learning.tug.cases import (
     is_development_seed,
     keypoint_path,
 )
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_trial
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.lab.metrics.agreement import TrialPair, boundaries_s, labels_at, live_right
 from thermal_pose.lab.simulation.people.presets import INVALID_KINDS
 from thermal_pose.types import TrialReason, TugTiming
@@ -138,7 +138,7 @@ def test_command_analyzes_what_is_cached(
 ) -> None:
     cases = [TrialCase("paper", 100, k, 0, TrialReason.VALID) for k in range(3)]
     for k, case in enumerate(cases):
-        write_trial(trial(k), keypoint_path(tmp_path / "kp", case))
+        write_keypoints(trial(k), keypoint_path(tmp_path / "kp", case))
     monkeypatch.setattr("thermal_pose.lab.learning.tug.cases.cohort_cases", lambda *_: cases)
     out, page = tmp_path / "a.json", tmp_path / "page.md"
     words = f"evaluate-tug --keypoints {tmp_path / 'kp'} --cohorts paper --seed 100"

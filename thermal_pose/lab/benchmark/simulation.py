@@ -27,7 +27,7 @@ from thermal_pose.lab.simulation.people.presets import PRESETS
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
 from thermal_pose.lab.simulation.rooms.draw import draw_scene
 from thermal_pose.lab.simulation.rooms.scene import Actor, Scene, StillMotion
-from thermal_pose.lab.simulation.sensors.optics import emitted, radiance, sample, temperature
+from thermal_pose.lab.simulation.sensors.optics import emitted, radiance, sample_pixels, temperature
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, posed_normals
 from thermal_pose.lab.simulation.sensors.renderer import SceneRenderer
 from thermal_pose.lab.simulation.sensors.rgb import RgbScene
@@ -195,7 +195,7 @@ def _thermal_kernels(scene: Scene, actor: Actor) -> dict[str, float]:
     leaving = emitted(vertices, normals, camera_m, own, np.float32(0.9))
     room = Canvas.empty(view.shape_hw, 1)
     chain, ideal = ThermalChain(scene.thermal), np.full((60, 80), 22.0, np.float32)
-    blurred = sample(room.image[..., 0], SUPERSAMPLING, scene.thermal.psf_sigma_px)
+    blurred = sample_pixels(room.image[..., 0], SUPERSAMPLING, scene.thermal.psf_sigma_px)
     return {
         "thermal_skinning": _best_ms(lambda: pose_vertices(dressed.mesh, actor.body, pose)),
         "thermal_emission": _best_ms(lambda: posed_normals(vertices, faces))
@@ -206,7 +206,7 @@ def _thermal_kernels(scene: Scene, actor: Actor) -> dict[str, float]:
             lambda canvas: canvas.draw(screen, faces, leaving, 1), setup=room.copy
         ),
         "thermal_optics": _best_ms(
-            lambda: sample(room.image[..., 0], SUPERSAMPLING, scene.thermal.psf_sigma_px)
+            lambda: sample_pixels(room.image[..., 0], SUPERSAMPLING, scene.thermal.psf_sigma_px)
         )
         + _best_ms(lambda: temperature(blurred)),
         "thermal_sensor": _best_ms(lambda: chain.expose(ideal, 1, 0.0)),

@@ -129,7 +129,7 @@ def run_bench(
         found = _measure(options, say)
         found["foreign_share"] = round(foreign_share(), 3)
     found["disturbed"] = found["foreign_share"] > MAX_FOREIGN_SHARE
-    found["targets"] = judge(found)
+    found["targets"] = judge_targets(found)
     return found
 
 
@@ -159,7 +159,7 @@ def _measure(options: BenchOptions, say: Callable[[str], object]) -> dict[str, A
     return found
 
 
-def judge(found: dict[str, Any]) -> dict[str, Any]:
+def judge_targets(found: dict[str, Any]) -> dict[str, Any]:
     """Hold the figures against the targets for two cores."""
     return {
         name: {

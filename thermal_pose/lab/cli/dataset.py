@@ -136,12 +136,12 @@ def _check_detector(args: argparse.Namespace) -> None:
 def _build_bags(args: argparse.Namespace) -> list[Any]:
     from thermal_pose.lab.learning.datasets.build import build_all
     from thermal_pose.lab.learning.datasets.options import BuildOptions
-    from thermal_pose.lab.learning.datasets.recordings import find_recordings
+    from thermal_pose.lab.learning.datasets.recordings import find_training_recordings
 
     options = BuildOptions(
         args.boxes, not args.no_rgb, args.every, ("subject",), args.joints_at_rgb
     )
-    recordings = find_recordings(args.sources, args.cohort, args.subject)
+    recordings = find_training_recordings(args.sources, args.cohort, args.subject)
     building = build_all(
         recordings, args.out, options, args.extrinsics, args.detector, args.jobs, args.ray
     )

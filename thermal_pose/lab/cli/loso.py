@@ -69,7 +69,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.paper.run import load_cohort
 
     args.out = args.out or args.work / "pose_loso.json"
-    sweep = [number(text, "--sweep") for text in filter(None, args.sweep.split(","))]
+    sweep = [read_number(text, "--sweep") for text in filter(None, args.sweep.split(","))]
     cohort = load_cohort(origin_of(args, on_disk=not args.no_disk), args.out)
     folds = chosen_folds(args.folds, len(cohort.folds))
     for name, chosen, minutes in _plan(args.rows, folds, args.max_minutes, len(cohort.folds)):
@@ -98,7 +98,7 @@ def _row(
     args: argparse.Namespace, cohort: "Cohort", name: str, folds: list[int], minutes: float
 ) -> None:
     """Run one row of the table unless the results have it."""
-    from thermal_pose.lab.learning.paper.protocol import summarise
+    from thermal_pose.lab.learning.paper.protocol import row_entry
     from thermal_pose.lab.learning.paper.run import (
         load_results,
         run_key,
@@ -113,7 +113,7 @@ def _row(
         return
     found = _run(args, cohort, name, folds, minutes)
     results = load_results(args.out, cohort)  # another process may have written meanwhile
-    entry = {**summarise(cohort, name, found), "max_minutes": minutes, "run": key}
+    entry = {**row_entry(cohort, name, found), "max_minutes": minutes, "run": key}
     results["models"][name] = entry
     save_results(args.out, results, cohort)
     save_predictions(args.work / f"{name}.npz", cohort, found)
@@ -186,12 +186,12 @@ def chosen_folds(text: str, count: int) -> list[int]:
     return folds
 
 
-def number(text: str, option: str) -> float:
-    """Read a number; ConfigError names the option."""
+def read_number(text: str, option: str) -> float:
+    """Read a read_number; ConfigError names the option."""
     try:
         return float(text)
     except ValueError as error:
-        raise ConfigError(f"{option}: expected a number, got '{text}'") from error
+        raise ConfigError(f"{option}: expected a read_number, got '{text}'") from error
 
 
 def _plan(
@@ -207,7 +207,7 @@ def _plan(
         if name not in ROWS:
             raise ConfigError(f"--rows: expected some of {sorted(ROWS)}, got '{name}'")
         chosen = chosen_folds(own_folds, count) if own_folds else folds
-        plan.append((name, chosen, number(own_minutes, "--rows") if own_minutes else minutes))
+        plan.append((name, chosen, read_number(own_minutes, "--rows") if own_minutes else minutes))
     return plan
 
 

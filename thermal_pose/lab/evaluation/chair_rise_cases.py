@@ -18,7 +18,11 @@ from typing import Any, Final
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_trial, write_trial
+from thermal_pose.lab.learning.tug.keypoint_file import (
+    KeypointTrial,
+    read_keypoints,
+    write_keypoints,
+)
 from thermal_pose.lab.simulation.motion.chair_rises import (
     INVALID_KINDS,
     RisesTrial,
@@ -30,7 +34,7 @@ from thermal_pose.lab.simulation.people.subject import Rng, subject_rng
 from thermal_pose.lab.simulation.recordings.frames import trial_frames
 from thermal_pose.lab.simulation.recordings.staging import StagedTrial, draw_session, stage
 from thermal_pose.lab.simulation.rooms.draw import draw_beside
-from thermal_pose.lab.simulation.rooms.scene import Placement, Scene
+from thermal_pose.lab.simulation.rooms.scene import CameraPlacement, Scene
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.types import NS_PER_S, FrameKeypoints, TrialReason, TugTiming
@@ -125,7 +129,7 @@ def _nearer(scene: Scene, rng: Rng) -> Scene:
     """The same room with the cameras where these tests want them."""
     azimuth = float(np.clip(rng.normal(0.0, 0.25), -0.6, 0.6))
     distance_m, height_m = float(rng.uniform(*DISTANCE_M)), float(rng.uniform(0.9, 1.6))
-    place = Placement(
+    place = CameraPlacement(
         (distance_m * float(np.cos(azimuth)), distance_m * float(np.sin(azimuth)), height_m),
         (0.2, float(rng.uniform(-0.1, 0.1)), float(rng.uniform(0.8, 0.95))),
         float(rng.normal(0.0, 0.01)),
@@ -158,7 +162,7 @@ def case_keypoints(case: RiseCase, perception: Perception) -> KeypointTrial:
 
 def read_recording(path: Path) -> RiseRecording:
     """Read a case's keypoints and truth; StorageError if the file is not one of these."""
-    trial = read_trial(path, timed=False)
+    trial = read_keypoints(path, timed=False)
     return RiseRecording(
         trial.name,
         trial.subject,
@@ -198,7 +202,7 @@ def _made(cases: Sequence[RiseCase], folder: Path, jobs: int) -> Iterator[RiseCa
 
 
 def _cache_one(case: RiseCase, folder: Path) -> RiseCase:
-    write_trial(case_keypoints(case, _perception()), keypoint_path(folder, case))
+    write_keypoints(case_keypoints(case, _perception()), keypoint_path(folder, case))
     return case
 
 

@@ -21,7 +21,7 @@ from thermal_pose.lab.evaluation.tug import (
     cohort_figures,
     evaluate_trial,
 )
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_trial
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
 from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS
 
@@ -63,7 +63,7 @@ class MotionTrial:
 
 def evaluate_motion(paths: Sequence[Path], params: TugParams) -> list[MotionTrial]:
     """Analyze keypoint files of recorded motion, in their order."""
-    return [_evaluated(read_trial(path), params) for path in paths]
+    return [_evaluated(read_keypoints(path), params) for path in paths]
 
 
 def _evaluated(trial: KeypointTrial, params: TugParams) -> MotionTrial:

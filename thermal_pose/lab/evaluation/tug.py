@@ -14,7 +14,7 @@ import numpy.typing as npt
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.evaluation.tug_measures import measure_agreement, true_measures
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_trial
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import (
     TrialPair,
     agreement,
@@ -127,7 +127,7 @@ def _with_scale(params: TugParams, conditions: Mapping[str, Any]) -> TugParams:
 
 
 def _evaluate_file(path: Path, params: TugParams, change: Disturbance) -> EvaluatedTrial:
-    return evaluate_trial(read_trial(path), params, change)
+    return evaluate_trial(read_keypoints(path), params, change)
 
 
 def evaluate_files(

@@ -20,7 +20,7 @@ from thermal_pose.lab.learning.datasets import build as build_dataset
 from thermal_pose.lab.learning.datasets import files as dataset_files
 from thermal_pose.lab.learning.datasets.from_bags import build_shard
 from thermal_pose.lab.learning.datasets.options import BuildOptions
-from thermal_pose.lab.learning.datasets.recordings import find_recordings
+from thermal_pose.lab.learning.datasets.recordings import find_training_recordings
 from thermal_pose.lab.learning.pose_data import load_folder
 
 
@@ -242,7 +242,7 @@ def test_late_pairs_of_real_recordings_are_marked(tmp_path, call) -> None:
 
 
 def test_an_empty_topic_of_truth_is_none(bags) -> None:
-    recording = find_recordings([bags / "alice"], subject="alice")[0]
+    recording = find_training_recordings([bags / "alice"], subject="alice")[0]
     options = BuildOptions("detector", with_rgb=False)
     data, quality = build_shard(
         recording.path, "alice", "walk", options, detect=lambda _: [(10.0, 5.0, 30.0, 45.0)]

@@ -18,7 +18,7 @@ from thermal_pose.imaging.registration import Registration
 from thermal_pose.lab.learning.datasets.build import _extrinsics_for, build_all
 from thermal_pose.lab.learning.datasets.from_bags import build_shard
 from thermal_pose.lab.learning.datasets.options import BuildOptions
-from thermal_pose.lab.learning.datasets.recordings import find_recordings
+from thermal_pose.lab.learning.datasets.recordings import find_training_recordings
 from thermal_pose.lab.learning.pose_data import load_folder
 from thermal_pose.types import RgbFrame
 
@@ -104,7 +104,7 @@ def test_a_corrupt_recording_is_skipped_and_named(tmp_path) -> None:
     options = BuildOptions(with_rgb=False, every=64)
     with pytest.raises(BagError, match="bad_1"):
         build_shard(tmp_path / "bad_1", "s", "1", options)
-    bad, good = find_recordings([tmp_path])
+    bad, good = find_training_recordings([tmp_path])
     assert "bad_1" in bad.error and not good.error
     results = list(build_all([bad, good], tmp_path / "out", options, jobs=1))
     assert "bad_1" in results[0].error and results[0].quality is None
@@ -113,14 +113,14 @@ def test_a_corrupt_recording_is_skipped_and_named(tmp_path) -> None:
 
 def test_a_folder_without_recordings_is_an_error(tmp_path) -> None:
     with pytest.raises(BagNotFoundError, match="no recording"):
-        find_recordings([tmp_path])
+        find_training_recordings([tmp_path])
 
 
 def test_boxes_of_rgb_pictures_land_on_the_people(tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("rgb")
     words = ["simulate", "--preset", "paper", "--subjects", "1", "--trials", "1"]
     assert command.main([*words, "--frame-rate", "2", "--jobs", "1", "--out", str(folder)]) == 0
-    recording = find_recordings([folder])[0]
+    recording = find_training_recordings([folder])[0]
     extrinsics = _extrinsics_for(recording.path, None)
     truth, _ = build_shard(recording.path, "s", "1", BuildOptions(), extrinsics)
     found_in = []

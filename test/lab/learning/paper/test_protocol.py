@@ -20,10 +20,10 @@ from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.paper import run as loso_run
-from thermal_pose.lab.learning.paper.protocol import empty_results, summarise
+from thermal_pose.lab.learning.paper.protocol import empty_results, row_entry
 from thermal_pose.lab.learning.paper.run import (
     _remote_fold,
-    detect_all,
+    detected_boxes,
     load_cohort,
     load_results,
     run_key,
@@ -53,7 +53,7 @@ def test_cache_is_read_back_and_keyed_by_teacher_and_data(cohort, tmp_path) -> N
 
 def test_rows_folds_and_sweep_end_in_the_promised_schema(cohort, tmp_path) -> None:
     found = run_folds(cohort, "student_mobilenetv3", [0, 2])
-    entry = summarise(cohort, "student_mobilenetv3", found)
+    entry = row_entry(cohort, "student_mobilenetv3", found)
     for key in ("ap", "ap50", "ap75"):
         assert set(entry[key]) == {"mean", "sd"}
     student = build_network("mobilenetv3", ClassicDecoder(width=WIDTH))
@@ -198,7 +198,7 @@ def test_a_row_is_known_by_all_that_its_figures_depend_on(cohort) -> None:
 
 def test_one_detector_a_fold_and_none_is_an_error(cohort, tmp_path) -> None:
     with pytest.raises(ModelArtifactError, match="loso-detectors"):
-        detect_all(cohort.data, str(tmp_path / "{subject}.json"))
+        detected_boxes(cohort.data, str(tmp_path / "{subject}.json"))
 
 
 def test_a_full_disk_stops_before_the_teacher_runs(cohort, tmp_path, monkeypatch) -> None:

@@ -24,9 +24,9 @@ from thermal_pose.lab.learning.networks.teacher import TeacherInfo
 from thermal_pose.lab.learning.paper import keypoint_rcnn
 from thermal_pose.lab.learning.paper.fold_detectors import train_fold_detector
 from thermal_pose.lab.learning.paper.keypoint_rcnn import build_keypoint_rcnn
-from thermal_pose.lab.learning.paper.protocol import Cohort, summarise
+from thermal_pose.lab.learning.paper.protocol import Cohort, row_entry
 from thermal_pose.lab.learning.paper.rcnn_rows import WholeFrames
-from thermal_pose.lab.learning.paper.run import detect_all
+from thermal_pose.lab.learning.paper.run import detected_boxes
 from thermal_pose.lab.learning.paper.train import run_folds
 from thermal_pose.lab.learning.teachers.cache import TeacherCache
 
@@ -63,7 +63,7 @@ def test_the_row_trains_a_step_and_fills_its_entry(cohort, tmp_path, monkeypatch
     assert found[0].predictions.xy.shape == (len(cohort.folds[1].test), 17, 2)
     assert np.isfinite(found[0].predictions.xy).all()
     assert found[0].detected is not None  # by boxes of its own
-    entry = summarise(cohort, "keypoint_rcnn", found)
+    entry = row_entry(cohort, "keypoint_rcnn", found)
     assert entry["folds_run"] == 1 and entry["params"] > 1e7 and entry["macs"] > 0
     again = run_folds(cohort, "keypoint_rcnn", [1], Progress(tmp_path))
     np.testing.assert_array_equal(again[0].predictions.xy, found[0].predictions.xy)
@@ -131,7 +131,7 @@ def test_a_fold_of_faster_rcnn_is_trained_exported_and_judged(
     detector.set_score_threshold(0.0)
     boxes = detector.detect(figures.frames[0])
     assert all(box.xyxy[0] >= -0.5 and box.xyxy[2] <= 79.5 for box in boxes)
-    found = detect_all(figures, str(tmp_path / "{subject}.json"))
+    found = detected_boxes(figures, str(tmp_path / "{subject}.json"))
     assert set(figures.subject[found.frame_of]) <= {1}  # others have no detector here
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("tqdm")
 from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.clinical.tug.live_network import load_live_network
 from thermal_pose.clinical.tug.network import load_network
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_trial
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.lab.learning.tug.recipe import CARD_FILE, TugRecipe, run_recipe
 from thermal_pose.lab.learning.tug.recorded import SampleSource, read_recorded
 from thermal_pose.pipeline.trial import analyze_frames
@@ -31,7 +31,7 @@ def keypoint_file(folder: Path, seed: int, number: int) -> Path:
         {"case": {"seed": seed}},
     )
     path = folder / f"{trial.name}.npz"
-    write_trial(trial, path)
+    write_keypoints(trial, path)
     return path
 
 

@@ -11,7 +11,7 @@ from thermal_pose.lab.simulation.people.presets import find_preset
 from thermal_pose.lab.simulation.people.subject import subject_rng
 from thermal_pose.lab.simulation.recordings.staging import draw_session
 from thermal_pose.lab.simulation.rooms.draw import draw_scene
-from thermal_pose.lab.simulation.rooms.scene import Distractor, Placement
+from thermal_pose.lab.simulation.rooms.scene import CameraPlacement, Distractor
 from thermal_pose.lab.simulation.rooms.sight import MOST_HIDDEN, hidden_joints, with_clear_sight
 
 pytestmark = pytest.mark.simulation
@@ -45,7 +45,7 @@ def test_only_what_hides_the_person_on_the_chair_is_taken_out() -> None:
     scene = draw_scene(np.random.default_rng(5), distractors=0)
     scene = replace(
         scene,
-        thermal_placement=Placement(CAMERA, (0.0, 0.0, 0.8)),
+        thermal_placement=CameraPlacement(CAMERA, (0.0, 0.0, 0.8)),
         distractors=(beside, in_the_way),
     )
     cleared = with_clear_sight(scene, SEATED)

@@ -13,11 +13,11 @@ from thermal_pose.lab.simulation.rooms.scene import (
 )
 from thermal_pose.lab.simulation.rooms.shapes import (
     aid_shape,
-    box,
     chair_shape,
+    cuboid,
     distractor_shape,
     ellipsoid,
-    joined,
+    join_shapes,
     tube,
 )
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, posed_normals, silhouettes
@@ -38,13 +38,13 @@ def drawn(shape, scale=4, camera=FRONT, object_id=1):
 
 def test_square_covers_its_projected_area():
     # The front face of a 1 m cube stands at x = 0.5, 3.5 m away: (40 / 3.5)^2 px.
-    canvas, view = drawn(box((-0.5, -0.5, 0.5), (0.5, 0.5, 1.5), 0.0, (1, 1, 1)))
+    canvas, view = drawn(cuboid((-0.5, -0.5, 0.5), (0.5, 0.5, 1.5), 0.0, (1, 1, 1)))
     area_px = silhouettes(canvas.ids, 1)[1, 4] / view.scale**2
     assert area_px == pytest.approx((40 / 3.5) ** 2, rel=0.03)
 
 
 def test_silhouette_extent_is_the_projection_of_the_edges():
-    canvas, view = drawn(box((-0.5, -0.5, 0.5), (0.5, 0.5, 1.5), 0.0, (1, 1, 1)), scale=8)
+    canvas, view = drawn(cuboid((-0.5, -0.5, 0.5), (0.5, 0.5, 1.5), 0.0, (1, 1, 1)), scale=8)
     left, right, top, bottom, _ = silhouettes(canvas.ids, 1)[1]
     low, high = view.pixels(np.array((left - 0.5, right + 0.5)))
     half = 0.5 * 40 / 3.5
@@ -55,8 +55,8 @@ def test_silhouette_extent_is_the_projection_of_the_edges():
 
 
 def test_nearer_hides_farther_in_any_order():
-    near = box((0.4, -0.1, 0.9), (0.6, 0.1, 1.1), 0.0, (1, 1, 1))
-    far = box((-0.6, -0.5, 0.5), (-0.4, 0.5, 1.5), 0.0, (1, 1, 1))
+    near = cuboid((0.4, -0.1, 0.9), (0.6, 0.1, 1.1), 0.0, (1, 1, 1))
+    far = cuboid((-0.6, -0.5, 0.5), (-0.4, 0.5, 1.5), 0.0, (1, 1, 1))
     view = View(FRONT, 2)
     for order in (((near, 1), (far, 2)), ((far, 2), (near, 1))):
         canvas = Canvas.empty(view.shape_hw, 1)
@@ -68,12 +68,12 @@ def test_nearer_hides_farther_in_any_order():
 
 
 def test_depth_is_right_in_the_middle():
-    canvas, _ = drawn(box((-0.5, -0.5, 0.5), (0.5, 0.5, 1.5), 0.0, (1, 1, 1)))
+    canvas, _ = drawn(cuboid((-0.5, -0.5, 0.5), (0.5, 0.5, 1.5), 0.0, (1, 1, 1)))
     assert 1.0 / canvas.inverse_depth[60, 80] == pytest.approx(3.5, abs=1e-4)
 
 
 def test_attributes_are_interpolated():
-    shape = box((-0.1, -0.5, 0.5), (0.0, 0.5, 1.5), 0.0, (1, 1, 1))
+    shape = cuboid((-0.1, -0.5, 0.5), (0.0, 0.5, 1.5), 0.0, (1, 1, 1))
     view = View(FRONT, 1)
     canvas = Canvas.empty(view.shape_hw, 1)
     heights = np.ascontiguousarray(shape.vertices[:, 2:])
@@ -84,7 +84,7 @@ def test_attributes_are_interpolated():
 
 
 def test_what_is_behind_the_camera_is_not_drawn():
-    canvas, _ = drawn(box((4.5, -0.5, 0.5), (5.5, 0.5, 1.5), 0.0, (1, 1, 1)))
+    canvas, _ = drawn(cuboid((4.5, -0.5, 0.5), (5.5, 0.5, 1.5), 0.0, (1, 1, 1)))
     assert not canvas.ids.any()
 
 
@@ -94,7 +94,7 @@ def test_nothing_on_the_canvas_has_no_extent():
 
 
 def shapes():
-    yield "box", box((0, 0, 0), (1, 2, 3), 0.0, (1, 1, 1), 3)
+    yield "cuboid", cuboid((0, 0, 0), (1, 2, 3), 0.0, (1, 1, 1), 3)
     yield "tube", tube((0, 0, 0), (1, 1, 2), 0.2, 0.0, (1, 1, 1))
     yield "ellipsoid", ellipsoid((0, 0, 1), (1, 2, 0.5), 0.0, (1, 1, 1), 24)
 
@@ -142,7 +142,7 @@ def test_aids_reach_from_floor_to_hand(kind):
 
 def test_joining_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one"):
-        joined([])
+        join_shapes([])
 
 
 def test_coarse_mesh_has_nearly_the_silhouette_of_the_fine_one():

@@ -6,16 +6,21 @@ import pytest
 
 from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.rooms.scene import (
+    CameraPlacement,
     Clock,
     Distractor,
-    Placement,
     RgbSensor,
     Room,
     Scene,
     ThermalSensor,
 )
 from thermal_pose.lab.simulation.sensors.clock import frame_times
-from thermal_pose.lab.simulation.sensors.optics import emissivity, radiance, sample, temperature
+from thermal_pose.lab.simulation.sensors.optics import (
+    emissivity,
+    radiance,
+    sample_pixels,
+    temperature,
+)
 from thermal_pose.lab.simulation.sensors.thermal_sensor import ThermalChain
 
 pytestmark = pytest.mark.simulation
@@ -46,7 +51,7 @@ def test_emissivity_falls_towards_grazing_angles():
 def test_sampling_keeps_the_energy_of_a_point():
     point = np.zeros((240, 320), np.float32)
     point[121, 161] = 16.0
-    sampled = sample(point, 4, 0.55)
+    sampled = sample_pixels(point, 4, 0.55)
     assert sampled.sum() == pytest.approx(1.0, rel=1e-3)
     assert sampled[30, 40] == sampled.max() < 0.6
 
@@ -56,7 +61,7 @@ def test_an_edge_leaks_into_the_next_pixel_as_the_psf_says(psf_sigma_px, leaked)
     # Analytic: the mean over one pixel of the normal distribution's tail beyond the edge.
     edge = np.zeros((240, 320), np.float32)
     edge[:, 160:] = 1.0
-    assert sample(edge, 4, psf_sigma_px)[30, 39] == pytest.approx(leaked, abs=0.022)
+    assert sample_pixels(edge, 4, psf_sigma_px)[30, 39] == pytest.approx(leaked, abs=0.022)
 
 
 def test_quiet_sensor_reports_the_temperature():
@@ -167,7 +172,10 @@ def test_frames_before_the_start_are_refused():
         (lambda: Room(air_degc=np.nan), "air_degc"),
         (lambda: Clock(drift_ppm=1e6), "drift_ppm"),
         (lambda: Distractor("dragon", (0, 0, 0), 5.0), "kind"),
-        (lambda: Scene(thermal_placement=Placement((99.0, 0, 1), (0, 0, 1))), "thermal_placement"),
+        (
+            lambda: Scene(thermal_placement=CameraPlacement((99.0, 0, 1), (0, 0, 1))),
+            "thermal_placement",
+        ),
     ],
 )
 def test_impossible_parameters_are_refused_by_name(make, name):

@@ -28,10 +28,10 @@ from thermal_pose.lab.learning.datasets.registration import (
     boxes_from_rgb,
     cut_patch,
     depth_of,
-    heading_deg,
     locate_camera,
 )
 from thermal_pose.lab.learning.pose_data import PoseData, encode_patch
+from thermal_pose.lab.metrics.view import heading_deg
 from thermal_pose.tracking.boxes import iou_matrix
 from thermal_pose.types import NS_PER_S, Phase, RgbFrame, ThermalFrame, TrueFrame, TruePerson
 

@@ -45,7 +45,9 @@ def shard_name(subject: str, trial: str) -> str:
     return f"{subject}_{trial}.npz".replace("/", "_")
 
 
-def find_recordings(sources: list[Path], cohort: str = "", subject: str = "") -> list[Recording]:
+def find_training_recordings(
+    sources: list[Path], cohort: str = "", subject: str = ""
+) -> list[Recording]:
     """Find all bags at or below the given paths and say whose they are.
 
     Subject and trial come from `subject`, the recorded `truth/tug` or the recording's own

@@ -96,17 +96,6 @@ def depth_of(camera: CameraPose, joints_m: npt.ArrayLike) -> float:
     return float(camera.to_camera(hips)[2])
 
 
-def heading_deg(camera: CameraPose, joints_m: npt.ArrayLike) -> float:
-    """Return the pelvis' direction against the line of sight, deg: 0 faces the camera."""
-    joints = np.asarray(joints_m, dtype=np.float64)
-    left, right = joints[Joint.LEFT_HIP], joints[Joint.RIGHT_HIP]
-    across = left - right
-    forward = np.array([across[1], -across[0]])  # the left hip is on the left of forward
-    to_camera = (camera.position_m - (left + right) / 2)[:2]
-    angle = np.arctan2(forward[1], forward[0]) - np.arctan2(to_camera[1], to_camera[0])
-    return float((np.degrees(angle) + 180) % 360 - 180)
-
-
 def locate_camera(truths: list[TrueFrame], thermal: CameraIntrinsics) -> CameraPose | None:
     """Find the thermal camera from the exact joints of a simulated recording; None without any."""
     pairs: list[tuple[Any, Any]] = [

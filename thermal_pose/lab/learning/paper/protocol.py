@@ -305,7 +305,7 @@ def size_of(cohort: Cohort, row: Row) -> NetworkSize:
     return measure(build_network(row.network, decoder))
 
 
-def summarise(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str, Any]:
+def row_entry(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str, Any]:
     """Return one model's entry of `pose_loso.json`."""
     size = size_of(cohort, ROWS[name])
     rows = np.concatenate([r.rows for r in results])

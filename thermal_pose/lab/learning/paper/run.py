@@ -69,7 +69,7 @@ def load_cohort(origin: CohortOrigin, results: Path | None = None) -> Cohort:
     rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
     folder = work and work / "cache"
     cache = build_cache(network, info, data, rgb, settings.distill, settings.seed, folder)
-    found = detect_all(data, origin.detector) if origin.detector else None
+    found = detected_boxes(data, origin.detector) if origin.detector else None
     if work is not None:
         write_run(work, settings, data.fingerprint(), settings.seed)
     return Cohort(
@@ -85,7 +85,7 @@ def load_cohort(origin: CohortOrigin, results: Path | None = None) -> Cohort:
     )
 
 
-def detect_all(data: PoseData, detector: str) -> Boxes:
+def detected_boxes(data: PoseData, detector: str) -> Boxes:
     """Run a detector over every frame of a data set.
 
     Parameters

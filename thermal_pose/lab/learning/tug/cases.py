@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.jobs import map_jobs
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_trial
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.skeleton import N_JOINTS, Joint
@@ -295,7 +295,7 @@ def cache_keypoints(
 
 
 def _cache_one(case: TrialCase, folder: Path) -> TrialCase:
-    write_trial(case_keypoints(case, shipped_perception()), keypoint_path(folder, case))
+    write_keypoints(case_keypoints(case, shipped_perception()), keypoint_path(folder, case))
     return case
 
 

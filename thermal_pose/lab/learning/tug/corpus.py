@@ -125,7 +125,7 @@ def random_stamps(rng: np.random.Generator, start_s: float, end_s: float) -> Flo
     return np.sort(times_s[keep])
 
 
-def disturb(
+def disturb_keypoints(
     xy: Float64Array,
     px_per_m: Float64Array,
     facing: Float64Array,
@@ -205,7 +205,7 @@ def observe(
     to_left = joints[:, Joint.LEFT_SHOULDER] - joints[:, Joint.RIGHT_SHOULDER]
     # The left shoulder is to the right in the image when the person faces the camera.
     facing = (to_left @ camera[1][0]) / np.maximum(np.linalg.norm(to_left, axis=1), 1e-6)
-    xy, scores = disturb(xy, px_per_m, facing, times_s, rng)
+    xy, scores = disturb_keypoints(xy, px_per_m, facing, times_s, rng)
     curves = body_curves(_joints_at(trial, times_s))
     boundaries_s = trial.boundaries_s.copy()
     cut = (boundaries_s < times_s[0]) | (boundaries_s > times_s[-1])

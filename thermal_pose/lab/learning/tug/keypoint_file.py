@@ -53,7 +53,7 @@ class KeypointTrial:
     joints_m: npt.NDArray[np.float32] | None = None
 
 
-def write_trial(trial: KeypointTrial, path: Path) -> None:
+def write_keypoints(trial: KeypointTrial, path: Path) -> None:
     """Write one trial; an existing file is replaced at once or not at all."""
     persons = [(row, person) for row, f in enumerate(trial.frames) for person in f.persons]
     first = trial.frames[0] if trial.frames else None
@@ -90,7 +90,7 @@ def _stack(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
     return np.array(rows, dtype=np.float32).reshape(-1, *shape)
 
 
-def read_trial(path: Path, timed: bool = True) -> KeypointTrial:
+def read_keypoints(path: Path, timed: bool = True) -> KeypointTrial:
     """Read one trial.
 
     Parameters

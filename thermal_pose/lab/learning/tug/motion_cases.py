@@ -6,7 +6,7 @@ from pathlib import Path
 
 from thermal_pose.clinical.tug.definitions import SEAT_CONTACT_M
 from thermal_pose.lab.learning.tug.cases import START_NS, shipped_perception, staged_keypoints
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_trial
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.lab.simulation.recordings.from_motion import (
     MotionCase,
     labels_on_motion_s,
@@ -57,5 +57,5 @@ def cache_motion(
     for case in cases:
         path = motion_path(folder, case)
         if not path.is_file():
-            write_trial(motion_keypoints(case, shipped_perception()), path)
+            write_keypoints(motion_keypoints(case, shipped_perception()), path)
         done()

@@ -23,7 +23,7 @@ from thermal_pose.lab.learning.tug.corpus import (
     refused_boundaries_s,
 )
 from thermal_pose.lab.learning.tug.curves import N_CURVES, body_curves, mirrored
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_trial
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.learning.tug.segmenter import Sample
 from thermal_pose.lab.metrics.agreement import boundaries_s
 from thermal_pose.skeleton import MIRROR
@@ -72,7 +72,7 @@ def read_recorded(
     chosen = params or TugParams()
     trials = []
     for path in paths:
-        trial = read_trial(path)
+        trial = read_keypoints(path)
         seed = int(trial.conditions["case"]["seed"])
         if not is_development_seed(seed):
             raise ValueError(f"{path}: expected a seed to develop on, got {seed}")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from thermal_pose.lab.simulation.motion.gait import Footstep, WalkPath
-from thermal_pose.lab.simulation.motion.limbs import Limbs, apply, rotation_z, two_bone, unit
+from thermal_pose.lab.simulation.motion.limbs import Limbs, apply, two_bone, unit
 from thermal_pose.lab.simulation.motion.path import Schedule
-from thermal_pose.lab.simulation.motion.profile import Array, ease, noise, smooth
+from thermal_pose.lab.simulation.motion.profile import Array, ease, noise, smooth_curve
+from thermal_pose.lab.simulation.people.rotations import rotation_z
 from thermal_pose.lab.simulation.people.subject import Aid, ArmUse, Rng, Subject
 from thermal_pose.lab.simulation.rooms.scene import AidKind, AidPose, Chair
 
@@ -135,7 +136,7 @@ def _swing(
         thrust = ease(path.times_s, start_s + 0.1 * rise_s, start_s + 0.5 * rise_s)
         thrust = 0.6 * (thrust - ease(path.times_s, start_s + 0.5 * rise_s, start_s + rise_s))
     offsets, poles = np.zeros((n_times, 2, 3)), np.zeros((n_times, 2, 3))
-    apart = smooth(feet_apart_m, 0.06)
+    apart = smooth_curve(feet_apart_m, 0.06)
     for column, side in enumerate((1, -1)):
         own = subject.arm_swing * (1 - subject.asymmetry * (1 + side))
         swing = -0.62 * side * own * apart
@@ -211,7 +212,7 @@ def _aid_curves(
     if subject.aid is Aid.NONE:
         return None, empty, empty, np.zeros(0)
     if subject.aid is Aid.FRAME:
-        yaw = smooth(path.yaw_rad, 0.12)
+        yaw = smooth_curve(path.yaw_rad, 0.12)
         ahead = np.stack([np.cos(yaw), np.sin(yaw)], axis=-1) * FRAME_AHEAD_M
         foot = np.concatenate([path.xy_m + ahead, np.zeros((len(yaw), 1))], axis=-1)
         top = foot + np.array([0.0, 0.0, 0.97 * limbs.hip_height_m])

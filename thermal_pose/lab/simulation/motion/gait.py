@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from thermal_pose.lab.simulation.motion.limbs import Limbs, apply, rotation_y, rotation_z
+from thermal_pose.lab.simulation.motion.limbs import Limbs, apply
 from thermal_pose.lab.simulation.motion.profile import STEP_S, Array, ease
+from thermal_pose.lab.simulation.people.rotations import rotation_y, rotation_z
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 
 #: The ankles stand this far behind the hips, m.

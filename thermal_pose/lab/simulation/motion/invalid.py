@@ -8,7 +8,7 @@ import numpy as np
 from thermal_pose.lab.simulation.motion.arms import ArmPlan
 from thermal_pose.lab.simulation.motion.gait import WalkPath
 from thermal_pose.lab.simulation.motion.path import Schedule, TugPlan
-from thermal_pose.lab.simulation.motion.profile import GRID_HZ, Array, ease, smooth, time_grid
+from thermal_pose.lab.simulation.motion.profile import GRID_HZ, Array, ease, smooth_curve, time_grid
 from thermal_pose.lab.simulation.motion.whole_body import STANDING_GAIN_M, PlannedMotion, SeatMoves
 from thermal_pose.lab.simulation.people.subject import Rng
 from thermal_pose.types import TrialReason
@@ -139,7 +139,9 @@ def _two_laps(plan: TugPlan) -> tuple[TugPlan, float]:
     yaw = yaw + turned * (times_s >= schedule.walk_end_s)
     xy = [np.interp(again_s, path.times_s, path.xy_m[:, axis]) for axis in (0, 1)]
     walking_s = path.walking_s + tuple((a + lap_s, b + lap_s) for a, b in path.walking_s)
-    twice = WalkPath(times_s, smooth(np.stack(xy, axis=-1), 0.1), smooth(yaw, 0.1), walking_s)
+    twice = WalkPath(
+        times_s, smooth_curve(np.stack(xy, axis=-1), 0.1), smooth_curve(yaw, 0.1), walking_s
+    )
     later = replace(
         schedule,
         sit_start_s=schedule.sit_start_s + lap_s,
@@ -162,7 +164,7 @@ def _backwards(plan: TugPlan) -> tuple[TugPlan, float]:
     xy = [np.interp(shown_s, path.times_s, path.xy_m[:, axis]) for axis in (0, 1)]
     walking_s = ((schedule.walk_start_s, schedule.turn_start_s), (start_s, start_s + back_s))
     moved = WalkPath(
-        times_s, smooth(np.stack(xy, axis=-1), 0.15), np.zeros(len(times_s)), walking_s
+        times_s, smooth_curve(np.stack(xy, axis=-1), 0.15), np.zeros(len(times_s)), walking_s
     )
     later = replace(
         schedule,

@@ -10,40 +10,13 @@ import numpy as np
 
 from thermal_pose.lab.simulation.motion.profile import Array
 from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_BONES, Body, BodyPose
+from thermal_pose.lab.simulation.people.rotations import rotation_y
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
 
 SIDES = ("L", "R")
 SPINE = ("spine_lower", "spine_upper", "chest")
 #: A limb is never drawn out further than this share of its length.
 MAX_REACH = 0.998
-
-
-def rotation_z(angle_rad: Array) -> Array:
-    """Rotations (..., 3, 3) to the left about the vertical."""
-    return _axis_rotation(angle_rad, 2)
-
-
-def rotation_y(angle_rad: Array) -> Array:
-    """Rotations (..., 3, 3) about the left axis: positive leans forwards."""
-    return _axis_rotation(angle_rad, 1)
-
-
-def rotation_x(angle_rad: Array) -> Array:
-    """Rotations (..., 3, 3) about the forward axis: positive leans to the right."""
-    return _axis_rotation(angle_rad, 0)
-
-
-def _axis_rotation(angle_rad: Array, axis: int) -> Array:
-    angle = np.asarray(angle_rad, dtype=np.float64)
-    cos, sin = np.cos(angle), np.sin(angle)
-    first, second = (axis + 1) % 3, (axis + 2) % 3
-    rotation = np.zeros((*angle.shape, 3, 3))
-    rotation[..., axis, axis] = 1.0
-    rotation[..., first, first] = cos
-    rotation[..., second, second] = cos
-    rotation[..., first, second] = -sin
-    rotation[..., second, first] = sin
-    return rotation
 
 
 def unit(vectors: Array) -> Array:

@@ -9,7 +9,14 @@ from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.motion.gait import ANKLE_BEHIND_M, WalkPath
 from thermal_pose.lab.simulation.motion.limbs import Limbs
 from thermal_pose.lab.simulation.motion.manner import PLAIN, Manner, skewed
-from thermal_pose.lab.simulation.motion.profile import STEP_S, Array, ease, ramp, smooth, time_grid
+from thermal_pose.lab.simulation.motion.profile import (
+    STEP_S,
+    Array,
+    ease,
+    ramp,
+    smooth_curve,
+    time_grid,
+)
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 
 #: The line at which the test turns, m from the chair.
@@ -287,5 +294,5 @@ def _padded_path(
         stop_s, go_s = (schedule.walk_start_s + index * STEP_S for index in pause)
         walking_s = ((schedule.walk_start_s, stop_s), (go_s, schedule.walk_end_s))
     # The turn before the chair joins the walk in speed alone; nobody brakes from one moment on.
-    xy_m = smooth(np.stack(columns, axis=-1), 0.1)
-    return WalkPath(times_s, xy_m, smooth(headings, 0.05), walking_s)
+    xy_m = smooth_curve(np.stack(columns, axis=-1), 0.1)
+    return WalkPath(times_s, xy_m, smooth_curve(headings, 0.05), walking_s)

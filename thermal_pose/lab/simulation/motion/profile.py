@@ -45,7 +45,7 @@ def ramp(times_s: Array, start_s: float, end_s: float, rounding: float) -> Array
     )
 
 
-def smooth(curve: Array, sigma_s: float) -> Array:
+def smooth_curve(curve: Array, sigma_s: float) -> Array:
     """Gaussian low-pass of (T,) or (T, K) samples without delay; the ends are held."""
     reach = int(np.ceil(3.5 * sigma_s / STEP_S))
     offsets = np.arange(-reach, reach + 1) * STEP_S
@@ -58,7 +58,7 @@ def smooth(curve: Array, sigma_s: float) -> Array:
 
 
 def below(curve: Array, reach_s: float) -> Array:
-    """A smooth curve that is nowhere above the given one: least value around, then averaged."""
+    """A smooth_curve curve that is nowhere above the given one: least value around, then averaged."""
     reach = int(np.ceil(reach_s / STEP_S))
     width = 2 * reach + 1
     padded = np.pad(curve, 2 * reach, mode="edge")
@@ -69,7 +69,7 @@ def below(curve: Array, reach_s: float) -> Array:
 
 def noise(rng: np.random.Generator, n_times: int, correlation_s: float, sd: float) -> Array:
     """Smooth random wandering (T,) of a standard deviation and correlation time."""
-    raw = smooth(rng.standard_normal(n_times), correlation_s)
+    raw = smooth_curve(rng.standard_normal(n_times), correlation_s)
     # Standard deviation that white noise keeps under this Gaussian.
     kept = np.sqrt(STEP_S / (2 * np.sqrt(np.pi) * correlation_s))
     return sd * raw / kept

@@ -21,15 +21,14 @@ from thermal_pose.lab.simulation.motion.limbs import (
     Posture,
     apply,
     measure_limbs,
-    rotation_y,
-    rotation_z,
     solve,
     unit,
 )
-from thermal_pose.lab.simulation.motion.profile import GRID_HZ, Array, smooth, time_grid
+from thermal_pose.lab.simulation.motion.profile import GRID_HZ, Array, smooth_curve, time_grid
 from thermal_pose.lab.simulation.motion.recorded import RecordedMotion
 from thermal_pose.lab.simulation.motion.whole_body import PlannedMotion
 from thermal_pose.lab.simulation.people.body import Body
+from thermal_pose.lab.simulation.people.rotations import rotation_y, rotation_z
 from thermal_pose.lab.simulation.rooms.scene import Chair
 from thermal_pose.skeleton import Joint
 
@@ -112,7 +111,7 @@ def _on_grid(recording: RecordedMotion) -> tuple[Array, Array]:
     times_s = time_grid(duration_s)[:-1]
     flat = recording.joints_m.reshape(len(recording.times_s), -1)
     columns = [np.interp(times_s, recording.times_s + HOLD_S, column) for column in flat.T]
-    joints = smooth(np.stack(columns, axis=1), SMOOTHING_S)
+    joints = smooth_curve(np.stack(columns, axis=1), SMOOTHING_S)
     return times_s, joints.reshape(len(times_s), -1, 3)
 
 
@@ -122,9 +121,9 @@ def _curves(joints_m: Array) -> _Curves:
     up = _share_up(hips)
     left_hips = joints_m[:, Joint.LEFT_HIP] - joints_m[:, Joint.RIGHT_HIP]
     left_shoulders = joints_m[:, Joint.LEFT_SHOULDER] - joints_m[:, Joint.RIGHT_SHOULDER]
-    yaw = smooth(_heading(left_hips + left_shoulders), SMOOTHING_S)
+    yaw = smooth_curve(_heading(left_hips + left_shoulders), SMOOTHING_S)
     chest_yaw = _heading(left_shoulders)
-    chest_yaw = smooth(
+    chest_yaw = smooth_curve(
         chest_yaw + 2 * np.pi * np.round((yaw - chest_yaw) / (2 * np.pi)), SMOOTHING_S
     )
     trunk = shoulders - hips

@@ -5,7 +5,7 @@ import numpy as np
 
 from thermal_pose.lab.simulation.motion.gait import WalkPath
 from thermal_pose.lab.simulation.motion.path import TugPlan
-from thermal_pose.lab.simulation.motion.profile import STEP_S, Array, ease, smooth
+from thermal_pose.lab.simulation.motion.profile import STEP_S, Array, ease, smooth_curve
 from thermal_pose.lab.simulation.people.subject import Rng
 
 #: Slower than this, nobody takes steps; m/s.
@@ -37,7 +37,7 @@ def _standing_by(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
 def _walking_along(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
     """Beside the subject, a little behind, turning on the spot when the subject has turned."""
     delay = round(rng.uniform(0.15, 0.4) / STEP_S)
-    followed = smooth(
+    followed = smooth_curve(
         np.concatenate([np.repeat(plan.path.xy_m[:1], delay, axis=0), plan.path.xy_m[:-delay]]),
         0.35,
     )
@@ -59,7 +59,7 @@ def _passing(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
     outwards = rng.random() < 0.5
     start_s = rng.uniform(0.0, max(0.5, times_s[-1] - 6.0))
     travelled = np.clip(times_s - start_s, 0.0, 5.0 / speed_mps) * speed_mps
-    along = smooth(travelled, 0.25)
+    along = smooth_curve(travelled, 0.25)
     x = 0.2 + along if outwards else 5.2 - along
     xy = np.stack([x, np.full(len(times_s), side * rng.uniform(1.2, 1.5))], axis=-1)
     return _path(times_s, xy, np.full(len(times_s), 0.0 if outwards else np.pi))
@@ -68,7 +68,9 @@ def _passing(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
 def _path(times_s: Array, xy: Array, yaw: Array) -> WalkPath:
     speed = np.linalg.norm(np.gradient(xy, STEP_S, axis=0), axis=1)
     turning = np.abs(np.gradient(yaw, STEP_S))
-    moving = smooth(((speed > STANDING_MPS) | (turning > 0.15)).astype(np.float64), 0.15) > 0.3
+    moving = (
+        smooth_curve(((speed > STANDING_MPS) | (turning > 0.15)).astype(np.float64), 0.15) > 0.3
+    )
     edges = np.diff(np.concatenate([[0], moving.astype(np.int8), [0]]))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     walking = tuple(

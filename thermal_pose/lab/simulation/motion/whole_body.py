@@ -15,15 +15,7 @@ import numpy.typing as npt
 from thermal_pose.clinical.tug.definitions import SEAT_CONTACT_M
 from thermal_pose.lab.simulation.motion.arms import ArmPlan, plan_arms
 from thermal_pose.lab.simulation.motion.gait import FootCurves, WalkPath, foot_curves, plan_steps
-from thermal_pose.lab.simulation.motion.limbs import (
-    Limbs,
-    Posture,
-    measure_limbs,
-    rotation_x,
-    rotation_y,
-    rotation_z,
-    solve,
-)
+from thermal_pose.lab.simulation.motion.limbs import Limbs, Posture, measure_limbs, solve
 from thermal_pose.lab.simulation.motion.manner import PLAIN, Manner
 from thermal_pose.lab.simulation.motion.path import Schedule
 from thermal_pose.lab.simulation.motion.profile import (
@@ -33,10 +25,11 @@ from thermal_pose.lab.simulation.motion.profile import (
     below,
     ease,
     noise,
-    smooth,
+    smooth_curve,
     soft_floor,
 )
 from thermal_pose.lab.simulation.people.body import Body, BodyPose
+from thermal_pose.lab.simulation.people.rotations import rotation_x, rotation_y, rotation_z
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair
 
@@ -275,13 +268,13 @@ class _Sway:
         heading = np.stack([np.cos(path.yaw_rad), np.sin(path.yaw_rad)], axis=-1)
         apart = np.sum((feet.flat_m[:, 0] - feet.flat_m[:, 1]) * heading, axis=-1)
         weight = feet.swinging[:, 1].astype(np.float64) - feet.swinging[:, 0]
-        over_left = smooth(weight, 0.1)
+        over_left = smooth_curve(weight, 0.1)
         # Feet turn in steps; a quarter of the pelvis's turn follows them.
-        yaw = 0.75 * path.yaw_rad + 0.25 * smooth(feet.yaw_rad.mean(axis=1), 0.06)
+        yaw = 0.75 * path.yaw_rad + 0.25 * smooth_curve(feet.yaw_rad.mean(axis=1), 0.06)
         quiet = 0.35 + 0.65 * moves.up
         sideways = 0.26 * subject.step_width_m * over_left
         return _Sway(
-            feet_apart_m=smooth(apart, 0.03),
+            feet_apart_m=smooth_curve(apart, 0.03),
             over_left=over_left,
             yaw_rad=yaw + quiet * noise(rng, n_times, 0.5, np.radians(0.8)),
             sideways_m=moves.up * (sideways + noise(rng, n_times, 0.5, 0.004)),
@@ -340,7 +333,7 @@ def _trunk(
     chest = rotation_z(_ahead_of(sway.yaw_rad, manner.chest_lead_s) + 0.9 * swing)
     chest = chest @ rotation_y(1.15 * pitch + 0.3 * slump) @ rotation_x(lean)
     gaze = np.clip(_ahead_of(sway.yaw_rad, manner.head_lead_s) - sway.yaw_rad, -0.8, 0.8)
-    gaze = smooth(gaze, 0.1) + noise(rng, n_times, 0.6, np.radians(4.0))
+    gaze = smooth_curve(gaze, 0.1) + noise(rng, n_times, 0.6, np.radians(4.0))
     nod = 0.35 * pitch + np.radians(4.0) + noise(rng, n_times, 0.6, np.radians(3.0))
     return pelvis, chest, rotation_z(sway.yaw_rad + gaze) @ rotation_y(nod)
 

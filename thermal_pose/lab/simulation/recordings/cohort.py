@@ -29,7 +29,7 @@ from thermal_pose.lab.simulation.recordings.output import (
     COCO_LINES,
     PARTIAL,
     TRIAL_JSON,
-    write_trial,
+    write_recording,
 )
 from thermal_pose.lab.simulation.recordings.staging import StagedTrial, draw_session, stage
 from thermal_pose.lab.simulation.rooms.draw import CAMERAS, Camera
@@ -184,7 +184,7 @@ def make_trial(
     }
     start_ns = EPOCH_NS + number * 300 * NS_PER_S
     trial_id = spec.trial_id(subject_index, trial_index)
-    return write_trial(staged, folder, trial_id, start_ns, entry, spec.with_rgb)
+    return write_recording(staged, folder, trial_id, start_ns, entry, spec.with_rgb)
 
 
 def bake_cohort(spec: CohortSpec, bodies: Path | None, quiet: bool = True) -> int:

@@ -13,7 +13,7 @@ from thermal_pose.errors import StorageError
 from thermal_pose.lab.simulation.motion.recorded import read_folder, subjects_of
 from thermal_pose.lab.simulation.recordings.cohort import EPOCH_NS, MANIFEST_JSON
 from thermal_pose.lab.simulation.recordings.from_motion import MotionCase, stage_motion
-from thermal_pose.lab.simulation.recordings.output import TRIAL_JSON, write_trial
+from thermal_pose.lab.simulation.recordings.output import TRIAL_JSON, write_recording
 from thermal_pose.types import NS_PER_S
 
 
@@ -82,4 +82,4 @@ def _entry(number: int, case: MotionCase, folder: Path, with_rgb: bool) -> dict[
         "scene": asdict(staged.scene),
     }
     start_ns = EPOCH_NS + number * 300 * NS_PER_S
-    return write_trial(staged, folder, case.name, start_ns, entry, with_rgb)
+    return write_recording(staged, folder, case.name, start_ns, entry, with_rgb)

@@ -37,7 +37,7 @@ TRIAL_JSON: Final = "trial.json"
 COCO_LINES: Final = "keypoints.jsonl"
 
 
-def write_trial(
+def write_recording(
     staged: StagedTrial,
     folder: Path,
     trial_id: str,

@@ -11,7 +11,13 @@ from thermal_pose.lab.simulation.motion.trial import BEYOND_CAMERA_M, Performer,
 from thermal_pose.lab.simulation.people.garments import draw_outfit
 from thermal_pose.lab.simulation.people.subject import Rng
 from thermal_pose.lab.simulation.rooms.draw import Camera, draw_beside, draw_scene
-from thermal_pose.lab.simulation.rooms.scene import Actor, Placement, Room, Scene, ThermalSensor
+from thermal_pose.lab.simulation.rooms.scene import (
+    Actor,
+    CameraPlacement,
+    Room,
+    Scene,
+    ThermalSensor,
+)
 from thermal_pose.lab.simulation.rooms.sight import with_clear_sight
 from thermal_pose.types import TrialReason
 
@@ -81,7 +87,7 @@ def _stressed(rng: Rng, scene: Scene) -> Scene:
     x, y, z = placement.position_m
     share = float(rng.uniform(0.75, 0.88))
     tx, ty, tz = placement.target_m
-    near = Placement(
+    near = CameraPlacement(
         (x * share, y * share, z),
         (tx + float(rng.uniform(-0.3, 0.2)), ty + float(rng.normal(0, 0.25)), tz),
         float(rng.normal(0, 0.03)),

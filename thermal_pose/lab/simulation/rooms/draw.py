@@ -8,11 +8,11 @@ import numpy as np
 
 from thermal_pose.imaging.camera_model import LEPTON, RGB_1024, SENXOR, CameraIntrinsics
 from thermal_pose.lab.simulation.rooms.scene import (
+    CameraPlacement,
     Chair,
     Clock,
     Distractor,
     DistractorKind,
-    Placement,
     RgbSensor,
     Room,
     Scene,
@@ -75,7 +75,7 @@ def draw_scene(
     )
 
 
-def draw_placement(rng: np.random.Generator) -> Placement:
+def draw_placement(rng: np.random.Generator) -> CameraPlacement:
     """A place for the thermal camera of a TUG recording."""
     azimuth_rad = float(np.clip(rng.normal(0.0, 0.3), -0.78, 0.78))
     distance_m = float(rng.uniform(5.6, 7.0))
@@ -83,10 +83,10 @@ def draw_placement(rng: np.random.Generator) -> Placement:
     position = (distance_m * np.cos(azimuth_rad), distance_m * np.sin(azimuth_rad), height_m)
     # Looking at the walkway's near half keeps the turn in view; a person there is the widest.
     target = (rng.uniform(1.6, 2.2), rng.uniform(-0.1, 0.1), rng.uniform(0.75, 0.95))
-    return Placement(_triple(position), _triple(target), float(rng.normal(0.0, 0.01)))
+    return CameraPlacement(_triple(position), _triple(target), float(rng.normal(0.0, 0.01)))
 
 
-def draw_beside(rng: np.random.Generator, placement: Placement) -> Placement:
+def draw_beside(rng: np.random.Generator, placement: CameraPlacement) -> CameraPlacement:
     """A colour camera's place, 3 to 8 cm beside and a few above or below the thermal one."""
     forward = np.subtract(placement.target_m, placement.position_m)
     right = np.cross(forward, (0.0, 0.0, 1.0))
@@ -95,7 +95,7 @@ def draw_beside(rng: np.random.Generator, placement: Placement) -> Placement:
     shift[2] += rng.uniform(-0.03, 0.03)
     target = np.add(placement.target_m, rng.normal(0.0, 0.03, 3))
     position = np.add(placement.position_m, shift)
-    return Placement(_triple(position), _triple(target), float(rng.normal(0.0, 0.008)))
+    return CameraPlacement(_triple(position), _triple(target), float(rng.normal(0.0, 0.008)))
 
 
 def draw_room(rng: np.random.Generator, camera_m: Triple) -> Room:

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from thermal_pose.errors import SimulationError
 from thermal_pose.imaging.camera_model import (
     LEPTON,
@@ -139,7 +136,7 @@ class Distractor:
 
 
 @dataclass(frozen=True)
-class Placement:
+class CameraPlacement:
     """Where a camera stands and what it looks at, in the room frame."""
 
     position_m: Triple
@@ -249,9 +246,9 @@ class Scene:
     chairs: tuple[Chair, ...] = (Chair(),)
     distractors: tuple[Distractor, ...] = ()
     thermal: ThermalSensor = field(default_factory=ThermalSensor)
-    thermal_placement: Placement = Placement((6.0, 0.8, 1.4), (1.2, 0.0, 0.85))
+    thermal_placement: CameraPlacement = CameraPlacement((6.0, 0.8, 1.4), (1.2, 0.0, 0.85))
     rgb: RgbSensor = field(default_factory=RgbSensor)
-    rgb_placement: Placement = Placement((6.0, 0.85, 1.42), (1.2, 0.0, 0.85))
+    rgb_placement: CameraPlacement = CameraPlacement((6.0, 0.85, 1.42), (1.2, 0.0, 0.85))
     thermal_clock: Clock = field(default_factory=Clock)
     rgb_clock: Clock = field(default_factory=Clock)
     rgb_phase_s: float = 0.0
@@ -353,9 +350,3 @@ class StillMotion:
     def present(self, time_s: float) -> bool:
         """Always."""
         return True
-
-
-def rotation_z(yaw_rad: float) -> npt.NDArray[np.float64]:
-    """Rotation (3, 3) that turns to the left about the vertical by `yaw_rad`."""
-    cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
-    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])

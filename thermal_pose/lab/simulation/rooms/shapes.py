@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair, Distractor, Triple, rotation_z
+from thermal_pose.lab.simulation.people.rotations import rotation_z
+from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair, Distractor, Triple
 from thermal_pose.types import Float64Array, FloatArray, Int32Array
 
 _AWAY_FROM_AXIS: Final = 0.9
@@ -32,7 +33,7 @@ class Shape:
     colour: FloatArray
 
 
-def joined(shapes: list[Shape]) -> Shape:
+def join_shapes(shapes: list[Shape]) -> Shape:
     """All shapes as one mesh.
 
     Raises
@@ -60,8 +61,8 @@ def placed(shape: Shape, position_m: Triple, yaw_rad: float = 0.0) -> Shape:
     )
 
 
-def box(low: Triple, high: Triple, warm_k: float, colour: Triple, cells: int = 1) -> Shape:
-    """An axis-aligned box; each side is a grid of `cells` x `cells`."""
+def cuboid(low: Triple, high: Triple, warm_k: float, colour: Triple, cells: int = 1) -> Shape:
+    """An axis-aligned cuboid; each side is a grid of `cells` x `cells`."""
     centre, half = 0.5 * np.add(low, high), 0.5 * np.subtract(high, low)
     grid = np.linspace(-1.0, 1.0, cells + 1)
     u, v = (axis.ravel() for axis in np.meshgrid(grid, grid))
@@ -131,9 +132,9 @@ def chair_shape(chair: Chair, colour: Triple, frame_colour: Triple) -> Shape:
     """A chair with four legs; seat and backrest take on a sitter's heat print."""
     half = 0.5 * chair.seat_width_m
     top, front, back = chair.seat_height_m, chair.seat_front_m, chair.seat_back_m
-    seat = _printed_seat(box((back, -half, top - 0.05), (front, half, top), 0.3, colour, 10))
+    seat = _printed_seat(cuboid((back, -half, top - 0.05), (front, half, top), 0.3, colour, 10))
     rest = _printed_back(
-        box((back - 0.04, -half, top + 0.12), (back, half, chair.back_height_m), 0.3, colour, 8)
+        cuboid((back - 0.04, -half, top + 0.12), (back, half, chair.back_height_m), 0.3, colour, 8)
     )
     parts = [seat, rest]
     for side in (-half + 0.02, half - 0.02):
@@ -144,11 +145,12 @@ def chair_shape(chair: Chair, colour: Triple, frame_colour: Triple) -> Shape:
         if chair.arm_rests:
             rail = top + 0.22
             outer = side * 1.12
-            parts.append(box((back, outer - 0.02, rail - 0.03), (front - 0.04, outer + 0.02, rail),
+            low, high = (back, outer - 0.02, rail - 0.03), (front - 0.04, outer + 0.02, rail)
+            parts.append(cuboid(low, high,
                              0.2, frame_colour))  # fmt: skip
             parts.append(tube((front - 0.07, outer, top - 0.05), (front - 0.07, outer, rail),
                               0.012, 0.0, frame_colour))  # fmt: skip
-    return placed(joined(parts), (*chair.position_m, 0.0), chair.yaw_rad)
+    return placed(join_shapes(parts), (*chair.position_m, 0.0), chair.yaw_rad)
 
 
 def aid_shape(aid: AidPose) -> Shape:
@@ -156,7 +158,7 @@ def aid_shape(aid: AidPose) -> Shape:
     metal: Triple = (0.5, 0.5, 0.5)
     if aid.kind == "stick":
         wood: Triple = (0.04, 0.07, 0.14)
-        return joined(
+        return join_shapes(
             [
                 tube(aid.foot_m, aid.top_m, 0.011, 0.3, wood, 6),
                 ellipsoid(aid.top_m, (0.05, 0.02, 0.018), 4.0, wood, 8),
@@ -173,7 +175,7 @@ def aid_shape(aid: AidPose) -> Shape:
     parts.append(
         tube((0.17, -0.27, 0.5 * height), (0.17, 0.27, 0.5 * height), 0.013, 0.0, metal, 6)
     )
-    return placed(joined(parts), aid.foot_m, aid.yaw_rad)
+    return placed(join_shapes(parts), aid.foot_m, aid.yaw_rad)
 
 
 def distractor_shape(thing: Distractor) -> Shape:
@@ -247,7 +249,7 @@ def _printed_back(shape: Shape) -> Shape:
 
 def _lamp(warm_k: float) -> Shape:
     pole: Triple = (0.3, 0.3, 0.3)
-    return joined(
+    return join_shapes(
         [
             tube((0, 0, 0), (0, 0, 1.45), 0.015, 0.5, pole),
             tube((0, 0, 0), (0, 0, 0.03), 0.14, 0.2, pole, 12),
@@ -258,7 +260,7 @@ def _lamp(warm_k: float) -> Shape:
 
 
 def _cup(warm_k: float) -> Shape:
-    return joined(
+    return join_shapes(
         [
             tube((0, 0, 0), (0, 0, 0.1), 0.042, 0.8 * warm_k, (0.7, 0.7, 0.7), 12),
             tube((0, 0, 0.095), (0, 0, 0.101), 0.038, 1.2 * warm_k, (0.02, 0.05, 0.1), 12),
@@ -268,7 +270,7 @@ def _cup(warm_k: float) -> Shape:
 
 def _cup_on_stand(warm_k: float) -> Shape:
     wood: Triple = (0.2, 0.3, 0.4)
-    return joined(
+    return join_shapes(
         [
             placed(_cup(warm_k), (0.0, 0.0, 0.62)),
             tube((0, 0, 0.6), (0, 0, 0.62), 0.2, 0.1, wood, 14),
@@ -279,10 +281,10 @@ def _cup_on_stand(warm_k: float) -> Shape:
 
 def _radiator(warm_k: float) -> Shape:
     ribs = [
-        box((-0.05, y, 0.12), (0.05, y + 0.075, 0.68), warm_k, (0.75, 0.75, 0.75), 3)
+        cuboid((-0.05, y, 0.12), (0.05, y + 0.075, 0.68), warm_k, (0.75, 0.75, 0.75), 3)
         for y in (0.1 * step - 0.5 for step in range(10))
     ]
-    shape = joined(ribs)
+    shape = join_shapes(ribs)
     # Hot water enters at the top: the foot of a radiator is a third colder.
     factor = 0.67 + 0.33 * (shape.vertices[:, 2] - 0.12) / 0.56
     return Shape(shape.vertices, shape.faces, shape.warm_k * factor, shape.heat_print, shape.colour)
@@ -290,22 +292,22 @@ def _radiator(warm_k: float) -> Shape:
 
 def _window(warm_k: float) -> Shape:
     frame: Triple = (0.7, 0.7, 0.7)
-    return joined(
+    return join_shapes(
         [
-            box((-0.02, -0.6, 0.9), (0.02, 0.6, 2.1), warm_k, (0.9, 0.85, 0.8), 4),
-            box((-0.03, -0.65, 0.85), (0.03, 0.65, 0.9), 0.3 * warm_k, frame),
-            box((-0.03, -0.65, 2.1), (0.03, 0.65, 2.15), 0.3 * warm_k, frame),
-            box((-0.03, -0.025, 0.9), (0.03, 0.025, 2.1), 0.3 * warm_k, frame),
+            cuboid((-0.02, -0.6, 0.9), (0.02, 0.6, 2.1), warm_k, (0.9, 0.85, 0.8), 4),
+            cuboid((-0.03, -0.65, 0.85), (0.03, 0.65, 0.9), 0.3 * warm_k, frame),
+            cuboid((-0.03, -0.65, 2.1), (0.03, 0.65, 2.15), 0.3 * warm_k, frame),
+            cuboid((-0.03, -0.025, 0.9), (0.03, 0.025, 2.1), 0.3 * warm_k, frame),
         ]
     )
 
 
 def _monitor(warm_k: float) -> Shape:
     dark: Triple = (0.03, 0.03, 0.03)
-    return joined(
+    return join_shapes(
         [
-            box((-0.03, -0.27, 1.0), (0.02, 0.27, 1.34), 0.6 * warm_k, dark, 4),
-            box((-0.05, -0.15, 1.05), (-0.031, 0.15, 1.2), warm_k, dark),
+            cuboid((-0.03, -0.27, 1.0), (0.02, 0.27, 1.34), 0.6 * warm_k, dark, 4),
+            cuboid((-0.05, -0.15, 1.05), (-0.031, 0.15, 1.2), warm_k, dark),
             tube((0, 0, 0), (0, 0, 1.0), 0.02, 0.3, (0.4, 0.4, 0.4)),
         ]
     )
@@ -324,32 +326,32 @@ def _pet(warm_k: float) -> Shape:
         for x in (-0.17, 0.17)
         for y in (-0.06, 0.06)
     ]
-    return joined(parts)
+    return join_shapes(parts)
 
 
 def _bed(warm_k: float) -> Shape:
     metal: Triple = (0.6, 0.6, 0.6)
     parts = [
-        box((-1.0, -0.45, 0.42), (1.0, 0.45, 0.58), 0.3, (0.75, 0.72, 0.7), 4),
-        box((-0.95, -0.25, 0.58), (-0.6, 0.25, 0.68), 0.4 * warm_k, (0.8, 0.8, 0.8), 4),
-        box((-0.3, -0.44, 0.58), (0.98, 0.44, 0.62), warm_k, (0.6, 0.5, 0.4), 8),
-        box((-1.05, -0.46, 0.4), (-1.0, 0.46, 1.0), 0.0, metal),
+        cuboid((-1.0, -0.45, 0.42), (1.0, 0.45, 0.58), 0.3, (0.75, 0.72, 0.7), 4),
+        cuboid((-0.95, -0.25, 0.58), (-0.6, 0.25, 0.68), 0.4 * warm_k, (0.8, 0.8, 0.8), 4),
+        cuboid((-0.3, -0.44, 0.58), (0.98, 0.44, 0.62), warm_k, (0.6, 0.5, 0.4), 8),
+        cuboid((-1.05, -0.46, 0.4), (-1.0, 0.46, 1.0), 0.0, metal),
     ]
     parts += [
         tube((x, y, 0), (x, y, 0.42), 0.025, 0.0, metal, 6)
         for x in (-0.95, 0.95)
         for y in (-0.4, 0.4)
     ]
-    return joined(parts)
+    return join_shapes(parts)
 
 
 def _table(warm_k: float) -> Shape:
     wood: Triple = (0.18, 0.3, 0.45)
-    parts = [box((-0.4, -0.6, 0.7), (0.4, 0.6, 0.73), 0.2, wood, 4)]
+    parts = [cuboid((-0.4, -0.6, 0.7), (0.4, 0.6, 0.73), 0.2, wood, 4)]
     parts += [
         tube((x, y, 0), (x, y, 0.7), 0.025, 0.0, wood, 6)
         for x in (-0.36, 0.36)
         for y in (-0.55, 0.55)
     ]
     parts.append(placed(_cup(warm_k), (0.1, 0.2, 0.73)))
-    return joined(parts)
+    return join_shapes(parts)

@@ -67,7 +67,7 @@ def emitted(
     return leaving
 
 
-def sample(supersampled: FloatArray, scale: int, psf_sigma_px: float) -> FloatArray:
+def sample_pixels(supersampled: FloatArray, scale: int, psf_sigma_px: float) -> FloatArray:
     """Blur by the optics and integrate over the pixels' areas.
 
     Parameters
@@ -100,6 +100,6 @@ __all__ = [
     "emissivity",
     "emitted",
     "radiance",
-    "sample",
+    "sample_pixels",
     "temperature",
 ]

@@ -17,13 +17,13 @@ from thermal_pose.lab.simulation.rooms.shapes import (
     aid_shape,
     chair_shape,
     distractor_shape,
-    joined,
+    join_shapes,
 )
 from thermal_pose.lab.simulation.sensors.optics import (
     emissivity,
     emitted,
     radiance,
-    sample,
+    sample_pixels,
     temperature,
 )
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, posed_normals
@@ -80,7 +80,7 @@ def furniture(scene: Scene) -> Shape:
         cloth, frame = rng.uniform(0.03, 0.5, 3), np.full(3, rng.uniform(0.05, 0.6))
         shapes.append(chair_shape(chair, tuple(cloth), tuple(frame)))
     shapes += [distractor_shape(thing) for thing in scene.distractors]
-    return joined(shapes)
+    return join_shapes(shapes)
 
 
 class ThermalScene:
@@ -135,7 +135,9 @@ class ThermalScene:
 
     def sense(self, canvas: Canvas) -> FloatArray:
         """Apparent temperature (H, W) in degrees Celsius behind the lens, free of noise."""
-        image = sample(canvas.image[..., 0], self.view.scale, self._scene.thermal.psf_sigma_px)
+        image = sample_pixels(
+            canvas.image[..., 0], self.view.scale, self._scene.thermal.psf_sigma_px
+        )
         return temperature(image)
 
     def posed(self, actor: Actor, time_s: float) -> PosedActor:

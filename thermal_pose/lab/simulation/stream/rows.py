@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.imaging.camera_model import CameraModel
+from thermal_pose.lab.metrics.view import heading_deg
 from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame
 from thermal_pose.lab.simulation.stream.scenes import Clip, ClipKind
 from thermal_pose.skeleton import N_JOINTS, Joint
@@ -93,7 +94,7 @@ class ShardRows:
             distance_m=camera.pose.to_camera(joints_m[[Joint.LEFT_HIP, Joint.RIGHT_HIP]])[
                 :, 2
             ].mean(),
-            heading_deg=heading_deg(camera, joints_m),
+            heading_deg=heading_deg(camera.pose, joints_m),
             patch_affine=affine,
             **self._common(frame, subject),
         )
@@ -150,15 +151,6 @@ _COLUMNS: Final[dict[str, tuple[Any, tuple[int, ...]]]] = {
     "asynchronous": (np.bool_, ()),
     "patch_affine": (np.float32, (2, 3)),
 }
-
-
-def heading_deg(camera: CameraModel, joints_m: npt.NDArray[np.float64]) -> float:
-    """Direction of the pelvis against the line of sight, degrees; 0 faces the camera."""
-    left, right = joints_m[Joint.LEFT_HIP], joints_m[Joint.RIGHT_HIP]
-    across = left - right
-    to_camera = camera.pose.position_m - 0.5 * (left + right)
-    angle = np.arctan2(-across[0], across[1]) - np.arctan2(to_camera[1], to_camera[0])
-    return float((np.degrees(angle) + 180.0) % 360.0 - 180.0)
 
 
 def rgb_patch(

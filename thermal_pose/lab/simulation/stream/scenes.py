@@ -27,10 +27,10 @@ from thermal_pose.lab.simulation.rooms.draw import (
 from thermal_pose.lab.simulation.rooms.scene import (
     Actor,
     AidPose,
+    CameraPlacement,
     Chair,
     Distractor,
     DistractorKind,
-    Placement,
     Room,
     Scene,
     Triple,
@@ -233,7 +233,7 @@ def _undisturbed(scene: Scene) -> Scene:
     return replace(scene, thermal=sensor, async_share=0.0)
 
 
-def _elsewhere(rng: Rng, scene: Scene) -> Placement:
+def _elsewhere(rng: Rng, scene: Scene) -> CameraPlacement:
     """Another place in the same room, anywhere from knee height to the ceiling."""
     room = scene.room
     for _ in range(20):
@@ -241,7 +241,9 @@ def _elsewhere(rng: Rng, scene: Scene) -> Placement:
         target = (rng.uniform(0.0, 3.0), rng.uniform(-0.3, 0.3), rng.uniform(0.6, 1.2))
         if np.hypot(position[0] - target[0], position[1] - target[1]) > 2.0:
             roll = float(rng.normal(0.0, 0.04))
-            return Placement(position, (float(target[0]), float(target[1]), float(target[2])), roll)
+            return CameraPlacement(
+                position, (float(target[0]), float(target[1]), float(target[2])), roll
+            )
     return scene.thermal_placement
 
 
@@ -257,7 +259,7 @@ def _ward_scene(rng: Rng, camera: Camera, bed: bool, most_things: int = 5) -> Sc
     room = draw_room(rng, rough)
     sensor = draw_thermal_sensor(rng, camera, RATE_HZ)
     scene = Scene(room=room, thermal=sensor, thermal_placement=_beyond(rng, room),
-                  rgb=draw_rgb_sensor(rng), rgb_placement=Placement(rough, (0.0, 0.0, 1.0)),
+                  rgb=draw_rgb_sensor(rng), rgb_placement=CameraPlacement(rough, (0.0, 0.0, 1.0)),
                   chairs=(), seed=int(rng.integers(2**31)))  # fmt: skip
     scene = _undisturbed(replace(scene, seat_warm_k=float(rng.uniform(0.0, 5.0))))
     chairs = tuple(_placed_chair(rng, scene) for _ in range(int(rng.integers(1, 4))))
@@ -277,14 +279,16 @@ def _ward_scene(rng: Rng, camera: Camera, bed: bool, most_things: int = 5) -> Sc
     )
 
 
-def _beyond(rng: Rng, room: Room) -> Placement:
+def _beyond(rng: Rng, room: Room) -> CameraPlacement:
     """A camera anywhere in the room that looks across it."""
     position = _inside(rng, room)
     while True:
         target = _inside(rng, room)
         height = float(np.clip(rng.normal(0.85, 0.25), 0.2, 1.5))
         if np.hypot(position[0] - target[0], position[1] - target[1]) > 1.5:
-            return Placement(position, (target[0], target[1], height), float(rng.normal(0, 0.05)))
+            return CameraPlacement(
+                position, (target[0], target[1], height), float(rng.normal(0, 0.05))
+            )
 
 
 def _placed_chair(rng: Rng, scene: Scene) -> Chair:
@@ -324,7 +328,7 @@ def _life_scene(rng: Rng, camera: Camera, switches: Life) -> Scene:
             float(height_m - np.sin(down_rad)),
         )
         roll_rad = float(rng.normal(0.0, 0.06))
-        placement = Placement((x, y, float(height_m)), target, roll_rad)
+        placement = CameraPlacement((x, y, float(height_m)), target, roll_rad)
         room = replace(room, height_m=max(tall, float(height_m) + 0.05))
     things = list(scene.distractors)
     if switches.lures and rng.random() < 0.35:  # dogs beside people, lamps, sunlit glass
