@@ -187,11 +187,11 @@ def chosen_folds(text: str, count: int) -> list[int]:
 
 
 def read_number(text: str, option: str) -> float:
-    """Read a read_number; ConfigError names the option."""
+    """Read a number; ConfigError names the option."""
     try:
         return float(text)
     except ValueError as error:
-        raise ConfigError(f"{option}: expected a read_number, got '{text}'") from error
+        raise ConfigError(f"{option}: expected a number, got '{text}'") from error
 
 
 def _plan(
