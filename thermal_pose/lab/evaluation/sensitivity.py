@@ -74,7 +74,7 @@ def sensitivity(
 
 def _texture(image: FloatArray, boxes: FloatArray, strength: float, rng: Rng) -> FloatArray:
     field = cv2.GaussianBlur(rng.standard_normal(image.shape).astype(np.float32), (0, 0), _GRAIN_PX)
-    field *= strength * _COUNTS_PER_K / max(float(field.std()), 1e-6)
+    field = field * np.float32(strength * _COUNTS_PER_K / max(float(field.std()), 1e-6))
     on_people = np.zeros(image.shape, np.bool_)
     room = np.median(image)
     for box in boxes:

@@ -58,7 +58,7 @@ def smooth_curve(curve: Array, sigma_s: float) -> Array:
 
 
 def below(curve: Array, reach_s: float) -> Array:
-    """A smooth_curve curve that is nowhere above the given one: least value around, then averaged."""
+    """A smooth curve that is nowhere above the given one: least value around, then averaged."""
     reach = int(np.ceil(reach_s / STEP_S))
     width = 2 * reach + 1
     padded = np.pad(curve, 2 * reach, mode="edge")
