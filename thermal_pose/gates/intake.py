@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from thermal_pose.gates.quality import InputGate, InputLimits
-from thermal_pose.gates.reasons import GOOD, Finding
+from thermal_pose.gates.reasons import GOOD, Finding, InputReason
 from thermal_pose.gates.stamps import StampGate, StampLimits
 from thermal_pose.types import ThermalFrame
 
 #: Refusals remembered, at most.
 _MAX_KEPT: Final = 20_000
+_WRONG_STAMP: Final = (InputReason.UNSET_STAMP, InputReason.STAMP_OUTLIER)
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,13 @@ class FrameIntake:
         if finding.accepted:
             finding = self._stamps.admit(frame.stamp_ns, arrived_ns, now_ns)
         if not finding.accepted:
-            self._refused.append((frame.stamp_ns, finding))
+            self._refused.append((self._place_ns(frame.stamp_ns, finding), finding))
         return finding
+
+    def _place_ns(self, stamp_ns: int, finding: Finding) -> int:
+        """Return where in time a refused image belongs; a wrong stamp does not tell."""
+        last_ns = self._stamps.last_ns
+        return stamp_ns if finding.reason not in _WRONG_STAMP or last_ns is None else last_ns
 
     def take(
         self, frame: ThermalFrame, arrived_ns: int | None = None, now_ns: int | None = None

@@ -57,6 +57,10 @@ class StampGate:
 
     `admit` decides about single images by the stamps alone, so that every node decides alike;
     `verdict` judges a span of time with all that is known.
+
+    Attributes
+    ----------
+    last_ns : stamp of the image accepted last; None before the first.
     """
 
     def __init__(self, limits: StampLimits | None = None) -> None:
@@ -65,7 +69,7 @@ class StampGate:
 
     def restart(self) -> None:
         """Forget everything: the next stamp begins a new stream."""
-        self._last_ns: int | None = None
+        self.last_ns: int | None = None
         self._ahead_ns: int | None = None
         self._seen: deque[tuple[int, int | None]] = deque(maxlen=_MAX_KEPT)
         self._live: bool | None = None
@@ -84,7 +88,7 @@ class StampGate:
         single = self._single(stamp_ns)
         if single.accepted:
             self._begin_run(stamp_ns)
-            self._last_ns = stamp_ns
+            self.last_ns = stamp_ns
             if self._live is None and arrived_ns is not None:
                 wall_ns = arrived_ns if now_ns is None else now_ns
                 self._live = abs(stamp_ns - wall_ns) <= self.limits.live_s * NS_PER_S
@@ -98,12 +102,12 @@ class StampGate:
         Stamps of the present that jump back are those of a clock that was set, and are kept.
         """
         back_ns = int(self.limits.run_back_s * NS_PER_S)
-        if self._last_ns is not None and stamp_ns < self._last_ns - back_ns and not self._live:
+        if self.last_ns is not None and stamp_ns < self.last_ns - back_ns and not self._live:
             self._seen.clear()
             self._live = None
 
     def _single(self, stamp_ns: int) -> Finding:
-        last_ns, ahead_ns = self._last_ns, self._ahead_ns
+        last_ns, ahead_ns = self.last_ns, self._ahead_ns
         self._ahead_ns = None
         if last_ns is None:
             return GOOD

@@ -110,6 +110,20 @@ ADVICE: Final = {
     TrialReason.ARMS_USED: "Repeat the test with the arms crossed over the chest, if "
     "the person can.",
     TrialReason.INCOMPLETE_RISE: "Repeat the test; ask the person to stand up fully every time.",
+    TrialReason.FROZEN: "Check the camera's shutter and cable, then repeat the test.",
+    TrialReason.WRONG_UNIT: "Set the camera to radiometric output of 0.01 K per count.",
+    TrialReason.BYTE_ORDER: "Correct the byte order that the camera's driver states.",
+    TrialReason.TELEMETRY_ROWS: "Switch the camera's telemetry off.",
+    TrialReason.CORRUPT_ROWS: "Check the camera's cable, then repeat the test.",
+    TrialReason.IMPLAUSIBLE_TEMPERATURE: "Check what the camera looks at and its calibration.",
+    TrialReason.STRETCHED: "Switch the camera's automatic gain off.",
+    TrialReason.OTHER_CAMERA: "Let one camera publish on this topic, then repeat the test.",
+    TrialReason.UNSET_STAMP: "Use a camera driver that stamps its images.",
+    TrialReason.STAMP_OUTLIER: "Check the camera's driver, then repeat the test.",
+    TrialReason.COARSE_STAMPS: "Use a camera driver that stamps images to the millisecond.",
+    TrialReason.STAMP_BURSTS: "Use a camera driver that stamps each image when it is taken.",
+    TrialReason.CLOCK_SET: "Let the computer's clock settle, then repeat the test.",
+    TrialReason.STAMP_RATE: "Use a camera driver that stamps each image when it is taken.",
 }
 
 #: Keeps a figure and its unit on one line.
