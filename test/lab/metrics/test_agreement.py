@@ -90,16 +90,11 @@ def test_too_few_trials_give_no_figures_of_time() -> None:
     assert "total_mae_s" not in figures
 
 
-def test_icc_of_known_data() -> None:
-    # Shrout and Fleiss 1979, table 2, first two judges, ICC(A,1) worked out by hand.
-    first, second = np.array([9.0, 6, 8, 7, 10, 6]), np.array([2.0, 1, 4, 1, 5, 2])
-    scores = np.stack([first, second], axis=1)
-    grand = scores.mean()
-    rows = 2 * ((scores.mean(axis=1) - grand) ** 2).sum() / 5
-    columns = 6 * ((scores.mean(axis=0) - grand) ** 2).sum()
-    error = (((scores - grand) ** 2).sum() - 5 * rows - columns) / 5
-    expected = (rows - error) / (rows + error + 2 * (columns - error) / 6)
-    assert icc_a1(first, second) == pytest.approx(expected)
+def test_icc_of_shrout_and_fleiss() -> None:
+    """Six targets, four judges: their table 2 and the ICC(2,1) of their table 4."""
+    targets = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    judges = np.array(targets, dtype=np.float64).T
+    assert icc_a1(*judges) == pytest.approx(0.29, abs=0.005)
 
 
 def test_icc_punishes_bias_unlike_correlation() -> None:

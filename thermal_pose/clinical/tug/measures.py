@@ -272,7 +272,8 @@ def _lean(boundaries_s: Array, signals: BodySignals) -> list[Measure]:
     """Largest forward lean of the trunk while standing up, and its mean speed.
 
     From the front a lean shortens the trunk in the picture: its cosine is the apparent length
-    over that of the upright trunk at the same place.
+    over that of the upright trunk at the same place. How far the lean of a real person may lie
+    from it is not known, so no uncertainty is given.
     """
     start_s, end_s = float(boundaries_s[0]), float(boundaries_s[1])
     reason = "The trunk was not seen well enough while standing up."
@@ -280,20 +281,20 @@ def _lean(boundaries_s: Array, signals: BodySignals) -> list[Measure]:
     rising = (signals.stamps_s >= start_s) & (signals.stamps_s <= end_s) & np.isfinite(ratio)
     walking = (signals.stamps_s >= end_s) & (signals.stamps_s <= boundaries_s[2])
     walking &= np.isfinite(ratio)
-    lean, speed = float("nan"), float("nan")
+    lean, speed, unknown = float("nan"), float("nan"), float("nan")
     if rising.sum() >= 3 and walking.sum() >= 5:
         upright = float(np.median(ratio[walking]))
         lean = float(np.degrees(np.arccos(np.clip(ratio[rising].min() / upright, 0.0, 1.0))))
         until_s = float(signals.stamps_s[rising][int(np.argmin(ratio[rising]))])
         speed = lean / max(until_s - start_s, 0.25)
     return [
-        _value("sit_to_stand_lean_deg", "Sit to stand, trunk lean", "deg", lean, 8.0, reason),
+        _value("sit_to_stand_lean_deg", "Sit to stand, trunk lean", "deg", lean, unknown, reason),
         _value(
             "sit_to_stand_lean_speed_dps",
             "Sit to stand, speed of the lean",
             "deg/s",
             speed,
-            0.3 * speed,
+            unknown,
             reason,
         ),
     ]

@@ -61,18 +61,27 @@ def labels_at(times_s: Float64Array, edges_s: Float64Array) -> Int64Array:
     return order[np.searchsorted(edges_s, times_s, side="right")]
 
 
-def icc_a1(first: Float64Array, second: Float64Array) -> float:
-    """ICC(A,1): two-way, absolute agreement, single measurement (McGraw and Wong 1996).
+def icc_a1(*measurements: Float64Array) -> float:
+    """Return ICC(A,1): two-way, absolute agreement, single measurement.
 
     Parameters
     ----------
-    first, second : (K,) the same trials measured twice; K >= 3.
+    measurements : two or more (K,) arrays, the same K >= 3 trials measured each time.
+
+    Notes
+    -----
+    McGraw and Wong (1996) call it ICC(A,1), Shrout and Fleiss (1979) ICC(2,1).
+
+    Examples
+    --------
+    >>> first = np.array([8.0, 10.0, 13.0])
+    >>> icc_a1(first, first)
+    1.0
     """
-    if first.shape != second.shape or first.ndim != 1 or first.size < 3:
-        raise ValueError(
-            f"first, second: expected two (K,) with K >= 3, got {first.shape}, {second.shape}"
-        )
-    scores = np.stack([first, second], axis=1)
+    shapes = [each.shape for each in measurements]
+    if len(shapes) < 2 or len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] < 3:
+        raise ValueError(f"measurements: expected two or more (K,) with K >= 3, got {shapes}")
+    scores = np.stack(measurements, axis=1)
     n, k = scores.shape
     grand = scores.mean()
     rows = k * np.sum((scores.mean(axis=1) - grand) ** 2) / (n - 1)
@@ -80,7 +89,7 @@ def icc_a1(first: Float64Array, second: Float64Array) -> float:
     residual = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + grand
     error = np.sum(residual**2) / ((n - 1) * (k - 1))
     spread = rows + (k - 1) * error + k * (columns - error) / n
-    # All values the same: nothing to tell apart, and nothing disagrees.
+    # All values are the same: there is nothing to tell apart, and nothing disagrees.
     return float((rows - error) / spread) if spread > 0 else 1.0
 
 
