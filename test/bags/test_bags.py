@@ -150,7 +150,7 @@ def test_an_exception_leaves_a_recording_that_is_not_taken_for_a_whole_one(tmp_p
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     write_trial(tmp_path / "trial", 1)
-    with pytest.raises(StorageError, match="exists already"):
+    with pytest.raises(StorageError, match="already exists"):
         BagWriter(tmp_path / "trial")
 
 

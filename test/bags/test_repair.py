@@ -2,23 +2,38 @@
 """Repair: killed writers, cut files, flipped bits; judged by opening and counting."""
 
 import contextlib
+import fcntl
+import itertools
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from rosbags.rosbag2 import Reader
 from support import faults
+from support.foreign_bags import (
+    START_NS,
+    images,
+    profile,
+    write_bag,
+    write_db3,
+    write_mcap,
+    write_split,
+)
 from support.trials import STEP_NS, write_trial
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.repair import repair
-from thermal_pose.errors import BagCorruptError, BagError, BagNotFoundError
+from thermal_pose.errors import BagCorruptError, BagError, BagNotFoundError, StorageError
 
 ENDLESS_WRITER = """
 import sys, time
@@ -56,8 +71,7 @@ def test_a_cut_recording_keeps_all_but_its_last_half_second(tmp_path: Path, shar
     (tmp_path / "trial" / "metadata.yaml").unlink()
     result = repair(tmp_path / "trial")
     assert not result.was_whole
-    assert result.damaged_path is not None
-    assert result.damaged_path.exists()
+    assert [path.name for path in result.damaged_paths] == ["trial_0.mcap.damaged"]
     with BagReader(tmp_path / "trial") as bag:
         frames = list(bag.thermal_frames())
         assert bag.message_count == result.messages
@@ -112,7 +126,247 @@ def test_a_flipped_bit_costs_one_chunk_only(tmp_path: Path) -> None:
     result = repair(tmp_path / "trial")
     assert 48 - 12 <= result.messages < 48
     with BagReader(tmp_path / "trial") as bag:
-        assert bag.custom_data == {"subject_id": "S01", "repaired": "true"}
+        assert bag.custom_data == {
+            "subject_id": "S01",
+            "repaired": "true",
+            "repaired_from": "trial_0.mcap",
+        }
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+def test_split_recordings_become_one_file(tmp_path: Path, metadata: bool) -> None:
+    recorded = images(30)
+    path = write_split(
+        tmp_path / "trial", [recorded[:12], recorded[12:20], recorded[20:]], metadata
+    )
+    middle = path / "trial_1.mcap"
+    middle.write_bytes(middle.read_bytes()[:-100])
+    with pytest.raises(BagCorruptError, match=f"run `thermal-pose repair|repair {path}`"):
+        BagReader(path)
+    result = repair(path)
+    assert (result.messages, result.promised) == (30, 30 if metadata else None)
+    assert [file.name for file in result.damaged_paths] == [
+        f"trial_{n}.mcap.damaged" for n in range(3)
+    ]
+    assert log_times(path) == [message[2] for message in recorded]
+
+
+def log_times(path: Path) -> list[int]:
+    with BagReader(path) as bag:
+        return [message.log_ns for message in bag.raw_messages()]
+
+
+@pytest.mark.parametrize("given", ["the folder", "its file"])
+def test_a_file_of_a_recording_repairs_the_recording(tmp_path: Path, given: str) -> None:
+    path = write_bag(tmp_path / "trial", images(30))
+    file = path / "trial_0.mcap"
+    file.write_bytes(file.read_bytes()[:250_000])
+    result = repair(path if given == "the folder" else file)
+    assert result.path == path
+    assert 20 <= result.messages < 30
+    assert len(log_times(path)) == result.messages
+
+
+def test_a_single_file_stays_a_single_file(tmp_path: Path) -> None:
+    file = write_mcap(tmp_path / "from_a_stick.mcap", images(30))
+    before = file.read_bytes()[:200_000]
+    file.write_bytes(before)
+    with pytest.raises(BagCorruptError, match=f"`thermal-pose repair {file}`"):
+        BagReader(file)
+    result = repair(file)
+    assert result.path == file
+    assert len(log_times(file)) == result.messages > 10
+    assert (tmp_path / "from_a_stick.mcap.damaged").read_bytes() == before
+    assert repair(file).was_whole
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_sqlite_without_metadata_and_alone(tmp_path: Path) -> None:
+    path = write_db3(tmp_path / "trial", images(30))
+    shutil.copy(path / "trial.db3", tmp_path / "alone.db3")
+    (path / "metadata.yaml").unlink()
+    with pytest.raises(BagCorruptError, match=f"not finished.*repair {path}`"):
+        BagReader(path)
+    assert repair(path).messages == 30
+    assert repair(tmp_path / "alone.db3").was_whole
+    damaged = bytearray((tmp_path / "alone.db3").read_bytes())
+    damaged[200_000:201_000] = bytes(1000)
+    (tmp_path / "alone.db3").write_bytes(damaged)
+    with contextlib.suppress(BagCorruptError), BagReader(tmp_path / "alone.db3") as bag:
+        list(bag.messages())
+    damaged[100:5000] = bytes(4900)
+    (tmp_path / "alone.db3").write_bytes(damaged)
+    with pytest.raises(BagCorruptError, match=f"repair {tmp_path / 'alone.db3'}`"):
+        log_times(tmp_path / "alone.db3")
+
+
+def test_the_journal_of_a_killed_sqlite_recorder_is_used(tmp_path: Path) -> None:
+    path = write_db3(tmp_path / "trial", images(20))
+    file = path / "trial.db3"
+    writer = sqlite3.connect(file)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("PRAGMA wal_autocheckpoint = 0")
+    for message in images(30)[20:]:
+        row = (1, *message[2:])
+        writer.execute("INSERT INTO messages (topic_id, timestamp, data) VALUES (?, ?, ?)", row)
+        writer.commit()
+    # A kill leaves the files as they are now; closing would tidy up.
+    for suffix in ("", "-wal"):
+        shutil.copy(path / f"trial.db3{suffix}", tmp_path / f"copy.db3{suffix}")
+    writer.close()
+    with pytest.raises(BagCorruptError, match=r"not finished: copy\.db3-wal is left"):
+        BagReader(tmp_path / "copy.db3")
+    result = repair(tmp_path / "copy.db3")
+    assert (result.path, result.messages) == (tmp_path / "copy.mcap", 30)
+    assert log_times(tmp_path / "copy.mcap") == [message[2] for message in images(30)]
+
+
+def test_types_that_are_not_known_here_are_kept_with_their_definition(tmp_path: Path) -> None:
+    foreign = [("/status", "acme_msgs/msg/Status", START_NS, b"\0\1\0\0*\0\0\0")]
+    path = write_bag(
+        tmp_path / "trial",
+        [*foreign, *images(5)],
+        definitions={"acme_msgs/msg/Status": "uint32 x"},
+        qos=[profile("best_effort")],
+    )
+    (path / "metadata.yaml").unlink()
+    assert repair(path).messages == 6
+    with Reader(path) as bag:
+        status, thermal = sorted(bag.connections, key=lambda c: c.topic)
+        assert (status.topic, status.msgtype, status.msgcount) == (
+            "/status",
+            "acme_msgs/msg/Status",
+            1,
+        )
+        assert status.msgdef.data == "uint32 x"
+        assert [q.reliability.name for q in thermal.ext.offered_qos_profiles] == ["BEST_EFFORT"]
+        assert [bytes(data) for _, _, data in bag.messages([status])] == [foreign[0][3]]
+
+
+def test_policies_that_were_noted_as_numbers_get_their_names(tmp_path: Path) -> None:
+    old = {**profile(), "history": 1, "reliability": 2, "durability": 2, "liveliness": 1}
+    path = write_bag(tmp_path / "trial", images(5), qos=[old], version=8)
+    (path / "metadata.yaml").unlink()
+    repair(path)
+    topic = yaml.safe_load((path / "metadata.yaml").read_text())["rosbag2_bagfile_information"][
+        "topics_with_message_count"
+    ][0]["topic_metadata"]
+    assert topic["offered_qos_profiles"] == [profile("best_effort")]
+
+
+def test_a_second_repair_keeps_the_first_original(tmp_path: Path) -> None:
+    path = write_bag(tmp_path / "trial", images(30))
+    originals = []
+    for _ in range(3):
+        file = max(path.glob("*.mcap"), key=lambda found: found.stat().st_mtime_ns)
+        file.write_bytes(file.read_bytes()[:-200])
+        originals.append(file.read_bytes())
+        assert repair(path).messages > 20
+    kept = [file.read_bytes() for file in path.glob("*.damaged*")]
+    assert sorted(map(len, kept)) == sorted(map(len, originals))
+    assert all(original in kept for original in originals)
+
+
+def test_names_of_kept_files_are_never_reused(tmp_path: Path) -> None:
+    path = write_bag(tmp_path / "trial", images(30))
+    (path / "trial_0.mcap.damaged").write_bytes(b"somebody's only copy")
+    (path / "metadata.yaml").unlink()
+    assert [file.name for file in repair(path).damaged_paths] == ["trial_0.mcap.damaged-2"]
+    assert (path / "trial_0.mcap.damaged").read_bytes() == b"somebody's only copy"
+
+
+def test_an_earlier_repair_whose_metadata_is_lost_is_found_again(tmp_path: Path) -> None:
+    path = write_bag(tmp_path / "trial", images(30))
+    (path / "metadata.yaml").unlink()
+    repair(path)
+    (path / "metadata.yaml").unlink()
+    assert repair(path).messages == 30
+    assert log_times(path) == [message[2] for message in images(30)]
+
+
+STEPS = (
+    (Path, "replace"),
+    (Path, "unlink"),
+    (os, "link"),
+    (os, "fsync"),
+)
+
+
+@pytest.mark.faults
+def test_a_repair_killed_at_any_step_hides_nothing(tmp_path: Path) -> None:
+    """The process dies before its n-th change of the folder, for every n."""
+    kinds = {
+        "folder": lambda path: write_bag(path, images(12)),
+        "split": lambda path: write_split(path, [images(12)[:5], images(12)[5:]]),
+        "file": lambda path: write_mcap(path.with_suffix(".mcap"), images(12)),
+        "sqlite": lambda path: write_db3(path, images(12)),
+    }
+    tried = 0
+    for kind, write in kinds.items():
+        for step in itertools.count(1):
+            path = write(tmp_path / f"{kind}{step}" / "trial")
+            damage(path)
+            originals = contents(path)
+            ended = killed_at_step(step, path)
+            tried += 1
+            result = repair(path)
+            assert result.messages == 12, (kind, step)
+            assert log_times(result.path) == [message[2] for message in images(12)], (kind, step)
+            assert originals <= contents(path), (kind, step)
+            if not ended:
+                break
+        assert step > 3
+    faults.record(
+        "repair killed at each of its steps",
+        tried,
+        "the next repair gives every message; the damaged originals are kept",
+    )
+
+
+def damage(path: Path) -> None:
+    """Damage that costs no message: the metadata, or the end of a file."""
+    if path.is_dir():
+        (path / "metadata.yaml").unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-30])
+
+
+def contents(path: Path) -> set[bytes]:
+    folder = path if path.is_dir() else path.parent
+    return {file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def killed_at_step(step: int, path: Path) -> bool:
+    """Repair in a child that dies before its n-th step; False if it had fewer."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    left = [step]
+    for owner, name in STEPS:
+        call = getattr(owner, name)
+
+        def counted(*args: object, _call: Any = call, **kwargs: object) -> object:
+            left[0] -= 1
+            if left[0] == 0:
+                os._exit(9)
+            return _call(*args, **kwargs)
+
+        setattr(owner, name, counted)
+    repair(path)
+    os._exit(0)
+
+
+def test_two_repairs_do_not_meet(tmp_path: Path) -> None:
+    path = write_bag(tmp_path / "trial", images(5))
+    (path / "metadata.yaml").unlink()
+    handle = os.open(path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(StorageError, match="another repair is at work"):
+            repair(path)
+    finally:
+        os.close(handle)
+    assert repair(path).messages == 5
 
 
 def test_lost_metadata_is_written_again(tmp_path: Path) -> None:
@@ -125,10 +379,10 @@ def test_what_cannot_be_repaired_says_so(tmp_path: Path) -> None:
     with pytest.raises(BagNotFoundError):
         repair(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BagCorruptError, match=r"expected a folder with one \.mcap"):
+    with pytest.raises(BagCorruptError, match=r"expected a folder with \.mcap or \.db3"):
         repair(tmp_path / "empty")
     (tmp_path / "empty" / "empty_0.mcap").write_bytes(bytes(1000))
-    with pytest.raises(BagCorruptError, match="no MCAP"):
+    with pytest.raises(BagCorruptError, match="not an MCAP"):
         repair(tmp_path / "empty")
 
 

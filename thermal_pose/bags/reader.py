@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading rosbag2 recordings (MCAP or SQLite) with one clear error for each way they are bad."""
+"""Reads rosbag2 recordings (MCAP or SQLite); each kind of damage is one clear error."""
 
-import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NoReturn
+from typing import Any
 
-from rosbags.interfaces import Connection
-from rosbags.rosbag2 import Reader, ReaderError
 from rosbags.serde import SerdeError
 
 from thermal_pose.bags import schema
+from thermal_pose.bags.storage import UNREADABLE, StoredTopic, open_storage, raise_corrupt
 from thermal_pose.errors import (
     BagCorruptError,
     BagNotFoundError,
@@ -27,28 +25,6 @@ from thermal_pose.messages.images import to_rgb_frame, to_thermal_frame
 from thermal_pose.messages.trials import to_timing
 from thermal_pose.messages.truth import to_true_frame
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame, TrueFrame, TugTiming
-
-#: What the library raises on damaged files.
-_UNREADABLE: Final = (
-    ReaderError,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-)
-
-
-@dataclass(frozen=True)
-class TopicSummary:
-    """Type and number of messages of one recorded topic."""
-
-    name: str
-    type_name: str
-    count: int
 
 
 @dataclass(frozen=True)
@@ -73,49 +49,51 @@ class RawMessage:
 class BagReader:
     """One recording: a rosbag2 folder, or a single .mcap or .db3 file. A context manager.
 
+    Attributes
+    ----------
+    topics : the recorded topics by name. A recorder also lists topics on which nothing was
+        published: ask `has` whether there are messages.
+    message_count : promised messages; reading fewer is an error.
+    start_ns, end_ns : first and last log time, ns.
+    custom_data : what the recorder noted.
+
     Raises
     ------
     BagNotFoundError
         Nothing is at the path.
     BagCorruptError
-        It is empty, truncated, unfinished or no recording.
+        It is empty, truncated, unfinished or not a recording.
     BagSchemaError
-        From the typed methods: topic missing, other type, other definition, other encoding.
+        From the typed methods: the topic is missing, or has another type, another definition or
+        another encoding.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._reader = _open(self.path)
-        connections = self._reader.connections
-        self.topics = {
-            topic.name: topic
-            for topic in (
-                TopicSummary(
-                    name,
-                    next(c.msgtype for c in connections if c.topic == name),
-                    sum(c.msgcount for c in connections if c.topic == name),
-                )
-                for name in sorted({c.topic for c in connections})
-            )
-        }
-        self.message_count = self._reader.message_count
+        if not self.path.exists():
+            raise BagNotFoundError(f"there is no recording at {path}")
+        self._storage = open_storage(self.path)
+        self.topics = self._storage.topics
+        self.message_count = sum(topic.count for topic in self.topics.values())
         if self.message_count == 0:
             self.close()
             raise BagCorruptError(f"{self.path} holds no message")
-        self.start_ns = self._reader.start_time
-        self.end_ns = self._reader.end_time - 1
-        custom = getattr(self._reader.storage.metadata, "custom", None)
-        self.custom_data: dict[str, str] = dict(custom or {})
+        self.start_ns = self._storage.start_ns
+        self.end_ns = self._storage.end_ns
+        self.custom_data: dict[str, str] = dict(self._storage.metadata.custom_data)
+
+    def has(self, topic: str) -> bool:
+        """Return whether there are messages on a topic."""
+        return topic in self.topics and self.topics[topic].count > 0
 
     @property
     def duration_s(self) -> float:
-        """From the first message to the last, by log time, in seconds."""
+        """Time from the first message to the last, by log time, in seconds."""
         return (self.end_ns - self.start_ns) / NS_PER_S
 
     def close(self) -> None:
         """Close the files; a second call does nothing."""
-        if self._reader.is_open:
-            self._reader.close()
+        self._storage.close()
 
     def __enter__(self) -> "BagReader":
         return self
@@ -135,17 +113,32 @@ class BagReader:
         start_ns: int | None = None,
         stop_ns: int | None = None,
     ) -> Iterator[RawMessage]:
-        """Messages of `topics` (None: all) in log order, logged in `[start_ns, stop_ns)`."""
-        connections = [c for c in self._reader.connections if topics is None or c.topic in topics]
-        if not connections:
-            return
+        """Yield messages of `topics` (None: all) in log order, logged in `[start_ns, stop_ns)`.
+
+        Raises
+        ------
+        BagCorruptError
+            A file is damaged, or the whole range was read and a topic has fewer messages than
+            the recording promises.
+        """
+        delivered: dict[str, int] = {}
         try:
-            for connection, log_ns, cdr in self._reader.messages(
-                connections, start=start_ns, stop=stop_ns
-            ):
-                yield RawMessage(connection.topic, connection.msgtype, log_ns, bytes(cdr))
-        except _UNREADABLE as error:
-            _raise_corrupt(self.path, error)
+            for message in self._storage.messages(topics, start_ns, stop_ns):
+                yield RawMessage(*message)
+                delivered[message[0]] = delivered.get(message[0], 0) + 1
+        except UNREADABLE as error:
+            raise_corrupt(self.path, error)
+        if start_ns is None and stop_ns is None:
+            self._check_delivered(delivered, topics)
+
+    def _check_delivered(self, delivered: dict[str, int], topics: Collection[str] | None) -> None:
+        for topic in self.topics.values():
+            found = delivered.get(topic.name, 0)
+            if (topics is None or topic.name in topics) and found < topic.count:
+                raise BagCorruptError(
+                    f"{self.path} promises {topic.count} messages on {topic.name} and holds "
+                    f"{found}: run `thermal-pose repair {self.path}` to keep those"
+                )
 
     def messages(
         self,
@@ -154,7 +147,7 @@ class BagReader:
         start_ns: int | None = None,
         stop_ns: int | None = None,
     ) -> Iterator[BagMessage]:
-        """As `raw_messages`, deserialised."""
+        """Yield messages as `raw_messages` does, deserialised."""
         self._check_definitions(topics)
         store = schema.typestore()
         for raw in self.raw_messages(topics, start_ns=start_ns, stop_ns=stop_ns):
@@ -162,41 +155,40 @@ class BagReader:
                 content = store.deserialize_cdr(raw.cdr, raw.type_name)
             except (SerdeError, IndexError) as error:
                 raise BagCorruptError(
-                    f"{self.path}: a message of {raw.topic} is no {raw.type_name}: {error}"
+                    f"{self.path}: a message on {raw.topic} is not a {raw.type_name}: {error}"
                 ) from error
             yield BagMessage(raw.topic, raw.log_ns, content)
 
     def _check_definitions(self, topics: Collection[str] | None) -> None:
-        for connection in self._reader.connections:
-            if topics is None or connection.topic in topics:
-                self._check_definition(connection)
+        for topic in self.topics.values():
+            if topics is None or topic.name in topics:
+                self._check_definition(topic)
 
-    def _check_definition(self, connection: Connection) -> None:
-        type_name = connection.msgtype
-        if type_name not in schema.typestore().types:
+    def _check_definition(self, topic: StoredTopic) -> None:
+        if topic.type_name not in schema.typestore().types:
             raise BagSchemaError(
-                f"{self.path}: {connection.topic} is of type {type_name}, which is not known here"
+                f"{self.path}: {topic.name} is of type {topic.type_name}, which is not known here"
             )
-        if type_name.startswith(schema.PACKAGE) and connection.digest:
-            expected = schema.type_hash(type_name)
-            if connection.digest != expected:
+        if topic.type_name.startswith(schema.PACKAGE) and topic.digest:
+            expected = schema.type_hash(topic.type_name)
+            if topic.digest != expected:
                 raise BagSchemaError(
-                    f"{self.path}: {connection.topic} was recorded with another definition of "
-                    f"{type_name} ({connection.digest[:15]}..., here {expected[:15]}...)"
+                    f"{self.path}: {topic.name} was recorded with another definition of "
+                    f"{topic.type_name} ({topic.digest[:15]}..., here {expected[:15]}...)"
                 )
 
-    def require(self, topic: str, *type_names: str) -> TopicSummary:
-        """The summary of a topic that must be there with one of the types, and not empty.
+    def require(self, topic: str, *type_names: str) -> StoredTopic:
+        """Return a topic that must have messages, of one of the types.
 
         Raises
         ------
         BagSchemaError
-            It is not; the sentence names what there is instead.
+            It has none; the message lists the topics that have.
         """
-        found = self.topics.get(topic)
-        if found is None or found.count == 0:
-            there = ", ".join(name for name, entry in self.topics.items() if entry.count) or "none"
+        if not self.has(topic):
+            there = ", ".join(filter(self.has, self.topics)) or "none"
             raise BagSchemaError(f"{self.path} has no messages on {topic} (it has: {there})")
+        found = self.topics[topic]
         if found.type_name not in type_names:
             raise BagSchemaError(
                 f"{self.path}: {topic} is of type {found.type_name}, "
@@ -205,9 +197,31 @@ class BagReader:
         return found
 
     def thermal_frames(self, topic: str = schema.THERMAL_IMAGE) -> Iterator[ThermalFrame]:
-        """All thermal images in log order; the topic is checked at the call."""
+        """Return all thermal images in log order; the topic is checked at the call.
+
+        Raises
+        ------
+        BagSchemaError
+            Also where images of another size or another camera come later on the same topic.
+        """
         self.require(topic, "sensor_msgs/msg/Image")
-        return self._frames(topic, to_thermal_frame)
+        return self._frames_of_one_camera(topic)
+
+    def _frames_of_one_camera(self, topic: str) -> Iterator[ThermalFrame]:
+        first: ThermalFrame | None = None
+        for number, frame in enumerate(self._frames(topic, to_thermal_frame), 1):
+            first = first or frame
+            if frame.centikelvin.shape != first.centikelvin.shape:
+                raise BagSchemaError(
+                    f"{self.path}: {topic}: image {number} has {_size(frame)}, the first has "
+                    f"{_size(first)}: record one camera, at one size, on one topic"
+                )
+            if frame.frame_id != first.frame_id:
+                raise BagSchemaError(
+                    f"{self.path}: {topic}: image {number} comes from camera '{frame.frame_id}', "
+                    f"the first from '{first.frame_id}': record one camera on one topic"
+                )
+            yield frame
 
     def logged_thermal_frames(
         self, topic: str = schema.THERMAL_IMAGE
@@ -217,10 +231,10 @@ class BagReader:
         return self._logged(topic, to_thermal_frame)
 
     def rgb_frames(self, topic: str | None = None) -> Iterator[RgbFrame]:
-        """All colour images in log order, compressed or raw (None: whichever there is)."""
+        """Return all colour images in log order, compressed or raw (None: whichever exists)."""
         if topic is None:
-            topic = schema.RGB_IMAGE
-            if schema.RGB_COMPRESSED in self.topics or topic not in self.topics:
+            topic = schema.RGB_IMAGE if self.has(schema.RGB_IMAGE) else schema.RGB_COMPRESSED
+            if self.has(schema.RGB_COMPRESSED):
                 topic = schema.RGB_COMPRESSED
         self.require(topic, "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
         return self._frames(topic, to_rgb_frame)
@@ -265,14 +279,14 @@ class BagReader:
             return None
 
     def static_transform(self, parent: str, child: str) -> CameraPose | None:
-        """The pose that takes points of frame `child` to frame `parent`; None: not recorded.
+        """Return the pose that takes points of `child` to `parent`; None if it is not recorded.
 
         Raises
         ------
         BagSchemaError
-            What was recorded is no rotation, or not finite.
+            The recorded transform is not a rotation, or not finite.
         """
-        if schema.TF_STATIC not in self.topics or not self.topics[schema.TF_STATIC].count:
+        if not self.has(schema.TF_STATIC):
             return None
         self.require(schema.TF_STATIC, schema.TOPIC_TYPES[schema.TF_STATIC])
         for entry in self.messages([schema.TF_STATIC]):
@@ -297,7 +311,7 @@ class BagReader:
     def true_timing(
         self, topic: str = schema.TRUTH_TUG, thermal_topic: str = schema.THERMAL_IMAGE
     ) -> TugTiming:
-        """The true phases of a simulated trial, in seconds since the first thermal stamp."""
+        """Return the true phases of a simulated trial, in s since the first thermal stamp."""
         self.require(topic, "thermal_pose/msg/TugReport")
         origin_ns = next(self.thermal_frames(thermal_topic)).stamp_ns
         try:
@@ -309,32 +323,6 @@ class BagReader:
         return next(self.messages([topic])).message
 
 
-def _open(path: Path) -> Reader:
-    if not path.exists():
-        raise BagNotFoundError(f"there is no recording at {path}")
-    if path.is_dir() and not (path / "metadata.yaml").exists():
-        _raise_incomplete_folder(path)
-    if path.is_file() and path.stat().st_size == 0:
-        raise BagCorruptError(f"{path} is empty")
-    try:
-        reader = Reader(path)
-        reader.open()
-    except _UNREADABLE as error:
-        _raise_corrupt(path, error)
-    return reader
-
-
-def _raise_incomplete_folder(path: Path) -> NoReturn:
-    if any(path.glob("*.mcap")):
-        raise BagCorruptError(
-            f"{path} was not finished (it has no metadata.yaml): run `thermal-pose repair {path}`"
-        )
-    raise BagCorruptError(f"{path} is a folder without a recording in it")
-
-
-def _raise_corrupt(path: Path, error: Exception) -> NoReturn:
-    detail = str(error).rstrip(".") or type(error).__name__
-    raise BagCorruptError(
-        f"{path} is truncated, damaged or no ROS 2 recording ({detail}); "
-        f"`thermal-pose repair` saves what can be read"
-    ) from error
+def _size(frame: ThermalFrame) -> str:
+    height, width = frame.centikelvin.shape
+    return f"{width} x {height} px"

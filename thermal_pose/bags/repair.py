@@ -1,46 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completing a recording whose writer was killed, or saving what a damaged file still holds.
+"""Completes a recording whose recorder was killed, or saves what damaged files still hold.
 
-All whole chunks with a right checksum are read and written anew, with index and metadata. The
-damaged file is kept beside the new one under `*.damaged`. Success is judged by opening the result
-and counting.
+Every readable message of every storage file is copied into one new MCAP file, with its type as
+recorded. The new file takes effect in one step: for a folder, when `metadata.yaml` names it; for a
+single file, when it takes the file's name. A kill at any moment leaves either the old files or the
+new one to be read. The old files stay as `*.damaged`; nothing that has such a name is overwritten.
+Success is judged by reading the result from end to end and counting.
 """
 
-import struct
-from collections.abc import Iterator, Sequence
+import fcntl
+import heapq
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import yaml
-from mcap.exceptions import McapError
-from mcap.records import Channel, Chunk, Message, Schema
-from mcap.stream_reader import StreamReader, breakup_chunk
-
-from thermal_pose.bags import schema
+from thermal_pose.bags.metadata import (
+    METADATA_NAME,
+    REPAIRED,
+    REPLACED_FILES,
+    Metadata,
+    read_metadata,
+    storage_files,
+)
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.bags.writer import METADATA_NAME, BagWriter
-from thermal_pose.errors import (
-    BagCorruptError,
-    BagError,
-    BagNotFoundError,
-    BagSchemaError,
-    StorageError,
-)
+from thermal_pose.bags.salvage import SavedMessage, readable_messages
+from thermal_pose.bags.writer import BagWriter
+from thermal_pose.errors import BagCorruptError, BagError, BagNotFoundError, StorageError
+from thermal_pose.files import sync_folder
 
-_MAGIC: Final = b"\x89MCAP0\r\n"
-#: A larger record is a damaged length: half a second of anything we record is far smaller.
-_MAX_RECORD_BYTES: Final = 256 * 1024 * 1024
-_BROKEN: Final = (
-    McapError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-)
+_SCRATCH: Final = ".repair-"
+#: What SQLite keeps beside a database that is open.
+_JOURNALS: Final = ("-wal", "-journal", "-shm")
 
 
 @dataclass(frozen=True)
@@ -49,15 +45,18 @@ class RepairResult:
 
     Attributes
     ----------
-    was_whole : nothing had to be done.
-    messages : in the recording now.
-    damaged_path : the file as it was; None where nothing was changed.
+    path : the recording now.
+    was_whole : there was nothing to do.
+    messages : number in the recording now.
+    promised : number that the damaged recording promised; None if it promised nothing.
+    damaged_paths : the old files, as they were.
     """
 
     path: Path
     was_whole: bool
     messages: int
-    damaged_path: Path | None = None
+    promised: int | None = None
+    damaged_paths: tuple[Path, ...] = ()
 
 
 def repair(path: Path) -> RepairResult:
@@ -65,42 +64,57 @@ def repair(path: Path) -> RepairResult:
 
     Parameters
     ----------
-    path : folder of the recording.
+    path : folder of the recording, or one of its files, or a single .mcap or .db3 file.
 
     Raises
     ------
     BagNotFoundError
-        Nothing is there.
+        Nothing is at the path.
     BagCorruptError
-        There is no MCAP file in it, or not one whole message.
+        It holds no storage file, or not one readable message.
     StorageError
         The folder cannot be written.
     """
     if not path.exists():
         raise BagNotFoundError(f"there is no recording at {path}")
+    path = _recording_of(path)
     if (count := _count_if_whole(path)) is not None:
+        _set_replaced_files_aside(path)
         return RepairResult(path, True, count)
-    file = _find_file(path)
-    damaged = file.with_suffix(file.suffix + ".damaged")
-    fresh = path / ".repair" / path.name
     try:
-        _remove(fresh)
-        _rewrite(file, fresh)
-        file.replace(damaged)
-        (fresh / f"{path.name}_0.mcap").replace(path / f"{path.name}_0.mcap")
-        (fresh / METADATA_NAME).replace(path / METADATA_NAME)
+        with _only_repair(path if path.is_dir() else path.parent):
+            return _repair_folder(path) if path.is_dir() else _repair_file(path)
     except OSError as error:
-        raise StorageError(f"cannot repair {path}: {error.strerror}") from error
+        raise StorageError(f"cannot repair {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _only_repair(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second repair, and clear what a killed one left."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(f"another repair is at work in {folder}") from None
+        for left in folder.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
     finally:
-        _remove(fresh)
-    count = _count_if_whole(path)
-    if count is None:
-        raise BagCorruptError(f"{path} is damaged beyond repair; the original is {damaged.name}")
-    return RepairResult(path, False, count, damaged)
+        os.close(handle)
+
+
+def _recording_of(path: Path) -> Path:
+    """The folder that a storage file belongs to, or the path itself."""
+    folder = path.parent
+    if path.is_dir():
+        return path
+    named = (folder / METADATA_NAME).exists() or path.name.startswith(f"{folder.resolve().name}_")
+    return folder if named and path in storage_files(folder) else path
 
 
 def _count_if_whole(path: Path) -> int | None:
-    """Number of messages, all of them read; None where the recording is not whole."""
+    """Number of messages, all of them read; None if the recording is not whole."""
     try:
         with BagReader(path) as bag:
             return sum(1 for _ in bag.raw_messages())
@@ -108,114 +122,138 @@ def _count_if_whole(path: Path) -> int | None:
         return None
 
 
-def _find_file(path: Path) -> Path:
-    files = sorted(path.glob("*.mcap")) if path.is_dir() else []
-    if len(files) != 1:
-        raise BagCorruptError(f"{path}: expected a folder with one .mcap file, got {len(files)}")
-    return files[0]
+def _repair_folder(path: Path) -> RepairResult:
+    old = _old_metadata(path)
+    sources = _sources(path, old)
+    fresh = _new_name(path, {*old.files, *(source.name for source in sources)})
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=path) as scratch:
+        written = Path(scratch) / path.name
+        custom = {**old.custom_data, "repaired": "true"}
+        custom[REPLACED_FILES] = "/".join(source.name for source in sources)
+        _rewrite(sources, written, fresh.name, custom)
+        (written / fresh.name).replace(fresh)
+        sync_folder(path)
+        (written / METADATA_NAME).replace(path / METADATA_NAME)
+        sync_folder(path)
+    damaged = tuple(_set_aside(source) for source in sources)
+    return _judged(path, old, damaged)
 
 
-def _remove(folder: Path) -> None:
-    """Remove our own scratch folder, which holds nothing but a recording."""
-    if folder.is_dir():
-        for entry in folder.iterdir():
-            entry.unlink()
-        folder.rmdir()
-    if folder.parent.name == ".repair" and folder.parent.is_dir():
-        folder.parent.rmdir()
+def _repair_file(path: Path) -> RepairResult:
+    fresh = path.with_name(path.name.removesuffix(".zstd")).with_suffix(".mcap")
+    if fresh != path and fresh.exists():
+        raise StorageError(
+            f"{fresh} already exists and is not overwritten: move it and repair again"
+        )
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=path.parent) as scratch:
+        written = Path(scratch) / path.stem
+        _rewrite([path], written, fresh.name, {})
+        damaged = _set_aside(path, keep=True)
+        (written / fresh.name).replace(fresh)
+        if fresh != path:
+            path.unlink()
+        sync_folder(path.parent)
+    return _judged(fresh, Metadata((path.name,)), (damaged,))
 
 
-def _rewrite(file: Path, fresh: Path) -> None:
-    messages = readable_messages(file)
+def _judged(path: Path, old: Metadata, damaged: tuple[Path, ...]) -> RepairResult:
+    count = _count_if_whole(path)
+    if count is None:
+        raise BagCorruptError(
+            f"{path} is damaged beyond repair; the original is {', '.join(map(str, damaged))}"
+        )
+    promised = sum(old.counts.values()) or None
+    return RepairResult(path, False, count, promised, damaged)
+
+
+def _old_metadata(path: Path) -> Metadata:
+    try:
+        return read_metadata(path)
+    except BagCorruptError:
+        return Metadata(())
+
+
+def _sources(path: Path, old: Metadata) -> list[Path]:
+    """The files to copy: those in use and those that the metadata does not name yet."""
+    replaced = set(old.custom_data.get(REPLACED_FILES, "").split("/"))
+    files = storage_files(path)
+    sources = [
+        file
+        for file in files
+        if file.name in old.files or (file.name not in replaced and REPAIRED not in file.name)
+    ]
+    if not old.files and not sources:
+        sources = files  # an earlier repair, whose metadata is lost
+    if not sources:
+        raise BagCorruptError(f"{path}: expected a folder with .mcap or .db3 files, found none")
+    return sources
+
+
+def _new_name(path: Path, taken: set[str]) -> Path:
+    """A name that no file in use has."""
+    names = (f"{path.name}{REPAIRED}{number}.mcap" for number in itertools.count())
+    return path / next(name for name in names if name not in taken)
+
+
+def _rewrite(sources: list[Path], folder: Path, file_name: str, custom: dict[str, str]) -> None:
+    messages = _in_log_order(sources)
     first = next(messages, None)
     if first is None:
-        raise BagCorruptError(f"{file} holds not one whole message")
-    with BagWriter(fresh, custom_data=_custom_data(file)) as writer:
-        for type_name, topic, message in _chain(first, messages):
-            writer.add_topic(topic, type_name)
-            writer.write_raw(topic, message.log_time, message.data)
+        names = ", ".join(str(source) for source in sources)
+        raise BagCorruptError(f"{names}: not one whole message can be read")
+    with BagWriter(folder, sync_s=0, file_name=file_name, custom_data=custom) as writer:
+        for message in itertools.chain([first], messages):
+            writer.add_recorded_topic(message.topic, message.recorded)
+            writer.write_raw(message.topic, message.log_ns, message.cdr)
 
 
-Readable = tuple[str, str, Message]
+def _in_log_order(sources: list[Path]) -> Iterator[SavedMessage]:
+    """Messages of all files; files that overlap in time are merged."""
+    readable: list[Iterator[SavedMessage]] = []
+    refused: list[BagCorruptError] = []
+    for source in sources:
+        messages = readable_messages(source)
+        try:
+            readable.append(itertools.chain([next(messages)], messages))
+        except StopIteration:
+            continue
+        except BagCorruptError as error:
+            refused.append(error)
+    if refused and not readable:
+        raise refused[0]
+    return heapq.merge(*readable, key=lambda message: message.log_ns)
 
 
-def _chain(first: Readable, rest: Iterator[Readable]) -> Iterator[Readable]:
-    yield first
-    yield from rest
+def _set_replaced_files_aside(path: Path) -> None:
+    """Finish a repair that was killed after its last step that matters."""
+    if not path.is_dir():
+        return
+    metadata = _old_metadata(path)
+    replaced = metadata.custom_data.get(REPLACED_FILES, "").split("/")
+    for file in storage_files(path):
+        if file.name in replaced and file.name not in metadata.files:
+            with suppress(OSError):
+                _set_aside(file)
 
 
-def readable_messages(file: Path) -> Iterator[Readable]:
-    """(type, topic, message) of all sound chunks of an MCAP file.
-
-    A chunk with a wrong checksum is left out, and so is all that follows the first record that
-    is cut off. Messages of types that are not known here are left out too.
-
-    Raises
-    ------
-    BagCorruptError
-        It is no MCAP file.
-    BagSchemaError
-        It was recorded with other definitions of our messages.
-    """
-    types: dict[int, str] = {}
-    topics: dict[int, tuple[str, str]] = {}
-    for record in _sound_records(file):
-        if isinstance(record, Schema):
-            types[record.id] = record.name
-        elif isinstance(record, Channel):
-            type_name = types.get(record.schema_id, "")
-            if type_name in schema.typestore().types:
-                _check_definition(file, record, type_name)
-                topics[record.id] = (type_name, record.topic)
-        elif isinstance(record, Message) and record.channel_id in topics:
-            yield (*topics[record.channel_id], record)
-
-
-def _check_definition(file: Path, channel: Channel, type_name: str) -> None:
-    recorded = channel.metadata.get("topic_type_hash")
-    if recorded and recorded != schema.type_hash(type_name):
-        raise BagSchemaError(
-            f"{file}: {channel.topic} was recorded with another definition of {type_name}"
-        )
-
-
-def _sound_records(file: Path) -> Iterator[object]:
-    with file.open("rb") as stream:
-        if stream.read(len(_MAGIC)) != _MAGIC:
-            raise BagCorruptError(f"{file} is no MCAP file")
-        stream.seek(0)
-        reader = StreamReader(
-            stream, emit_chunks=True, validate_crcs=False, record_size_limit=_MAX_RECORD_BYTES
-        )
-        records = reader.records
-        while (record := _next_record(records)) is not None:
-            if isinstance(record, Chunk):
-                yield from _chunk_records(record)
-            else:
-                yield record
-
-
-def _next_record(records: Iterator[object]) -> object | None:
-    """The next record; None at the end and at the first one that is not whole."""
-    try:
-        return next(records, None)
-    except _BROKEN:
-        return None
-
-
-def _chunk_records(chunk: Chunk) -> Sequence[object]:
-    """The records of a chunk; none where it is damaged."""
-    try:
-        return breakup_chunk(chunk, validate_crc=True)
-    except _BROKEN:
-        return ()
-
-
-def _custom_data(file: Path) -> dict[str, str]:
-    """Custom data of the metadata that was there, if any could be read."""
-    try:
-        content = yaml.safe_load((file.parent / METADATA_NAME).read_text(encoding="utf-8"))
-        data = content["rosbag2_bagfile_information"]["custom_data"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return {"repaired": "true"}
-    return {**{str(key): str(value) for key, value in (data or {}).items()}, "repaired": "true"}
+def _set_aside(file: Path, keep: bool = False) -> Path:
+    """Rename a file to `*.damaged`, or with `keep` add that name; return it."""
+    numbers = itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
+    for number in numbers:
+        target = file.with_name(f"{file.name}.damaged{number}")
+        try:
+            # Unlike a rename, a link never replaces a file that is there.
+            os.link(file, target)
+        except FileExistsError:
+            continue
+        except OSError:
+            if target.exists():
+                continue
+            shutil.copy2(file, target)  # a file system without hard links
+        for journal in _JOURNALS:
+            if (left := file.with_name(file.name + journal)).exists():
+                left.replace(target.with_name(target.name + journal))
+        if not keep:
+            file.unlink()
+        return target
+    raise AssertionError("unreachable")

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing rosbag2 recordings that survive a killed process and that stock ROS 2 reads.
+"""Writes rosbag2 recordings that survive a killed process and a power cut, and that ROS 2 reads.
 
-MCAP with small CRC-checked chunks, closed at least every half second of message time, so that
-whatever ends the process costs at most the last half second. `metadata.yaml` is written last and
-in one step: a folder that has it is complete. The same messages give the same bytes.
+MCAP with small CRC-checked chunks that are closed at least every half second of message time, so a
+killed process costs at most the last half second. What is written is flushed to the disk every
+second, so a power cut costs little more. `metadata.yaml` is written last and in one step: a folder
+that has it is complete. The same messages give the same bytes.
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final
@@ -18,14 +19,30 @@ from mcap.writer import CompressionType, Writer
 
 from thermal_pose import __version__
 from thermal_pose.bags import schema
+from thermal_pose.bags.disk_sync import DiskSync
+from thermal_pose.bags.metadata import build_metadata, write_metadata
 from thermal_pose.errors import StorageError
-from thermal_pose.files import write_whole
+from thermal_pose.files import make_folder, sync_folder
 
-METADATA_NAME: Final = "metadata.yaml"
-METADATA_VERSION: Final = 9
-ROS_DISTRO: Final = "kilted"
 DEFAULT_CHUNK_BYTES: Final = 64 * 1024
 DEFAULT_FLUSH_S: Final = 0.5
+DEFAULT_SYNC_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class RecordedType:
+    """A message type as another recorder noted it, for topics that are copied.
+
+    Attributes
+    ----------
+    encoding, definition : of the schema, such as 'ros2msg' and its text.
+    channel : pairs of the channel's metadata, such as `offered_qos_profiles`.
+    """
+
+    name: str
+    encoding: str
+    definition: bytes
+    channel: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -36,19 +53,22 @@ class _Topic:
     type_name: str
     channel_id: int
     count: int = 0
+    recorded: Mapping[str, str] | None = None
 
 
 class BagWriter:
     """Writes one rosbag2 folder; use it as a context manager.
 
-    Leaving the `with` block normally completes the recording; leaving it by an exception closes
-    the file without completing it, so that it is never taken for a whole one.
+    Leaving the `with` block normally completes the recording. Leaving it by an exception closes
+    the file without completing it, so that it is never mistaken for a whole one.
 
     Parameters
     ----------
     path : folder to create; must not exist.
-    chunk_bytes : a chunk is closed when it exceeds this.
-    flush_s : and at least after this many seconds of log time.
+    chunk_bytes : a chunk is closed when it exceeds this size...
+    flush_s : ... and at least after this many seconds of log time.
+    sync_s : interval of flushing to the disk, in seconds of real time; 0: only at the end.
+    file_name : name of the MCAP file; default: `<folder>_0.mcap`.
     custom_data : pairs kept in `metadata.yaml` (subject pseudonym, software version, ...).
 
     Raises
@@ -63,12 +83,14 @@ class BagWriter:
         *,
         chunk_bytes: int = DEFAULT_CHUNK_BYTES,
         flush_s: float = DEFAULT_FLUSH_S,
+        sync_s: float = DEFAULT_SYNC_S,
+        file_name: str = "",
         custom_data: Mapping[str, str] | None = None,
     ) -> None:
         if chunk_bytes <= 0 or flush_s <= 0:
             raise ValueError(f"expected chunk_bytes, flush_s > 0, got {chunk_bytes}, {flush_s}")
         self.path = Path(path)
-        self.file_path = self.path / f"{self.path.name}_0.mcap"
+        self.file_path = self.path / (file_name or f"{self.path.name}_0.mcap")
         self._custom_data = dict(custom_data or {})
         self._flush_ns = round(flush_s * 1e9)
         self._topics: dict[str, _Topic] = {}
@@ -86,15 +108,22 @@ class BagWriter:
         self._guarded(self._mcap.start, "ros2", f"thermal_pose {__version__}")
         # From its first moment on the file is one that `repair` knows.
         self._guarded(self._stream.flush)
+        self._sync = DiskSync(self._stream.fileno(), sync_s)
 
     def _create(self) -> BinaryIO:
         try:
-            self.path.mkdir(parents=True)
-            return self.file_path.open("xb")
+            make_folder(self.path.parent)
+            self.path.mkdir()
+            stream = self.file_path.open("xb")
+            sync_folder(self.path)
+            sync_folder(self.path.parent)
+            return stream
         except FileExistsError:
-            raise StorageError(f"{self.path} exists already and is not overwritten") from None
+            raise StorageError(f"{self.path} already exists and is not overwritten") from None
         except OSError as error:
-            raise StorageError(f"cannot create recording {self.path}: {error.strerror}") from error
+            raise StorageError(
+                f"cannot create recording {self.path}: {error.strerror or error}"
+            ) from error
 
     def _guarded(self, call: Any, *args: Any, **kwargs: Any) -> Any:
         """Call a function of the MCAP library, with the disk's errors in our terms."""
@@ -127,21 +156,32 @@ class BagWriter:
         elif known.type_name != type_name:
             raise ValueError(f"{topic}: expected {known.type_name}, got {type_name}")
 
-    def _register(self, topic: str, type_name: str) -> _Topic:
-        if type_name not in self._schema_ids:
-            text = schema.schema_text(type_name).encode()
-            self._schema_ids[type_name] = self._guarded(
-                self._mcap.register_schema, type_name, "ros2msg", text
+    def add_recorded_topic(self, topic: str, recorded: RecordedType) -> None:
+        """Declare a topic whose type need not be known here, as another recorder noted it."""
+        if topic not in self._topics:
+            channel_id = self._channel(
+                topic, recorded.name, recorded.encoding, recorded.definition, recorded.channel
             )
+            self._topics[topic] = _Topic(topic, recorded.name, channel_id, 0, recorded.channel)
+
+    def _register(self, topic: str, type_name: str) -> _Topic:
         qos = yaml.safe_dump([schema.offered_qos(topic)], sort_keys=False)
-        channel_id = self._guarded(
-            self._mcap.register_channel,
-            topic,
-            "cdr",
-            self._schema_ids[type_name],
-            {"offered_qos_profiles": qos, "topic_type_hash": schema.type_hash(type_name)},
+        pairs = {"offered_qos_profiles": qos, "topic_type_hash": schema.type_hash(type_name)}
+        text = schema.schema_text(type_name).encode()
+        return _Topic(topic, type_name, self._channel(topic, type_name, "ros2msg", text, pairs))
+
+    def _channel(
+        self, topic: str, type_name: str, encoding: str, text: bytes, pairs: Mapping[str, str]
+    ) -> int:
+        if type_name not in self._schema_ids:
+            self._schema_ids[type_name] = self._guarded(
+                self._mcap.register_schema, type_name, encoding, text
+            )
+        schema_id = self._schema_ids[type_name]
+        channel_id: int = self._guarded(
+            self._mcap.register_channel, topic, "cdr", schema_id, dict(pairs)
         )
-        return _Topic(topic, type_name, channel_id)
+        return channel_id
 
     def write(self, topic: str, log_ns: int, message: Any) -> None:
         """Write a message built by `thermal_pose.messages` or `schema.message`."""
@@ -184,9 +224,11 @@ class BagWriter:
     def flush(self) -> None:
         """Close the current chunk and hand it to the operating system."""
         self._guarded(self._mcap.flush)
+        self._guarded(self._sync.request)
 
     def close(self) -> None:
         """Complete the recording: index, sync to disk, `metadata.yaml`."""
+        self._guarded(self._sync.stop)
         text = yaml.safe_dump(self._metadata(), sort_keys=False)
         self._guarded(self._mcap.add_metadata, "rosbag2", {"serialized_metadata": text})
         self._guarded(self._mcap.finish)
@@ -203,8 +245,10 @@ class BagWriter:
         if self._stream is not None:
             try:
                 self.flush()
-                self._stream.close()
+                self._guarded(self._sync.stop)
+                self._guarded(self._stream.close)
             finally:
+                self._sync.abandon()
                 self._stream = None
 
     def _metadata(self) -> dict[str, Any]:
@@ -214,6 +258,7 @@ class BagWriter:
             self._start_ns or 0,
             self._end_ns,
             self._custom_data,
+            {t.name: t.recorded for t in self._topics.values() if t.recorded is not None},
         )
 
     def __enter__(self) -> "BagWriter":
@@ -231,68 +276,3 @@ class BagWriter:
             self.close()
         else:
             self.abort()
-
-
-def build_metadata(
-    file_name: str,
-    topics: Mapping[str, tuple[str, int]],
-    start_ns: int,
-    end_ns: int,
-    custom_data: Mapping[str, str],
-) -> dict[str, Any]:
-    """The content of `rosbag2_bagfile_information`, version 9 (ROS 2 Jazzy and later).
-
-    Parameters
-    ----------
-    topics : name -> (type, number of messages).
-    start_ns, end_ns : first and last log time, ns.
-    """
-    count = sum(n for _, n in topics.values())
-    starting_time = {"nanoseconds_since_epoch": start_ns}
-    duration = {"nanoseconds": max(0, end_ns - start_ns)}
-    return {
-        "version": METADATA_VERSION,
-        "storage_identifier": "mcap",
-        "duration": dict(duration),
-        "starting_time": dict(starting_time),
-        "message_count": count,
-        "topics_with_message_count": [
-            {"topic_metadata": _topic_metadata(name, type_name), "message_count": n}
-            for name, (type_name, n) in topics.items()
-        ],
-        "compression_format": "",
-        "compression_mode": "",
-        "relative_file_paths": [file_name],
-        "files": [
-            {
-                "path": file_name,
-                "starting_time": starting_time,
-                "duration": duration,
-                "message_count": count,
-            }
-        ],
-        "custom_data": dict(custom_data) or None,
-        "ros_distro": ROS_DISTRO,
-    }
-
-
-def _topic_metadata(name: str, type_name: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": type_name,
-        "serialization_format": "cdr",
-        "offered_qos_profiles": [schema.offered_qos(name)],
-        "type_description_hash": schema.type_hash(type_name),
-    }
-
-
-def write_metadata(folder: Path, information: Mapping[str, Any]) -> None:
-    """Write `metadata.yaml` in one step, so that it is whole or absent.
-
-    Raises
-    ------
-    StorageError
-        The folder cannot be written.
-    """
-    text = yaml.safe_dump({"rosbag2_bagfile_information": dict(information)}, sort_keys=False)
-    write_whole(folder / METADATA_NAME, text)

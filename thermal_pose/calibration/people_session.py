@@ -76,7 +76,7 @@ def register_recording(path: Path, folder: Path) -> dict[str, Any]:
 def _known_geometry(bag: BagReader, thermal: str, rgb: str) -> Registration | None:
     pose = bag.static_transform(thermal, rgb)
     topics = (schema.THERMAL_INFO, schema.RGB_INFO)
-    if pose is None or not all(t in bag.topics and bag.topics[t].count for t in topics):
+    if pose is None or not all(map(bag.has, topics)):
         return None
     infos = [bag.camera_info(topic) for topic in topics]
     if not all(info.k[0, 0] > 0 for info in infos):
@@ -94,7 +94,7 @@ def _errors(plane: PlaneRegistration, known: Registration) -> dict[str, Any]:
 
 def _info(bag: BagReader, topic: str, image_wh: tuple[int, int], hfov_deg: float) -> CameraInfo:
     """The recorded calibration, else the default lens."""
-    if topic in bag.topics and bag.topics[topic].count:
+    if bag.has(topic):
         info = bag.camera_info(topic)
         if info.k[0, 0] > 0:
             return info

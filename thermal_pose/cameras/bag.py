@@ -135,7 +135,7 @@ class BagCamera:
         """Frames a second by the recorded number and duration; 8 Hz for a single frame."""
         assert self._reader is not None
         topics = [schema.RGB_COMPRESSED, schema.RGB_IMAGE] if self._colour else []
-        names = [name for name in [*topics, schema.THERMAL_IMAGE] if name in self._reader.topics]
+        names = [name for name in [*topics, schema.THERMAL_IMAGE] if self._reader.has(name)]
         count = self._reader.topics[names[0]].count
         duration_s = self._reader.duration_s
         return (count - 1) / duration_s if count > 1 and duration_s > 0 else 8.0

@@ -45,6 +45,5 @@ def session_of(bag: BagReader, params: TugParams | None = None) -> TrialSession:
     """Return a session that knows a recording's lens and, if it was simulated, its truth."""
     session = TrialSession(params)
     session.camera_info(bag.calibration())
-    truth = bag.topics.get(schema.TRUTH_TUG)
-    session.truth(bag.true_timing() if truth is not None and truth.count else None)
+    session.truth(bag.true_timing() if bag.has(schema.TRUTH_TUG) else None)
     return session

@@ -60,8 +60,7 @@ def _finder(
     bag: BagReader, detector: DetectorParameters, pose: PoseParameters
 ) -> Callable[[ThermalFrame], FrameKeypoints]:
     """Return what gives the keypoints of an image: as recorded, or else computed now."""
-    topic = bag.topics.get(schema.KEYPOINTS)
-    if topic is None or not topic.count:
+    if not bag.has(schema.KEYPOINTS):
         return build_perception(detector, pose).step
     recorded = {
         found.stamp_ns: found

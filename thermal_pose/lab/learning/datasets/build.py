@@ -67,8 +67,8 @@ def _extrinsics_for(path: Path, given: Path | None) -> CameraPose | None:
 def _recorded_extrinsics(path: Path) -> CameraPose | None:
     """Return how the cameras stand by the recording's own /tf_static, where it has both images."""
     with BagReader(path) as bag:
-        filled = {name for name, topic in bag.topics.items() if topic.count}
-        if schema.TF_STATIC not in filled or not filled & {schema.RGB_IMAGE, schema.RGB_COMPRESSED}:
+        images = bag.has(schema.RGB_IMAGE) or bag.has(schema.RGB_COMPRESSED)
+        if not images or not bag.has(schema.TF_STATIC):
             return None
         thermal, rgb = next(bag.thermal_frames()), next(bag.rgb_frames())
         return bag.static_transform(thermal.frame_id, rgb.frame_id)

@@ -85,8 +85,8 @@ def build_shard(
     with BagReader(bag) as reader:
         _check_topics(reader, options)
         quality.start_ns = reader.start_ns
-        truths = list(reader.true_frames()) if _has(reader, schema.TRUTH_FRAME) else []
-        phases = _phases(reader) if _has(reader, schema.TRUTH_TUG) else None
+        truths = list(reader.true_frames()) if reader.has(schema.TRUTH_FRAME) else []
+        phases = _phases(reader) if reader.has(schema.TRUTH_TUG) else None
         camera, registration = _cameras(reader, truths, options, extrinsics)
         rows = _Rows()
         by_stamp = {truth.stamp_ns: truth for truth in truths}
@@ -111,20 +111,15 @@ def build_shard(
     return _finish(rows, subject, trial), quality
 
 
-def _has(reader: BagReader, topic: str) -> bool:
-    """Return whether there are messages; a recorder also lists topics that nobody wrote to."""
-    return topic in reader.topics and reader.topics[topic].count > 0
-
-
 def _check_topics(reader: BagReader, options: BuildOptions) -> None:
-    if options.boxes == "truth" and not _has(reader, schema.TRUTH_FRAME):
+    if options.boxes == "truth" and not reader.has(schema.TRUTH_FRAME):
         raise BagSchemaError(
             f"{reader.path} holds no truth (nothing on {schema.TRUTH_FRAME}; only simulated "
             "recordings do), so boxes must come from a detector: use `--boxes rgb --detector "
             f"{RGB_DETECTOR}` or `--boxes detector`"
         )
     if options.with_rgb and not any(
-        _has(reader, topic) for topic in (schema.RGB_COMPRESSED, schema.RGB_IMAGE)
+        reader.has(topic) for topic in (schema.RGB_COMPRESSED, schema.RGB_IMAGE)
     ):
         raise BagSchemaError(
             f"{reader.path} holds no RGB pictures: use --no-rgb (then no teacher can label them), "

@@ -106,7 +106,7 @@ def _identify(path: Path, source: Path, subject: str) -> Recording:
     recorded_subject = recorded_trial = ""
     with BagReader(path) as reader:
         start_ns = reader.start_ns
-        if schema.TRUTH_TUG in reader.topics and reader.topics[schema.TRUTH_TUG].count:
+        if reader.has(schema.TRUTH_TUG):
             report = next(reader.messages([schema.TRUTH_TUG])).message
             recorded_subject, recorded_trial = str(report.subject_id), str(report.trial_id)
         if not recorded_subject:
