@@ -18,24 +18,25 @@ EXEC       = bash scripts/with_venv.sh
 endif
 
 .PHONY: help demo test lint setup setup-test faults soak bench bench-simulation demo-recording clean
-.PHONY: openvino view torchvision tug arm
+.PHONY: openvino view torchvision sim train tug arm docs docs-figures
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup:
+setup:  ## install what `make demo` and the live graph need
 	@$(RUN_SETUP)
 
-setup-test:
+setup-test:  ## install what `make test` and training need, torch included
 	@$(TEST_SETUP)
 
 demo: setup  ## set up, replay the shipped recording through ROS 2, write out/demo/report.html
 	@$(EXEC) thermal-pose demo --rate $(RATE) --out out/demo
+	@echo 'next: . .venv/bin/activate, then thermal-pose --help'
 
 test: setup-test lint  ## set up, check style, types and layers, run every test
 	@OMP_NUM_THREADS=1 $(EXEC) python -m pytest -n 2 --dist loadfile test
 
-lint: setup-test  ## style, types, layers
+lint: setup-test  ## check style, types and layers
 	@$(EXEC) ruff check .
 	@$(EXEC) ruff format --check .
 	@$(EXEC) mypy thermal_pose scripts/bootstrap.py
@@ -53,8 +54,20 @@ bench: setup-test openvino  ## speed, latency, memory -> out/bench.json
 bench-simulation: setup-test  ## speed of the simulated clinic -> docs/results/bench-simulation.json
 	@$(EXEC) thermal-pose bench-simulation --out docs/results/bench-simulation.json
 
-openvino view torchvision: setup  ## install an optional extra
+openvino: setup  ## install the OpenVINO engine
+view: setup  ## install the viewer for the browser
+torchvision: setup  ## install the paper's detector
+openvino view torchvision:
 	@$(EXEC) pip install --quiet --disable-pip-version-check -r requirements/$@.txt
+
+sim: setup-test  ## install the simulated clinic (part of setup-test)
+train: setup-test  ## install training (part of setup-test)
+
+docs: setup-test  ## build the documentation site -> build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(EXEC) mkdocs build --quiet
+
+docs-figures: setup-test  ## rewrite tables and pictures of README and docs from docs/results
+	@$(EXEC) python scripts/docs/figures.py
 
 arm: setup  ## run the shipped recording in an emulated aarch64 Debian, compare keypoints -> docs/results/arm64.json
 	@$(EXEC) python scripts/arm64/emulate.py --out docs/results/arm64.json
@@ -67,7 +80,7 @@ tug: setup-test  ## keypoints of development seeds -> networks of the TUG -> doc
 	@$(EXEC) thermal-pose train-tug --keypoints build/tug-dev --jobs 2 --out thermal_pose/assets
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug --jobs 2 --curves --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
 
-demo-recording: setup-test  ## make the shipped recording anew (simulated, seed 9950)
+demo-recording: setup-test  ## simulate the shipped recording again (seed 9950)
 	@$(EXEC) thermal-pose simulate --preset paper --subjects 1 --trials 1 --seed 9950 --no-rgb --out build/demo
 	@mkdir -p thermal_pose/assets/demo
 	@cp build/demo/paper-9950-000-t00/metadata.yaml build/demo/paper-9950-000-t00/*.mcap thermal_pose/assets/demo/

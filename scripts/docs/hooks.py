@@ -7,8 +7,26 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mkdocs.structure.files import File, Files  # noqa: E402
-from pages import generated_pages  # noqa: E402
+from mkdocs.structure.files import File, Files
+from pages import generated_pages, reason_table
+
+
+def on_config(config: Any) -> Any:
+    """Leave pages out of the navigation that do not exist (yet)."""
+    docs, made = Path(config["docs_dir"]), generated_pages()
+
+    def present(entries: list[Any]) -> list[Any]:
+        kept: list[Any] = []
+        for entry in entries:
+            if isinstance(entry, str):
+                kept += [entry] if entry in made or (docs / entry).exists() else []
+            else:
+                ((title, below),) = entry.items()
+                kept.append({title: present(below) if isinstance(below, list) else below})
+        return kept
+
+    config["nav"] = present(config["nav"])
+    return config
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -16,3 +34,8 @@ def on_files(files: Files, config: Any) -> Files:
     for name, text in generated_pages().items():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill in what is generated inside written pages."""
+    return markdown.replace("<!-- generated: reasons -->", reason_table())

@@ -145,7 +145,10 @@ def _option(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[s
         shown = formatter._format_args(action, action.dest)
     text = formatter._expand_help(action) if action.help else ""
     text = text.replace(str(ROOT), "…").replace("<", "&lt;")
-    return f"`{shown}`", f"**required**, {text}" if action.required and action.option_strings else text
+    return (
+        f"`{shown}`",
+        f"**required**, {text}" if action.required and action.option_strings else text,
+    )
 
 
 def parameter_page() -> str:

@@ -20,7 +20,8 @@ class Analysis:
 
     Attributes
     ----------
-    trial : everything known about it: `trial.result`, `trial.frames`, `trial.keypoints`.
+    trial : FinishedTrial
+        Everything known about it: `trial.result`, `trial.frames`, `trial.keypoints`.
     """
 
     trial: FinishedTrial
@@ -77,12 +78,18 @@ def analyze(
 
     Parameters
     ----------
-    recording : a rosbag2 folder or .mcap file with thermal images; by default the shipped one.
-    subject : pseudonym of the person, for the report.
-    age_years : for the published range at that age; 0: unknown.
-    height_m : for speeds and step lengths; 0: unknown.
-    model, detector : as of `PoseEstimator`.
-    on_frame : called after each image, for a progress bar.
+    recording : str or Path
+        A rosbag2 folder or .mcap file with thermal images; by default the shipped recording.
+    subject : str
+        Pseudonym of the person, for the report.
+    age_years : float
+        For the published range at that age; 0: unknown.
+    height_m : float
+        For speeds and step lengths; 0: unknown.
+    model, detector
+        As of `PoseEstimator`.
+    on_frame : callable, optional
+        Called after each image, for a progress bar.
 
     Raises
     ------

@@ -22,12 +22,18 @@ class PoseEstimator:
 
     Parameters
     ----------
-    model : pose model, by name ('student-lite', 'student', ...) or path of its card.
-    detector : person detector, by name or path of its card; 'warm_blob' needs no network.
-    device : 'auto', 'cpu' or 'cuda'.
-    threads : worker threads of one inference.
-    span_degc : for 8-bit images, the temperatures of grey levels 0 and 255 in degrees Celsius.
-    min_person_score : people with a lower score are left out, 0 to 1.
+    model : str
+        Pose model, by name ('student-lite', 'student', ...) or path of its card.
+    detector : str
+        Person detector, by name or path of its card; 'warm_blob' needs no network.
+    device : {'auto', 'cpu', 'cuda'}
+        Where the networks run.
+    threads : int
+        Worker threads of one inference.
+    span_degc : tuple of float, optional
+        For 8-bit images, the temperatures of grey levels 0 and 255 in degrees Celsius.
+    min_person_score : float
+        People with a lower score are left out, 0 to 1.
 
     Raises
     ------
@@ -81,14 +87,17 @@ class PoseEstimator:
 
         Parameters
         ----------
-        images : (H, W) centikelvin (uint16), degrees Celsius (float) or grey levels (uint8, see
-            `span_degc`); a list of such images, or an array (N, H, W), is a batch.
-        boxes_xyxy : (M, 4) px; with one image, look in these boxes instead of detecting people.
+        images : array of shape (H, W), or a list of them
+            Centikelvin (uint16), degrees Celsius (float) or grey levels (uint8, see `span_degc`).
+            A list of images, or an array (N, H, W), is a batch.
+        boxes_xyxy : array of shape (M, 4), optional
+            With one image: look in these boxes, px, instead of detecting people.
 
         Returns
         -------
-        `People`, or a list of them for a batch. Type checkers know a batch by its being a list;
-        call with `list(array)` for exact types.
+        People or list of People
+            One for an image, a list for a batch. Type checkers know a batch by its being a
+            list; call with `list(array)` for exact types.
         """
         if not is_batch(images):
             return self._one(images, boxes_xyxy)
@@ -115,9 +124,12 @@ class Tracker:
 
     Parameters
     ----------
-    model, detector, device, threads, span_degc : as of `PoseEstimator`.
-    rate_hz : frame rate, for images without a time.
-    smooth : smooth keypoints over time with a one-euro filter.
+    model, detector, device, threads, span_degc
+        As of `PoseEstimator`.
+    rate_hz : float
+        Frame rate, for images without a time.
+    smooth : bool
+        Smooth keypoints over time with a one-euro filter.
 
     Notes
     -----
@@ -157,8 +169,15 @@ class Tracker:
 
         Parameters
         ----------
-        image : as of `PoseEstimator`.
-        time_s : when the image was taken, s; by default one period after the last one.
+        image : array of shape (H, W)
+            As of `PoseEstimator`.
+        time_s : float, optional
+            When the image was taken, s; by default one period after the last one.
+
+        Returns
+        -------
+        People
+            The people in view, each with an identity.
 
         Raises
         ------

@@ -16,8 +16,10 @@ class People:
 
     Attributes
     ----------
-    persons : one record per person, best person score first, or oldest identity first if tracked.
-    image_wh : width and height of the image, px.
+    persons : tuple of PersonKeypoints
+        One record per person, best person score first, or oldest identity first if tracked.
+    image_wh : tuple of int
+        Width and height of the image, px.
 
     Notes
     -----

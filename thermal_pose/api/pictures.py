@@ -27,19 +27,28 @@ def draw(
 
     Parameters
     ----------
-    image : (H, W) centikelvin (uint16), degrees Celsius (float) or grey levels (uint8).
-    people : what `PoseEstimator` or `Tracker` returned for this image.
-    scale : picture px per image px; by default the picture is about 640 px wide.
-    colormap : 'inferno', 'gray', 'jet' or 'turbo'.
-    span_degc : temperatures of the darkest and the brightest colour, degrees Celsius; by default
-        the image's own. An 8-bit image needs it.
-    min_joint_score : joints with a lower score are left out.
-    boxes : draw each person's box, identity and score.
-    caption : a line at the foot of the picture.
+    image : array of shape (H, W)
+        Centikelvin (uint16), degrees Celsius (float) or grey levels (uint8).
+    people : iterable of PersonKeypoints
+        What `PoseEstimator` or `Tracker` returned for this image.
+    scale : int, optional
+        Picture px per image px; by default the picture is about 640 px wide.
+    colormap : {'inferno', 'gray', 'jet', 'turbo'}
+        Colours of the temperatures.
+    span_degc : tuple of float, optional
+        Temperatures of the darkest and the brightest colour, degrees Celsius; by default those of
+        the image. An 8-bit image needs it.
+    min_joint_score : float
+        Joints with a lower score are left out.
+    boxes : bool
+        Draw each person's box, identity and score.
+    caption : str
+        A line at the foot of the picture.
 
     Returns
     -------
-    (H * scale, W * scale, 3) uint8, BGR as OpenCV has it.
+    array of shape (H * scale, W * scale, 3)
+        uint8, BGR as OpenCV has it.
 
     Examples
     --------

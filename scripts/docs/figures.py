@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the tables of README and docs from docs/results, and the pictures from the recording.
+
+A block between `<!-- figures: NAME -->` and `<!-- /figures -->` is replaced. Pictures are remade
+when the models, the recording or the drawing code changed; `docs/pictures/made-from.json` keeps
+what they were made from.
+
+examples:
+  python scripts/docs/figures.py
+  python scripts/docs/figures.py --check
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "docs" / "results"
+PICTURES = ROOT / "docs" / "pictures"
+MADE_FROM = PICTURES / "made-from.json"
+BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
+
+
+def documents() -> list[Path]:
+    """Return the documents that hold such blocks."""
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [path for path in paths if BLOCK.search(path.read_text())]
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return a results file, or {} if there is none."""
+    path = RESULTS / name
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def keypoints() -> str:
+    """Keypoint accuracy of the live default: simulated sets, then real ones if measured."""
+    models = load("pose_models.json")["models"]
+    names = {
+        "clinic": "simulated clinic",
+        "stress": "simulated, clutter and noise",
+        "broad": "simulated ward life",
+    }
+    rows = [
+        [label, "simulated", str(one["frames"]), f"{one['ap']:.2f}", f"{one['ap50']:.2f}"]
+        for key, label in names.items()
+        if (one := models["student-lite"].get(key))
+    ]
+    for name, one in load("pose_real.json").get("sets", {}).items():
+        label = f"{name.replace('_', ' ')}, hand labels"
+        rows.append(
+            [label, "**real camera**", str(one["people"]), f"{one['ap']:.2f}", f"{one['ap50']:.2f}"]
+        )
+    return markdown(["people in", "kind", "n", "AP", "AP50"], rows)
+
+
+def tug() -> str:
+    """Agreement of the Timed Up and Go: simulated cohorts and, if measured, real motion."""
+    cohorts = load("tug_agreement.json")["cohorts"]
+    columns = {f"simulated: {name}": one for name, one in cohorts.items()}
+    motion = load("tug_motion.json")
+    if motion:
+        columns["**rendered real motion**"] = motion
+    lines = (
+        ("total, mean absolute error, s", "total_mae_s", 3, 1.0),
+        ("phase boundaries, mean absolute error, s", "boundary_mae_s", 3, 1.0),
+        ("frames with the right phase, %", "frame_accuracy", 1, 100.0),
+        ("total, ICC(A,1)", "total_icc", 3, 1.0),
+    )
+    rows = [
+        [label, *(_figure(one, key, digits, factor) for one in columns.values())]
+        for label, key, digits, factor in lines
+    ]
+    rows.append(["trials", *(str(one["n_timed"]) for one in columns.values())])
+    return markdown(["", *columns], rows)
+
+
+def _figure(values: dict[str, Any], key: str, digits: int, factor: float = 1.0) -> str:
+    return f"{factor * values[key]:.{digits}f}" if values.get(key) is not None else "-"
+
+
+def speed() -> str:
+    """Speed of the live graph."""
+    bench = load("bench.json")
+    latency = bench["latency_ms"]["one_process"]
+    crop_ms = bench["crop_ms"]["lite_fp32"]["t1"]
+    times = f"{latency['p50']:.1f} and {latency['p99']:.1f} ms"
+    rows = [
+        ["one person crop, `student-lite`, one thread", f"{crop_ms:.1f} ms"],
+        ["detector, per frame", f"{bench['detector_ms']:.1f} ms"],
+        ["image to keypoints over DDS at 8 Hz, median and 99th percentile", times],
+        ["cameras at 8 Hz on two cores without a lost frame", str(bench["cameras_at_8hz"])],
+        ["memory of the graph in one process", f"{bench['rss_mb']:.0f} MB"],
+    ]
+    machine = bench["machine"]
+    return markdown(["", f"{machine['processor']}, {machine['cores']} cores"], rows)
+
+
+def faults() -> str:
+    """The faults tried, as counts."""
+    rows = json.loads((RESULTS / "faults.json").read_text())
+    tried = sum(row["times"] for row in rows)
+    return markdown(["kinds of faults", "times tried"], [[str(len(rows)), f"{tried:,}"]])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "keypoints": keypoints,
+    "tug": tug,
+    "speed": speed,
+    "faults": faults,
+}
+
+
+def filled(text: str) -> str:
+    """Return a document with every block replaced."""
+    return BLOCK.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def picture_inputs() -> str:
+    """Return a digest of everything that the pictures show: models, recording, drawing code."""
+    sources = [
+        *sorted((ROOT / "thermal_pose" / "assets" / "demo").iterdir()),
+        *sorted((ROOT / "thermal_pose" / "assets").glob("*.onnx")),
+        *sorted((ROOT / "thermal_pose" / "assets").glob("*.npz")),
+        ROOT / "thermal_pose" / "imaging" / "draw.py",
+        ROOT / "scripts" / "docs" / "film.py",
+    ]
+    total = hashlib.sha256()
+    for path in sources:
+        total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def stale() -> list[str]:
+    """Return what `make docs-figures` would change."""
+    found = [
+        str(path.relative_to(ROOT))
+        for path in documents()
+        if filled(path.read_text()) != path.read_text()
+    ]
+    made_from = json.loads(MADE_FROM.read_text()) if MADE_FROM.exists() else {}
+    if made_from.get("overlay.webp") != picture_inputs():
+        found.append("docs/pictures/overlay.webp")
+    return found
+
+
+def main() -> int:
+    """Rewrite what is stale; with --check only name it and return 1."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="only list what is stale")
+    args = parser.parse_args()
+    names = stale()
+    for name in names:
+        print(f"{'stale' if args.check else 'written'}: {name}")
+    if args.check:
+        return 1 if names else 0
+    for path in documents():
+        path.write_text(filled(path.read_text()))
+    if "docs/pictures/overlay.webp" in names:
+        sys.path.insert(0, str(Path(__file__).parent))
+        from film import write_film, write_report_picture
+
+        write_film(PICTURES / "overlay.webp")
+        write_report_picture(RESULTS / "report.png")
+        MADE_FROM.write_text(json.dumps({"overlay.webp": picture_inputs()}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
