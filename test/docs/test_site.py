@@ -48,7 +48,7 @@ def test_no_page_loads_anything_from_another_server(site: Path) -> None:
 def test_every_page_is_in_the_navigation(site: Path) -> None:
     listed = (ROOT / "mkdocs.yml").read_text()
     for page in (ROOT / "docs").rglob("*.md"):
-        assert f"- {page.relative_to(ROOT / 'docs')}" in listed, page
+        assert f" {page.relative_to(ROOT / 'docs')}\n" in listed, page
 
 
 @pytest.mark.browser
