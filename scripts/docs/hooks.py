@@ -8,7 +8,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from mkdocs.structure.files import File, Files
-from pages import generated_pages, reason_table
+from pages import generated_pages, input_table, reason_table
 
 
 def on_config(config: Any) -> Any:
@@ -38,4 +38,5 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in what is generated inside written pages."""
-    return markdown.replace("<!-- generated: reasons -->", reason_table())
+    filled = markdown.replace("<!-- generated: reasons -->", reason_table())
+    return filled.replace("<!-- generated: inputs -->", input_table())

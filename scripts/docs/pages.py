@@ -14,6 +14,7 @@ from thermal_pose.cli.arguments import VOCABULARY  # noqa: E402
 from thermal_pose.cli.exit_codes import exit_codes  # noqa: E402
 from thermal_pose.cli.main import verb_parser  # noqa: E402
 from thermal_pose.cli.verbs import GROUPS  # noqa: E402
+from thermal_pose.gates.reasons import REMEDIES  # noqa: E402
 from thermal_pose.parameters.nodes import parameter_classes  # noqa: E402
 from thermal_pose.parameters.parameter import ParameterSpec  # noqa: E402
 from thermal_pose.report.text import ADVICE, REASON_NAMES  # noqa: E402
@@ -91,6 +92,12 @@ def reason_table() -> str:
         if reason in ADVICE
     ]
     return table(("code", "on the page", "what to do"), rows)
+
+
+def input_table() -> str:
+    """Return every reason for refusing an image with its remedy."""
+    rows = [(f"`{reason.value}`", remedy) for reason, remedy in REMEDIES.items()]
+    return table(("code in `/diagnostics`", "what to do"), rows)
 
 
 def exit_code_page() -> str:

@@ -67,7 +67,10 @@ def test_a_command_of_the_first_pages_runs(command: Command, folder: Path, ros_d
 def test_every_command_of_a_document_is_understood(document: Path) -> None:
     """Verbs and options exist; nothing is run."""
     for command in commands(document, "bash", "text", "console", ""):
+        in_a_loop = "$" in command.line  # the shell fills it in
         words = command.words if command.line.startswith("thermal-pose ") else []
+        if in_a_loop:
+            continue
         if len(words) > 1 and words[1] in VERBS:
             try:
                 verb_parser(words[1])[0].parse_args(words[2:])

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "scripts" / "docs"))
 import figures
 import pages
 
+from thermal_pose.gates.reasons import REMEDIES
 from thermal_pose.report.text import ADVICE
 from thermal_pose.types import TrialReason
 
@@ -93,6 +94,7 @@ def test_every_reason_has_an_entry_in_troubleshooting() -> None:
     for reason in TrialReason:
         if reason is not TrialReason.VALID:
             assert reason in ADVICE and f"`{reason.value}`" in table, reason
+    assert all(f"`{reason.value}`" in pages.input_table() for reason in REMEDIES)
 
 
 def test_generated_pages_name_what_the_code_has() -> None:
