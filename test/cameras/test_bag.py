@@ -11,7 +11,8 @@ from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 from thermal_pose.cameras.bag import BagCamera
 from thermal_pose.cameras.base import AcknowledgedCamera, CapturedFrame
 from thermal_pose.cameras.flow import FlowWindow, ReplayClock
-from thermal_pose.errors import BagNotFoundError, BagSchemaError
+from thermal_pose.errors import BagNotFoundError, BagSchemaError, GraphError
+from thermal_pose.types import NS_PER_S
 
 
 @pytest.fixture
@@ -110,6 +111,25 @@ def test_frames_whose_results_stay_away_are_sent_again(trial: Path, monkeypatch)
     camera.acknowledge(sent[-1])
     assert read_all(camera, acknowledge=True)[0].stamp_ns > sent[-1]
     assert camera.ended
+
+
+def test_a_replay_without_any_results_ends_with_an_error(trial: Path, monkeypatch) -> None:
+    monkeypatch.setattr("thermal_pose.cameras.bag.RESEND_S", 0.02)
+    camera = BagCamera(trial, rate=0.0, window_frames=1)
+    camera.open()
+    deadline_s = time.monotonic() + 10.0
+    with pytest.raises(GraphError, match="no keypoints came for 3 images in a row"):
+        while time.monotonic() < deadline_s:
+            camera.read(0.02)
+    assert camera.unanswered == 3
+
+
+def test_a_stamp_far_ahead_does_not_hold_up_a_replay() -> None:
+    clock = ReplayClock(1.0, max_leap_s=10.0)
+    assert clock.delay_s(0) == 0.0
+    assert clock.delay_s(3600 * NS_PER_S) == 0.0
+    assert clock.delay_s(NS_PER_S) == 0.0, "and back again"
+    assert clock.delay_s(NS_PER_S + 125_000_000) == pytest.approx(0.125, abs=0.02)
 
 
 def test_the_end_waits_for_the_last_results(trial: Path) -> None:

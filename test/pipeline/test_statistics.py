@@ -72,3 +72,29 @@ def test_recorded_stamp_counts_from_its_arrival():
         arrivals.note(stamp_ns, now_ns + stamp_ns)
     assert arrivals.taken_ns(3, now_ns + 9) == now_ns + 3
     assert arrivals.taken_ns(1, now_ns + 9) == now_ns + 9, "forgotten: only two are kept"
+
+
+def test_the_rate_decays_in_silence():
+    statistics = StreamStatistics()
+    for index in range(20):
+        statistics.frame(index * FRAME_NS, index * FRAME_NS)
+    last_ns = 19 * FRAME_NS
+    assert statistics.summary(last_ns + FRAME_NS).rate_hz == pytest.approx(8.0)
+    rates = [statistics.summary(last_ns + silent * NS_PER_S).rate_hz for silent in (1, 4, 60)]
+    assert rates == pytest.approx([1.0, 0.25, 1 / 60])
+
+
+def test_a_clock_set_back_does_not_spoil_the_rate():
+    statistics = StreamStatistics()
+    for start in (100, 0):
+        for index in range(10):
+            now_ns = start * NS_PER_S + index * FRAME_NS
+            statistics.frame(now_ns, now_ns)
+    assert statistics.summary().rate_hz == pytest.approx(8.0)
+
+
+def test_recorded_stamps_have_no_age():
+    statistics = StreamStatistics()
+    statistics.frame(stamp_ns=0, now_ns=10**18)
+    assert statistics.summary().last_age_s is None
+    assert statistics.summary().age_p99_s is None

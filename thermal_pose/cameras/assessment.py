@@ -47,6 +47,8 @@ def _assess_idle(status: DriverStatus) -> tuple[Level, str]:
         DriverState.ENDED: (Level.OK, "the recording has ended"),
         DriverState.FAILED: (Level.ERROR, status.last_error),
     }
+    if status.activity:
+        return Level.WARN, f"{status.state.value}: {status.activity}"
     error = status.last_error or "no camera yet"
     return outcomes.get(status.state, (Level.ERROR, f"{status.state.value}: {error}"))
 

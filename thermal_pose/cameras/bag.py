@@ -3,6 +3,7 @@
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,19 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.cameras.flow import FlowWindow, ReplayClock
-from thermal_pose.errors import BagSchemaError
+from thermal_pose.errors import BagSchemaError, GraphError
 from thermal_pose.gates.intake import FrameIntake
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
-#: Results that stay away for so long will not come: whoever had the frames died, or was disabled.
+#: Frames are sent again after this long without results: their receiver died or was disabled.
 RESEND_S = 10.0
+#: Frames that stay without results this many times are given up.
+MAX_SENDS = 3
+#: A replay ends after this many given-up frames in a row.
+MAX_UNANSWERED = 3
+#: Longer gaps between stamps are skipped in a replay, s.
+MAX_LEAP_S = 10.0
 _POLL_S = 0.02
 #: A recording is refused at once if none of its first images can be used.
 _CHECKED_FRAMES = 16
@@ -62,7 +69,7 @@ class BagCamera:
         self._loop = loop
         self._start_s = start_s
         self._ready = consumers_ready
-        self._clock = ReplayClock(rate)
+        self._clock = ReplayClock(rate, MAX_LEAP_S)
         self._window = FlowWindow(window_frames)
         self._reader: BagReader | None = None
         self._frames: Iterator[ThermalFrame | RgbFrame] = iter(())
@@ -70,6 +77,8 @@ class BagCamera:
         self._intake = FrameIntake()
         self._sent: dict[int, ThermalFrame | RgbFrame] = {}
         self._again: list[int] = []
+        self._sends: Counter[int] = Counter()
+        self.unanswered = self._unanswered_in_a_row = 0
         self._started = False
         self._ended = False
 
@@ -175,13 +184,32 @@ class BagCamera:
         return True
 
     def _overdue_frame(self) -> ThermalFrame | RgbFrame | None:
-        """Return the oldest frame that must be sent again, None where there is none."""
+        """Return the oldest frame to send again, if any; give up one that was sent too often."""
         self._again = self._again or list(self._window.overdue(RESEND_S))
-        return self._sent.get(self._again.pop(0)) if self._again and self._ready() else None
+        if not self._again or not self._ready():
+            return None
+        stamp_ns = self._again.pop(0)
+        self._sends[stamp_ns] += 1
+        if self._sends[stamp_ns] > MAX_SENDS:
+            self._give_up(stamp_ns)
+            return None
+        return self._sent.get(stamp_ns)
+
+    def _give_up(self, stamp_ns: int) -> None:
+        self.unanswered += 1
+        self._unanswered_in_a_row += 1
+        self._window.acknowledge(stamp_ns)
+        if self._unanswered_in_a_row >= MAX_UNANSWERED:
+            raise GraphError(
+                f"no keypoints came for {MAX_UNANSWERED} images in a row, each sent "
+                f"{MAX_SENDS} times: are detector and pose running and enabled?"
+            )
 
     def _send(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:
         awaited = self._window.overdue(0.0)
         self._sent = {ns: sent for ns, sent in self._sent.items() if ns in awaited}
+        self._sends = Counter({ns: self._sends[ns] for ns in awaited})
+        self._sends[frame.stamp_ns] = 1
         self._sent[frame.stamp_ns] = frame
         self._next = next(self._frames, None)
         if self._next is None:
@@ -204,6 +232,7 @@ class BagCamera:
 
     def acknowledge(self, stamp_ns: int) -> None:
         """Tell that the results for the frame of this stamp were seen."""
+        self._unanswered_in_a_row = 0
         self._window.acknowledge(stamp_ns)
 
     def close(self) -> None:

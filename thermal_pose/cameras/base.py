@@ -116,6 +116,22 @@ class ControllableCamera(Protocol):
 
 
 @runtime_checkable
+class SlowCamera(Protocol):
+    """A camera whose `open` may take minutes.
+
+    Attributes
+    ----------
+    activity : what `open` is busy with, for people; '' when it is not.
+    """
+
+    activity: str
+
+    def cancel(self) -> None:
+        """Make `open` return soon with an error. Safe from any thread."""
+        ...
+
+
+@runtime_checkable
 class AcknowledgedCamera(Protocol):
     """A source that can wait for its consumers (the lossless recording)."""
 

@@ -21,6 +21,7 @@ from thermal_pose.cameras.base import (
     Camera,
     CameraIdentity,
     CapturedFrame,
+    SlowCamera,
 )
 from thermal_pose.cameras.clock import HostTime, StampClock
 from thermal_pose.cameras.health import (
@@ -104,6 +105,7 @@ class DriverStatus:
     """A snapshot for diagnostics.
 
     `rate_hz` and `age_s` are of published frames; `age_s` is None before the first one.
+    `activity` says what a slow connection is busy with.
     """
 
     state: DriverState
@@ -120,6 +122,7 @@ class DriverStatus:
     stamps_held: int
     clock_jumps: int
     health: HealthCounts
+    activity: str = ""
 
 
 class CameraDriver:
@@ -159,6 +162,7 @@ class CameraDriver:
         self._state = DriverState.STOPPED
         self._identity: CameraIdentity | None = None
         self._camera: Camera | None = None
+        self._opening: Camera | None = None
         self._serial = options.serial
         self._frame_divider = options.frame_divider
         self._judge = FrameJudge(options.limits)
@@ -194,6 +198,9 @@ class CameraDriver:
         thread, self._thread = self._thread, None
         self._stopping = True
         self._wake.set()
+        opening = self._opening
+        if isinstance(opening, SlowCamera):
+            opening.cancel()
         if thread is None:
             return True
         thread.join(timeout_s)
@@ -217,6 +224,7 @@ class CameraDriver:
         rate_hz = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
         counts = self._judge.counts
         gaps = self._gaps
+        opening = self._opening
         by_stamp = gaps is not None and counts.gaps == 0
         return DriverStatus(
             state=self._state,
@@ -232,6 +240,7 @@ class CameraDriver:
             clock_resets=self._stamps.device.resets,
             stamps_held=self._stamps.held,
             clock_jumps=self._stamps.jumps,
+            activity=opening.activity if isinstance(opening, SlowCamera) else "",
             health=HealthCounts(
                 repeated=counts.repeated,
                 corrupt=counts.corrupt,
@@ -270,8 +279,11 @@ class CameraDriver:
         """One connection from open to close; whether there is nothing left to serve."""
         self._state = DriverState.CONNECTING
         self._tried = self._fingerprint()
-        camera = self._make_camera()
+        camera: Camera | None = None
         try:
+            self._opening = camera = self._make_camera()
+            if self._stopping:
+                return True
             self._connect(camera)
             self._stream(camera)
             return self._end() if camera.ended else self._stopping
@@ -287,8 +299,10 @@ class CameraDriver:
         finally:
             self._camera = None
             # A device that is gone may refuse to be closed; it is gone either way.
+            self._opening = None
             with contextlib.suppress(CameraError, OSError):
-                camera.close()
+                if camera is not None:
+                    camera.close()
 
     def _end(self) -> bool:
         self._state = DriverState.ENDED

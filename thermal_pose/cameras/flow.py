@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pacing of a replay: a clock that follows stamps, and a bounded window of frames in flight."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -84,15 +85,18 @@ class ReplayClock:
     Parameters
     ----------
     rate : 1 is real time; 0 means at once.
+    max_leap_s : a stamp further ahead of its predecessor starts the schedule anew, as one fault
+        in a recording would otherwise hold it up for hours.
     """
 
     #: Lateness up to here is made up for; beyond it the schedule moves.
     TOLERATED_LATENESS_S = 0.05
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, max_leap_s: float = math.inf) -> None:
         if rate < 0:
             raise ValueError(f"rate: expected >= 0, got {rate}")
         self._rate = rate
+        self._max_leap_s = max_leap_s
         self._origin: tuple[int, float] | None = None
         self._last_ns = 0
 
@@ -101,7 +105,8 @@ class ReplayClock:
         if self._rate == 0:
             return 0.0
         now_s = time.monotonic()
-        if self._origin is None or stamp_ns < self._last_ns:
+        leaps = (stamp_ns - self._last_ns) / NS_PER_S > self._max_leap_s
+        if self._origin is None or stamp_ns < self._last_ns or leaps:
             self._origin = (stamp_ns, now_s)
         self._last_ns = stamp_ns
         origin_ns, origin_s = self._origin

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera for those who own none: it watches the simulated clinic, live.
+"""A camera that watches the simulated clinic, live.
 
-Thermal and colour cameras of the same preset and seed are in step with each other, in one
-process or two: what they show follows from the host's wall clock.
+Thermal and colour cameras of the same preset and seed are in step, in one process or two: what
+they show follows from the host's wall clock.
 """
 
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +20,8 @@ from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.lab.simulation.recordings.live import LiveClinic
 from thermal_pose.types import NS_PER_S
+
+_POLL_S = 0.1
 
 
 class SimulatedCamera:
@@ -43,14 +48,18 @@ class SimulatedCamera:
         self._now_ns = now_ns
         self._clinic: LiveClinic | None = None
         self._last_tick = -1
+        self._cancelled = threading.Event()
+        self.activity = ""
 
     @property
     def ended(self) -> bool:
-        """Never: the clinic does not close."""
+        """False: the clinic does not close."""
         return False
 
     def open(self) -> CameraIdentity:
         """Plan the trials and render one frame, so that the first read comes in time.
+
+        Missing bodies are built in a process of their own, which `cancel` ends at once.
 
         Raises
         ------
@@ -58,7 +67,11 @@ class SimulatedCamera:
             There is no such preset.
         MissingExtraError
             The `sim` extra is not installed and its bodies are not cached.
+        CameraDisconnectedError
+            `cancel` was called.
         """
+        if not LiveClinic.is_prepared(self._preset, self._seed, self._bodies):
+            self._build_bodies()
         clinic = LiveClinic(self._preset, self._seed, self._bodies)
         self._clinic = clinic
         self._render(clinic, clinic.tick_at(self._now_ns()))
@@ -98,6 +111,34 @@ class SimulatedCamera:
         """Forget the clinic."""
         self._clinic = None
 
+    def cancel(self) -> None:
+        """Make a long `open` return soon; may be called from any thread."""
+        self._cancelled.set()
+
+    def _build_bodies(self) -> None:
+        """Fill the cache of bodies; without the body model `LiveClinic` says what is missing."""
+        self.activity = "building the bodies of the simulated clinic (first use, up to minutes)"
+        settings = (self._preset, self._seed, self._bodies and str(self._bodies))
+        code = (
+            "from pathlib import Path\n"
+            "from thermal_pose.lab.simulation.recordings.live import LiveClinic\n"
+            f"preset, seed, bodies = {settings!r}\n"
+            "LiveClinic(preset, seed, bodies and Path(bodies))\n"
+        )
+        # A thread inside the body model cannot be interrupted, and aborts a process that ends.
+        builder = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            while builder.poll() is None:
+                if self._cancelled.wait(_POLL_S):
+                    raise CameraDisconnectedError("building the bodies was cancelled")
+        finally:
+            if builder.poll() is None:
+                builder.kill()
+            builder.wait()
+            self.activity = ""
+
     def _intrinsics(self, clinic: LiveClinic) -> CameraIntrinsics:
         scene = clinic.scene
         return scene.rgb.intrinsics if self._colour else scene.thermal.intrinsics
@@ -111,10 +152,10 @@ class SimulatedCamera:
 
 
 def make_simulated_thermal(preset: str, seed: int) -> SimulatedCamera:
-    """The thermal camera of the simulated clinic."""
+    """Return the thermal camera of the simulated clinic."""
     return SimulatedCamera(preset, seed)
 
 
 def make_simulated_rgb(preset: str, seed: int) -> SimulatedCamera:
-    """The colour camera of the simulated clinic."""
+    """Return the colour camera of the simulated clinic."""
     return SimulatedCamera(preset, seed, colour=True)

@@ -103,4 +103,6 @@ def start(args: argparse.Namespace) -> int:
     if args.json and outcome.last_report_json:
         print(json.dumps(json.loads(outcome.last_report_json), indent=2))
     print(outcome.summary_line())
+    if outcome.silence is not None:
+        raise outcome.silence
     return 0

@@ -23,11 +23,11 @@ from rclpy.event_handler import (
 )
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSPolicyKind, QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 
 from thermal_pose.errors import GraphError, ThermalPoseError
+from thermal_pose.nodes.condition import input_fault, other_writers
 from thermal_pose.nodes.diagnostics import DiagnosticsPublisher
 from thermal_pose.nodes.handover import HandingPublisher, Handover, Stream, has_header
 from thermal_pose.nodes.parameters import (
@@ -35,7 +35,7 @@ from thermal_pose.nodes.parameters import (
     declare_parameters,
     watch_parameters,
 )
-from thermal_pose.nodes.qos import policy_value
+from thermal_pose.nodes.qos import policy_value, qos_overrides
 from thermal_pose.parameters.parameter import NodeParameters
 from thermal_pose.pipeline.input_watch import InputWatch
 from thermal_pose.pipeline.statistics import StreamStatistics
@@ -80,6 +80,7 @@ class PipelineNode(LifecycleNode):
         self._made_publishers: list[Any] = []
         self._exclusive: set[str] = set()
         self._inputs: list[InputWatch] = []
+        self._refusal = ""
         self._timer: Timer | None = None
         self._warned: set[tuple[str, str]] = set()
         self._built = False
@@ -135,7 +136,7 @@ class PipelineNode(LifecycleNode):
             incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "offers")
         )
         made = self.create_publisher(
-            kind, topic, qos, event_callbacks=events, qos_overriding_options=_qos_overrides()
+            kind, topic, qos, event_callbacks=events, qos_overriding_options=qos_overrides()
         )
         self._made_publishers.append(made)
         if exclusive:
@@ -164,7 +165,7 @@ class PipelineNode(LifecycleNode):
         if required:
             self._inputs.append(watch)
             self._connections.append(lambda: self._inputs.remove(watch))
-        watched = functools.partial(_watched, watch, callback)
+        watched = functools.partial(self._watched, watch, callback)
         if self.handover is not None and has_header(kind):
             return self._stream(kind, topic, watched, qos, group, self.handover)
         events = SubscriptionEventCallbacks(
@@ -177,7 +178,7 @@ class PipelineNode(LifecycleNode):
             qos,
             event_callbacks=events,
             callback_group=group,
-            qos_overriding_options=_qos_overrides(),
+            qos_overriding_options=qos_overrides(),
         )
         self._connections.append(lambda: self.destroy_subscription(subscription))
         return subscription
@@ -203,7 +204,7 @@ class PipelineNode(LifecycleNode):
             qos,
             event_callbacks=events,
             callback_group=group,
-            qos_overriding_options=_qos_overrides(),
+            qos_overriding_options=qos_overrides(),
             raw=True,
         )
         stream.subscription = subscription
@@ -324,8 +325,21 @@ class PipelineNode(LifecycleNode):
 
     def note(self, error: ThermalPoseError) -> None:
         """Count an error by its class, and log it, throttled."""
+        self._refusal = str(error)
         self.statistics.count(type(error).__name__)
         self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
+
+    def _watched(self, watch: InputWatch, callback: Callable[[Any], None], message: Any) -> None:
+        """Call back; a message about which an error was raised or noted counts as refused."""
+        self._refusal = ""
+        try:
+            callback(message)
+        except ThermalPoseError as error:
+            self._refusal = str(error)
+            raise
+        finally:
+            now_s = time.monotonic()
+            watch.refused(now_s, self._refusal) if self._refusal else watch.accepted(now_s)
 
     @contextlib.contextmanager
     def _noticing_defects(self) -> Iterator[None]:
@@ -377,36 +391,8 @@ class PipelineNode(LifecycleNode):
         level, message = self.health()
         if not self.active or level == DiagnosticStatus.ERROR:
             return level, message
-        intruders = self._other_writers()
-        if intruders:
-            return DiagnosticStatus.ERROR, "; ".join(intruders)
-        now_s = time.monotonic()
-        faults = [
-            fault
-            for watch in self._inputs
-            if (fault := watch.fault(now_s, self.count_publishers(watch.topic))) is not None
-        ]
-        for fault in sorted(faults, key=lambda fault: not fault.refused):
-            worse = DiagnosticStatus.ERROR if fault.refused else DiagnosticStatus.WARN
-            return (worse, fault.sentence) if worse > level else (level, message)
-        return level, message
-
-    def _other_writers(self) -> list[str]:
-        """Return one sentence per exclusive topic that another node publishes too."""
-        own = (self.get_name(), self.get_namespace())
-        found = []
-        for topic in sorted(self._exclusive):
-            writers = [
-                (info.node_name, info.node_namespace)
-                for info in self.get_publishers_info_by_topic(topic)
-            ]
-            others = sorted(
-                {f"{space.rstrip('/')}/{name}" for name, space in writers}
-                - {f"{own[1].rstrip('/')}/{own[0]}"}
-            )
-            if others:
-                found.append(f"'{topic}' is also published by {', '.join(others)}")
-        return found
+        found = [other_writers(self, self._exclusive), input_fault(self, self._inputs)]
+        return max([(level, message), *filter(None, found)], key=lambda one: one[0])
 
     def _rows(self) -> dict[str, str]:
         """Return one row per required input."""
@@ -436,25 +422,3 @@ class PipelineNode(LifecycleNode):
             f"topic '{topic}': {other} {policy} {theirs}, this node {verb} {ours}, so nothing "
             f"passes between the two; set the same {policy} on both"
         )
-
-
-def _qos_overrides() -> QoSOverridingOptions:
-    """Allow parameters `qos_overrides.<topic>.<publisher|subscription>.<policy>`."""
-    return QoSOverridingOptions(
-        (
-            QoSPolicyKind.HISTORY,
-            QoSPolicyKind.DEPTH,
-            QoSPolicyKind.RELIABILITY,
-            QoSPolicyKind.DURABILITY,
-        )
-    )
-
-
-def _watched(watch: InputWatch, callback: Callable[[Any], None], message: Any) -> None:
-    """Call back, and note whether the message was accepted."""
-    try:
-        callback(message)
-    except ThermalPoseError as error:
-        watch.refused(time.monotonic(), str(error))
-        raise
-    watch.accepted(time.monotonic())

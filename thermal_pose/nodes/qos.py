@@ -7,7 +7,14 @@ flight. Our own results are transient-local, so that a reader that matches a mom
 another still gets them from the first frame on.
 """
 
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from thermal_pose.bags.schema import RESULT_DEPTHS
 
@@ -91,3 +98,15 @@ def policy_value(qos: QoSProfile, policy: str) -> str:
     """Return a policy's value in words; `policy` is named as in QoSProfile, 'reliability' say."""
     value = getattr(qos, policy, None)
     return str(getattr(value, "name", value))
+
+
+def qos_overrides() -> QoSOverridingOptions:
+    """Allow parameters `qos_overrides.<topic>.<publisher|subscription>.<policy>`."""
+    return QoSOverridingOptions(
+        (
+            QoSPolicyKind.HISTORY,
+            QoSPolicyKind.DEPTH,
+            QoSPolicyKind.RELIABILITY,
+            QoSPolicyKind.DURABILITY,
+        )
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import rclpy
 
+from thermal_pose.errors import CameraError, GraphError, ThermalPoseError
 from thermal_pose.msg import TugReport
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.processes import ProcessGraph
@@ -15,7 +16,7 @@ from thermal_pose.nodes.signals import EndRequest, init_ros
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.nodes.status import StatusNode
 
-#: How long after the recording's end the analyzer may take to hand over its report.
+#: Maximum wait for the report after the end of a recording, s.
 REPORT_TIMEOUT_S = 10.0
 _STATUS_PERIOD_S = 1.0
 _SPIN_S = 0.05
@@ -23,18 +24,20 @@ _SPIN_S = 0.05
 
 @dataclass(frozen=True)
 class SessionOutcome:
-    """What a run left behind.
+    """The result of a run.
 
     Attributes
     ----------
     report : the last one published during the run; None: no trial was completed.
-    trials : how many were published.
-    wall_s : how long the run took.
+    trials : number of reports.
+    wall_s : duration of the run.
+    silence : why no keypoints came at all; None: some did, or no node knows.
     """
 
     report: TugReport | None
     trials: int
     wall_s: float
+    silence: ThermalPoseError | None = None
 
     @property
     def last_report_json(self) -> str:
@@ -91,8 +94,15 @@ class _Session:
             self._told_s = now_s
             print(self._status.line(), flush=True)
 
+    def silence(self) -> ThermalPoseError | None:
+        """Return why no keypoints came during the whole run, as an error with an exit code."""
+        if self._status.frames or not self._status.cause():
+            return None
+        kind = CameraError if self._status.camera_fails else GraphError
+        return kind(f"no keypoints came in {self.wall_s:.0f} s: {self._status.cause()}")
+
     def _finished(self) -> bool:
-        """The recording is over, its last frame was analysed, and a report is there."""
+        """Whether the recording is over, its last frame was analysed, and a report came."""
         if not self._status.drained:
             return False
         if self._status.report is not None:
@@ -130,10 +140,11 @@ def run_session(
                 _spin_processes(plan, supervise, status, session.goes_on)
             else:
                 _spin_here(plan, status, session.goes_on)
+            silence = session.silence()
         finally:
             status.destroy_node()
             rclpy.try_shutdown()
-    return SessionOutcome(status.report, status.trials, session.wall_s)
+    return SessionOutcome(status.report, status.trials, session.wall_s, silence)
 
 
 def _spin_here(plan: GraphPlan, status: StatusNode, goes_on: Callable[[], bool]) -> None:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watches a running graph from outside: one line a second, the report, the recording's end."""
+"""Watches a running graph from outside: a status line, the reports, the end of a recording."""
 
+import time
+from dataclasses import dataclass
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
@@ -16,9 +18,27 @@ from thermal_pose.nodes.qos import report_qos, result_qos
 from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics
 from thermal_pose.types import Phase
 
-#: What `thermal_camera` says in /diagnostics once a recording is over.
+#: Message of `thermal_camera` in /diagnostics once a recording is over.
 RECORDING_ENDED = "the recording has ended"
+#: Nodes in the order of the data: the first faulty one is the cause.
+_PIPELINE = ("thermal_camera", "detector", "pose", "tug_analyzer", "recorder", "visualizer")
+#: Keypoints are missing after this long without any, s.
+_SILENT_S = 2.0
+#: A node's condition is forgotten after this long without a diagnostic message, s.
+_FORGOTTEN_S = 5.0
+#: After the end of a recording, its last results are awaited until nothing has come for this
+#: long, s.
+SETTLED_S = 3.0
 _LOG_THROTTLE_S = 5.0
+
+
+@dataclass(frozen=True)
+class NodeCondition:
+    """What a node last said in /diagnostics, and when (monotonic, s)."""
+
+    level: bytes
+    message: str
+    heard_s: float
 
 
 class StatusNode(Node):
@@ -26,9 +46,10 @@ class StatusNode(Node):
 
     Attributes
     ----------
-    report : the last one seen, None before the first; a ward's run of months makes thousands.
-    trials : how many were seen.
+    report : the last one seen, None before the first.
+    trials : number of reports seen.
     ended : the thermal camera said that its recording is over.
+    frames : number of keypoint messages seen.
     """
 
     def __init__(self, namespace: str = "", use_sim_time: bool = False) -> None:
@@ -39,10 +60,12 @@ class StatusNode(Node):
         self.report: TugReport | None = None
         self.trials = 0
         self.ended = False
-        self.last_keypoints_ns = 0
-        self.last_phase_ns = 0
+        self.frames = 0
+        self._last_keypoints_ns = self._last_phase_ns = 0
+        self._begun_s = self._heard_s = time.monotonic()
         self._phase = Phase.UNKNOWN
         self._elapsed_s = 0.0
+        self._conditions: dict[str, NodeCondition] = {}
         self._statistics = StreamStatistics(window=16)
         self._arrivals = ArrivalTimes()
         self._stop: Any = self.create_client(Trigger, "tug_analyzer/stop")
@@ -53,33 +76,68 @@ class StatusNode(Node):
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
 
     def line(self) -> str:
-        """Return rate, age, phase and elapsed time as one line."""
-        summary = self._statistics.summary()
-        if summary.rate_hz is None or summary.last_age_s is None:
-            return "waiting for keypoints ..."
-        return (
-            f"{summary.rate_hz:6.1f} Hz | frame age {summary.last_age_s * 1e3:7.1f} ms | "
-            f"{self._phase.name:<13} | {self._elapsed_s:6.2f} s"
+        """Return rate, age, phase and elapsed time, or why there is nothing to show."""
+        if self.ended:
+            return RECORDING_ENDED
+        if not self.frames or time.monotonic() - self._heard_s > _SILENT_S:
+            return self._silence()
+        summary = self._statistics.summary(self._now_ns())
+        rate = "   ? Hz" if summary.rate_hz is None else f"{summary.rate_hz:6.1f} Hz"
+        age = "?" if summary.last_age_s is None else f"{summary.last_age_s * 1e3:.1f}"
+        shown = (
+            f"{rate} | frame age {age:>7} ms | {self._phase.name:<13} | {self._elapsed_s:6.2f} s"
         )
+        trouble = self._trouble(DiagnosticStatus.ERROR)
+        return f"{shown} | {trouble}" if trouble else shown
+
+    def cause(self) -> str:
+        """Return why no keypoints come, '' if no node knows."""
+        return self._trouble(DiagnosticStatus.WARN)
+
+    @property
+    def camera_fails(self) -> bool:
+        """Whether the thermal camera reports an error."""
+        camera = self._conditions.get("thermal_camera")
+        return camera is not None and camera.level == DiagnosticStatus.ERROR
 
     @property
     def drained(self) -> bool:
-        """Whether the analyzer has handled the last keypoints, after the recording's end."""
-        return self.ended and self.last_phase_ns >= self.last_keypoints_ns > 0
+        """Whether the recording is over and its last results have come, or will not come."""
+        if not self.ended:
+            return False
+        answered = self.frames > 0 and self._last_phase_ns >= self._last_keypoints_ns > 0
+        return answered or time.monotonic() - self._heard_s > SETTLED_S
 
     def ask_to_stop(self) -> None:
         """Ask the analyzer to finish the trial with what it has."""
         self._stop.call_async(Trigger.Request())
 
+    def _silence(self) -> str:
+        since_s = time.monotonic() - (self._heard_s if self.frames else self._begun_s)
+        cause = self.cause() or "waiting for the nodes"
+        return f"no keypoints for {since_s:.0f} s: {cause}"
+
+    def _trouble(self, least: bytes) -> str:
+        """Return the first faulty node in the order of the data, with its message."""
+        now_s = time.monotonic()
+        for name in _PIPELINE:
+            found = self._conditions.get(name)
+            if found and found.level >= least and now_s - found.heard_s < _FORGOTTEN_S:
+                return f"{name}: {found.message}"
+        return ""
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
     def _on_keypoints(self, message: Keypoints) -> None:
-        self.last_keypoints_ns = to_stamp_ns(message.header.stamp)
-        now_ns = self.get_clock().now().nanoseconds
-        taken_ns = self._arrivals.taken_ns(self.last_keypoints_ns, now_ns)
-        self._statistics.frame(taken_ns, now_ns)
+        self.frames += 1
+        self._heard_s = time.monotonic()
+        self._last_keypoints_ns = to_stamp_ns(message.header.stamp)
+        now_ns = self._now_ns()
+        self._statistics.frame(self._arrivals.taken_ns(self._last_keypoints_ns, now_ns), now_ns)
 
     def _on_info(self, message: CameraInfo) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        self._arrivals.note(to_stamp_ns(message.header.stamp), now_ns)
+        self._arrivals.note(to_stamp_ns(message.header.stamp), self._now_ns())
 
     def _on_report(self, message: TugReport) -> None:
         self.report = message
@@ -91,11 +149,18 @@ class StatusNode(Node):
         except MessageFormatError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
             return
-        self.last_phase_ns = to_stamp_ns(message.header.stamp)
+        self._heard_s = time.monotonic()
+        self._last_phase_ns = to_stamp_ns(message.header.stamp)
         self._elapsed_s = message.elapsed_s
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        own = f"{self.get_namespace().strip('/')}/thermal_camera".lstrip("/")
+        prefix = f"{self.get_namespace().strip('/')}/".lstrip("/")
         for status in message.status:
-            if status.name == own:
-                self.ended = status.message == RECORDING_ENDED
+            name = status.name.removeprefix(prefix)
+            if status.name != prefix + name or name not in _PIPELINE:
+                continue
+            now_s = time.monotonic()
+            self._conditions[name] = NodeCondition(status.level, status.message, now_s)
+            if name == "thermal_camera" and self.ended != (status.message == RECORDING_ENDED):
+                self.ended = not self.ended
+                self._heard_s = now_s

@@ -107,12 +107,18 @@ def bake_body(shape: BodyShape, cache_dir: Path | None = None) -> Body:
     """
     folder = default_cache_dir() if cache_dir is None else cache_dir
     path = folder / f"body-{shape.key}.npz"
-    if not path.is_file() or not (folder / "template.npz").is_file():
+    if not is_baked(shape, folder):
         _write(folder, shape)
     try:
         return _read(str(path), str(folder / "template.npz"), shape)
     except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise SimulationError(f"{path}: damaged ({error}): delete it and bake again") from error
+
+
+def is_baked(shape: BodyShape, cache_dir: Path | None = None) -> bool:
+    """Return whether the cache holds the body of this shape."""
+    folder = default_cache_dir() if cache_dir is None else cache_dir
+    return (folder / f"body-{shape.key}.npz").is_file() and (folder / "template.npz").is_file()
 
 
 def bake_bodies(shapes: Iterable[BodyShape], cache_dir: Path | None = None) -> list[Body]:

@@ -187,8 +187,8 @@ def make_trial(
     return write_recording(staged, folder, trial_id, start_ns, entry, spec.with_rgb)
 
 
-def bake_cohort(spec: CohortSpec, bodies: Path | None, quiet: bool = True) -> int:
-    """Bake every body that a cohort needs into the cache; returns how many."""
+def people_of(spec: CohortSpec) -> dict[str, Subject]:
+    """Return every person of a cohort by the key of the body."""
     preset = find_preset(spec.preset)
     people: dict[str, Subject] = {}
     for subject_index, trial_index in spec.indices():
@@ -197,6 +197,12 @@ def bake_cohort(spec: CohortSpec, bodies: Path | None, quiet: bool = True) -> in
         for person in (preset.subject(spec.seed, subject_index), *company):
             if person is not None:
                 people[person.shape.key] = person
+    return people
+
+
+def bake_cohort(spec: CohortSpec, bodies: Path | None, quiet: bool = True) -> int:
+    """Bake every body that a cohort needs into the cache; return the number of bodies."""
+    people = people_of(spec)
     for person in tqdm(people.values(), desc="bodies", unit="body", disable=quiet):
         bake_body(person.shape, bodies)
     return len(people)

@@ -11,8 +11,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
+from thermal_pose.lab.simulation.people.bake import is_baked
 from thermal_pose.lab.simulation.people.presets import find_preset
-from thermal_pose.lab.simulation.recordings.cohort import CohortSpec, stage_trial
+from thermal_pose.lab.simulation.recordings.cohort import CohortSpec, people_of, stage_trial
 from thermal_pose.lab.simulation.recordings.staging import StagedTrial
 from thermal_pose.lab.simulation.rooms.scene import Scene
 from thermal_pose.lab.simulation.sensors.renderer import SceneRenderer
@@ -20,6 +21,11 @@ from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
 #: Trials in the loop; planning one takes a sixth of a second.
 _TRIALS: Final = 3
+
+
+def _spec(preset: str, seed: int) -> CohortSpec:
+    trials = min(_TRIALS, find_preset(preset).n_trials)
+    return CohortSpec(preset, seed, n_subjects=1, n_trials=trials)
 
 
 class LiveClinic:
@@ -39,14 +45,19 @@ class LiveClinic:
     """
 
     def __init__(self, preset: str, seed: int, bodies: Path | None = None) -> None:
-        trials = min(_TRIALS, find_preset(preset).n_trials)
-        self._spec = CohortSpec(preset, seed, n_subjects=1, n_trials=trials)
+        self._spec = _spec(preset, seed)
         self._staged: list[StagedTrial] = [
-            stage_trial(self._spec, 0, index, bodies) for index in range(trials)
+            stage_trial(self._spec, 0, index, bodies) for index in range(self._spec.n_trials)
         ]
         lengths = [max(int(s.trial.duration_s * self.rate_hz), 1) for s in self._staged]
         self._ends = list(accumulate(lengths))
         self._renderer = lru_cache(maxsize=2)(self._make_renderer)
+
+    @staticmethod
+    def is_prepared(preset: str, seed: int, bodies: Path | None = None) -> bool:
+        """Return whether all bodies are cached; building one takes many seconds."""
+        people = people_of(_spec(preset, seed)).values()
+        return all(is_baked(person.shape, bodies) for person in people)
 
     @property
     def rate_hz(self) -> float:
