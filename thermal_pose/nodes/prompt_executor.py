@@ -31,10 +31,10 @@ _NS_PER_S: Final = 1_000_000_000
 
 
 def settle() -> None:
-    """Take all that exists out of the garbage collector's rounds, once the nodes are up.
+    """Exclude all existing objects from garbage collection, once the nodes are up.
 
-    What models and libraries hold stays to the end; to walk over it takes tens of milliseconds,
-    in the midst of some image.
+    Models and libraries keep their objects until the process ends. Walking over them takes tens
+    of milliseconds and would delay an image. `gc.unfreeze` undoes it.
     """
     gc.collect()
     gc.freeze()

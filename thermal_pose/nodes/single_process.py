@@ -7,6 +7,7 @@ takes the analyzer about a tenth of a second, longer than an image may wait.
 """
 
 import contextlib
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ class SingleProcessGraph:
     """Nodes of a plan in this process.
 
     Use as a context manager around an initialised rclpy context: all nodes are active inside,
-    all are stopped and destroyed after.
+    all are stopped and destroyed after. Inside, the interpreter switches threads more often and
+    the garbage collector skips what exists already; both end with the context.
     """
 
     def __init__(self, plan: GraphPlan) -> None:
@@ -40,10 +42,11 @@ class SingleProcessGraph:
         self._aside = _Aside()
         self._handover = Handover()
         self._nodes: dict[str, tuple[ProcessEntry, PipelineNode]] = {}
+        self._switch_interval_s = sys.getswitchinterval()
         self.rebuilt: dict[str, int] = {}
 
     def __enter__(self) -> "SingleProcessGraph":
-        sys.setswitchinterval(_SWITCH_S)
+        sys.setswitchinterval(_SWITCH_S)  # of the whole process; `close` restores it
         try:
             for entry in self._plan.entries:
                 self._create(entry)
@@ -93,6 +96,8 @@ class SingleProcessGraph:
         self._nodes.clear()
         self._executor.shutdown()
         self._aside.executor.shutdown()
+        sys.setswitchinterval(self._switch_interval_s)
+        gc.unfreeze()
 
     def _raise_fatal(self) -> None:
         for _, node in self._nodes.values():
