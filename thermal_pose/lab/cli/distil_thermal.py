@@ -49,9 +49,10 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.config import load_config
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import command_line, write_run
+    from thermal_pose.lab.learning.fitting.training import Progress, Training
     from thermal_pose.lab.learning.networks.folded_pose import slim
     from thermal_pose.lab.learning.students.ship import add_confidence, decode_rule, save_student
-    from thermal_pose.lab.learning.students.ship_export import export_shipped
+    from thermal_pose.lab.learning.students.ship_export import TrainedStudent, export_shipped
     from thermal_pose.lab.learning.students.thermal_teacher import (
         distil_from_thermal,
         load_thermal_teacher,
@@ -61,32 +62,15 @@ def start(args: argparse.Namespace) -> int:
     data = load_data(args)
     teacher, info = load_thermal_teacher(args.teacher)
     write_run(args.out, config, data.train.fingerprint(), config.seed)
+    training = Training(config, device, Progress(args.out, args.max_minutes))
     network = distil_from_thermal(
-        teacher.to(device),
-        data,
-        config,
-        device,
-        args.out,
-        args.latent_minutes,
-        args.max_minutes,
-        warm_start=not args.cold,
+        teacher.to(device), data, training, args.latent_minutes, warm_start=not args.cold
     )
     head = add_confidence(slim(network), data, config, device, decode_rule(info))
     save_student(args.out / "student.pt", network, head)
-    cards = export_shipped(
-        "student",
-        network,
-        head,
-        data,
-        config,
-        device,
-        args.out,
-        command_line(),
-        None,
-        info,
-        "random weights" if args.cold else info.name,
-        info.trained_on,
-    )
+    begun = "random weights" if args.cold else info.name
+    student = TrainedStudent("student", network, head, info, begun, info.trained_on)
+    cards = export_shipped(student, data, training, args.out, command_line())
     for precision, path in cards.items():
         figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
         shown = {part: figures[part]["runtime"] for part in data.evaluation}

@@ -67,6 +67,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.config import load_config
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import command_line, tensorboard_log, write_run
+    from thermal_pose.lab.learning.fitting.training import Training
     from thermal_pose.lab.learning.networks.teacher import load_teacher
     from thermal_pose.lab.learning.students.ship import (
         add_confidence,
@@ -74,7 +75,7 @@ def start(args: argparse.Namespace) -> int:
         save_student,
         train_students,
     )
-    from thermal_pose.lab.learning.students.ship_export import export_shipped
+    from thermal_pose.lab.learning.students.ship_export import TrainedStudent, export_shipped
     from thermal_pose.lab.learning.students.shipped_start import shipped_start
 
     names = args.names.split(",")
@@ -102,20 +103,16 @@ def start(args: argparse.Namespace) -> int:
         rule = decode_rule(teacher[1] if teacher else None)
         head = add_confidence(network, data, config, device, rule)
         save_student(args.out / f"{name}.pt", network, head)
-        cards = export_shipped(
+        student = TrainedStudent(
             name,
             network,
             head,
-            data,
-            config,
-            device,
-            args.out,
-            command_line(),
-            args.detector or None,
             teacher[1] if teacher else None,
             begun.name if begun else "random weights",
             begun.trained_on if begun else (),
         )
+        training = Training(config, device)
+        cards = export_shipped(student, data, training, args.out, command_line(), args.detector)
         _report(name, cards, list(data.evaluation))
     return 0
 

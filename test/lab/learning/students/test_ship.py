@@ -21,6 +21,11 @@ from thermal_pose.lab.learning.students.ship import ShipData, load_student, trai
 
 CPU = torch.device("cpu")
 WIDTH = 16
+OPTION = {
+    "train": "--train",
+    "confidence": "--confidence",
+    "calibration": "--calibration-data",
+}
 OVERRIDES = ["fit.epochs=1", "fit.batch=4", "distill.variants=1", "validation_stride=1"]
 
 
@@ -62,7 +67,7 @@ def test_the_command_distils_calibrates_and_exports(teacher, narrow, tmp_path, c
     words = ["train", "--names", "student", "--out", str(tmp_path / "out"), "--device", "cpu"]
     words += ["--teacher", str(teacher[0])]
     for name in ("train", "confidence", "calibration"):
-        words += [f"--{name}", str(tmp_path / name)]
+        words += [OPTION[name], str(tmp_path / name)]
     words += ["--evaluation", f"held={tmp_path / 'held'}", "--detector", "warm_blob"]
     for override in OVERRIDES:
         words += ["--set", override]
@@ -163,7 +168,7 @@ def test_the_head_learns_of_empty_rooms_from_the_training_set_too(figures) -> No
 def _command(folder, out: str, *more: str) -> int:
     words = ["train", "--names", "student", "--out", str(folder / out), "--device", "cpu", *more]
     for name in ("train", "confidence", "calibration"):
-        words += [f"--{name}", str(folder / name)]
+        words += [OPTION[name], str(folder / name)]
     for override in OVERRIDES:
         words += ["--set", override]
     return command.main(words)
@@ -208,7 +213,7 @@ def test_the_paper_s_student_is_distilled_from_a_narrow_one(narrow, tmp_path, ca
     words = ["distil-thermal", "--teacher", str(tmp_path / "lite" / "student.pt")]
     words += ["--out", str(tmp_path / "wide"), "--device", "cpu", "--set", "fit.lr=1.0e-12"]
     for name in ("train", "confidence", "calibration"):
-        words += [f"--{name}", str(tmp_path / name)]
+        words += [OPTION[name], str(tmp_path / name)]
     words += ["--evaluation", f"held={tmp_path / 'held'}"]
     for override in OVERRIDES:
         words += ["--set", override]
@@ -243,6 +248,6 @@ def test_a_damaged_student_is_named(tmp_path) -> None:
 def test_unknown_names_are_refused(tmp_path, capsys) -> None:
     words = ["train", "--names", "teapot", "--out", str(tmp_path)]
     for name in ("train", "confidence", "calibration"):
-        words += [f"--{name}", str(tmp_path)]
+        words += [OPTION[name], str(tmp_path)]
     assert command.main(words) != 0
     assert "got 'teapot'" in capsys.readouterr().err

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures trained students on held-out people and writes them as files with cards."""
+"""From a trained student to shipped files: measure, export, recalibrate, judge."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from thermal_pose.lab.learning.fitting.assess import breakdown, true_poses
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
 from thermal_pose.lab.learning.fitting.predict import device_name, predict
 from thermal_pose.lab.learning.fitting.tasks import ThermalCrops
+from thermal_pose.lab.learning.fitting.training import Training
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.counting import measure
 from thermal_pose.lab.learning.networks.folded_pose import slim
@@ -48,7 +49,7 @@ def evaluate_student(
     device: torch.device,
     rule: DecodeRule | None = None,
 ) -> dict[str, Any]:
-    """Return AP on true boxes, break-downs and calibration of a network on held-out people."""
+    """Return AP with true boxes, breakdowns and calibration of a network on held-out people."""
     source = ThermalCrops(data, config.normalization, config.augment, device)
     rows = np.flatnonzero(data.person)
     predictions = predict(network, source, rows, rule or DecodeRule())
@@ -73,7 +74,7 @@ def evaluate_student(
 def calibration_crops(
     data: PoseData, config: TrainingConfig, count: int = CALIBRATION_CROPS
 ) -> npt.NDArray[np.float32]:
-    """Return (count, 1, 256, 192) training crops for int8 ranges, empty ones included."""
+    """Return (count, 1, 256, 192) training crops for int8 ranges, including empty ones."""
     source = ThermalCrops(data, config.normalization, config.augment, torch.device("cpu"))
     rows = np.linspace(0, len(data) - 1, min(count, len(data))).astype(np.int64)
     index = torch.from_numpy(rows)
@@ -82,80 +83,116 @@ def calibration_crops(
     return source.images(inputs)[:, :1].contiguous().numpy()
 
 
+@dataclass(frozen=True)
+class TrainedStudent:
+    """A trained network with its scores, on the way from training to its files.
+
+    Attributes
+    ----------
+    name : of the files, and a key of `SHIPPED`.
+    teacher : the network was distilled from it; None means exact keypoints.
+    started_from : the weights that training began with.
+    seen_before : subjects that those weights or the teacher have seen ('stream-0/*' stands for a
+        whole stream).
+    """
+
+    name: str
+    network: PoseNetwork
+    head: ConfidenceHead
+    teacher: TeacherInfo | None = None
+    started_from: str = "random weights"
+    seen_before: Sequence[str] = ()
+
+    @property
+    def rule(self) -> DecodeRule:
+        """How its heatmaps are read."""
+        return decode_rule(self.teacher)
+
+
 def export_shipped(
-    name: str,
-    network: PoseNetwork,
-    head: ConfidenceHead,
+    student: TrainedStudent,
     data: ShipData,
-    config: TrainingConfig,
-    device: torch.device,
+    training: Training,
     out: Path,
     command: str,
-    detector: str | None = None,
-    teacher: TeacherInfo | None = None,
-    started_from: str = "random weights",
-    seen_before: Sequence[str] = (),
+    detector: str = "",
 ) -> dict[str, Path]:
-    """Measure, export fp32 and int8, measure the files, and write their cards.
+    """Measure the network, export it in fp32 and int8, recalibrate int8, and judge both files.
 
     Parameters
     ----------
-    command : what the cards say made them.
-    detector : also measure the files with its boxes.
-    teacher : that the network was distilled from; None: exact keypoints.
-    started_from, seen_before : the weights that training began with, and whom those, or the
-        teacher, had learnt from ('stream-0/*': all of that stream).
+    command : named in the cards as what made them.
+    detector : also judge the files with its boxes; '' skips that.
+
+    Returns
+    -------
+    The cards' paths by precision, 'fp32' and 'int8'.
     """
-    size, rule = measure(network), decode_rule(teacher)
-    figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
-    for set_name, part in data.evaluation.items():
-        figures[set_name] = evaluate_student(slim(network), head, part, config, device, rule)
+    figures = measure_student(student, data.evaluation, training)
     provenance = Provenance(
-        data={
-            "simulated": data.train.simulated,
-            "learnt_from": "exact keypoints" if teacher is None else _taught_by(teacher),
-            "started_from": started_from,
-            "seen_before": list(seen_before),
-            "train": described_data(data.train),
-            "confidence": described_data(data.confidence),
-            "calibration": described_data(data.calibration),
-            "evaluation": {key: described_data(part) for key, part in data.evaluation.items()},
-        },
+        data=data_card(student, data),
         command=command,
-        device=device_name(device),
+        device=device_name(training.device),
         figures=figures,
         limits=_LIMITS,
-        normalization=config.normalization,
-        decode=rule,
+        normalization=training.config.normalization,
+        decode=student.rule,
     )
-    subset = calibration_crops(data.train, config)
-    cards = export_student(network, head, out, name, subset, provenance)
+    crops = calibration_crops(data.train, training.config)
+    cards = export_student(student.network, student.head, out, student.name, crops, provenance)
     recalibrate(cards["int8"], data.calibration)  # the head knows fp32 heatmaps only
     for path in cards.values():
-        _measure_file(path, data.evaluation, detector)
+        judge_file(path, data.evaluation, detector)
     return cards
+
+
+def measure_student(
+    student: TrainedStudent, evaluation: Mapping[str, PoseData], training: Training
+) -> dict[str, Any]:
+    """Return size and accuracy of the network itself on each evaluation set."""
+    size, network = measure(student.network), slim(student.network)
+    figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
+    for name, part in evaluation.items():
+        figures[name] = evaluate_student(
+            network, student.head, part, training.config, training.device, student.rule
+        )
+    return figures
+
+
+def data_card(student: TrainedStudent, data: ShipData) -> dict[str, Any]:
+    """Return what a card tells of the data: what was learned from, and from whom."""
+    return {
+        "simulated": data.train.simulated,
+        "learnt_from": _taught_by(student.teacher) if student.teacher else "exact keypoints",
+        "started_from": student.started_from,
+        "seen_before": list(student.seen_before),
+        "train": described_data(data.train),
+        "confidence": described_data(data.confidence),
+        "calibration": described_data(data.calibration),
+        "evaluation": {key: described_data(part) for key, part in data.evaluation.items()},
+    }
 
 
 def _taught_by(teacher: TeacherInfo) -> dict[str, Any]:
     return {"teacher": teacher.name, "encoder": teacher.encoder, "teacher_figures": teacher.figures}
 
 
-def _measure_file(path: Path, evaluation: Mapping[str, PoseData], detector: str | None) -> None:
-    card = load_card(path)
+def judge_file(card_path: Path, evaluation: Mapping[str, PoseData], detector: str = "") -> None:
+    """Add to a card what its file achieves through the live runtime, with true and found boxes."""
+    card = load_card(card_path)
     figures = dict(card.figures)
     for name, part in evaluation.items():
-        found = evaluate_model(make_estimator(str(path)), part)
-        runtime = {key: value for key, value in found.items() if key != "breakdown"}
-        entry = {"runtime": runtime}
-        if detector is not None:
-            pair = make_estimator(str(path)), make_detector(detector)
+        found = evaluate_model(make_estimator(str(card_path)), part)
+        entry = {"runtime": {key: value for key, value in found.items() if key != "breakdown"}}
+        if detector:
+            pair = make_estimator(str(card_path)), make_detector(detector)
             entry["runtime_detected"] = evaluate_detected(*pair, part, _DETECTED_FRAMES)
         figures[name] = {**figures.get(name, {}), **entry}
-    replace(card, figures=figures).save(path)
+    replace(card, figures=figures).save(card_path)
 
 
 def described_data(data: PoseData) -> dict[str, Any]:
-    """Return what a card says of a data set: its hash, how much it holds, and of whom."""
+    """Return a data set's entry in a card: its hash, its size and its subjects."""
     subjects = [data.subjects[index] for index in np.unique(data.subject)]
     return {
         "hash": data.fingerprint(),

@@ -15,10 +15,11 @@ import torch
 
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import DecodeRule, load_card
-from thermal_pose.lab.learning.fitting.config import AugmentConfig, TrainingConfig
+from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.learner import fit_together
 from thermal_pose.lab.learning.fitting.losses import distillation_loss
 from thermal_pose.lab.learning.fitting.tasks import Inputs, KeypointTask, ThermalCrops
+from thermal_pose.lab.learning.fitting.training import Training
 from thermal_pose.lab.learning.networks.folded_pose import slim
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
@@ -96,21 +97,20 @@ class ThermalTeacherTask(KeypointTask):
 def distil_from_thermal(
     teacher: PoseNetwork,
     data: ShipData,
-    config: TrainingConfig,
-    device: torch.device,
-    out: Path,
+    training: Training,
     latent_minutes: float,
-    minutes: float,
     warm_start: bool = True,
 ) -> PoseNetwork:
-    """Train the paper's student: the latent term alone first, some 20 times cheaper, then both.
+    """Train the paper's student: the latent term alone first, about 20 times cheaper, then both.
 
     Parameters
     ----------
-    latent_minutes, minutes : wall clock of the two stages.
-    warm_start : begin with the teacher's encoder; from random weights, minutes on a CPU do not
-        even bring the latent near (L1 0.378 of 0.410 after six of them).
+    training : its `max_minutes` limits the second stage.
+    latent_minutes : wall-clock limit of the first stage.
+    warm_start : begin with the teacher's encoder. From random weights, minutes on a CPU hardly
+        move the latent (L1 0.378 of 0.410 after six minutes).
     """
+    config, device, progress = training.config, training.device, training.progress
     torch.manual_seed(config.seed)
     network = build_network("mobilenetv3", copy.deepcopy(teacher.decoder))
     if warm_start:
@@ -120,7 +120,7 @@ def distil_from_thermal(
     source = ThermalCrops(data.train, config.normalization, config.augment, device)
     unseen = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     known = [data.train.fingerprint(), fingerprint(teacher), warm_start, config.of_students()]
-    stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, minutes))
+    stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, progress.max_minutes))
     for name, beta, limit in stages:
         learner = ShippedLearner(
             f"student-{name}",
@@ -131,7 +131,7 @@ def distil_from_thermal(
             config.fit,
             config.seed,
             device,
-            out / f"student-{name}.progress.pt",
+            progress.file(f"student-{name}.progress"),
             about=[name, *known],
             validation=ThermalTeacherTask(unseen, data.calibration, teacher, config.augment, beta),
         )
