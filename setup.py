@@ -4,13 +4,16 @@
 from setuptools import find_packages, setup
 
 setup(
-    # The message texts travel inside the package: recordings are read and written without ROS.
+    # Message texts and settings travel inside the package: recordings are read and written, and
+    # models trained, without ROS and without a checkout.
     packages=[
         *find_packages(include=["thermal_pose", "thermal_pose.*"]),
         "thermal_pose.bags.definitions",
+        "thermal_pose.config",
     ],
-    package_dir={"thermal_pose.bags.definitions": "msg"},
+    package_dir={"thermal_pose.bags.definitions": "msg", "thermal_pose.config": "config"},
     package_data={
+        "thermal_pose.config": ["*.yaml"],
         "thermal_pose.bags.definitions": ["*.msg"],
         "thermal_pose": ["py.typed", "assets/*", "assets/demo/*"],
         "thermal_pose.report": ["static/*"],

@@ -17,9 +17,9 @@ from thermal_pose.messages.images import thermal_message
 from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase
 from thermal_pose.nodes.message_types import live
-from thermal_pose.nodes.process_table import config_folder
 from thermal_pose.nodes.qos import image_publisher_qos, result_qos
 from thermal_pose.nodes.visualizer import VisualizerNode
+from thermal_pose.parameters.folder import config_folder
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, ThermalFrame
 
 STEP_NS = 125_000_000

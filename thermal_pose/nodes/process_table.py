@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from thermal_pose.errors import ConfigError
+from thermal_pose.parameters.folder import config_folder
 from thermal_pose.parameters.parameter import NodeParameters
 
 
@@ -73,31 +74,6 @@ def selected_entries(
         for entry in PROCESS_TABLE
         if (entry.by_default or entry.name in with_nodes) and entry.name not in without
     )
-
-
-def config_folder() -> Path:
-    """Return the folder of `config/*.yaml`: the checkout's, else the installed share folder.
-
-    Raises
-    ------
-    ConfigError
-        Neither is there.
-    """
-    checkout = Path(__file__).resolve().parents[2] / "config"
-    if checkout.is_dir():
-        return checkout
-    from ament_index_python.packages import (
-        PackageNotFoundError,
-        get_package_share_directory,
-    )
-
-    try:
-        return Path(get_package_share_directory("thermal_pose")) / "config"
-    except PackageNotFoundError as error:
-        raise ConfigError(
-            "the folder config/ was found neither beside the package nor in the ament index: "
-            "source the workspace's setup file"
-        ) from error
 
 
 def config_file(name: str) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_settings
 from thermal_pose.lab.cli.train import add_data_arguments, load_data
+from thermal_pose.parameters.folder import config_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_max_minutes(parser, 4.0)
     parser.add_argument("--cold", action="store_true", help="start with random weights")
     parser.add_argument(
-        "--config", type=Path, default=Path("config/training-shipped.yaml"), help="settings, YAML"
+        "--config",
+        type=Path,
+        default=config_folder() / "training-shipped.yaml",
+        metavar="FILE",
+        help="settings, YAML (default: training-shipped.yaml of the package)",
     )
     add_settings(parser)
     add_device(parser)

@@ -28,6 +28,7 @@ from thermal_pose.cli.arguments import (
     add_settings,
     evaluation_sets,
 )
+from thermal_pose.parameters.folder import config_folder
 
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.students.ship import ShipData
@@ -43,7 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out(parser, "folder for models and cards", required=True)
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     parser.add_argument(
-        "--config", type=Path, default=Path("config/training-shipped.yaml"), help="settings, YAML"
+        "--config",
+        type=Path,
+        default=config_folder() / "training-shipped.yaml",
+        metavar="FILE",
+        help="settings, YAML (default: training-shipped.yaml of the package)",
     )
     add_settings(parser)
     parser.add_argument(
