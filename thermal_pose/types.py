@@ -165,7 +165,7 @@ class PersonKeypoints:
     ----------
     xy : (17, 2) float32, px; NaN where the estimator says nothing.
     scores : (17,) float32, calibrated: P(joint within 0.5 s k_i of the truth).
-    person_score : P(this is a person), 0..1.
+    person_score : P(a person is there and the pose is right, OKS of at least 0.5), 0..1.
     """
 
     track_id: int

@@ -18,7 +18,7 @@ _COUNTS_PER_K: Final = 100.0
 #: A pixel of a person's box is on the person above this share of the box's contrast.
 _ON_PERSON: Final = 0.35
 #: Grain of cloth texture, px (standard deviation of the blur of white noise).
-_GRAIN_PX: Final = 0.6
+_GRAIN_PX: Final = 1.5
 
 #: What is measured unless told otherwise: name -> (effect, strength).
 STANDARD: Final[tuple[tuple[str, float], ...]] = (

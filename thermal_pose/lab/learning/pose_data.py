@@ -89,6 +89,15 @@ class PoseData:
         """Whether any row is from a simulation: nothing else knows where a pelvis points."""
         return bool(np.isfinite(self.heading_deg).any())
 
+    @property
+    def unlabelled(self) -> npt.NDArray[np.bool_]:
+        """(N, 17) joints of which nothing is known: v = 0 of real people.
+
+        A simulation knows where every joint is, and v = 0 says that the camera cannot see it.
+        """
+        real = self.person & ~np.isfinite(self.heading_deg)
+        return np.asarray((self.visibility == 0) & real[:, None])
+
     def select(self, rows: npt.NDArray[Any]) -> "PoseData":
         """Return the chosen rows (indices or mask) with only the frames that they need."""
         index = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows

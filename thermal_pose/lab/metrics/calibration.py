@@ -67,8 +67,9 @@ def confidence_figures(
     Parameters
     ----------
     scores : (M, 18) of 17 joints and the person, of M crops.
-    hits : (M, 18), whether the joint was right, and whether there is a person.
-    counted : (M, 17 or 18), whether the crop says anything about that joint.
+    hits : (M, 18), whether the joint was right, and whether the person's whole pose was.
+    counted : (M, 17 or 18), whether the crop says anything about that joint: of crops without
+        people none.
     in_sight : (M,) joints that the camera sees.
 
     Notes
@@ -76,13 +77,15 @@ def confidence_figures(
     Refusal is given twice: where 99 % of all labelled people are kept, of some of whom the
     camera sees four pixels and no joint, and where 99 % of those at least half visible are.
     """
-    joint, is_person = counted[:, :N_JOINTS], hits[:, N_JOINTS]
+    joint = counted[:, :N_JOINTS]
+    is_person = joint.any(axis=1)
     person = scores[:, N_JOINTS]
     figures: dict[str, Any] = {
         "joint_ece": expected_calibration_error(
             scores[:, :N_JOINTS][joint], hits[:, :N_JOINTS][joint]
         ),
-        "person_ece": expected_calibration_error(person, is_person),
+        "person_ece": expected_calibration_error(person, hits[:, N_JOINTS]),
+        "poses_right": float(hits[is_person, N_JOINTS].mean()) if is_person.any() else 0.0,
         "joints_right": float(hits[:, :N_JOINTS][joint].mean()),
         "people": int(is_person.sum()),
         "crops_without_people": int((~is_person).sum()),

@@ -126,6 +126,8 @@ def _rows(people: list[LabelledPerson], labels: CocoLabels, images: Path, subjec
     xy = np.stack([p.xy for p in people])
     area = np.array([p.area_px for p in people], np.float32)
     n = len(people)
+    # Pictures of one scene are not independent: they are one trial, and held out together.
+    scenes = list(dict.fromkeys(labels.pictures[p.picture].scene for p in people))
     return PoseData(
         frames=np.stack(list(frames.values())),
         frame_rows=np.full(len(frames), FRAME_WH[1], np.int16),
@@ -136,7 +138,7 @@ def _rows(people: list[LabelledPerson], labels: CocoLabels, images: Path, subjec
         area_px=area * scales.prod(axis=1),
         person=np.ones(n, np.bool_),
         subject=np.zeros(n, np.int32),
-        trial=np.zeros(n, np.int32),
+        trial=np.array([scenes.index(labels.pictures[p.picture].scene) for p in people], np.int32),
         stamp_ns=np.zeros(n, np.int64),
         phase=np.zeros(n, np.uint8),
         distance_m=np.full(n, np.nan, np.float32),
@@ -144,5 +146,5 @@ def _rows(people: list[LabelledPerson], labels: CocoLabels, images: Path, subjec
         asynchronous=np.zeros(n, np.bool_),
         patch_affine=np.zeros((n, 2, 3), np.float32),
         subjects=(subject,),
-        trials=(subject,),
+        trials=tuple(f"{subject}/{scene}" for scene in scenes),
     )

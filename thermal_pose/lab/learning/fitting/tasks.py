@@ -214,6 +214,9 @@ class KeypointTask:
     ----------
     xy, present : (N, 17, 2) frame px and (N, 17) bool, on the source's device.
     geometry : box jitter; its photometric part is the source's.
+    unknown : (N, 17) bool; joints that nobody has labelled: their heatmaps teach nothing. Other
+        joints that are not present are known to be out of sight and teach an empty heatmap.
+        None: all are known.
     """
 
     def __init__(
@@ -223,8 +226,10 @@ class KeypointTask:
         present: torch.Tensor,
         geometry: AugmentConfig,
         sigma_px: float = 2.0,
+        unknown: torch.Tensor | None = None,
     ) -> None:
         self.source, self.xy, self.present = source, xy, present
+        self.unknown = unknown
         self.geometry, self.sigma_px = geometry, sigma_px
 
     def draw(self, index: torch.Tensor, generator: torch.Generator | None) -> Inputs:
@@ -252,9 +257,14 @@ class KeypointTask:
         return crops.draw_heatmaps(crop_xy, present, self.sigma_px)
 
     def loss(self, network: PoseNetwork, inputs: Inputs) -> torch.Tensor:
-        """Return the Adaptive Wing loss."""
-        heatmaps = network.heatmaps(self.source.images(inputs))
-        return adaptive_wing(heatmaps.float(), self.targets(inputs))
+        """Return the Adaptive Wing loss; joints that are unknown add nothing to it."""
+        heatmaps = network.heatmaps(self.source.images(inputs)).float()
+        targets = self.targets(inputs)
+        if self.unknown is not None:
+            mirrored = crops.is_mirrored(inputs["affine"])
+            unknown = crops.mirror_joints(self.unknown[inputs["index"]], mirrored)
+            heatmaps = torch.where(unknown[..., None, None], targets, heatmaps)
+        return adaptive_wing(heatmaps, targets)
 
 
 class RgbCrops:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapts a shipped student to somebody's camera: a teacher reads the RGB, nobody labels by hand.
+"""Adapts a shipped student to another camera, from any keypoints: a teacher's, or one's own.
 
-As in the paper an RGB teacher labels what a thermal student learns. It differs in that the student
-begins as a shipped model and keeps that model's decoder: it learns the joints that the teacher
-names, not its latent, so that any teacher will do, and the recordings of a few people are enough.
+As in the paper an RGB teacher can label what a thermal student learns; so can any other pose
+network (`own_labels`), or people (a data set built from COCO json). It differs from the paper in
+that the student begins as a shipped model and keeps that model's decoder and confidence head: it
+learns joints, not a latent, so that a few recordings or labelled pictures are enough. Joints that
+nobody labelled teach nothing.
 """
 
 from collections.abc import Callable
@@ -40,6 +42,30 @@ from thermal_pose.types import IntArray
 
 HeldOut = Literal["people", "trials", "the last minutes"]
 
+
+@dataclass(frozen=True)
+class LabelSource:
+    """Where the keypoints come from.
+
+    Attributes
+    ----------
+    name : as cards say it.
+    figures : what is known of its accuracy.
+    trained_on : subjects that it has learnt from, who must not be judged.
+    key : changes with the source.
+    """
+
+    name: str
+    figures: dict[str, Any]
+    trained_on: tuple[str, ...] = ()
+    key: str = ""
+
+    @staticmethod
+    def of_teacher(network: PoseNetwork, info: TeacherInfo) -> "LabelSource":
+        """Describe a teacher network."""
+        return LabelSource(info.name, info.figures, info.trained_on, fingerprint(network))
+
+
 #: Settings that differ from `TrainingConfig`'s own: a start that knows people needs small steps.
 DEFAULTS: Final = (
     "fit.epochs=20",
@@ -55,6 +81,10 @@ DEFAULTS: Final = (
     "augment.flip=0.5",
 )
 _HELD_OUT_SHARE: Final = 0.2
+#: Batch norms need two crops.
+_LEAST_LEARNT: Final = 2
+#: Fewer judged rows than these leave the scores as the start has them.
+_LEAST_RECALIBRATED: Final = 5
 _PIECE_ROWS: Final = 1024
 _JUDGED_ROWS: Final = 2000
 _UNFOLDING_CROPS: Final = 128
@@ -69,7 +99,8 @@ class Adapted:
     cards : of the files written, by precision.
     learnt, held_out : rows learnt from and judged on; `held_out_by` says what keeps them apart.
     before, after : AP of the start and of the adapted model on the rows held out, against the
-        'teacher' and, where the data has it, the 'truth'; None where it is undefined.
+        labels learnt from ('teacher' or 'labels') and, where the data has others, the 'truth';
+        None where it is undefined.
     """
 
     cards: dict[str, Path]
@@ -81,15 +112,17 @@ class Adapted:
 
     @property
     def helped(self) -> bool:
-        """Whether the adapted model agrees better with the teacher than its start did."""
-        return (self.after["teacher"] or 0.0) > (self.before["teacher"] or 0.0)
+        """Whether the adapted model agrees better with the labels than its start did."""
+        what = "teacher" if "teacher" in self.after else "labels"
+        return (self.after[what] or 0.0) > (self.before[what] or 0.0)
 
 
 def split_rows(data: PoseData, seed: int) -> tuple[IntArray, IntArray, HeldOut]:
     """Return rows to learn from, rows held out, and what keeps them apart.
 
     A fifth of the people is held out, one at least; of one person a fifth of the trials; of one
-    trial its last fifth. Asynchronous pairs are left out.
+    trial its last fifth. Asynchronous pairs are left out. A COCO file's trials are its groups of
+    pictures (`scene`).
     """
     usable = np.flatnonzero(data.person & ~data.asynchronous)
     groups: tuple[tuple[HeldOut, IntArray], ...] = (
@@ -141,7 +174,23 @@ def label(
     return replace(data, xy=np.concatenate(xy), visibility=visible.astype(np.uint8) * 2)
 
 
-def check_start(data: PoseData, teacher: TeacherInfo, model: str, config: TrainingConfig) -> None:
+def own_keypoints(data: PoseData) -> tuple[PoseData, LabelSource]:
+    """Return data that is labelled already, and the source of its labels.
+
+    Raises
+    ------
+    TrainingError
+        No joint is labelled.
+    """
+    if not (data.visibility[data.person] > 0).any():
+        raise TrainingError(
+            "adapt: the data has no keypoints of its own: give --teacher, or --labels with the "
+            "keypoints of its RGB pictures (--pictures writes those)"
+        )
+    return data, LabelSource("keypoints of the data set", {}, (), "own")
+
+
+def check_start(data: PoseData, source: LabelSource, model: str, config: TrainingConfig) -> None:
     """Refuse what `adapt` would, before a teacher has looked at every picture.
 
     Raises
@@ -152,21 +201,21 @@ def check_start(data: PoseData, teacher: TeacherInfo, model: str, config: Traini
         There is no such card, or it does not say whom the model has learnt from.
     """
     train, held, _ = split_rows(data, config.seed)
-    if len(train) < config.fit.batch or not len(held):
+    if len(train) < _LEAST_LEARNT or not len(held):
         raise TrainingError(
-            f"adapt: {len(train)} pictures to learn from and {len(held)} held out; expected a "
-            f"batch ({config.fit.batch}, fit.batch) and one, asynchronous pairs not counted"
+            f"adapt: {len(train)} pictures to learn from and {len(held)} held out; expected at "
+            f"least {_LEAST_LEARNT} and one, asynchronous pairs not counted"
         )
     card = load_card(card_path(model))
     people = tuple(data.subjects[i] for i in np.unique(data.subject[held]))
-    check_disjoint(teacher.trained_on, people)
+    check_disjoint(source.trained_on, people)
     check_disjoint(learnt_from(card), people, card.name)
 
 
 def adapt(
     data: PoseData,
     labelled: PoseData,
-    teacher: tuple[PoseNetwork, TeacherInfo],
+    source: LabelSource,
     model: str,
     config: TrainingConfig,
     device: torch.device,
@@ -175,11 +224,13 @@ def adapt(
     tick: Callable[[int, int], None] | None = None,
     log: Callable[[str, int, dict[str, float]], None] | None = None,
 ) -> Adapted:
-    """Train a shipped model on with a teacher's labels, and write it as fp32 and int8.
+    """Train a shipped model further with somebody's labels, and write it as fp32 and int8.
 
     Parameters
     ----------
-    data, labelled : somebody's recordings, and the same with a teacher's joints (`label`).
+    data, labelled : recordings or pictures, and the same with the joints to learn (`label`,
+        `own_labels.read_keypoints`); the same twice where the data is labelled itself.
+    source : where the joints come from.
     model : what it begins as, a name in the package's assets or the path of a card, fp32.
     config : `fit.max_minutes` is the wall clock of the training; input is the model's own.
     name : of the files in `out`.
@@ -191,10 +242,12 @@ def adapt(
     ModelArtifactError
         Card or file missing or damaged, or the file is quantised.
     """
-    check_start(data, teacher[1], model, config)
+    check_start(data, source, model, config)
     card = load_card(card_path(model))
     config = replace(config, normalization=card.normalization)
     train, held, kind = split_rows(data, config.seed)
+    fit = replace(config.fit, batch=min(config.fit.batch, len(train)))
+    config = replace(config, fit=fit)
     network, head = unfold_student(
         card_path(model).parent / card.file, calibration_crops(data, config, _UNFOLDING_CROPS)
     )
@@ -207,7 +260,7 @@ def adapt(
         out / f"{name}.pt",
         tick,
         log,
-        [fingerprint(teacher[0]), card.sha256],
+        [source.key, card.sha256],
     )
     judged = held[np.linspace(0, len(held) - 1, min(len(held), _JUDGED_ROWS)).astype(int)]
     cards = _exported(
@@ -218,11 +271,10 @@ def adapt(
         out,
         name,
         judged,
-        _provenance(data, train, held, kind, teacher[1], card, config, device),
+        _provenance(data, train, held, kind, source, card, config, device),
     )
     before, after = (
-        _judged(which, data.select(judged), labelled.select(judged))
-        for which in (model, str(cards["fp32"]))
+        _judged(which, data, labelled, judged) for which in (model, str(cards["fp32"]))
     )
     for path in cards.values():
         told = load_card(path)
@@ -243,6 +295,8 @@ def _trained(
     about: list[str],
 ) -> PoseNetwork:
     _, task = supervised_task(labelled, config, device)
+    unknown = (labelled.visibility == 0) & labelled.person[:, None]
+    task.unknown = torch.from_numpy(unknown).to(device)
     learner = Learner(
         "adapted",
         network.requires_grad_(True),
@@ -272,8 +326,9 @@ def _exported(
 ) -> dict[str, Path]:
     crops = calibration_crops(labelled, config)
     cards = export_student(network, head, out, name, crops, provenance)
-    for path in cards.values():
-        recalibrate(path, labelled.select(judged), joints_only=True)
+    if len(judged) >= _LEAST_RECALIBRATED:
+        for path in cards.values():
+            recalibrate(path, labelled.select(judged), joints_only=True)
     return cards
 
 
@@ -282,7 +337,7 @@ def _provenance(
     train: IntArray,
     held: IntArray,
     kind: HeldOut,
-    info: TeacherInfo,
+    source: LabelSource,
     card: ModelCard,
     config: TrainingConfig,
     device: torch.device,
@@ -290,7 +345,7 @@ def _provenance(
     return Provenance(
         data={
             "simulated": data.simulated,
-            "learnt_from": {"teacher": info.name, "teacher_figures": info.figures},
+            "learnt_from": {"teacher": source.name, "teacher_figures": source.figures},
             "started_from": described(card),
             "seen_before": list(learnt_from(card)),
             "train": described_data(data.select(train)),
@@ -301,10 +356,11 @@ def _provenance(
         device=device_name(device),
         limits=(
             NEVER_ON_PATIENTS,
-            "Adapted to one camera with a teacher's labels: its figures are agreement with that "
-            "teacher, and errors that the teacher makes were learnt.",
-            f"Joint scores were calibrated on the {kind} held out; the person's score is that of "
-            "the model it began as, and was not measured on this camera.",
+            f"Adapted to one camera with a teacher's labels ({source.name}): its figures are "
+            "agreement with those labels, and their errors were learnt.",
+            f"Joint scores were calibrated on the {kind} held out (if at least "
+            f"{_LEAST_RECALIBRATED} pictures); the person's score is that of the model it began "
+            "as, and was not measured on this camera.",
         ),
         normalization=config.normalization,
         crop=card.crop,
@@ -312,9 +368,11 @@ def _provenance(
     )
 
 
-def _judged(model: str, data: PoseData, labelled: PoseData) -> dict[str, float | None]:
-    sets: dict[str, Any] = {"teacher": labelled}
-    if (data.visibility > 0).any():
+def _judged(
+    model: str, data: PoseData, labelled: PoseData, rows: IntArray
+) -> dict[str, float | None]:
+    sets: dict[str, PoseData] = {"labels" if labelled is data else "teacher": labelled}
+    if labelled is not data and (data.visibility[rows] > 0).any():
         sets["truth"] = data
     estimator = make_estimator(model)
-    return {name: evaluate_model(estimator, part).get("ap") for name, part in sets.items()}
+    return {name: evaluate_model(estimator, s.select(rows)).get("ap") for name, s in sets.items()}

@@ -3,7 +3,8 @@
 
 The head is fitted to the very event that the score promises: the joint lies within 0.5 s k_i
 of the truth (s = sqrt of the silhouette's area, k_i = 2 sigma_i); joints that the camera
-cannot see (v = 0) and crops without a person never count as hits.
+cannot see (v = 0) and crops without a person never count as hits. A person is a hit where the
+pose as a whole is right.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn import functional
 
@@ -26,10 +26,12 @@ from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.metrics.calibration import confidence_figures
-from thermal_pose.lab.metrics.oks import joint_similarity
+from thermal_pose.lab.metrics.oks import joint_similarity, oks
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.types import IntArray
+from thermal_pose.types import FloatArray, IntArray
 
+#: A pose is right from this similarity on, the loosest threshold of average precision.
+RIGHT_POSE_OKS: Final = 0.5
 _BATCH: Final = 128
 _STEPS: Final = 1500
 _MINI_BATCH: Final = 512
@@ -42,7 +44,7 @@ class Evidence:
     Attributes
     ----------
     summary : (M, F) pooled features and peaks.
-    hits : (M, 18) 1.0 where the joint was right, and whether there is a person.
+    hits : (M, 18) 1.0 where the joint was right, and where a person's whole pose was.
     counted : (M, 18) whether the row says anything about that event (joints of a crop
         without person do not enter the joints' calibration).
     in_sight : (M,) joints that the camera sees (v = 2).
@@ -112,17 +114,20 @@ def collect(
     return Evidence(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def events(
-    data: PoseData, rows: IntArray, xy: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return `Evidence.hits` and `Evidence.counted` of joints found at `xy` (M, 17, 2)."""
+def events(data: PoseData, rows: IntArray, xy: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return `Evidence.hits` and `Evidence.counted` of joints found at `xy` (M, 17, 2).
+
+    The person's event is that somebody is there *and* the pose is right (OKS of at least
+    `RIGHT_POSE_OKS`): a nonsense skeleton on a person seen from the ceiling is no hit.
+    """
     area = np.maximum(data.area_px[rows], 1.0)
     near = joint_similarity(xy, data.xy[rows], area) >= WITHIN_HALF_SK
     person = data.person[rows]
     right = near & (data.visibility[rows] > 0) & person[:, None]
-    hits = np.concatenate([right, person[:, None]], axis=1).astype(np.float32)
+    pose = np.nan_to_num(oks(xy, data.xy[rows], data.visibility[rows], area)) >= RIGHT_POSE_OKS
+    hits = np.concatenate([right, (person & pose)[:, None]], axis=1).astype(np.float32)
     counted = np.ones_like(hits)
-    counted[:, :N_JOINTS] = person[:, None]
+    counted[:, :N_JOINTS] = person[:, None] & ~data.unlabelled[rows]
     return hits, counted
 
 

@@ -80,7 +80,10 @@ class ShipData:
 def supervised_task(
     data: PoseData, config: TrainingConfig, device: torch.device
 ) -> tuple[ThermalCrops, KeypointTask]:
-    """Return crops and task of a data set with exact keypoints; empty crops teach silence."""
+    """Return crops and task of a data set with keypoints.
+
+    Crops without people teach silence; joints that nobody labelled teach nothing.
+    """
     source = ThermalCrops(data, config.normalization, config.augment, device)
     present = (data.visibility > 0) & data.person[:, None]
     task = KeypointTask(
@@ -89,6 +92,7 @@ def supervised_task(
         torch.from_numpy(present).to(device),
         config.augment,
         config.distill.sigma_px,
+        torch.from_numpy(data.unlabelled).to(device) if data.unlabelled.any() else None,
     )
     return source, task
 

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keypoints that somebody else found in the RGB pictures of a data set, as labels to learn from.
+
+Any pose network can be the teacher: `write_pictures` writes the pictures, the network's keypoints
+come back as COCO json, and `read_keypoints` puts them into the thermal frames.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from thermal_pose.errors import TrainingError
+from thermal_pose.files import write_whole
+from thermal_pose.lab.learning.datasets.coco_labels import read_labels
+from thermal_pose.lab.learning.pose_data import PATCH_WH, PoseData
+from thermal_pose.skeleton import JOINT_NAMES, N_JOINTS
+from thermal_pose.types import FloatArray, UInt8Array
+
+PICTURES_NAME: Final = "pictures.json"
+#: Joints of a predictor's file count as labelled from this confidence on.
+LEAST_CONFIDENCE: Final = 0.3
+
+
+def write_pictures(data: PoseData, folder: Path) -> int:
+    """Write the RGB picture of every row, and a COCO file that lists them; return how many.
+
+    Image ids are row numbers of the data set.
+
+    Raises
+    ------
+    TrainingError
+        The data set has no RGB pictures.
+    StorageError
+        The disk is full or the folder read-only.
+    """
+    if not data.patches:
+        raise TrainingError("the data set has no RGB pictures: rebuild it from bags with RGB")
+    images = []
+    for row, coded in enumerate(data.patches):
+        name = f"{row:06d}.jpg"
+        write_whole(folder / name, coded)
+        images.append({"id": row, "file_name": name, "width": PATCH_WH[0], "height": PATCH_WH[1]})
+    person = {"id": 1, "name": "person", "keypoints": list(JOINT_NAMES)}
+    listed = {"images": images, "annotations": [], "categories": [person]}
+    write_whole(folder / PICTURES_NAME, json.dumps(listed) + "\n")
+    return len(images)
+
+
+def read_keypoints(path: Path, data: PoseData) -> PoseData:
+    """Return the data with somebody's keypoints of its RGB pictures in place of any it has.
+
+    Parameters
+    ----------
+    path : COCO keypoint json over the pictures of `write_pictures`: an object with images and
+        annotations (v is 0, 1 or 2), or a list of predictions (the third number of each joint is
+        a confidence, and joints count from `LEAST_CONFIDENCE` on). Of several people in one
+        picture the best scored one counts.
+
+    Raises
+    ------
+    TrainingError
+        Not such a file, a picture that the data set does not have, or no joint at all.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path}: not COCO keypoint json: {error}") from error
+    found = _predictions(path, content) if isinstance(content, list) else _annotations(path)
+    strange = sorted(row for row in found if not 0 <= row < len(data))
+    if strange:
+        raise TrainingError(
+            f"{path}: image_id {strange[0]}: expected 0 to {len(data) - 1}, the rows of the data "
+            "set: are these the keypoints of its own pictures?"
+        )
+    xy = np.zeros((len(data), N_JOINTS, 2), np.float32)
+    visibility = np.zeros((len(data), N_JOINTS), np.uint8)
+    for row, (patch_xy, seen) in found.items():
+        xy[row] = _in_frame(data.patch_affine[row], patch_xy)
+        visibility[row] = seen
+    if not visibility.any():
+        raise TrainingError(f"{path}: no joint is labelled in any of {len(data)} pictures")
+    return replace(data, xy=xy, visibility=visibility)
+
+
+def _annotations(path: Path) -> dict[int, tuple[FloatArray, UInt8Array]]:
+    return {person.picture: (person.xy, person.visibility) for person in read_labels(path).people}
+
+
+def _predictions(path: Path, entries: list[Any]) -> dict[int, tuple[FloatArray, UInt8Array]]:
+    best: dict[int, tuple[float, FloatArray]] = {}
+    for number, entry in enumerate(entries, 1):
+        try:
+            row, score = int(entry["image_id"]), float(entry.get("score", 1.0))
+            joints = np.array(entry["keypoints"], np.float32).reshape(N_JOINTS, 3)
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise TrainingError(
+                f"{path}: prediction number {number}: expected image_id and keypoints of "
+                f"{N_JOINTS} joints (x, y, confidence): {error}"
+            ) from error
+        if not np.isfinite(joints).all():
+            raise TrainingError(f"{path}: prediction number {number}: expected finite numbers")
+        if row not in best or score > best[row][0]:
+            best[row] = score, joints
+    return {
+        row: (joints[:, :2], (joints[:, 2] >= LEAST_CONFIDENCE).astype(np.uint8) * 2)
+        for row, (_, joints) in best.items()
+    }
+
+
+def _in_frame(affine: FloatArray, patch_xy: FloatArray) -> FloatArray:
+    """Map pixels of a row's RGB picture (17, 2) to its thermal frame."""
+    linear, shift = affine[:, :2].astype(np.float64), affine[:, 2].astype(np.float64)
+    return np.asarray((patch_xy - shift) @ np.linalg.inv(linear).T, dtype=np.float32)
