@@ -69,7 +69,7 @@ def tug() -> str:
     """Agreement of the Timed Up and Go: simulated cohorts and, if measured, real motion."""
     cohorts = load("tug_agreement.json")["cohorts"]
     columns = {f"simulated: {name}": one for name, one in cohorts.items()}
-    motion = load("tug_motion.json")
+    motion = load("tug_real_motion.json")
     if motion:
         columns["**rendered real motion**"] = motion
     lines = (
