@@ -77,14 +77,14 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.config import load_config
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import tensorboard_log, write_run
-    from thermal_pose.lab.learning.pose_data import concatenate, load_folder
+    from thermal_pose.lab.learning.pose_data import load_folders
     from thermal_pose.lab.learning.students.adapt import DEFAULTS, adapt
 
     minutes = f"fit.max_minutes={args.max_minutes}"
     defaults = [] if args.config else list(DEFAULTS)
     config = load_config(args.config, [*defaults, minutes, *args.overrides])
     device = choose_device(args.device)
-    data = concatenate([load_folder(folder) for folder in args.data])
+    data = load_folders(args.data)
     if args.pictures is not None:
         return _write_pictures(data, args.pictures)
     args.out = args.out or Path("adapted")

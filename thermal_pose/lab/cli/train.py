@@ -138,12 +138,12 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
 
 def load_data(args: argparse.Namespace) -> "ShipData":
     """Read the sets that `add_data_arguments` declares."""
-    from thermal_pose.lab.learning.pose_data import concatenate, load_folder
+    from thermal_pose.lab.learning.pose_data import concatenate, load_folder, load_folders
     from thermal_pose.lab.learning.students.ship import ShipData
 
     return ShipData(
-        concatenate([load_folder(folder) for folder in args.train]),
-        concatenate([load_folder(folder) for folder in args.confidence]),
+        load_folders(args.train),
+        load_folders(args.confidence),
         concatenate([load_folder(folder) for folder in args.calibration_data]),
         {
             name: concatenate([load_folder(folder) for folder in folders])

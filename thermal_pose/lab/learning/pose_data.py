@@ -7,6 +7,7 @@ so that building resumes where it was interrupted and needs one recording's memo
 
 import dataclasses
 import hashlib
+import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.files import whole_file
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import NS_PER_S, FloatArray
@@ -26,6 +27,10 @@ from thermal_pose.types import NS_PER_S, FloatArray
 #: RGB patches are cut 1.2 times larger than the crop, so that boxes can be jittered within.
 PATCH_WH: Final = (240, 320)
 PATCH_MARGIN: Final = 1.25
+
+#: Frames together larger than this stay on disk while a network learns from them.
+MAPPED_FROM_BYTES: Final = 1 << 30
+_HASHED_AT_ONCE: Final = 4096
 
 _PER_FRAME: Final = ("frames", "frame_rows")
 _NAMES: Final = ("subjects", "trials")
@@ -37,7 +42,8 @@ class PoseData:
 
     Attributes
     ----------
-    frames : (F, H, W) uint16 centikelvin; shorter frames are padded below.
+    frames : (F, H, W) uint16 centikelvin; smaller frames are padded below and to the right; in
+        memory or mapped from disk (`load_folders`).
     frame_rows : (F,) real rows of each frame.
     frame_of : (N,) index of each row's frame.
     boxes : (N, 4) xyxy px, the box that the crop is cut around.
@@ -134,7 +140,9 @@ class PoseData:
         """Return 16 hex digits that change with any frame, label or name."""
         digest = hashlib.sha256()
         for name in (*_PER_FRAME, *_row_arrays()):
-            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+            values = getattr(self, name)
+            for start in range(0, len(values), _HASHED_AT_ONCE):
+                digest.update(np.ascontiguousarray(values[start : start + _HASHED_AT_ONCE]).data)
         digest.update(repr((self.subjects, self.trials)).encode())
         for coded in self.patches:
             digest.update(coded)
@@ -222,18 +230,76 @@ def load_folder(folder: Path) -> PoseData:
     TrainingError
         No shard there, or one is damaged.
     """
-    paths = sorted(folder.glob("*.npz"))
-    if not paths:
-        raise TrainingError(f"{folder}: holds no data set (no .npz shard)")
-    return concatenate([load_shard(path) for path in paths])
+    return concatenate([load_shard(path) for path in _shards(folder)])
 
 
 def concatenate(parts: Sequence[PoseData]) -> PoseData:
     """Join data sets; subjects and trials of equal name become one."""
     if not parts:
         raise ValueError("parts: expected at least one data set, got none")
-    rows = max(part.frames.shape[1] for part in parts)
-    frames = np.concatenate([_padded(part.frames, rows) for part in parts])
+    hw = (max(p.frames.shape[1] for p in parts), max(p.frames.shape[2] for p in parts))
+    return _joined(parts, np.concatenate([_padded(part.frames, hw) for part in parts]))
+
+
+def load_folders(folders: Sequence[Path], mapped_from_bytes: int = MAPPED_FROM_BYTES) -> PoseData:
+    """Read all shards of several folders; large data sets stay on disk.
+
+    Frames that together exceed `mapped_from_bytes` are written once to an unnamed temporary file
+    (`$TMPDIR` says where) and mapped from it, one shard's memory at a time. Everything else of a
+    row is small and lies in memory; so do RGB pictures.
+
+    Raises
+    ------
+    TrainingError
+        A folder without shards, or a damaged shard.
+    StorageError
+        There is no room for the temporary file.
+    """
+    paths = [path for folder in folders for path in _shards(folder)]
+    shapes = [_frames_shape(path) for path in paths]
+    count = sum(shape[0] for shape in shapes)
+    hw = (max(shape[1] for shape in shapes), max(shape[2] for shape in shapes))
+    if 2 * count * hw[0] * hw[1] <= mapped_from_bytes:
+        return concatenate([load_shard(path) for path in paths])
+    try:
+        with tempfile.TemporaryFile(prefix="thermal-pose-frames-") as file:
+            file.truncate(2 * count * hw[0] * hw[1])
+            frames = np.memmap(file, np.uint16, "r+", shape=(count, *hw))
+            parts, first = [], 0
+            for path in paths:
+                part = load_shard(path)
+                frames[first : first + len(part.frames)] = _padded(part.frames, hw)
+                first += len(part.frames)
+                # The shard's own frames are let go: only their number matters from here on.
+                hollow = np.broadcast_to(np.uint16(0), part.frames.shape)
+                parts.append(dataclasses.replace(part, frames=hollow))
+            frames.flush()
+    except OSError as error:
+        raise StorageError(f"frames of {len(paths)} shards cannot be mapped: {error}") from error
+    return _joined(parts, frames)
+
+
+def _shards(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.npz"))
+    if not paths:
+        raise TrainingError(f"{folder}: holds no data set (no .npz shard)")
+    return paths
+
+
+def _frames_shape(path: Path) -> tuple[int, int, int]:
+    """Read the shape of a shard's frames from its header alone."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("frames.npy") as member:
+            np.lib.format.read_magic(member)  # type: ignore[no-untyped-call]
+            shape = np.lib.format.read_array_header_1_0(member)[0]  # type: ignore[no-untyped-call]
+        count, height, width = shape
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{path}: not a data set shard: {error}") from error
+    return int(count), int(height), int(width)
+
+
+def _joined(parts: Sequence[PoseData], frames: npt.NDArray[np.uint16]) -> PoseData:
+    """Join everything but the frames, which are those of all parts in order."""
     subjects = _names(part.subjects for part in parts)
     trials = _names(part.trials for part in parts)
     joined = {
@@ -256,9 +322,12 @@ def concatenate(parts: Sequence[PoseData]) -> PoseData:
     )
 
 
-def _padded(frames: npt.NDArray[np.uint16], rows: int) -> npt.NDArray[np.uint16]:
-    missing = rows - frames.shape[1]
-    return np.pad(frames, ((0, 0), (0, missing), (0, 0)), mode="edge") if missing else frames
+def _padded(frames: npt.NDArray[np.uint16], hw: tuple[int, int]) -> npt.NDArray[np.uint16]:
+    """Repeat the last row and column: what a crop beyond the border shows anyway."""
+    below, beside = hw[0] - frames.shape[1], hw[1] - frames.shape[2]
+    if not below and not beside:
+        return frames
+    return np.pad(frames, ((0, 0), (0, below), (0, beside)), mode="edge")
 
 
 def _names(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def test_the_file_repeats_the_defaults() -> None:
 
 def test_the_shipped_file_loads_and_overrides_win() -> None:
     config = load_config(CONFIG / "training-shipped.yaml", ["fit.epochs=3", "distill.beta=1"])
-    assert config.normalization.kind == "frame_median"
+    assert config.normalization.kind == "crop_percentile"
     assert (config.fit.epochs, config.distill.beta) == (3, 1.0)
 
 

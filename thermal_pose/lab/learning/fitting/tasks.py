@@ -81,8 +81,12 @@ class ThermalCrops:
     ) -> None:
         if len(data) == 0:
             raise TrainingError("the data set is empty")
-        counts = _without_padding(data).astype(np.int32) - _ZERO_COUNTS
-        self.frames = torch.from_numpy(np.clip(counts, -32768, 32767).astype(np.int16)).to(device)
+        self.mapped = data if isinstance(data.frames, np.memmap) else None
+        if self.mapped is not None and with_earlier:
+            raise TrainingError("earlier frames: expected a data set that fits into memory")
+        if self.mapped is None:
+            self.frames = _stored(data.frames, data.frame_rows).to(device)
+        self.hw = (int(data.frames.shape[1]), int(data.frames.shape[2]))
         self.rows = torch.from_numpy(data.frame_rows.astype(np.int64)).to(device)
         medians = [
             np.median(frame[:rows]) - _ZERO_COUNTS
@@ -119,12 +123,20 @@ class ThermalCrops:
     def draw(self, index: torch.Tensor, generator: torch.Generator | None) -> Inputs:
         """Draw the random photometry of a batch (none without a generator)."""
         inputs = {"index": index}
+        if self.mapped is not None:
+            inputs["frames"] = self._from_disk(index)
         if generator is not None:
-            hw = (int(self.frames.shape[1]), int(self.frames.shape[2]))
-            inputs.update(crops.photometry_draws(len(index), hw, generator, self.device))
+            inputs.update(crops.photometry_draws(len(index), self.hw, generator, self.device))
             heavy = self.augment.heavy
-            inputs.update(heavy_draws(len(index), hw, heavy, generator, self.device))
+            inputs.update(heavy_draws(len(index), self.hw, heavy, generator, self.device))
         return inputs
+
+    def _from_disk(self, index: torch.Tensor) -> torch.Tensor:
+        """Read a batch's frames; outside the step, so that this can be captured as a graph."""
+        assert self.mapped is not None
+        wanted = self.frame_of[index].cpu().numpy()
+        frames = np.asarray(self.mapped.frames[wanted])
+        return _stored(frames, self.mapped.frame_rows[wanted]).to(self.device)
 
     def images(self, inputs: Inputs) -> torch.Tensor:
         """Return the batch's (B, 3, 256, 192) crops; `inputs['affine']` says where they lie."""
@@ -139,7 +151,7 @@ class ThermalCrops:
 
     def _channel(self, inputs: Inputs) -> torch.Tensor:
         frame = self.frame_of[inputs["index"]]
-        frames = self.frames[frame].float()
+        frames = (inputs["frames"] if "frames" in inputs else self.frames[frame]).float()
         medians = self.medians[frame]
         if "pixels" in inputs:
             frames, medians = disturb_heavily(frames, medians, inputs, self.augment.heavy)
@@ -152,13 +164,14 @@ class ThermalCrops:
         return crops.normalise(cut[:, 0], medians, self.normalization)[:, None]
 
 
-def _without_padding(data: PoseData) -> npt.NDArray[np.uint16]:
-    """Repeat each frame's last real row below it, whatever a shard holds there."""
-    frames = data.frames.copy()
-    for rows in np.unique(data.frame_rows):
-        short = data.frame_rows == rows
-        frames[short, rows:] = frames[short, rows - 1 : rows]
-    return frames
+def _stored(frames: npt.NDArray[np.uint16], frame_rows: npt.NDArray[np.int16]) -> torch.Tensor:
+    """Return frames as int16 about 20 degC, the last real row of each repeated below it."""
+    whole = frames.copy()
+    for rows in np.unique(frame_rows):
+        short = frame_rows == rows
+        whole[short, rows:] = whole[short, rows - 1 : rows]
+    counts = whole.astype(np.int32) - _ZERO_COUNTS
+    return torch.from_numpy(np.clip(counts, -32768, 32767).astype(np.int16))
 
 
 class DistillationTask:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets larger than memory, and frames of different sizes, train as others do."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from thermal_pose.errors import TrainingError
+from thermal_pose.inference.card import Normalization
+from thermal_pose.lab.learning.fitting import crops
+from thermal_pose.lab.learning.fitting.config import AugmentConfig
+from thermal_pose.lab.learning.fitting.tasks import ThermalCrops
+from thermal_pose.lab.learning.pose_data import concatenate, load_folders, save_shard
+
+CPU = torch.device("cpu")
+
+
+def _images(data, rows) -> torch.Tensor:
+    source = ThermalCrops(data, Normalization("crop_percentile"), AugmentConfig(), CPU)
+    inputs = source.draw(torch.as_tensor(rows), None)
+    inputs["affine"] = crops.crop_affine(source.regions[torch.as_tensor(rows)])
+    return source.images(inputs)
+
+
+def test_mapped_frames_give_the_same_crops_and_fingerprint(figures, tmp_path) -> None:
+    half = len(figures) // 2
+    save_shard(figures.select(np.arange(half)), tmp_path / "a" / "1.npz")
+    save_shard(figures.select(np.arange(half, len(figures))), tmp_path / "b" / "2.npz")
+    folders = [tmp_path / "a", tmp_path / "b"]
+    inside, mapped = load_folders(folders), load_folders(folders, mapped_from_bytes=0)
+    assert isinstance(mapped.frames, np.memmap) and not isinstance(inside.frames, np.memmap)
+    assert mapped.fingerprint() == inside.fingerprint()
+    rows = [0, half, len(figures) - 1]
+    torch.testing.assert_close(_images(mapped, rows), _images(inside, rows))
+    assert len(mapped.select(np.array([half])).frames) == 1
+
+
+def test_a_damaged_shard_is_named_when_mapped(tmp_path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"no archive")
+    with pytest.raises(TrainingError, match=r"x\.npz: not a data set shard"):
+        load_folders([tmp_path], mapped_from_bytes=0)
+
+
+def test_frames_of_different_widths_train_together(figures) -> None:
+    narrow = dataclasses.replace(figures, frames=np.ascontiguousarray(figures.frames[:, :, :64]))
+    both = concatenate([figures, narrow])
+    assert both.frames.shape[2] == figures.frames.shape[2]
+    inside = np.flatnonzero(narrow.boxes[:, 2] < 50)[:3]
+    assert len(inside)
+    theirs = _images(narrow, inside)
+    torch.testing.assert_close(_images(both, inside + len(figures)), theirs)
