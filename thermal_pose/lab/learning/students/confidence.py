@@ -139,8 +139,8 @@ def fit_head(head: ConfidenceHead, evidence: Evidence, seed: int = 0) -> float:
     TrainingError
         There are no people, or no crops without people, to learn from.
     """
-    person = evidence.hits[:, N_JOINTS]
-    if person.min() == person.max():
+    people = (evidence.counted[:, :N_JOINTS] > 0).any(dim=1)
+    if people.all() or not people.any():
         raise TrainingError("confidence: needs crops with and without people")
     device = evidence.summary.device
     head.to(device).train()
@@ -154,7 +154,7 @@ def fit_head(head: ConfidenceHead, evidence: Evidence, seed: int = 0) -> float:
     generator = torch.Generator().manual_seed(seed)
     loss = torch.zeros(())
     for _ in range(_STEPS):
-        rows = torch.randint(len(person), (_MINI_BATCH,), generator=generator).to(device)
+        rows = torch.randint(len(people), (_MINI_BATCH,), generator=generator).to(device)
         logits = head.logits(evidence.summary[rows])
         loss = _cross_entropy(logits, evidence.hits[rows], evidence.counted[rows])
         optimizer.zero_grad()
