@@ -19,6 +19,7 @@ from thermal_pose.errors import (
     BagNotFoundError,
     BagSchemaError,
     ConfigError,
+    GraphError,
 )
 from thermal_pose.messages.images import rgb_message, thermal_message
 from thermal_pose.types import RgbFrame, ThermalFrame
@@ -124,3 +125,28 @@ def test_record_quotes_what_yaml_would_take_for_a_number() -> None:
     arguments = record._ros_arguments(parser.parse_args(["--subject", "0017", "--namespace", "a"]))
     assert "subject_id:='0017'" in arguments
     assert arguments[-2:] == ["-r", "__ns:=/a"]
+
+
+@pytest.mark.graph
+def test_recording_a_graph_that_does_not_run_is_an_error(
+    tmp_path: Path, ros_domain: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["record", "--duration", "1", "--out", str(tmp_path), "--subject", "P017"])
+    assert code == GraphError.exit_code
+    assert "holds no message on thermal/image_raw: start the graph first" in capsys.readouterr().err
+    (kept,) = tmp_path.glob("P017_*")  # what was recorded, the log of the recorder itself, stays
+    assert (kept / "metadata.yaml").exists()
+
+
+def test_what_was_recorded_is_counted_by_topic(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_trial(tmp_path / "trial")
+    parser = argparse.ArgumentParser()
+    record.add_arguments(parser)
+    assert record._summary(tmp_path / "trial", parser.parse_args(["--json"])) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["topics"] == {"thermal/image_raw": 24} and told["messages"] == 48
+    asked = parser.parse_args(["--topics", "tug/phase"])
+    with pytest.raises(GraphError, match="no message on tug/phase"):
+        record._summary(tmp_path / "trial", asked)

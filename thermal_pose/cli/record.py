@@ -10,15 +10,21 @@ examples:
 """
 
 import argparse
+import json
 import math
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thermal_pose.bags.recording import check_pseudonym
-from thermal_pose.cli.arguments import add_duration, add_namespace, add_out
-from thermal_pose.errors import ConfigError
+from thermal_pose.cli.arguments import add_duration, add_json, add_namespace, add_out
+from thermal_pose.errors import BagError, ConfigError, GraphError
+
+if TYPE_CHECKING:
+    from thermal_pose.bags.summary import TopicSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_namespace(parser, "namespace of the graph to record")
     add_duration(parser)
+    add_json(parser, "path and counts")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -53,7 +60,39 @@ def start(args: argparse.Namespace) -> int:
         ender = threading.Timer(args.duration, os.kill, (os.getpid(), signal.SIGINT))
         ender.daemon = True
         ender.start()
-    return run_node("recorder", ["recorder", "--ros-args", *_ros_arguments(args)])
+    before = set(args.out.glob("*"))
+    code = run_node("recorder", ["recorder", "--ros-args", *_ros_arguments(args)])
+    made = sorted(set(args.out.glob("*")) - before)
+    return code if code or not made else _summary(made[-1], args)
+
+
+def _summary(path: Path, args: argparse.Namespace) -> int:
+    """Print what was recorded; GraphError if it holds no image, or nothing of the asked topics."""
+    from thermal_pose.bags.summary import summarise_recording
+
+    try:
+        topics = summarise_recording(path).topics
+    except BagError:  # a recording of no message at all
+        topics = ()
+    wanted = args.topics or ["thermal/image_raw"]
+    counts = {name: _count(topics, name) for name in wanted}
+    if not any(counts.values()):
+        raise GraphError(
+            f"{path} holds no message on {', '.join(wanted)}: start the graph first "
+            "(`thermal-pose run`), and check --namespace and ROS_DOMAIN_ID"
+        )
+    messages = sum(topic.count for topic in topics)
+    if args.json:
+        print(json.dumps({"path": str(path), "messages": messages, "topics": counts}))
+    else:
+        told = ", ".join(f"{count} on {name}" for name, count in counts.items())
+        print(f"{path}: {messages} messages, {told}")
+    return 0
+
+
+def _count(topics: Sequence["TopicSummary"], name: str) -> int:
+    wanted = "/" + name.lstrip("/")
+    return sum(topic.count for topic in topics if topic.name.endswith(wanted))
 
 
 def _ros_arguments(args: argparse.Namespace) -> list[str]:
