@@ -23,6 +23,9 @@ class PhaseUpdate:
     phase : the current phase, with its `probability`, 0 to 1.
     elapsed_s : since the first movement; 0 before it.
     track_id : the person followed; 0 for none.
+    label : name of the phase within its test (`MovementTest.phases`); '' for the Timed Up and Go,
+        whose phase is `phase`.
+    repetitions : complete rises so far, of a test that counts them.
     finished : the test is over, or the recording has outlasted any plausible test. Later frames
         do not change the result.
     """
@@ -33,6 +36,8 @@ class PhaseUpdate:
     elapsed_s: float
     track_id: int
     finished: bool
+    label: str = ""
+    repetitions: int = 0
 
 
 class TrialCourse(Protocol):

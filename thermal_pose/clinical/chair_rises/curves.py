@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Curves over time that rises are read from: how high the hips are, and where the hands are.
+"""Curves over time that rises are read from: how high the hips are, how the trunk leans.
 
 Legend: N frames.
 """
@@ -11,16 +11,17 @@ import numpy as np
 
 from thermal_pose.clinical.tug.path import subject_path
 from thermal_pose.clinical.tug.signals import Array, body_signals, bridge, pair_mean, smooth
-from thermal_pose.clinical.tug.subject import SubjectTrack, TrackBuilder, standing_indices
+from thermal_pose.clinical.tug.subject import SubjectTrack, TrackBuilder
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import FrameKeypoints
 
 _SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 _HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
 _ANKLES = (Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
-_WRISTS = (Joint.LEFT_WRIST, Joint.RIGHT_WRIST)
 #: Smoothing of the hip height, s (standard deviation of the Gaussian).
 SMOOTH_S = 0.1
+#: The same for somebody who walks, whose distance is estimated as well.
+WALK_SMOOTH_S = 0.3
 #: Whose feet move by more than this share of the standing hip height walked: perspective then
 #: changes what a pixel is worth, and `tug.signals` corrects for it.
 WALKED_SHARE = 0.5
@@ -34,8 +35,6 @@ class RiseCurves:
     ----------
     times_s : (N,) seconds since the first frame.
     height_px : (N,) hips above the ankles in the image, smoothed.
-    upright : (N,) drop from hips to knees over drop from knees to ankles: about 1 standing.
-    hands : (N, 2) left and right wrist between the hips (0) and the shoulders (1).
     trunk_px : (N,) shoulders above the hips in the image; leaning towards the camera shortens it.
     lean_deg : (N,) hips-to-shoulders against the image's vertical.
     confidence : (N,) mean joint score; 0 where the person was not found.
@@ -44,8 +43,6 @@ class RiseCurves:
 
     times_s: Array
     height_px: Array
-    upright: Array
-    hands: Array
     trunk_px: Array
     lean_deg: Array
     confidence: Array
@@ -76,9 +73,7 @@ def rise_curves(track: SubjectTrack, min_score: float) -> RiseCurves:
     height, walked = _height_px(track, hips[:, 1], ankles, min_score)
     return RiseCurves(
         times_s=times_s,
-        height_px=smooth(bridge(height, times_s), times_s, SMOOTH_S),
-        upright=standing_indices(xy, scores, min_score),
-        hands=_hands(xy, scores, hips[:, 1], shoulders[:, 1], min_score),
+        height_px=smooth(bridge(height, times_s), times_s, WALK_SMOOTH_S if walked else SMOOTH_S),
         trunk_px=-trunk[:, 1],
         lean_deg=np.degrees(np.arctan2(trunk[:, 0], -trunk[:, 1])),
         confidence=np.where(track.seen, scores.mean(axis=1), 0.0),
@@ -99,12 +94,3 @@ def _height_px(
         return np.asarray(np.nanmedian(ankles[:, 1]) - hip_row), False
     signals = body_signals(track, min_score)
     return signals.hip_height * max(tall, 1.0), True
-
-
-def _hands(
-    xy: Array, scores: Array, hip_row: Array, shoulder_row: Array, min_score: float
-) -> Array:
-    """(N, 2) height of each wrist between hips and shoulders."""
-    rows = np.where(scores[:, list(_WRISTS)] >= min_score, xy[:, list(_WRISTS), 1], np.nan)
-    span = np.maximum(hip_row - shoulder_row, 1.0)[:, None]
-    return np.asarray((hip_row[:, None] - rows) / span)

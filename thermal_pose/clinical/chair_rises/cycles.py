@@ -39,10 +39,10 @@ class EventOffset:
 
 #: Fitted by `thermal-pose evaluate-chair-rises --fit` on seed 500 (development).
 EVENT_OFFSETS: Final = {
-    "rise_start": EventOffset(-0.35, -1.0, 0.12),
-    "stand": EventOffset(0.05, 0.5, 0.08),
-    "sit_start": EventOffset(-0.05, -0.5, 0.08),
-    "seat_contact": EventOffset(0.05, 0.4, 0.08),
+    "rise_start": EventOffset(0.135, -4.056, 0.166),
+    "stand": EventOffset(-0.056, 0.490, 0.048),
+    "sit_start": EventOffset(-0.070, -0.039, 0.057),
+    "seat_contact": EventOffset(-0.096, 0.902, 0.086),
 }
 
 
@@ -56,8 +56,6 @@ class Cycle:
     up_s : times at which 25, 50 and 75 % of the way up are passed.
     down_s : times at which 75, 50 and 25 % of the way down are passed; () if unfinished.
     share : height of the peak between seat (0) and the trial's standing height (1).
-    upright : drop ratio of the legs at the top (see `RiseCurves.upright`); NaN if not seen.
-    hands : (2,) height of the wrists during the rise, hips 0, shoulders 1; NaN if not seen.
     """
 
     low_s: float
@@ -66,8 +64,27 @@ class Cycle:
     up_s: tuple[float, float, float]
     down_s: tuple[float, ...]
     share: float
-    upright: float
-    hands: tuple[float, float]
+
+
+def height_range_share(curves: RiseCurves) -> float:
+    """Way from the seat to standing as a share of the standing hip height.
+
+    It is about 0.4 when somebody stands up fully, and does not need other rises to compare with.
+    """
+    known = curves.height_px[np.isfinite(curves.height_px)]
+    if known.size < 5:
+        return 0.0
+    low, high = _levels(known)
+    return float((high - low) / max(high, 1e-6))
+
+
+def height_shares(curves: RiseCurves) -> Array:
+    """(N,) height of the hips between the seat (0) and standing (1); NaN where not seen."""
+    known = curves.height_px[np.isfinite(curves.height_px)]
+    if known.size < 5:
+        return np.full(len(curves.times_s), np.nan)
+    low, high = _levels(known)
+    return np.asarray((curves.height_px - low) / max(high - low, 1e-6))
 
 
 def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
@@ -81,7 +98,7 @@ def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
         return ()
     share = (height - low) / (high - low)
     found = []
-    turns = _turning_points(share, REVERSAL_SHARE)
+    turns = _seated_turns(_turning_points(share, REVERSAL_SHARE), share)
     for index, (row, is_peak) in enumerate(turns):
         if not is_peak or share[row] < ATTEMPT_SHARE:
             continue
@@ -89,7 +106,7 @@ def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
         after = turns[index + 1][0] if index + 1 < len(turns) else None
         if before is None or share[before] > SEATED_SHARE:
             continue
-        found.append(_cycle(curves, times_s, share, (before, row, after)))
+        found.append(_cycle(times_s, share, (before, row, after)))
     return tuple(found)
 
 
@@ -101,7 +118,7 @@ def _levels(height: Array) -> tuple[float, float]:
     lows = [height[row] for row, is_peak in turns if not is_peak and rough[row] < SEATED_SHARE]
     peaks = [height[row] for row, is_peak in turns if is_peak and rough[row] > HALF_SHARE]
     seat = float(np.median(lows)) if lows else low
-    standing = float(np.percentile(peaks, 75)) if peaks else high
+    standing = float(np.percentile(peaks, 95)) if peaks else high
     return min(seat, standing - 1e-6), standing
 
 
@@ -126,9 +143,19 @@ def _turning_points(curve: Array, reversal: float) -> list[tuple[int, bool]]:
     return turns
 
 
-def _cycle(
-    curves: RiseCurves, times_s: Array, share: Array, rows: tuple[int, int, int | None]
-) -> Cycle:
+def _seated_turns(turns: list[tuple[int, bool]], share: Array) -> list[tuple[int, bool]]:
+    """The turning points without dips between two peaks that do not come down to the seat."""
+    kept: list[tuple[int, bool]] = []
+    for row, is_peak in turns:
+        if is_peak and kept and kept[-1][1]:
+            # The dip between the two was left out: the higher peak stands for both.
+            kept[-1] = max(kept[-1], (row, True), key=lambda turn: share[turn[0]])
+        elif is_peak or share[row] <= SEATED_SHARE or not kept:
+            kept.append((row, is_peak))
+    return kept
+
+
+def _cycle(times_s: Array, share: Array, rows: tuple[int, int, int | None]) -> Cycle:
     before, peak, after = rows
     up = _passes(times_s, share, before, peak, (0.25, 0.5, 0.75))
     down: tuple[float, ...] = ()
@@ -136,8 +163,6 @@ def _cycle(
     if after is not None and share[after] <= SEATED_SHARE:
         down = _passes(times_s, share, peak, after, (0.75, 0.5, 0.25))
         end_s = float(times_s[after])
-    top = (curves.times_s >= up[2]) & (curves.times_s <= (down[0] if down else times_s[-1]))
-    rise = (curves.times_s >= up[0] - 0.3) & (curves.times_s <= up[2])
     return Cycle(
         float(times_s[before]),
         float(times_s[peak]),
@@ -145,14 +170,7 @@ def _cycle(
         (up[0], up[1], up[2]),
         down,
         float(share[peak]),
-        _middle(curves.upright[top]),
-        (_middle(curves.hands[rise, 0]), _middle(curves.hands[rise, 1])),
     )
-
-
-def _middle(values: Array) -> float:
-    seen = values[np.isfinite(values)]
-    return float(np.median(seen)) if seen.size else float("nan")
 
 
 def _passes(
@@ -178,13 +196,23 @@ def _passes(
     return tuple(sorted(passes))
 
 
-def rise_of(cycle: Cycle, free_from_s: float, full_share: float) -> ChairRise:
+def rises_of_cycles(cycles: Sequence[Cycle]) -> tuple[ChairRise, ...]:
+    """Place the events of all cycles, in order of time."""
+    rises: list[ChairRise] = []
+    free_from_s = 0.0
+    for cycle in cycles:
+        rise = rise_of(cycle, free_from_s)
+        rises.append(rise)
+        free_from_s = cycle.up_s[0] if rise.seat_contact_s is None else rise.seat_contact_s
+    return tuple(rises)
+
+
+def rise_of(cycle: Cycle, free_from_s: float) -> ChairRise:
     """Place the events of a cycle.
 
     Parameters
     ----------
     free_from_s : seat contact of the rise before; the first movement cannot come earlier.
-    full_share : what the peak of a complete rise is worth, to express `height_share`.
     """
     up_s = cycle.up_s[2] - cycle.up_s[0]
     start = _event("rise_start", cycle.up_s[0], up_s)
@@ -200,7 +228,7 @@ def rise_of(cycle: Cycle, free_from_s: float, full_share: float) -> ChairRise:
     stand = max(stand, cycle.up_s[1])
     sit = None if sit is None else max(sit, stand)
     contact = None if contact is None or sit is None else max(contact, sit)
-    return ChairRise(start, cycle.up_s[1], stand, sit, contact, full_share)
+    return ChairRise(start, cycle.up_s[1], stand, sit, contact, cycle.share)
 
 
 def _event(name: str, crossing_s: float, span_s: float) -> float:
