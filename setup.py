@@ -16,7 +16,7 @@ setup(
         "thermal_pose.config": ["*.yaml"],
         "thermal_pose.bags.definitions": ["*.msg"],
         "thermal_pose": ["py.typed", "assets/*", "assets/demo/*"],
-        "thermal_pose.report": ["static/*"],
+        "thermal_pose.report": ["static/*", "locale/*"],
     },
     include_package_data=True,
 )

@@ -9,11 +9,12 @@ import pytest
 from support import fabricated_results as fabricated
 
 from thermal_pose.clinical.history import EarlierTest
-from thermal_pose.clinical.records import Measure, RunInfo
+from thermal_pose.clinical.records import Measure, RunInfo, Visit
 from thermal_pose.clinical.tug.result import TrialSignals
 from thermal_pose.report.charts import Axis, Trace, history_plot, signal_plot
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
+from thermal_pose.report.language import catalogue, speaking
 from thermal_pose.report.page import css_string, earlier_than, trial_page
 from thermal_pose.report.text import ADVICE, PHASE_NAMES, REASON_NAMES
 from thermal_pose.types import NS_PER_S, Phase, TrialReason
@@ -88,7 +89,10 @@ def test_a_valid_page_shows_total_phases_and_measures():
     assert "the person's height was not given" in text
     assert "Not a medical device" in text
     assert "start at the word 'go'" in text
-    assert "9.2 s" in text and "Bohannon 2006" in text
+    assert "9.5 ± 2.5 s" in text and "Pondal 2008" in text
+    assert "interval of the mean" not in text
+    assert "12 s CDC STEADI" in text and "13.5 s Barry 2014" in text
+    assert "Against a stopwatch" in text
 
 
 def test_compares_with_the_last_earlier_test_only():
@@ -164,16 +168,36 @@ def test_total_from_go_only_where_go_was_signalled():
 @pytest.mark.parametrize("age", [None, 30.0])
 def test_without_an_age_band_the_reason_stands_instead(age: float | None):
     text = words(trial_page(fabricated.result(age_years=age), None))
-    assert "No age band" in text
-    assert "95 % interval" not in text
+    assert "No age reference" in text
+    assert "Individuals of" not in text
 
 
-@pytest.mark.parametrize(
-    ("sd_s", "words_expected"),
-    [(0.06, "this total lies above it"), (0.7, "this total lies at its upper limit")],
-)
-def test_says_above_a_band_only_beyond_the_uncertainty(sd_s: float, words_expected: str):
-    assert words_expected in words(trial_page(fabricated.result(total_sd_s=sd_s), None))
+def test_steps_are_whole_numbers_with_a_range():
+    text = words(trial_page(fabricated.result(), None))
+    assert re.search(r"Steps, walk out 5 4–6", text)
+
+
+def test_experimental_measures_and_details_are_folded():
+    page = trial_page(fabricated.result(), film(), fabricated.history())
+    assert page.count('<details class="more"') >= 5
+    folded = page.split("<summary>Experimental measures</summary>")[1].split("</details>")[0]
+    assert "Cadence, walk out" in folded and "do not rely on them" in words(folded)
+
+
+def test_shows_who_ran_the_test_where_with_which_aid_in_local_time():
+    visit = Visit("female", "cane", "arm rests", "AB", "Europe/Berlin")
+    text = words(trial_page(fabricated.result(visit=visit), None))
+    for shown in ("Sex female", "Walking aid cane", "Chair arm rests", "Assessor AB"):
+        assert shown in text
+    assert "2026-02-02 03:40 CET" in text
+
+
+def test_speaks_german_and_lacks_no_translation():
+    with speaking("de"):
+        text = words(trial_page(fabricated.result(), film(), fabricated.history()))
+    assert "Gesamtzeit" in text and "nur in der Simulation geprüft" in text
+    with pytest.raises(ValueError, match="expected one of en, de"):
+        catalogue("xx")
 
 
 def test_a_simulated_trial_says_so_and_shows_its_errors():
@@ -236,8 +260,8 @@ def test_history_page_of_none_one_and_many():
     tests = fabricated.history()
     text = words(history_page(fabricated.SUBJECT, tests))
     assert "3 valid" in text and "refused: Stopped early" in text
-    assert "Change since the first valid test (2025-10-05): −1.46 s" in text
-    assert "1 test, 1 valid" in words(history_page(fabricated.SUBJECT, tests[:1]))
+    assert "Change since the first valid test: −1.46 s (2025-10-05)" in text
+    assert "1, 1 valid" in words(history_page(fabricated.SUBJECT, tests[:1]))
     assert history_page(fabricated.SUBJECT, tests) == history_page(fabricated.SUBJECT, tests[::-1])
     with pytest.raises(ValueError, match="expected those of 'P-2'"):
         history_page("P-2", tests)
@@ -245,4 +269,21 @@ def test_history_page_of_none_one_and_many():
 
 def test_history_plot_of_refused_tests_alone_is_empty():
     refused = EarlierTest("P", "t", NS_PER_S, reason=TrialReason.LEFT_VIEW)
-    assert history_plot([refused], None, 0) == ""
+    assert history_plot([refused], 0) == ""
+
+
+def test_history_has_a_true_date_axis_whiskers_refusals_and_a_band():
+    tests = sorted(fabricated.history(), key=lambda test: test.origin_ns)
+    page = history_plot(tests, None)
+    dots = [float(x) for x in re.findall(r'class="dot" style="left:([\d.]+)%', page)]
+    days = [120, 60, 21]
+    spans = [(dots[1] - dots[0]) / (days[0] - days[1]), (dots[2] - dots[1]) / (days[1] - days[2])]
+    assert spans[0] == pytest.approx(spans[1], rel=0.02)
+    assert page.count('class="whisker"') == 3 and page.count('class="refusal"') == 1
+    assert 'class="hband"' in page and "smallest published detectable change" in page
+
+
+def test_history_links_to_the_reports():
+    tests = fabricated.history()
+    page = history_page(fabricated.SUBJECT, tests, {tests[0].origin_ns: "reports/a/report.html"})
+    assert '<a href="reports/a/report.html">' in page

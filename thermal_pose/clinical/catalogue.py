@@ -13,13 +13,14 @@ MOVEMENT_TESTS: Final[dict[str, MovementTest]] = {
 
 
 def movement_test(key: str) -> MovementTest:
-    """Return the test of a key.
+    """Return the test of a key; that of '' is the first.
 
     Raises
     ------
     ValueError
         If there is none; the message names all.
     """
+    key = key or next(iter(MOVEMENT_TESTS))
     if key not in MOVEMENT_TESTS:
         raise ValueError(f"test: expected one of {', '.join(MOVEMENT_TESTS)}, got {key!r}")
     return MOVEMENT_TESTS[key]

@@ -8,8 +8,8 @@ with these methods and one `MovementTest` (`clinical/movement_test.py`) that des
 from dataclasses import dataclass
 from typing import Protocol
 
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.types import FrameKeypoints, Phase
 
 
@@ -70,6 +70,6 @@ class TrialCourse(Protocol):
         """Take one frame; return what is known now."""
         ...
 
-    def finish(self) -> TrialResult:
+    def finish(self) -> MovementResult:
         """Return the result of all frames held, or the reason why there is none."""
         ...

@@ -10,16 +10,22 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
+from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.records import Visit
+from thermal_pose.clinical.results import MovementResult
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import ConfigError, StorageError
 from thermal_pose.messages.cameras import to_camera_info
 from thermal_pose.messages.images import to_thermal_frame
+from thermal_pose.messages.movement import movement_report_message, state_message
 from thermal_pose.messages.people import to_keypoints
 from thermal_pose.messages.trials import phase_message, result_message, to_timing
-from thermal_pose.msg import Keypoints, TugPhase, TugReport
+from thermal_pose.msg import Keypoints, MovementReport, MovementState, TugPhase, TugReport
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_subscription_qos, report_qos, result_qos
@@ -27,7 +33,7 @@ from thermal_pose.nodes.storage import check_below_root
 from thermal_pose.parameters.nodes import TugAnalyzerParameters
 from thermal_pose.pipeline.outbox import Outbox
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
-from thermal_pose.report.write import write_trial_report
+from thermal_pose.report.write import trial_folder, write_trial_report
 from thermal_pose.store.results import check_subject_id, keep_and_compare
 from thermal_pose.types import FrameKeypoints, Phase
 
@@ -42,7 +48,8 @@ _IDENTITY = ("subject_id", "age_years", "height_m")
 class TugAnalyzerNode(PipelineNode):
     """Follows one person through trial after trial.
 
-    Topics: `keypoints` in; `tug/phase` (each frame) and `tug/report` (latched) out. The lens on
+    Topics: `keypoints` in; `test/state` (each frame) and `test/report` (latched) out for any test,
+    `tug/phase` and `tug/report` for the Timed Up and Go. The lens on
     `thermal/camera_info` gives the scale of speeds and lengths. A truth on `truth/tug`
     (recordings of the simulated clinic) is repeated in the report. Services:
     `~/start` signals 'go', `~/stop` ends the trial with what was seen, `~/reset` forgets it.
@@ -58,12 +65,17 @@ class TugAnalyzerNode(PipelineNode):
         self._identity = self._chosen_identity()
         self._session = TrialSession(
             self._method(),
+            self._chosen_test(),
             auto_start=self.parameters.auto_start,
             films=bool(self.parameters.report_dir),
         )
         self._reported = 0
         self._phase = self.publisher(TugPhase, "tug/phase", result_qos(), exclusive=True)
         self._report = self.publisher(TugReport, "tug/report", report_qos(), exclusive=True)
+        self._state = self.publisher(MovementState, "test/state", result_qos(), exclusive=True)
+        self._movement_report = self.publisher(
+            MovementReport, "test/report", report_qos(), exclusive=True
+        )
 
     def connect(self) -> None:
         """Listen to keypoints, lens, truth, and to the images that they come from."""
@@ -105,6 +117,7 @@ class TugAnalyzerNode(PipelineNode):
         self._check_store()
         self._identity = identity
         self._session.params = self._method()
+        self._session.test = self._chosen_test()
         self._session.auto_start = self.parameters.auto_start
 
     def _chosen_identity(self) -> tuple[object, ...]:
@@ -121,9 +134,24 @@ class TugAnalyzerNode(PipelineNode):
 
     def _method(self) -> TugParams:
         chosen = self.parameters
+        try:
+            visit = Visit(
+                chosen.sex, chosen.walking_aid, chosen.chair, chosen.assessor, chosen.time_zone
+            )
+        except ValueError as error:
+            raise ConfigError(f"{self.get_name()}.{error}") from error
         return TugParams(
-            subject_id=chosen.subject_id, age_years=chosen.age_years, height_m=chosen.height_m
+            subject_id=chosen.subject_id,
+            age_years=chosen.age_years,
+            height_m=chosen.height_m,
+            visit=visit,
         )
+
+    def _chosen_test(self) -> MovementTest:
+        try:
+            return movement_test(self.parameters.test)
+        except ValueError as error:
+            raise ConfigError(f"{self.get_name()}.{error}") from error
 
     def _check_store(self) -> None:
         """Refuse a store without a pseudonym, and output outside the data root."""
@@ -159,6 +187,21 @@ class TugAnalyzerNode(PipelineNode):
             self._end_trial(frame)
 
     def _publish_phase(self, frame: FrameKeypoints, update: PhaseUpdate) -> None:
+        self._state.publish(
+            state_message(
+                live,
+                frame.stamp_ns,
+                frame.frame_id,
+                test=self._session.test.key,
+                label=update.label or update.phase.name.lower(),
+                repetitions=update.repetitions,
+                elapsed_s=update.elapsed_s,
+                track_id=update.track_id,
+                waiting=not self._session.started,
+            )
+        )
+        if self._session.test.key != TIMED_UP_AND_GO.key:
+            return
         self._phase.publish(
             phase_message(
                 live,
@@ -175,11 +218,26 @@ class TugAnalyzerNode(PipelineNode):
         """Close the trial, so that the next one can begin; then publish and keep its result."""
         trial = self._session.finish()
         self._session.begin_again()
-        self._report.publish(result_message(live, trial.result, last.stamp_ns, last.frame_id))
+        if isinstance(trial.result, TrialResult):
+            self._report.publish(result_message(live, trial.result, last.stamp_ns, last.frame_id))
         self._reported += 1
         self._now_in = Phase.UNKNOWN
+        folder = self._folder(trial)
         if not self._outbox.put(trial):
             self._say_unwritten()
+        document = trial.result.to_json_dict()
+        self._movement_report.publish(
+            movement_report_message(live, document, last.stamp_ns, last.frame_id, folder)
+        )
+
+    def _folder(self, trial: FinishedTrial) -> str:
+        """The folder of a trial's report; '' if none is written."""
+        if not self.parameters.report_dir:
+            return ""
+        try:
+            return str(trial_folder(Path(self.parameters.report_dir), trial.result))
+        except StorageError:
+            return ""
 
     def _write_waiting(self) -> None:
         """Try again to write what waits."""
@@ -219,7 +277,7 @@ class TugAnalyzerNode(PipelineNode):
         if failure is not None:
             raise failure
 
-    def _kept(self, result: TrialResult) -> list[EarlierTest]:
+    def _kept(self, result: MovementResult) -> list[EarlierTest]:
         """Keep the result in the store; return the person's earlier tests."""
         if not self.parameters.store_path:
             return []

@@ -51,6 +51,29 @@ class TugAnalyzerParameters(ImageConsumerParameters, StorageParameters):
         bounds=(0.0, 2.5),
         dynamic=True,
     )
+    sex: str = parameter(
+        "",
+        "Sex for the norms: female or male; empty: not entered.",
+        choices=("", "female", "male"),
+        dynamic=True,
+    )
+    walking_aid: str = parameter(
+        "",
+        "Walking aid used in the test, for the report; empty: not entered.",
+        choices=("", "none", "cane", "crutches", "walker", "rollator", "other"),
+        dynamic=True,
+    )
+    chair: str = parameter("", "Chair used, for the report.", dynamic=True)
+    assessor: str = parameter("", "Who runs the test, for the report.", dynamic=True)
+    time_zone: str = parameter(
+        "", "IANA time zone of the report, such as Europe/Berlin; empty: UTC.", dynamic=True
+    )
+    test: str = parameter(
+        "",
+        "Key of the movement test (clinical/catalogue.py); empty: the first of them. Changing it "
+        "forgets the trial under way.",
+        dynamic=True,
+    )
     auto_start: bool = parameter(
         True, "Begin a trial automatically when a seated person is seen.", dynamic=True
     )

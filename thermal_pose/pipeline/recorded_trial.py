@@ -6,6 +6,8 @@ from pathlib import Path
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
+from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
@@ -16,6 +18,7 @@ def analyze_recording(
     perception: Perception,
     params: TugParams | None = None,
     on_frame: Callable[[], object] | None = None,
+    test: MovementTest = TIMED_UP_AND_GO,
 ) -> FinishedTrial:
     """Time the trial of a recording, keeping what its report shows.
 
@@ -24,6 +27,7 @@ def analyze_recording(
     Parameters
     ----------
     on_frame : called after each image, for a progress bar.
+    test : the kind of test in the recording.
 
     Raises
     ------
@@ -32,7 +36,7 @@ def analyze_recording(
     """
     perception.reset()
     with BagReader(path) as bag:
-        session = session_of(bag, params)
+        session = session_of(bag, params, test)
         for log_ns, frame in bag.logged_thermal_frames():
             if session.image(frame, log_ns).accepted:
                 session.keypoints(perception.step(frame))
@@ -41,9 +45,11 @@ def analyze_recording(
     return session.finish()
 
 
-def session_of(bag: BagReader, params: TugParams | None = None) -> TrialSession:
+def session_of(
+    bag: BagReader, params: TugParams | None = None, test: MovementTest = TIMED_UP_AND_GO
+) -> TrialSession:
     """Return a session that knows a recording's lens and, if it was simulated, its truth."""
-    session = TrialSession(params)
+    session = TrialSession(params, test)
     session.camera_info(bag.calibration())
     session.truth(bag.true_timing() if bag.has(schema.TRUTH_TUG) else None)
     return session

@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.gates.intake import FrameIntake, Refusals
 from thermal_pose.gates.reasons import Finding
 from thermal_pose.types import NS_PER_S, TrialReason
@@ -25,7 +25,7 @@ _MIN_REFUSED: Final = 3
 _BEFORE_S: Final = 8.0
 
 
-def with_input(result: TrialResult, intake: FrameIntake) -> TrialResult:
+def with_input(result: MovementResult, intake: FrameIntake) -> MovementResult:
     """Return the result, refused if the images or the stamps of its trial cannot be trusted.
 
     Stamps that do not tell the time refuse any trial. Refused images refuse it only where they
@@ -46,7 +46,7 @@ def with_input(result: TrialResult, intake: FrameIntake) -> TrialResult:
     return result.noted(tuple(_note(finding, count) for finding, count in refused.counts.items()))
 
 
-def _refused(result: TrialResult, refused: Refusals) -> TrialResult:
+def _refused(result: MovementResult, refused: Refusals) -> MovementResult:
     main = refused.main
     n_images = refused.total + len(result.signals.stamps_s)
     return result.refused(

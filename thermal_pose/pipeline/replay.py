@@ -38,4 +38,6 @@ def replay_trial(
     path: str | Path, perception: Perception, params: TugParams | None = None
 ) -> TrialResult:
     """Time the trial of one recording, as `analyze_recording` does; return its result alone."""
-    return analyze_recording(path, perception, params).result
+    result = analyze_recording(path, perception, params).result
+    assert isinstance(result, TrialResult)  # no other test was asked for
+    return result

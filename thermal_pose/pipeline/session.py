@@ -8,16 +8,19 @@ lens that gives lengths their scale, and the truth of a simulated recording.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S, FIVE_TIMES_SIT_TO_STAND
 from thermal_pose.clinical.course import PhaseUpdate, TrialCourse
 from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.gates.intake import FrameIntake
 from thermal_pose.gates.reasons import Finding
 from thermal_pose.imaging.camera_info import CameraInfo
+from thermal_pose.pipeline.chair_rises import ChairRiseCourse
 from thermal_pose.pipeline.film import TrialFilm
 from thermal_pose.pipeline.lens import with_stream_lens
 from thermal_pose.pipeline.refusal import with_input
@@ -28,6 +31,8 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, ThermalFrame, Tu
 #: What follows a trial of each test, by the test's key.
 COURSES: Final[dict[str, Callable[[TugParams], TrialCourse]]] = {
     TIMED_UP_AND_GO.key: TrialAnalyzer,
+    FIVE_TIMES_SIT_TO_STAND.key: partial(ChairRiseCourse, test=FIVE_TIMES_SIT_TO_STAND),
+    CHAIR_STAND_30S.key: partial(ChairRiseCourse, test=CHAIR_STAND_30S),
 }
 
 
@@ -40,7 +45,7 @@ class FinishedTrial:
     frames, keypoints : of the trial, by rising stamp; `frames` is empty if no film was kept.
     """
 
-    result: TrialResult
+    result: MovementResult
     frames: tuple[ThermalFrame, ...] = ()
     keypoints: tuple[FrameKeypoints, ...] = ()
 
@@ -65,6 +70,7 @@ class TrialSession:
         films: bool = True,
     ) -> None:
         self._params = params or TugParams()
+        self._test = test
         self._course: TrialCourse = COURSES[test.key](self._params)
         self._film = TrialFilm()
         self._intake = FrameIntake()
@@ -85,6 +91,20 @@ class TrialSession:
     def params(self, params: TugParams) -> None:
         self._params = params
         self._apply_lens()
+
+    @property
+    def test(self) -> MovementTest:
+        """The kind of test; setting another one forgets the trial under way."""
+        return self._test
+
+    @test.setter
+    def test(self, test: MovementTest) -> None:
+        if test.key == self._test.key:
+            return
+        self._test = test
+        self._course = COURSES[test.key](self._params)
+        self._apply_lens()
+        self.begin_again()
 
     @property
     def n_frames(self) -> int:

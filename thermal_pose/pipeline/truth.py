@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.types import NS_PER_S, PhaseInterval, TugTiming
 
@@ -29,9 +30,9 @@ def overlaps(truth: TugTiming, first_ns: int, last_ns: int) -> bool:
     return start_ns <= last_ns and end_ns >= first_ns
 
 
-def with_truth(result: TrialResult, truth: TugTiming | None) -> TrialResult:
+def with_truth(result: MovementResult, truth: TugTiming | None) -> MovementResult:
     """Return the result with the truth in its own seconds; unchanged if it is another trial's."""
-    if truth is None or len(result.signals.stamps_s) == 0:
+    if truth is None or not isinstance(result, TrialResult) or not len(result.signals.stamps_s):
         return result
     first_ns = result.timing.origin_ns
     last_ns = first_ns + round(float(result.signals.stamps_s[-1]) * NS_PER_S)

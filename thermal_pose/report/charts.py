@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.clinical.history import EarlierTest
-from thermal_pose.clinical.tug.norms import LANDMARKS, AgeBand
-from thermal_pose.report.text import PHASE_NAMES, html, recorded_date, seconds
-from thermal_pose.types import PhaseInterval
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
+from thermal_pose.clinical.tug.norms import DETECTABLE_CHANGES, LANDMARKS, IndividualSpread
+from thermal_pose.report.language import say
+from thermal_pose.report.text import PHASE_NAMES, figure, html, recorded_date, seconds
+from thermal_pose.types import NS_PER_S, PhaseInterval
 
 Array = npt.NDArray[np.float64]
 
 #: Narrower segments of the bar carry no name or no number inside (the table has both).
-_NAME_PERCENT, _NUMBER_PERCENT = 8.5, 4.5
+_NAME_PERCENT, _NUMBER_PERCENT, _TWO_DECIMALS_PERCENT = 8.5, 4.5, 11.0
 #: Points of one plotted signal; a page of one signal is hardly wider in pixels.
 _MAX_POINTS = 2000
 
@@ -65,12 +67,14 @@ def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = Tru
     """Draw the phases as one bar, with durations and a scale in seconds where wanted."""
     segments = []
     for interval in phases:
-        name = PHASE_NAMES[interval.phase]
+        name = say(PHASE_NAMES[interval.phase])
         text = f"{name}, {seconds(interval.duration_s)}" if durations else name
         width = axis.percent(interval.end_s) - axis.percent(interval.start_s)
         inner = f"<b>{html(name)}</b>" if width > _NAME_PERCENT else ""
         if width > _NUMBER_PERCENT and durations:
-            inner += f"<span>{interval.duration_s:.2f}</span>"
+            inner += (
+                f"<span>{interval.duration_s:.{2 if width > _TWO_DECIMALS_PERCENT else 1}f}</span>"
+            )
         place = box(axis, interval.start_s, interval.end_s)
         segments.append(
             f'<i class="seg p{int(interval.phase)}" style="{place}" title="{html(text)}">'
@@ -98,20 +102,28 @@ def scale(axis: Axis, unit: str = "s") -> str:
 
 
 def total_scale(
-    total_s: float, sd_s: float | None, band: AgeBand | None, earlier: Sequence[EarlierTest]
+    total_s: float,
+    sd_s: float | None,
+    spread: IndividualSpread | None,
+    earlier: Sequence[EarlierTest],
 ) -> str:
-    """Draw the total on a line with the age band, published marks and earlier totals."""
+    """Draw the total on a line with the spread of individuals, published marks, earlier totals."""
     totals = [test.value for test in earlier if test.value is not None]
     top = max([16.0, 1.15 * total_s, *[1.1 * value for value in totals]])
     axis = Axis(0.0, float(np.ceil(top / 2.0) * 2.0))
     parts = []
-    if band is not None:
+    if spread is not None:
         parts.append(
-            f'<i class="band" style="{box(axis, band.low_s, band.high_s)}"></i>'
-            f'<i class="mean" style="left:{axis.percent(band.mean_s)}%"></i>'
+            f'<i class="band" style="{box(axis, spread.low_s, spread.high_s)}"></i>'
+            f'<i class="mean" style="left:{axis.percent(spread.mean_s)}%"></i>'
         )
     for mark in LANDMARKS:
-        parts.append(f'<i class="mark" style="left:{axis.percent(mark.at_s)}%"></i>')
+        # The two marks lie close together: their labels go to either side.
+        side = "left" if mark is LANDMARKS[0] else "right"
+        parts.append(
+            f'<i class="mark {side}" style="left:{axis.percent(mark.at_s)}%">'
+            f"<b>{html(mark.label)}</b></i>"
+        )
     for value in totals:
         parts.append(f'<i class="past" style="left:{axis.percent(value)}%"></i>')
     if sd_s is not None:
@@ -121,21 +133,26 @@ def total_scale(
     side = " flip" if position > 80 else ""
     parts.append(f'<i class="now{side}" style="left:{position}%"><b>{seconds(total_s)}</b></i>')
     return (
-        f'<div class="norm" role="img" aria-label="{html(_scale_words(total_s, band, totals))}">'
+        f'<div class="norm" role="img" aria-label="{html(_scale_words(total_s, spread, totals))}">'
         f"{''.join(parts)}</div>{scale(axis)}"
     )
 
 
-def _scale_words(total_s: float, band: AgeBand | None, totals: Sequence[float]) -> str:
-    words = [f"This test: {seconds(total_s)}."]
-    if band is not None:
+def _scale_words(total_s: float, spread: IndividualSpread | None, totals: Sequence[float]) -> str:
+    words = [say("This test: {value}.", value=seconds(total_s))]
+    if spread is not None:
         words.append(
-            f"Reference for ages {band.ages}: mean {seconds(band.mean_s, 1)}, 95 % confidence "
-            f"interval of the mean {band.low_s:.1f} to {seconds(band.high_s, 1)}."
+            say(
+                "Individuals of {ages} years: {mean} ± {sd} s.",
+                ages=spread.ages,
+                mean=f"{spread.mean_s:.1f}",
+                sd=f"{spread.sd_s:.1f}",
+            )
         )
+    words += [f"{mark.label}: {mark.meaning}." for mark in LANDMARKS]
     if totals:
         listed = ", ".join(seconds(value) for value in totals)
-        words.append(f"Earlier tests: {listed}.")
+        words.append(say("Earlier tests: {listed}.", listed=listed))
     return " ".join(words)
 
 
@@ -219,38 +236,94 @@ def _kept(values: Array) -> list[int]:
     return sorted(kept)
 
 
-def history_plot(tests: Sequence[EarlierTest], band: AgeBand | None, current: int | None) -> str:
-    """Draw valid totals in order of time, evenly spaced; `current` is this test's index."""
+def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
+    """Draw the figures of one kind of test over a true axis of dates.
+
+    Whiskers span two standard deviations; refused tests stand as crosses at the bottom; where a
+    smallest detectable change is published, a band around the first valid test shows it.
+
+    Parameters
+    ----------
+    tests : of one kind, in order of time.
+    current : index of the test to mark, if any.
+    """
     valid = [(index, test) for index, test in enumerate(tests) if test.value is not None]
     if not valid:
         return ""
-    top = max([test.value or 0.0 for _, test in valid] + [band.high_s if band else 0.0])
-    vertical = Axis(0.0, float(np.ceil(1.1 * top / 5.0) * 5.0))
-    horizontal = Axis(-0.5, len(tests) - 0.5)
+    kind = tests[0].kind
+    values = [test.value or 0.0 for _, test in valid]
+    change = min((row.change_s for row in DETECTABLE_CHANGES), default=0.0)
+    has_band = kind.key == TIMED_UP_AND_GO.key and len(valid) > 1
+    reach = values[0] + change if has_band else 0.0
+    vertical = Axis(0.0, float(np.ceil(1.12 * max([*values, reach]) / 5.0) * 5.0))
+    horizontal = _date_axis([test.origin_ns for test in tests])
     grid = "".join(
         f'<i class="grid" style="bottom:{vertical.percent(tick)}%"><b>{tick:g}</b></i>'
         for tick in vertical.ticks(5)
     )
-    if band is not None:
-        low, high = vertical.percent(band.low_s), vertical.percent(band.high_s)
+    if has_band:
+        low = vertical.percent(values[0] - change)
+        high = vertical.percent(values[0] + change)
         grid += f'<i class="hband" style="bottom:{low}%;height:{round(high - low, 3)}%"></i>'
-    points = [
-        (10 * horizontal.percent(index), 100 - vertical.percent(test.value or 0.0))
-        for index, test in valid
-    ]
+    places = [horizontal.percent(test.origin_ns / NS_PER_S) for test in tests]
+    points = [(10 * places[i], 100 - vertical.percent(test.value or 0.0)) for i, test in valid]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "h0"
-    dots = "".join(
-        f'<i class="dot{" is-now" if index == current else ""}" '
-        f'style="left:{x / 10:.2f}%;bottom:{100 - y:.2f}%">'
-        f"<b>{test.value:.1f}</b></i>"
-        for (x, y), (index, test) in zip(points, valid, strict=True)
+    marks = "".join(
+        _history_mark(test, places[index], vertical, index == current)
+        for index, test in enumerate(tests)
     )
     words = ", ".join(
-        f"{recorded_date(test.origin_ns) or test.trial_id} {seconds(test.value)}"
+        f"{recorded_date(test.origin_ns) or test.trial_id} "
+        f"{figure(test.value or 0.0, kind.decimals, kind.unit)}"
         for _, test in valid
     )
+    note = ""
+    if has_band:
+        text = say(
+            "Band: first valid test ± {change} s, the smallest published detectable change "
+            "({group}, {source}); whiskers: ± 2 SD of this measurement; × refused.",
+            change=f"{change:.1f}",
+            group=say(min(DETECTABLE_CHANGES, key=lambda row: row.change_s).group),
+            source=min(DETECTABLE_CHANGES, key=lambda row: row.change_s).source.short,
+        )
+        note = f'<p class="fine">{html(text)}</p>'
+    label = html(say("Figures in order of time: {words}.", words=words))
     return (
-        f'<div class="hplot" role="img" aria-label="Totals in order of time: {html(words)}.">{grid}'
+        f'<div class="hplot" role="img" aria-label="{label}">{grid}'
         f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true" '
-        f'focusable="false"><path d="{path}"/></svg>{dots}</div>'
+        f'focusable="false"><path d="{path}"/></svg>{marks}</div>'
+        f"{_date_scale(tests, horizontal)}{note}"
     )
+
+
+def _date_axis(stamps_ns: Sequence[int]) -> Axis:
+    first, last = min(stamps_ns) / NS_PER_S, max(stamps_ns) / NS_PER_S
+    margin = max(0.06 * (last - first), 3600.0)
+    return Axis(first - margin, last + margin)
+
+
+def _date_scale(tests: Sequence[EarlierTest], axis: Axis) -> str:
+    """Dates of the tests below the plot; of those too near to each other, the first."""
+    labels, last = [], -100.0
+    for test in tests:
+        place, date = axis.percent(test.origin_ns / NS_PER_S), recorded_date(test.origin_ns)
+        if date and place - last >= 14.0:
+            labels.append(f'<i style="left:{place}%">{date}</i>')
+            last = place
+    return f'<div class="scale dates" aria-hidden="true">{"".join(labels)}</div>'
+
+
+def _history_mark(test: EarlierTest, place: float, vertical: Axis, is_current: bool) -> str:
+    if test.value is None:
+        why = html(test.sentence or str(test.reason))
+        return f'<i class="refusal" style="left:{place}%" title="{why}">×</i>'
+    whisker = ""
+    if test.sd:
+        low = vertical.percent(test.value - 1.96 * test.sd)
+        high = vertical.percent(test.value + 1.96 * test.sd)
+        style = f"left:{place}%;bottom:{low}%;height:{round(high - low, 3)}%"
+        whisker = f'<i class="whisker" style="{style}"></i>'
+    style = f"left:{place}%;bottom:{vertical.percent(test.value)}%"
+    now = " is-now" if is_current else ""
+    text = f"{test.value:.{min(test.kind.decimals, 1)}f}"
+    return f'{whisker}<i class="dot{now}" style="{style}"><b>{text}</b></i>'

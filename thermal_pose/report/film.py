@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.clinical.chair_rises.result import ChairRiseResult
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.skeleton import LIMBS
 from thermal_pose.types import (
     NS_PER_S,
@@ -106,7 +107,7 @@ def subject_window(film: Film, margin_px: float = 4.0) -> tuple[int, int, int, i
 
 
 def build_film(
-    result: TrialResult, frames: Sequence[ThermalFrame], keypoints: Sequence[FrameKeypoints]
+    result: MovementResult, frames: Sequence[ThermalFrame], keypoints: Sequence[FrameKeypoints]
 ) -> Film | None:
     """Select, window to 8 bit and lay out the frames of a trial; None without any frame.
 
@@ -157,12 +158,28 @@ def to_8bit(centikelvin: UInt16Array, low_k: float, high_k: float) -> UInt8Array
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def phase_at(result: TrialResult, time_s: float) -> Phase:
+def phase_at(result: MovementResult, time_s: float) -> Phase:
     """Return the phase at `time_s`: SEATED around a valid trial, UNKNOWN where none is."""
+    if isinstance(result, ChairRiseResult):
+        return _rise_phase_at(result, time_s)
     for interval in result.timing.phases:
         if interval.start_s <= time_s < interval.end_s:
             return interval.phase
     return Phase.SEATED if result.timing.valid else Phase.UNKNOWN
+
+
+def _rise_phase_at(result: ChairRiseResult, time_s: float) -> Phase:
+    """SIT_TO_STAND, WALK_OUT (for standing) and STAND_TO_SIT within a rise, else SEATED."""
+    for rise in result.rises:
+        if rise.rise_start_s <= time_s < rise.stand_s:
+            return Phase.SIT_TO_STAND
+        if rise.sit_start_s is not None and rise.stand_s <= time_s < rise.sit_start_s:
+            return Phase.WALK_OUT
+        if rise.sit_start_s is None or rise.seat_contact_s is None:
+            continue
+        if rise.sit_start_s <= time_s < rise.seat_contact_s:
+            return Phase.STAND_TO_SIT
+    return Phase.SEATED
 
 
 def colour_table() -> UInt8Array:
@@ -219,7 +236,7 @@ def _joints(person: PersonKeypoints | None) -> list[int | None] | None:
     return [round(float(value) * 10) if np.isfinite(value) else None for value in xy.ravel()]
 
 
-def _select(result: TrialResult, frames: Sequence[ThermalFrame]) -> tuple[list[int], int]:
+def _select(result: MovementResult, frames: Sequence[ThermalFrame]) -> tuple[list[int], int]:
     """Choose the frames of the trial with margins, thinned evenly to the limit."""
     signals = result.signals.stamps_s
     # Stamps are read from the frames only where the result does not already hold them all.
@@ -248,7 +265,7 @@ def _temperature_window(
 
 
 def _persons_by_stamp(
-    result: TrialResult, keypoints: Sequence[FrameKeypoints]
+    result: MovementResult, keypoints: Sequence[FrameKeypoints]
 ) -> Mapping[int, PersonKeypoints]:
     """Return the subject of each image; the best scored person where nobody was followed."""
     found: dict[int, PersonKeypoints] = {}

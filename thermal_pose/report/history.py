@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The history page: one person's tests over time, self-contained HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
 from thermal_pose.clinical.history import EarlierTest
-from thermal_pose.clinical.tug import norms
+from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.files import write_whole
 from thermal_pose.report import charts, evidence, sections
+from thermal_pose.report.language import say
 from thermal_pose.report.page import render_page
-from thermal_pose.report.text import html, recorded_date, seconds, signed_seconds, subject_name
+from thermal_pose.report.text import figure, html, recorded_date, signed, subject_name
 
 
-def history_page(subject_id: str, tests: Sequence[EarlierTest]) -> str:
-    """Return the page of one person's tests, given in any order.
+def history_page(
+    subject_id: str, tests: Sequence[EarlierTest], links: Mapping[int, str] | None = None
+) -> str:
+    """Return the page of one person's tests, given in any order; one section per kind of test.
+
+    Parameters
+    ----------
+    links : address of a test's report by its `origin_ns`.
 
     Raises
     ------
@@ -24,24 +32,37 @@ def history_page(subject_id: str, tests: Sequence[EarlierTest]) -> str:
         if test.subject_id != subject_id:
             raise ValueError(f"tests: expected those of {subject_id!r}, got {test.subject_id!r}")
     ordered = sorted(tests, key=lambda test: (test.origin_ns, test.trial_id))
-    valid = [test for test in ordered if test.valid]
-    age_years = ordered[-1].age_years if ordered else None
-    band = norms.age_band(age_years)
-    body = '<p class="lead">No tests of this person are on file.</p>'
-    if ordered:
-        plot = charts.history_plot(ordered, band, len(ordered) - 1)
-        body = _summary(valid, age_years) + plot + sections.history_table(ordered)
-    count = f"{len(ordered)} test{'' if len(ordered) == 1 else 's'}, {len(valid)} valid"
-    person = [("Person", subject_name(subject_id)), ("On file", count)]
-    if age_years:
-        person.append(("Age at the last test", f"{age_years:g} years"))
+    n_valid = sum(test.valid for test in ordered)
+    empty = say("No tests of this person are on file.")
+    body = "".join(
+        _kind_section(kind, [test for test in ordered if test.test == kind.key], links)
+        for kind in MOVEMENT_TESTS.values()
+    )
+    person = [
+        (say("Person"), subject_name(subject_id)),
+        (say("Tests on file"), say("{n}, {valid} valid", n=len(ordered), valid=n_valid)),
+    ]
+    if ordered and ordered[-1].age_years:
+        person.append((say("Age at the last test"), f"{ordered[-1].age_years:g}"))
+    title = say("Tests over time")
     return render_page(
-        title=f"Timed Up and Go over time, {subject_name(subject_id)}",
+        title=f"{title}, {subject_name(subject_id)}",
+        heading=title,
         badge="",
         person="".join(f"<div><dt>{html(k)}</dt><dd>{html(v)}</dd></div>" for k, v in person),
-        main=sections.section("history", "Total time over time", body)
+        main=(body or sections.section("history", title, f'<p class="lead">{html(empty)}</p>'))
         + evidence.notes(bool(ordered)),
     )
+
+
+def _kind_section(
+    kind: MovementTest, tests: Sequence[EarlierTest], links: Mapping[int, str] | None
+) -> str:
+    if not tests:
+        return ""
+    plot = charts.history_plot(tests, len(tests) - 1)
+    body = _summary(tests) + plot + sections.history_table(tests, links)
+    return sections.section(f"history-{kind.key.replace('_', '-')}", say(kind.title), body)
 
 
 def write_history(path: Path, subject_id: str, tests: Sequence[EarlierTest]) -> Path:
@@ -57,25 +78,24 @@ def write_history(path: Path, subject_id: str, tests: Sequence[EarlierTest]) -> 
     return path
 
 
-def _summary(valid: Sequence[EarlierTest], age_years: float | None) -> str:
+def _summary(tests: Sequence[EarlierTest]) -> str:
+    """The last valid figure and the change since the first one."""
+    valid = [test for test in tests if test.value is not None]
+    kind = tests[0].kind
     facts = []
-    if valid and valid[-1].value is not None:
-        facts.append(f"Last valid total: <b>{seconds(valid[-1].value)}</b>{_when(valid[-1])}.")
-    if len(valid) > 1 and valid[-1].value is not None and valid[0].value is not None:
-        change = signed_seconds(valid[-1].value - valid[0].value)
-        facts.append(f"Change since the first valid test{_when(valid[0])}: <b>{change}</b>.")
-    band = norms.age_band(age_years)
-    facts.append(
-        f"Shaded: ages {band.ages}, 95 % interval of the mean {band.low_s:.1f} to "
-        f"{seconds(band.high_s, 1)} ({html(band.source.short)})."
-        if band
-        else html(norms.missing_band_reason(age_years))
-    )
-    changes = ", ".join(
-        f"{seconds(change.change_s, 1)} in {html(change.group)}"
-        for change in norms.DETECTABLE_CHANGES
-    )
-    facts.append(f"Smallest change beyond the error of repeated stopwatch tests: {changes}.")
+    if valid:
+        last = valid[-1]
+        value = figure(last.value or 0.0, kind.decimals, say(kind.unit))
+        facts.append(f"{html(say('Last valid test:'))} <b>{value}</b>{_when(last)}.")
+    if len(valid) > 1:
+        change = (valid[-1].value or 0.0) - (valid[0].value or 0.0)
+        text = signed(change, kind.decimals, say(kind.unit))
+        facts.append(
+            f"{html(say('Change since the first valid test:'))} <b>{text}</b>{_when(valid[0])}."
+        )
+    aids = {test.walking_aid for test in valid if test.walking_aid}
+    if len(aids) > 1:
+        facts.append(html(say("Different walking aids were used: compare with care.")))
     return f'<ul class="facts">{"".join(f"<li>{fact}</li>" for fact in facts)}</ul>'
 
 

@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import RunInfo
+from thermal_pose.clinical.results import MovementResult
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.report import charts, evidence, sections
+from thermal_pose.report.chair_rises import chair_rise_sections
 from thermal_pose.report.film import (
     Film,
     coloured,
@@ -22,9 +26,10 @@ from thermal_pose.report.film import (
     replay_data,
     subject_window,
 )
+from thermal_pose.report.language import language, say
 from thermal_pose.report.text import NOT_A_DEVICE, PHASE_NAMES, REASON_NAMES, html, subject_name
 from thermal_pose.skeleton import LIMBS, Joint
-from thermal_pose.types import FloatArray
+from thermal_pose.types import FloatArray, PhaseInterval
 
 #: What a boundary is called under its key frame, in the order of the seven boundaries.
 BOUNDARY_NAMES = (
@@ -36,6 +41,11 @@ BOUNDARY_NAMES = (
     "Sitting begins",
     "Seat contact",
 )
+#: What a film of a chair-rise test calls its phases, in the places of `Phase`.
+RISE_PHASE_NAMES = (
+    "Standing", "Seated", "Standing up", "Standing", "Standing", "Standing", "Standing",
+    "Sitting down",
+)  # fmt: skip
 _N_PLAIN_KEY_FRAMES = 4
 
 #: Part of an image: left, top, right, bottom, px, the latter two excluded.
@@ -49,12 +59,12 @@ def static_text(name: str) -> str:
 
 
 def trial_page(
-    result: TrialResult,
+    result: MovementResult,
     film: Film | None,
     history: Sequence[EarlierTest] = (),
     run: RunInfo | None = None,
 ) -> str:
-    """Return the page of one trial.
+    """Return the page of one trial: a first page for the file, details folded below it.
 
     Parameters
     ----------
@@ -64,35 +74,54 @@ def trial_page(
     """
     earlier = earlier_than(result, history)
     valid = result.timing.valid
-    main = "".join(
-        (
-            sections.outcome(result, earlier),
-            sections.phases(result, earlier),
-            replay(result, film),
-            key_frames(result, film),
-            sections.measures(result),
-            sections.signals(result),
-            sections.earlier_tests(result, earlier),
-            evidence.quality(result),
-            evidence.truth(result),
-            evidence.provenance(result, run),
-            evidence.notes(valid),
-        )
-    )
-    state = "Valid" if valid else f"Refused: {REASON_NAMES[result.timing.reason].lower()}"
-    title = f"Timed Up and Go, {subject_name(result.subject_id)}"
+    if isinstance(result, ChairRiseResult):
+        title, simulated = say(result.test.title), False
+        first, details = chair_rise_sections(result, earlier, run)
+        main = first + replay(result, film) + details
+    else:
+        title, simulated = say(TIMED_UP_AND_GO.title), result.truth is not None
+        main = _tug_sections(result, film, earlier, run)
+    reason = say(REASON_NAMES[result.timing.reason])
+    state = say("Valid") if valid else f"{say('Refused:')} {reason}"
+    sim = f'<p class="badge sim">{html(say("Simulated recording"))}</p>' if simulated else ""
+    name = f"{title}, {subject_name(result.subject_id)}"
     return render_page(
-        title=title if not result.trial_id else f"{title}, {result.trial_id}",
-        badge=f'<p class="badge {"ok" if valid else "no"}">{html(state)}</p>'
-        + ('<p class="badge sim">Simulated recording</p>' if result.truth is not None else ""),
+        title=name if not result.trial_id else f"{name}, {result.trial_id}",
+        heading=title,
+        badge=f'<p class="badge {"ok" if valid else "no"}">{html(state)}</p>{sim}',
         person=sections.person_line(result),
         main=main,
         script=static_text("report.js") if film is not None else "",
     )
 
 
-def render_page(title: str, badge: str, person: str, main: str, script: str = "") -> str:
-    """Fill the page's template; `title` is escaped here, the rest is HTML already."""
+def _tug_sections(
+    result: TrialResult,
+    film: Film | None,
+    earlier: Sequence[EarlierTest],
+    run: RunInfo | None,
+) -> str:
+    return "".join(
+        (
+            sections.outcome(result, earlier),
+            sections.phases(result, earlier),
+            key_frames(result, film),
+            replay(result, film),
+            sections.measures(result),
+            sections.signals(result),
+            sections.earlier_tests(EarlierTest.from_result(result), earlier),
+            evidence.quality(result),
+            evidence.truth(result),
+            evidence.provenance(result, run),
+            evidence.notes(result.timing.valid),
+        )
+    )
+
+
+def render_page(
+    title: str, heading: str, badge: str, person: str, main: str, script: str = ""
+) -> str:
+    """Fill the page's template; `title` and `heading` are escaped here, the rest is HTML."""
     return Template(static_text("report.html")).substitute(
         title=html(title),
         badge=badge,
@@ -100,7 +129,11 @@ def render_page(title: str, badge: str, person: str, main: str, script: str = ""
         main=main,
         style=static_text("report.css") + _page_foot(title),
         script=f"<script>{script}</script>" if script else "",
-        not_a_device=html(NOT_A_DEVICE),
+        not_a_device=html(say(NOT_A_DEVICE)),
+        not_a_device_short=html(say("Not a medical device")),
+        heading=html(heading),
+        skip=html(say("Skip to the result")),
+        language=language(),
     )
 
 
@@ -108,7 +141,7 @@ def _page_foot(title: str) -> str:
     """Return the style that names the person and numbers the pages when printed."""
     return (
         f"@page {{ @bottom-left {{ content: {css_string(title)}; }} "
-        '@bottom-center { content: "Not a medical device"; } '
+        f"@bottom-center {{ content: {css_string(say('Not a medical device'))}; }} "
         '@bottom-right { content: counter(page) " / " counter(pages); } }\n'
     )
 
@@ -120,7 +153,7 @@ def css_string(text: str) -> str:
     return f'"{"".join(escaped)}"'
 
 
-def earlier_than(result: TrialResult, history: Sequence[EarlierTest]) -> list[EarlierTest]:
+def earlier_than(result: MovementResult, history: Sequence[EarlierTest]) -> list[EarlierTest]:
     """Return the tests of `history` recorded before this one, oldest first."""
     before = [test for test in history if test.origin_ns < result.timing.origin_ns]
     return sorted(before, key=lambda test: (test.origin_ns, test.trial_id))
@@ -131,25 +164,30 @@ def script_json(document: dict[str, Any]) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def replay(result: TrialResult, film: Film | None) -> str:
+def replay(result: MovementResult, film: Film | None) -> str:
     """Return the player of the thermal film."""
     if film is None:
         return ""
     width, height = film.image_wh
-    zero = sections.zero_s(result)
-    intervals = sections.shown_intervals(result)
+    intervals: tuple[PhaseInterval, ...]
+    if isinstance(result, ChairRiseResult):
+        zero, intervals = result.rises[0].rise_start_s if result.rises else 0.0, ()
+        names = [say(name) for name in RISE_PHASE_NAMES]
+    else:
+        zero, intervals = sections.zero_s(result), sections.shown_intervals(result)
+        names = [say(PHASE_NAMES[phase]) for phase in PHASE_NAMES]
     axis = charts.time_axis(result.signals.stamps_s - zero, intervals)
     data = replay_data(film, zero) | {
-        "names": [PHASE_NAMES[phase] for phase in PHASE_NAMES],
+        "names": names,
         "sheet": png_data_uri(film.sheet),
         "axis": [round(axis.low, 4), round(axis.high, 4)],
     }
     jumps = "".join(
         f'<button type="button" class="jump" data-time="{i.start_s:.3f}">'
-        f'<i class="swatch p{int(i.phase)}"></i>{html(PHASE_NAMES[i.phase])}</button>'
+        f'<i class="swatch p{int(i.phase)}"></i>{html(say(PHASE_NAMES[i.phase]))}</button>'
         for i in intervals
     )
-    thinned = f" Every {film.every}th frame is shown." if film.every > 1 else ""
+    thinned = " " + say("One in {n} frames is shown.", n=film.every) if film.every > 1 else ""
     body = Template(static_text("replay.html")).substitute(
         width=width,
         height=height,
@@ -163,10 +201,10 @@ def replay(result: TrialResult, film: Film | None) -> str:
         data=script_json(data),
         thinned=html(thinned),
     )
-    return sections.section("replay", "Replay", body, classes="screen-only")
+    return sections.section("replay", say("Replay"), body, classes="screen-only")
 
 
-def _strip(result: TrialResult, film: Film) -> str:
+def _strip(result: MovementResult, film: Film) -> str:
     first_s, last_s = film.frames[0].time_s, film.frames[-1].time_s
     span = charts.Axis(first_s, max(last_s, first_s + 1e-3))
     return "".join(
@@ -184,7 +222,7 @@ def key_frames(result: TrialResult, film: Film | None) -> str:
         times = [i.start_s for i in result.timing.phases] + [result.timing.phases[-1].end_s]
         zero = times[0]
         chosen = [
-            (film.nearest(time_s), name, f"{time_s - zero:.2f} s")
+            (film.nearest(time_s), say(name), f"{time_s - zero:.2f} s")
             for time_s, name in zip(times, BOUNDARY_NAMES, strict=True)
         ]
         lead = "The thermal frame nearest to each phase boundary; seconds since the first movement."
@@ -197,7 +235,7 @@ def key_frames(result: TrialResult, film: Film | None) -> str:
     window = subject_window(film) if result.timing.valid else (0, 0, *film.image_wh)
     items = "".join(_key_frame(film, window, *entry) for entry in chosen)
     body = f'<ol class="frames n{len(chosen)}">{items}</ol>'
-    return sections.section("key-frames", "Key frames", body, html(lead))
+    return sections.section("key-frames", say("Key frames"), body, html(say(lead)))
 
 
 def _key_frame(film: Film, window: Window, index: int, name: str, when: str) -> str:

@@ -1,31 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sections of a report's page, each a function from the result to escaped HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 
 import numpy as np
 
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import Measure, MeasureStatus
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug import norms
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.report import charts
 from thermal_pose.report.charts import Array, Axis, Trace
+from thermal_pose.report.language import say
 from thermal_pose.report.text import (
     ADVICE,
     PHASE_NAMES,
     REASON_NAMES,
     STATUS_NAMES,
+    figure,
     html,
     number,
     recorded,
     recorded_date,
     seconds,
+    signed,
     signed_seconds,
     subject_name,
 )
-from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval
+from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval, TrialReason
 
 #: Measures that the outcome and the table of phases show already.
 _IN_PHASE_TABLE = {"total_s", *(f"{phase.name.lower()}_s" for phase in TIMED_PHASES)}
@@ -42,30 +47,53 @@ def section(anchor: str, title: str, body: str, lead: str = "", classes: str = "
     )
 
 
-def person_line(result: TrialResult) -> str:
+def folded(anchor: str, title: str, body: str) -> str:
+    """Return a landmark that is closed at first and left out of a print; '' for an empty body."""
+    if not body:
+        return ""
+    return (
+        f'<section id="{anchor}" class="card" aria-labelledby="{anchor}-title">'
+        f'<details class="more"><summary><h2 id="{anchor}-title">{html(title)}</h2></summary>'
+        f"{body}</details></section>"
+    )
+
+
+def person_line(result: MovementResult) -> str:
     """Return who was tested and when, as one line of pairs."""
-    pairs = [("Person", subject_name(result.subject_id))]
+    visit = result.visit
+    pairs = [(say("Person"), subject_name(result.subject_id))]
     if result.trial_id:
-        pairs.append(("Trial", result.trial_id))
-    if moment := recorded(result.timing.origin_ns):
-        pairs.append(("Recorded", moment))
-    pairs.append(("Age", f"{result.age_years:g} years" if result.age_years else "not given"))
-    pairs.append(("Height", f"{result.height_m:.2f} m" if result.height_m else "not given"))
+        pairs.append((say("Trial"), result.trial_id))
+    if moment := recorded(result.timing.origin_ns, visit.time_zone):
+        pairs.append((say("Recorded"), moment))
+    unknown = say("not given")
+    age = say("{age} years", age=f"{result.age_years:g}") if result.age_years else unknown
+    pairs.append((say("Age"), age))
+    pairs.append((say("Sex"), say(visit.sex) if visit.sex else unknown))
+    pairs.append((say("Height"), f"{result.height_m:.2f} m" if result.height_m else unknown))
+    pairs.append((say("Walking aid"), say(visit.walking_aid) if visit.walking_aid else unknown))
+    if visit.chair:
+        pairs.append((say("Chair"), visit.chair))
+    if visit.assessor:
+        pairs.append((say("Assessor"), visit.assessor))
     return "".join(f"<div><dt>{html(key)}</dt><dd>{html(value)}</dd></div>" for key, value in pairs)
 
 
-def refusal(result: TrialResult) -> str:
+def refusal(reason: TrialReason, sentence: str) -> str:
     """Return the hero of a refused trial: the reason, a sentence, what to do; no figure."""
-    reason = result.timing.reason
-    advice = ADVICE.get(reason, "")
+    advice = say(ADVICE.get(reason, ""))
+    what = f'<p class="advice"><b>{html(say("What to do."))}</b> {html(advice)}</p>'
+    fine = say(
+        "No time or measure is reported for this recording, because none would be trustworthy."
+    )
     return (
         '<section id="outcome" class="card hero refused" aria-labelledby="outcome-title">'
-        '<p class="kicker">Trial refused</p>'
-        f'<h2 id="outcome-title">{html(REASON_NAMES[reason])}</h2>'
-        f'<p class="sentence">{html(result.timing.sentence)}</p>'
-        + (f'<p class="advice"><b>What to do.</b> {html(advice)}</p>' if advice else "")
-        + '<p class="fine">No time or measure is reported for this recording, because none would '
-        f"be trustworthy. Reason code: <code>{html(reason)}</code>.</p></section>"
+        f'<p class="kicker">{html(say("Trial refused"))}</p>'
+        f'<h2 id="outcome-title">{html(say(REASON_NAMES[reason]))}</h2>'
+        f'<p class="sentence">{html(sentence)}</p>'
+        + (what if advice else "")
+        + f'<p class="fine">{html(fine)} {html(say("Reason code:"))} '
+        f"<code>{html(reason)}</code>.</p></section>"
     )
 
 
@@ -73,28 +101,39 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     """Return the hero of a valid trial: the total on its scale, beside earlier tests."""
     total_s = result.total_s
     if total_s is None:
-        return refusal(result)
-    band = norms.age_band(result.age_years)
-    spread = f"<span>± {result.total_sd_s:.2f} s</span>" if result.total_sd_s else ""
+        return refusal(result.timing.reason, result.timing.sentence)
+    spread_s = norms.individual_spread(result.age_years)
+    sd = f"<span>± {result.total_sd_s:.2f} s</span>" if result.total_sd_s else ""
     facts = [
-        _band_sentence(total_s, result.total_sd_s, result.age_years),
-        "Of the classic bands (under 10, 10 to 20, 20 to 30, 30 s or more; "
-        f"{html(norms.PODSIADLO_1991.short)}): <b>{norms.classic_band(total_s)}</b>.",
-        _earlier_sentence(total_s, earlier),
+        _spread_sentence(result.age_years),
+        html(say("Classic band ({source}):", source=norms.PODSIADLO_1991.short))
+        + f" <b>{html(say(norms.classic_band(total_s)))}</b>.",
+        change_sentence(EarlierTest.from_result(result), earlier),
+        html(say(STOPWATCH)),
     ]
     if result.total_from_go_s is not None:
-        facts.insert(0, f"From the signalled ‘go’: <b>{seconds(result.total_from_go_s)}</b>.")
+        go = html(say("From the signalled ‘go’:"))
+        facts.insert(0, f"{go} <b>{seconds(result.total_from_go_s)}</b>.")
     listed = "".join(f"<li>{fact}</li>" for fact in facts if fact)
+    basis = html(say("First movement to seat contact"))
     return (
         '<section id="outcome" class="card hero" aria-labelledby="outcome-title">'
-        '<div class="figure"><h2 id="outcome-title">Total time</h2>'
-        f'<p class="total">{total_s:.2f}<small> s</small> {spread}</p>'
-        f'<p class="fine">First movement to seat contact{_evidence_of(result)}</p></div>'
+        f'<div class="figure"><h2 id="outcome-title">{html(say("Total time"))}</h2>'
+        f'<p class="total">{total_s:.2f}<small> s</small> {sd}</p>'
+        f'<p class="fine">{basis}{_evidence_of(result)}</p></div>'
         '<div class="compare">'
-        + charts.total_scale(total_s, result.total_sd_s, band, _valid(earlier)[-5:])
-        + _scale_key(band is not None, bool(_valid(earlier)))
+        + charts.total_scale(total_s, result.total_sd_s, spread_s, _valid(earlier)[-5:])
+        + _scale_key(spread_s is not None, bool(_valid(earlier)))
         + f'<ul class="facts">{listed}</ul></div></section>'
     )
+
+
+#: What the start and the end mean against a stopwatch.
+STOPWATCH = (
+    "Against a stopwatch: the total starts at the first movement, so it lacks the reaction time "
+    "after ‘go’, and it ends when the seat is touched, about 0.9 s before an observer says "
+    "‘seated’."
+)
 
 
 def _evidence_of(result: TrialResult) -> str:
@@ -107,57 +146,60 @@ def _evidence_of(result: TrialResult) -> str:
 
 def _mark(measure: Measure) -> str:
     sign = "○" if measure.status is MeasureStatus.EXPERIMENTAL else "✓"
-    return f'<span aria-hidden="true">{sign}</span> {html(STATUS_NAMES[measure.status])}'
+    return f'<span aria-hidden="true">{sign}</span> {html(say(STATUS_NAMES[measure.status]))}'
 
 
-def _scale_key(has_band: bool, has_past: bool) -> str:
-    keys = ['<span><i class="k-now"></i>this test</span>']
-    if has_band:
-        keys.append('<span><i class="k-band"></i>age reference</span>')
-    keys.append('<span><i class="k-mark"></i>published marks</span>')
+def _scale_key(has_spread: bool, has_past: bool) -> str:
+    keys = [f'<span><i class="k-now"></i>{html(say("this test"))}</span>']
+    if has_spread:
+        words = say("mean ± SD of individuals of this age")
+        keys.append(f'<span><i class="k-band"></i>{html(words)}</span>')
+    for mark in norms.LANDMARKS:
+        keys.append(
+            f'<span><i class="k-mark"></i>{html(mark.label)} {html(mark.source.short)}</span>'
+        )
     if has_past:
-        keys.append('<span><i class="k-past"></i>earlier tests</span>')
-    return f'<p class="key" aria-hidden="true">{"".join(keys)}</p>'
+        keys.append(f'<span><i class="k-past"></i>{html(say("earlier tests"))}</span>')
+    return f'<p class="key">{"".join(keys)}</p>'
 
 
-def _band_sentence(total_s: float, sd_s: float | None, age_years: float | None) -> str:
-    band = norms.age_band(age_years)
-    if band is None:
-        return html(norms.missing_band_reason(age_years))
-    return (
-        f"Ages {band.ages}: mean <b>{seconds(band.mean_s, 1)}</b>, 95 % interval of the mean "
-        f"{band.low_s:.1f} to {seconds(band.high_s, 1)} ({html(band.source.short)}); this total "
-        f"lies {_place(total_s, sd_s, band)}. {html(norms.TOTALS_START_NOTE)}"
+def _spread_sentence(age_years: float | None) -> str:
+    spread = norms.individual_spread(age_years)
+    if spread is None:
+        return html(say(norms.missing_spread_reason(age_years)))
+    return html(
+        say(
+            "Individuals of {ages} years without gait disorder: {mean} ± {sd} s (mean ± SD, "
+            "{source}; {n} people of all ages).",
+            ages=spread.ages,
+            mean=f"{spread.mean_s:.1f}",
+            sd=f"{spread.sd_s:.1f}",
+            source=spread.source.short,
+            n=norms.SPREAD_N_PEOPLE,
+        )
     )
 
 
-def _place(total_s: float, sd_s: float | None, band: norms.AgeBand) -> str:
-    """Say where a total lies, and that it is at a limit where its uncertainty spans that."""
-    half_s = 1.96 * (sd_s or 0.0)
-    for limit_s, name in ((band.low_s, "lower"), (band.high_s, "upper")):
-        if abs(total_s - limit_s) < half_s:
-            return f"at its {name} limit, given its uncertainty"
-    return (
-        "below it" if total_s < band.low_s else "above it" if total_s > band.high_s else "within it"
-    )
-
-
-def _earlier_sentence(total_s: float, earlier: Sequence[EarlierTest]) -> str:
-    valid = _valid(earlier)
-    if not valid:
-        return "No earlier valid test of this person is on file."
-    last = valid[-1]
+def change_sentence(current: EarlierTest, earlier: Sequence[EarlierTest]) -> str:
+    """Return the change since the person's previous valid test of the same kind."""
+    valid = [test for test in _valid(earlier) if test.test == current.test]
+    if not valid or current.value is None:
+        return html(say("No earlier valid test of this person is on file."))
+    last, kind = valid[-1], current.kind
     assert last.value is not None
-    when = recorded_date(last.origin_ns) or last.trial_id or "earlier"
-    changes = ", ".join(
-        f"{seconds(change.change_s, 1)} in {html(change.group)}"
-        for change in norms.DETECTABLE_CHANGES
-    )
-    return (
-        f"Previous test ({html(when)}): {seconds(last.value)}, change "
-        f"<b>{signed_seconds(total_s - last.value)}</b>. Smallest change beyond the error of "
-        f"repeated stopwatch tests: {changes}."
-    )
+    when = recorded_date(last.origin_ns) or last.trial_id or say("earlier")
+    change = signed(current.value - last.value, kind.decimals, say(kind.unit))
+    line = html(say("Previous test ({when}):", when=when))
+    line += f" {figure(last.value, kind.decimals, say(kind.unit))}, "
+    line += f"{html(say('change'))} <b>{change}</b>."
+    if current.test == TIMED_UP_AND_GO.key:
+        line += " " + html(say("Smallest detectable change of repeated stopwatch tests:"))
+        line += " " + ", ".join(
+            f"{seconds(row.change_s, 1)} {html(say('in'))} {html(say(row.group))}"
+            for row in norms.DETECTABLE_CHANGES
+        )
+        line += "."
+    return line
 
 
 def _valid(earlier: Sequence[EarlierTest]) -> list[EarlierTest]:
@@ -173,10 +215,13 @@ def phases(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     if not result.timing.valid:
         lead = "What was recognised before the trial was refused. Its durations are not reported."
         return section(
-            "phases", "Recognised phases", charts.phase_bar(intervals, axis, False), lead
+            "phases",
+            say("Recognised phases"),
+            charts.phase_bar(intervals, axis, False),
+            html(say(lead)),
         )
     bar = charts.phase_bar(shown_intervals(result), Axis(0.0, result.total_s or 1.0))
-    return section("phases", "Phases", bar + _phase_table(result, _valid(earlier)))
+    return section("phases", say("Phases"), bar + _phase_table(result, _valid(earlier)))
 
 
 def zero_s(result: TrialResult) -> float:
@@ -198,17 +243,19 @@ def _phase_table(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     heads = ["Phase", "Start", "Duration", "± SD", "Share", "Reference"]
     if earlier:
         heads += ["Earlier median", "Change"]
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    head = "".join(f'<th scope="col">{html(say(name))}</th>' for name in heads)
     rows = "".join(
         _phase_row(result, index, interval, earlier)
         for index, interval in enumerate(result.timing.phases)
     )
-    note = (
-        "Times in seconds; starts count from the first movement. Reference: mean − SD "
-        f"to mean + SD of healthy persons over {norms.PHASE_BANDS_FROM_AGE}, taken with an "
-        "inertial sensor whose phases are cut differently "
-        f"({html(norms.MULAS_2021.short)}); read it as an order of magnitude. "
-        "The turn to sit and the sitting down are one phase in some literature."
+    note = html(
+        say(
+            "Times in seconds from the first movement, in this table, the CSV and the replay. "
+            "Reference: mean − SD to mean + SD of healthy persons over {age} with an inertial "
+            "sensor that cuts phases differently ({source}); an order of magnitude only.",
+            age=norms.PHASE_BANDS_FROM_AGE,
+            source=norms.MULAS_2021.short,
+        )
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="Table of phases"><table>'
@@ -245,7 +292,7 @@ def _phase_row(
         )
     data = "".join(f"<td>{cell}</td>" for cell in cells)
     swatch = f'<i class="swatch p{int(interval.phase)}"></i>'
-    return f'<tr><th scope="row">{swatch}{html(PHASE_NAMES[interval.phase])}</th>{data}</tr>'
+    return f'<tr><th scope="row">{swatch}{html(say(PHASE_NAMES[interval.phase]))}</th>{data}</tr>'
 
 
 def signals(result: TrialResult) -> str:
@@ -265,7 +312,7 @@ def signals(result: TrialResult) -> str:
     if not intervals:
         lead = "One value per thermal frame, over seconds since the first one."
     body = f'<div class="signals">{plots}</div>{charts.scale(axis)}'
-    return section("signals", "Signals", body, lead)
+    return folded("signals", say("Signals"), f'<p class="lead">{html(say(lead))}</p>{body}')
 
 
 def _traces(result: TrialResult) -> tuple[Trace, ...]:
@@ -295,52 +342,93 @@ def _limits(values: Array, low: float, high: float, step: float) -> tuple[float,
 
 
 def measures(result: TrialResult) -> str:
-    """Return the table of measures and the list of those left out, with reasons."""
-    if not result.timing.valid or not result.measures:
+    """Return the measures of a Timed Up and Go."""
+    return measures_section(result.measures, result.timing.valid, _IN_PHASE_TABLE)
+
+
+def measures_section(given: Sequence[Measure], valid: bool, hidden: Collection[str]) -> str:
+    """Return the checked measures, the experimental ones folded, and those left out.
+
+    Parameters
+    ----------
+    hidden : names of measures that the page shows elsewhere.
+    """
+    if not valid or not given:
         return ""
-    given = [m for m in result.measures if not m.omitted and m.name not in _IN_PHASE_TABLE]
+    shown = [m for m in given if not m.omitted and m.name not in hidden]
+    checked = [m for m in shown if m.status is not MeasureStatus.EXPERIMENTAL]
+    experimental = [m for m in shown if m.status is MeasureStatus.EXPERIMENTAL]
+    note = say(
+        "Checked in simulation only: agreement with the truth was shown on simulated people "
+        "(docs/validation.md), not on patients."
+    )
+    why = say(
+        "Experimental: read from one frontal view of 80 × 60 pixels, where lengths, sides and "
+        "single steps are uncertain; agreement was not shown or is weak, so do not rely on them."
+    )
+    body = _measure_table(checked) + (f'<p class="fine">{html(note)}</p>' if checked else "")
+    if experimental:
+        body += (
+            f"<details><summary>{html(say('Experimental measures'))}</summary>"
+            f'<p class="fine">{html(why)}</p>{_measure_table(experimental)}</details>'
+        )
+    return section("measures", say("Measures"), body + _omitted(given))
+
+
+def _measure_table(given: Sequence[Measure]) -> str:
+    if not given:
+        return ""
+    heads = "".join(
+        f'<th scope="col">{html(say(name))}</th>'
+        for name in ("Measure", "Value", "± SD", "Evidence")
+    )
     rows = "".join(_measure_row(measure) for measure in given)
-    table = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Table of measures"><table>'
-        '<thead><tr><th scope="col">Measure</th><th scope="col">Value</th>'
-        '<th scope="col">± SD</th><th scope="col">Evidence</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+    return (
+        f'<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{html(say("Table of measures"))}"><table>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
-    note = (
-        '<p class="fine">Checked in simulation only: agreement with the truth was shown on '
-        "simulated people (docs/validation.md), not on patients. Experimental: agreement was not "
-        "shown or is weak; do not rely on it."
-        "</p>"
-    )
-    return section("measures", "Measures", table + _omitted(result.measures) + note)
 
 
 def _measure_row(measure: Measure) -> str:
     if isinstance(measure.value, str):
-        value, spread = html(measure.value), ""
+        value, spread = html(say(measure.value)), ""
+    elif measure.name.startswith("steps"):
+        value, spread = _whole_range(measure)
     else:
         assert measure.value is not None
         value = number(measure.value, measure.uncertainty)
         spread = number(measure.uncertainty, measure.uncertainty) if measure.uncertainty else ""
     unit = f" {html(measure.unit)}" if measure.unit else ""
     return (
-        f'<tr><th scope="row">{html(measure.label)}</th><td><b>{value}</b>{unit}</td>'
+        f'<tr><th scope="row">{html(say(measure.label))}</th><td><b>{value}</b>{unit}</td>'
         f'<td>{spread}</td><td class="status {html(measure.status)}">{_mark(measure)}</td></tr>'
     )
+
+
+def _whole_range(measure: Measure) -> tuple[str, str]:
+    """A count as a whole number, with the range that two standard deviations span."""
+    assert isinstance(measure.value, float)
+    if not measure.uncertainty:
+        return f"{measure.value:.0f}", ""
+    reach = 1.96 * measure.uncertainty
+    low, high = max(0, round(measure.value - reach)), round(measure.value + reach)
+    return f"{measure.value:.0f}", f"{low}–{high}"
 
 
 def _omitted(given: Sequence[Measure]) -> str:
     by_reason: dict[str, list[str]] = {}
     for measure in given:
         if measure.omitted:
-            by_reason.setdefault(measure.omitted, []).append(measure.label)
+            by_reason.setdefault(measure.omitted, []).append(say(measure.label))
     if not by_reason:
         return ""
     items = "".join(
-        f"<li><b>{html('; '.join(labels))}.</b> {html(reason)}</li>"
+        f"<li><b>{html('; '.join(labels))}.</b> {html(say(reason))}</li>"
         for reason, labels in by_reason.items()
     )
-    return f'<h3>Left out</h3><ul class="omitted">{items}</ul>'
+    summary = html(say("Measures left out, with the reason"))
+    return f'<details><summary>{summary}</summary><ul class="omitted">{items}</ul></details>'
 
 
 def pairs_list(pairs: Sequence[tuple[str, str]]) -> str:
@@ -349,40 +437,54 @@ def pairs_list(pairs: Sequence[tuple[str, str]]) -> str:
     return f'<dl class="pairs">{items}</dl>'
 
 
-def earlier_tests(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
-    """Return the person's totals over time, this test last."""
-    if not earlier or not result.timing.valid:
+def earlier_tests(current: EarlierTest, earlier: Sequence[EarlierTest]) -> str:
+    """Return the person's tests of this kind over time, this one last."""
+    same = [test for test in earlier if test.test == current.test]
+    if not same or not current.valid:
         return ""
-    tests = [*earlier, EarlierTest.from_result(result)]
-    band = norms.age_band(result.age_years)
-    return section(
-        "history",
-        "Tests of this person",
-        charts.history_plot(tests, band, len(tests) - 1) + history_table(tests),
-    )
+    tests = [*same, current]
+    body = charts.history_plot(tests, len(tests) - 1) + history_table(tests)
+    return folded("history", say("Tests of this person"), body)
 
 
-def history_table(tests: Sequence[EarlierTest]) -> str:
-    """Return a table of tests in order of time, refused ones with their reason."""
-    phases_shown = [phase for phase in PHASE_NAMES if phase > Phase.SEATED]
-    head = "".join(f'<th scope="col">{html(PHASE_NAMES[phase])}</th>' for phase in phases_shown)
+def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None = None) -> str:
+    """Return a table of tests of one kind in order of time, refused ones with their reason.
+
+    Parameters
+    ----------
+    links : address of a test's report by its `origin_ns`.
+    """
+    kind = tests[0].kind
+    phases_shown = kind.phases if kind.key == TIMED_UP_AND_GO.key else ()
+    names = [say("Test"), say(kind.title), *(_phase_title(name) for name in phases_shown)]
+    head = "".join(f'<th scope="col">{html(name)}</th>' for name in names)
     rows = []
     for test in tests:
-        name = " ".join(filter(None, (recorded_date(test.origin_ns), test.trial_id)))
+        when = " ".join(filter(None, (recorded_date(test.origin_ns), test.trial_id)))
+        name = html(when or say("unnamed"))
+        if links and test.origin_ns in links:
+            name = f'<a href="{html(links[test.origin_ns])}">{name}</a>'
         if not test.valid:
-            cells = f'<td class="why" colspan="{1 + len(phases_shown)}">refused: '
-            cells += f"{html(REASON_NAMES[test.reason])}</td>"
+            why = test.sentence or say(REASON_NAMES[test.reason])
+            cells = f'<td class="why" colspan="{1 + len(phases_shown)}">'
+            cells += f"{html(say('refused:'))} {html(why)}</td>"
         else:
-            names = [phase.name.lower() for phase in phases_shown]
-            values = [test.value, *(test.durations_s.get(name) for name in names)]
-            cells = "".join(
-                f"<td>{'<b>' if i == 0 else ''}{'—' if v is None else f'{v:.2f}'}"
-                f"{'</b>' if i == 0 else ''}</td>"
-                for i, v in enumerate(values)
+            assert test.value is not None
+            sd = f" ± {test.sd:.2f}" if test.sd else ""
+            value = figure(test.value, kind.decimals, say(kind.unit))
+            cells = f"<td><b>{value}</b>{sd}</td>"
+            cells += "".join(
+                f"<td>{'—' if v is None else f'{v:.2f}'}</td>"
+                for v in (test.durations_s.get(name) for name in phases_shown)
             )
-        rows.append(f'<tr><th scope="row">{html(name or "unnamed")}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Table of tests"><table>'
-        f'<thead><tr><th scope="col">Test</th><th scope="col">Total, s</th>{head}</tr></thead>'
+        f'<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{html(say("Table of tests"))}"><table>'
+        f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _phase_title(name: str) -> str:
+    return say(PHASE_NAMES[Phase[name.upper()]])

@@ -5,7 +5,8 @@ import csv
 from io import StringIO
 from typing import Final
 
-from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.clinical.chair_rises.result import ChairRiseResult
+from thermal_pose.clinical.results import MovementResult
 
 COLUMNS: Final = (
     "subject_id", "trial_id", "section", "name", "value", "unit", "uncertainty", "status", "note",
@@ -17,8 +18,13 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _Value = str | float | None
 
 
-def trial_csv(result: TrialResult) -> str:
-    """Return the trial's figures; those of a refused trial are absent, its reason is there."""
+def trial_csv(result: MovementResult) -> str:
+    """Return the trial's figures; those of a refused trial are absent, its reason is there.
+
+    Times count from the first movement, as on the page.
+    """
+    if isinstance(result, ChairRiseResult):
+        return _rises_csv(result)
     timing, rows = result.timing, list[tuple[_Value, ...]]()
     rows.append(("outcome", "valid", str(timing.valid).lower(), "", None, "", ""))
     rows.append(("outcome", "reason", str(timing.reason), "", None, "", timing.sentence))
@@ -26,11 +32,38 @@ def trial_csv(result: TrialResult) -> str:
         rows.append(("outcome", "total_s", result.total_s, "s", result.total_sd_s, "", ""))
         note = "" if result.total_from_go_s is not None else "no 'go' was signalled"
         rows.append(("outcome", "total_from_go_s", result.total_from_go_s, "s", None, "", note))
+        zero_s = timing.phases[0].start_s
         for interval in timing.phases:
             name = interval.phase.name.lower()
-            rows.append(("phase", f"{name}_start_s", interval.start_s, "s", None, "", ""))
-            rows.append(("phase", f"{name}_end_s", interval.end_s, "s", None, "", ""))
+            start_s, end_s = interval.start_s - zero_s, interval.end_s - zero_s
+            rows.append(("phase", f"{name}_start_s", start_s, "s", None, "", ""))
+            rows.append(("phase", f"{name}_end_s", end_s, "s", None, "", ""))
             rows.append(("phase", f"{name}_duration_s", interval.duration_s, "s", None, "", ""))
+    return _finished(result, rows)
+
+
+def _rises_csv(result: ChairRiseResult) -> str:
+    """The figures of a chair-rise test, times from the first movement."""
+    timing, rows = result.timing, list[tuple[_Value, ...]]()
+    rows.append(("outcome", "test", result.test.key, "", None, "", ""))
+    rows.append(("outcome", "valid", str(timing.valid).lower(), "", None, "", ""))
+    rows.append(("outcome", "reason", str(timing.reason), "", None, "", timing.sentence))
+    if timing.valid:
+        if result.total_s is not None:
+            rows.append(("outcome", "total_s", result.total_s, "s", result.total_sd_s, "", ""))
+        if result.stands is not None:
+            rows.append(("outcome", "stands", float(result.stands), "stands", None, "", ""))
+        zero_s = result.rises[0].rise_start_s
+        for number, rise in enumerate(result.rises, start=1):
+            for name, value in vars(rise.shifted(-zero_s)).items():
+                unit = "s" if name.endswith("_s") else ""
+                rows.append((f"rise_{number}", name, value, unit, None, "", ""))
+    return _finished(result, rows)
+
+
+def _finished(result: MovementResult, rows: list[tuple[_Value, ...]]) -> str:
+    """The text, with measures, coverage and provenance, which all tests have."""
+    if result.timing.valid:
         rows += [
             ("measure", m.name, m.value, m.unit, m.uncertainty, str(m.status), m.omitted)
             for m in result.measures

@@ -4,8 +4,10 @@
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from thermal_pose.clinical.records import MeasureStatus
+from thermal_pose.report.language import say
 from thermal_pose.types import NS_PER_S, Phase, TrialReason
 
 NOT_A_DEVICE: Final = (
@@ -152,10 +154,26 @@ def number(value: float, uncertainty: float | None = None) -> str:
     return f"{value + 0.0:.{decimals}f}".replace("-", "−")
 
 
-def recorded(origin_ns: int) -> str:
-    """Return a stamp's date and time in UTC; '' where the clock was evidently not set."""
-    moment = datetime.fromtimestamp(origin_ns // NS_PER_S, tz=UTC)
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment.year >= _FIRST_YEAR else ""
+def figure(value: float, decimals: int, unit: str) -> str:
+    """Return a figure with its unit, such as '12.34 s' or '11 stands'."""
+    return f"{value:.{decimals}f}{_SPACE}{unit}"
+
+
+def signed(value: float, decimals: int, unit: str) -> str:
+    """Return a change such as '+0.40 s', with a true minus sign."""
+    rounded = round(value, decimals) + 0.0
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+    return f"{sign}{abs(rounded):.{decimals}f}{_SPACE}{unit}"
+
+
+def recorded(origin_ns: int, time_zone: str = "") -> str:
+    """Return a stamp's date and time, local where a zone is named, else in UTC.
+
+    '' where the clock was evidently not set.
+    """
+    zone = ZoneInfo(time_zone) if time_zone else UTC
+    moment = datetime.fromtimestamp(origin_ns // NS_PER_S, tz=zone)
+    return f"{moment:%Y-%m-%d %H:%M %Z}" if moment.year >= _FIRST_YEAR else ""
 
 
 def recorded_date(origin_ns: int) -> str:
@@ -165,7 +183,7 @@ def recorded_date(origin_ns: int) -> str:
 
 def subject_name(subject_id: str) -> str:
     """Return the pseudonym for people."""
-    return subject_id or "not named"
+    return subject_id or say("not named")
 
 
 def html(text: object) -> str:

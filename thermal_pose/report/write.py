@@ -8,10 +8,12 @@ from pathlib import Path
 
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import RunInfo
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import StorageError
 from thermal_pose.files import write_whole
 from thermal_pose.report.film import build_film
+from thermal_pose.report.language import ENGLISH, speaking
 from thermal_pose.report.page import earlier_than, trial_page
 from thermal_pose.report.picture import summary_png
 from thermal_pose.report.table import trial_csv
@@ -34,12 +36,13 @@ class ReportPaths:
 
 
 def write_report(
-    result: TrialResult,
+    result: MovementResult,
     frames: Sequence[ThermalFrame],
     keypoints: Sequence[FrameKeypoints],
     out_dir: Path,
     history: Sequence[EarlierTest] = (),
     run: RunInfo | None = None,
+    language: str = ENGLISH,
 ) -> ReportPaths:
     """Write `report.json`, `report.html`, `report.csv` and `report.png` into a folder.
 
@@ -53,6 +56,7 @@ def write_report(
     out_dir : made where missing; an earlier report in it is replaced.
     history : other tests of the same person, in any order.
     run : what differs between identical runs, such as the time of the run; shown when given.
+    language : code of the page's language (`report.language.languages`).
 
     Raises
     ------
@@ -64,13 +68,15 @@ def write_report(
     paths = ReportPaths.below(out_dir)
     write_whole(paths.json, result.to_json(run))
     write_whole(paths.csv, trial_csv(result))
-    write_whole(paths.html, trial_page(result, film, earlier, run))
-    write_whole(paths.png, summary_png(result, film, earlier))
+    with speaking(language):
+        write_whole(paths.html, trial_page(result, film, earlier, run))
+    if isinstance(result, TrialResult):
+        write_whole(paths.png, summary_png(result, film, earlier))
     return paths
 
 
 def write_trial_report(
-    result: TrialResult,
+    result: MovementResult,
     frames: Sequence[ThermalFrame],
     keypoints: Sequence[FrameKeypoints],
     report_dir: Path,
@@ -81,7 +87,7 @@ def write_trial_report(
     return write_report(result, frames, keypoints, folder, history)
 
 
-def trial_folder(report_dir: Path, result: TrialResult) -> Path:
+def trial_folder(report_dir: Path, result: MovementResult) -> Path:
     """The folder for a trial's report: named after the stamp of its first frame, in UTC.
 
     The name follows from the recording alone, so a replay comes to the same place. Another

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from thermal_pose.clinical.chair_rises.curves import RiseCurves
 from thermal_pose.clinical.chair_rises.cycles import Cycle
@@ -103,9 +104,7 @@ def _cycle_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Ar
     return np.concatenate([_stretch_features(track, rows) for rows in (rising, standing)])
 
 
-def _stretch_features(
-    track: SubjectTrack, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> Array:
+def _stretch_features(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Array:
     """(9,) of elbows and wrists in units of the trunk; NaN where not seen."""
     xy, scores = track.xy[rows], track.scores[rows]
     hips = (xy[:, Joint.LEFT_HIP] + xy[:, Joint.RIGHT_HIP]) / 2

@@ -18,9 +18,9 @@ _SIMULATED: Final = MeasureStatus.SIMULATED
 _TOO_FEW: Final = "Needs at least two rises."
 
 
-def event_sd_s(*names: str) -> float:
-    """Standard deviation of a time between two events of different crossings, s."""
-    return float(np.hypot(*(EVENT_OFFSETS[name].sd_s for name in names)))
+def event_sd_s(first: str, last: str) -> float:
+    """Standard deviation of the time between two events of different crossings, s."""
+    return float(np.hypot(EVENT_OFFSETS[first].sd_s, EVENT_OFFSETS[last].sd_s))
 
 
 def rise_measures(

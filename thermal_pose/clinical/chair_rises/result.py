@@ -2,10 +2,8 @@
 """The frozen outcome of one chair-rise test, and its deterministic JSON."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
-
-import numpy as np
 
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.movement_test import MovementTest
@@ -20,7 +18,7 @@ from thermal_pose.clinical.records import (
     plain,
 )
 from thermal_pose.clinical.tug.signals import Array
-from thermal_pose.types import TugTiming
+from thermal_pose.types import TrialReason, TugTiming
 
 #: Version of the JSON's shape; `docs/chair-rises.schema.json` describes it.
 SCHEMA_VERSION = 1
@@ -64,7 +62,7 @@ class ChairRiseResult:
     stands : of the 30-second chair stand.
     go_s : when the start was signalled; None if it was not.
     arms_checked : whether the use of the arms could be checked.
-    truth : exact rises of a simulated trial.
+    input_notes : images that were not used, one sentence per cause.
     """
 
     test: MovementTest
@@ -85,7 +83,7 @@ class ChairRiseResult:
     go_s: float | None = None
     track_id: int = 0
     arms_checked: bool = False
-    truth: TugTiming | None = None
+    input_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         has_figure = self.total_s is not None or self.stands is not None
@@ -101,6 +99,21 @@ class ChairRiseResult:
         if self.total_s is None or self.go_s is None or not self.rises:
             return None
         return self.rises[0].rise_start_s + self.total_s - self.go_s
+
+    def refused(self, reason: TrialReason, sentence: str) -> "ChairRiseResult":
+        """Return this result without any figure, for a reason found outside the analysis."""
+        return replace(
+            self,
+            timing=TugTiming(self.timing.origin_ns, (), reason, sentence),
+            total_s=None,
+            total_sd_s=None,
+            stands=None,
+            measures=(),
+        )
+
+    def noted(self, input_notes: tuple[str, ...]) -> "ChairRiseResult":
+        """Return this result with notes on its input."""
+        return replace(self, input_notes=input_notes)
 
     def to_json_dict(self, run: RunInfo | None = None) -> dict[str, Any]:
         """Return the result as plain JSON types, keys in a fixed order."""
@@ -133,6 +146,8 @@ class ChairRiseResult:
             "image_wh": list(self.provenance.image_wh),
             "calibration": self.provenance.calibration,
         }
+        if self.input_notes:
+            document["input_notes"] = list(self.input_notes)
         if run is not None:
             document["run"] = {
                 "created": run.created,
@@ -144,8 +159,3 @@ class ChairRiseResult:
     def to_json(self, run: RunInfo | None = None) -> str:
         """Return `to_json_dict` as text: two-space indent, ends in a line feed."""
         return json.dumps(self.to_json_dict(run), indent=2, allow_nan=False) + "\n"
-
-
-def empty_signals() -> RiseSignals:
-    """Return signals without any frame."""
-    return RiseSignals(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))

@@ -70,6 +70,54 @@ ALGHADIR_2015: Final = Source(
 )
 
 
+PONDAL_2008: Final = Source(
+    "Pondal 2008",
+    "Pondal M, del Ser T. Normative data and determinants for the timed 'up and go' test in a "
+    "population-based sample of elderly individuals without gait disturbances. J Geriatr Phys Ther "
+    "2008;31:57-63. 308 people of 71 to 99 years; mean and standard deviation of individuals.",
+    "https://pubmed.ncbi.nlm.nih.gov/19856551/",
+)
+
+
+@dataclass(frozen=True)
+class IndividualSpread:
+    """Totals of individuals of an age group, from 'go': mean and standard deviation, s.
+
+    Two thirds of the group lie within one standard deviation of the mean. `[age_from, age_to)`
+    in whole years.
+    """
+
+    age_from: int
+    age_to: int
+    mean_s: float
+    sd_s: float
+    source: Source = PONDAL_2008
+
+    @property
+    def ages(self) -> str:
+        """The group for people, such as '76-80'."""
+        return f"{self.age_from}-{self.age_to - 1}"
+
+    @property
+    def low_s(self) -> float:
+        """One standard deviation below the mean, s."""
+        return self.mean_s - self.sd_s
+
+    @property
+    def high_s(self) -> float:
+        """One standard deviation above the mean, s."""
+        return self.mean_s + self.sd_s
+
+
+SPREAD_N_PEOPLE: Final = 308
+INDIVIDUAL_SPREADS: Final = (
+    IndividualSpread(71, 76, 9.5, 2.5),
+    IndividualSpread(76, 81, 9.9, 3.0),
+    IndividualSpread(81, 86, 11.2, 3.6),
+    IndividualSpread(86, 100, 12.0, 3.8),
+)
+
+
 @dataclass(frozen=True)
 class AgeBand:
     """Total time of an age group, from 'go': `[age_from, age_to)` in whole years.
@@ -170,6 +218,7 @@ DETECTABLE_CHANGES: Final = (
 )
 
 SOURCES: Final = (
+    PONDAL_2008,
     BOHANNON_2006,
     STEADI,
     BARRY_2014,
@@ -193,6 +242,32 @@ def age_band(age_years: float | None) -> AgeBand | None:
     if not 0.0 <= age_years <= 130.0:
         raise ValueError(f"age_years: expected 0 to 130, got {age_years}")
     return next((band for band in AGE_BANDS if band.age_from <= age_years < band.age_to), None)
+
+
+def individual_spread(age_years: float | None) -> IndividualSpread | None:
+    """Return the spread of individuals of this age; None if unknown or not published.
+
+    Raises
+    ------
+    ValueError
+        For an age that nobody has.
+    """
+    if age_years is None:
+        return None
+    if not 0.0 <= age_years <= 130.0:
+        raise ValueError(f"age_years: expected 0 to 130, got {age_years}")
+    rows = (row for row in INDIVIDUAL_SPREADS if row.age_from <= age_years < row.age_to)
+    return next(rows, None)
+
+
+def missing_spread_reason(age_years: float | None) -> str:
+    """Say in one sentence why there is no age reference; '' when there is one."""
+    if age_years is None:
+        return "No age reference: the person's age was not given."
+    if individual_spread(age_years) is None:
+        low, high = INDIVIDUAL_SPREADS[0].age_from, INDIVIDUAL_SPREADS[-1].age_to - 1
+        return f"No age reference: it is published for {low} to {high} years."
+    return ""
 
 
 def missing_band_reason(age_years: float | None) -> str:

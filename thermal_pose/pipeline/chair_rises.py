@@ -5,7 +5,7 @@ The state and the result come from the same reading of all frames held, so that 
 analysis agree. While frames arrive, the reading is repeated twice per second.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
@@ -27,7 +27,7 @@ from thermal_pose.clinical.chair_rises.scoring import (
 from thermal_pose.clinical.chair_rises.validity import RiseEvidence, arms_checked, judge_rises
 from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.movement_test import MovementTest
-from thermal_pose.clinical.records import Provenance
+from thermal_pose.clinical.records import Measure, Provenance
 from thermal_pose.clinical.tug.coverage import measure_coverage
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TugTiming
@@ -40,6 +40,16 @@ READ_EVERY_S: Final = 0.5
 STOPPED_AFTER_S: Final = 12.0
 #: Height of the hips between seat and standing that tells the phases of the display apart.
 _SEATED_BELOW, _STANDING_ABOVE = 0.25, 0.85
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What a valid trial gives; empty for a refused one."""
+
+    total_s: float | None = None
+    total_sd_s: float | None = None
+    stands: int | None = None
+    measures: tuple[Measure, ...] = ()
 
 
 class ChairRiseCourse:
@@ -111,7 +121,8 @@ class ChairRiseCourse:
         start_s = self._start_s(reading, rises)
         evidence = RiseEvidence(self.test, reading, rises, start_s, self.params, arms_model())
         verdict = judge_rises(evidence)
-        figures = self._figures(rises, start_s) if verdict.valid and start_s is not None else {}
+        valid = verdict.valid and start_s is not None
+        figures = self._figures(rises, start_s or 0.0) if valid else _Figures()
         subject, frames = reading.subject, reading.frames
         return ChairRiseResult(
             test=self.test,
@@ -130,17 +141,20 @@ class ChairRiseCourse:
             go_s=self._go_s(),
             track_id=int(np.bincount(subject.track.track_ids).argmax()) if frames else 0,
             arms_checked=arms_checked(evidence),
-            **figures,
+            total_s=figures.total_s,
+            total_sd_s=figures.total_sd_s,
+            stands=figures.stands,
+            measures=figures.measures,
         )
 
-    def _figures(self, rises: tuple[ChairRise, ...], start_s: float) -> dict[str, object]:
+    def _figures(self, rises: tuple[ChairRise, ...], start_s: float) -> "_Figures":
         measures = rise_measures(self.test, rises, start_s)
         if self.test.key == CHAIR_STAND_30S.key:
-            return {"stands": stands_in_30s(rises, start_s), "measures": measures}
+            return _Figures(stands=stands_in_30s(rises, start_s), measures=measures)
         # The total counts from the first movement; the time from 'go' stands beside it.
         total_s = five_times_s(rises, rises[0].rise_start_s)
         sd_s = event_sd_s("rise_start", "seat_contact")
-        return {"total_s": total_s, "total_sd_s": sd_s, "measures": measures}
+        return _Figures(total_s, sd_s, measures=measures)
 
     def _start_s(self, reading: RiseReading, rises: tuple[ChairRise, ...]) -> float | None:
         """From when the test counts: 'go' for the 30-second chair stand, else first movement."""
