@@ -178,7 +178,7 @@ def test_files_round_trip_and_bad_files_are_named(tmp_path: Path) -> None:
     save_homography(tmp_path / "h.yaml", plane)
     np.testing.assert_array_equal(load_homography(tmp_path / "h.yaml").matrix, plane.matrix)
     (tmp_path / "bad.yaml").write_text("image_width: 80\n")
-    with pytest.raises(CalibrationError, match=r"bad\.yaml is no camera_info"):
+    with pytest.raises(CalibrationError, match=r"bad\.yaml is not a camera_info"):
         load_camera_info(tmp_path / "bad.yaml")
     with pytest.raises(CalibrationError, match=r"cannot read .*absent"):
         load_extrinsics(tmp_path / "absent.yaml")

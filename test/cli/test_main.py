@@ -55,12 +55,12 @@ def test_an_error_of_the_world_is_one_line_and_its_code(monkeypatch, capsys):
     module = importlib.import_module("thermal_pose.cli.demo")
 
     def fail(args):
-        raise BagNotFoundError("there is no recording at /nowhere")
+        raise BagNotFoundError("no recording at /nowhere")
 
     monkeypatch.setattr(module, "start", fail)
     assert cli.main(["demo"]) == BagNotFoundError.exit_code
     text = capsys.readouterr().err
-    assert text == "thermal-pose: error: there is no recording at /nowhere\n"
+    assert text == "thermal-pose: error: no recording at /nowhere\n"
 
 
 def test_interruption_has_the_shells_code(monkeypatch):

@@ -24,6 +24,6 @@ def executor(ros: int) -> Iterator[Any]:
 
 @pytest.fixture
 def device(tmp_path: Path) -> Iterator[EmulatedSenxor]:
-    """A SenXor on a pseudo-terminal, 24 frames a second."""
+    """A SenXor on a pseudo-terminal, 24 frames per second."""
     with EmulatedSenxor(PtyLink(tmp_path / "senxor"), max_rate_hz=24.0) as emulated:
         yield emulated

@@ -70,7 +70,7 @@ def transforms_of(heard: list[TFMessage]) -> dict[str, Any]:
 
 
 class Webcam:
-    """Stands for cv2.VideoCapture: noise in a colour of its own, 15 times a second."""
+    """Stands for cv2.VideoCapture: noise in a colour of its own, 15 times per second."""
 
     def __init__(self, device: str, api: int) -> None:
         self._tone = 200 if device.endswith("right") else 50

@@ -54,7 +54,7 @@ def latest(heard):
 
 
 def publish_until(executor, images, message_of, condition):
-    """Publish images four times a second until a condition holds."""
+    """Publish images four times per second until a condition holds."""
     numbers = iter(range(10**6))
     next_s = [0.0]
 

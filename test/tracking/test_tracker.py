@@ -62,7 +62,7 @@ class World:
 def test_a_walker_keeps_identity_and_box_between_detections(every_n):
     world = World(every_n=every_n)
     for n in range(48):
-        x = 10 + 1.2 * n  # 9.6 px/s, 1.2 px a frame
+        x = 10 + 1.2 * n  # 9.6 px/s, 1.2 px per frame
         persons = world.step(x)
         assert list(persons) == [1]
         box = persons[1].box.xyxy

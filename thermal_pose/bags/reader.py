@@ -71,7 +71,7 @@ class BagReader:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.exists():
-            raise BagNotFoundError(f"there is no recording at {path}")
+            raise BagNotFoundError(f"no recording at {path}")
         self._storage = open_storage(self.path)
         self.topics = self._storage.topics
         self.message_count = sum(topic.count for topic in self.topics.values())

@@ -76,7 +76,7 @@ def repair(path: Path) -> RepairResult:
         The folder cannot be written.
     """
     if not path.exists():
-        raise BagNotFoundError(f"there is no recording at {path}")
+        raise BagNotFoundError(f"no recording at {path}")
     path = _recording_of(path)
     if (count := _count_if_whole(path)) is not None:
         _set_replaced_files_aside(path)

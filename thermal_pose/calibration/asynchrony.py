@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds pairs whose stamps match although one of the two images is older than the other.
 
-The paper discarded such pairs (about 1 %) by hand. Here each image is placed in time by its own
+The paper discarded such pairs (about 1 %) manually. Here each image is placed in time by its own
 stream: it is compared with straight lines between its neighbours' images, in the pixels where
 they change. An image taken in time lies half-way between its neighbours; one that is older lies
 further back, where it leaves hardly more than noise. What only one of the two streams shows is

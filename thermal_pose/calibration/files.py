@@ -86,7 +86,7 @@ def load_camera_info(path: Path) -> CameraInfo:
             distortion_model=str(content["distortion_model"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise CalibrationError(f"{path} is no camera_info YAML: {error}") from error
+        raise CalibrationError(f"{path} is not a camera_info YAML file: {error}") from error
     if not (np.isfinite(info.k).all() and info.k[0, 0] > 0 and info.k[1, 1] > 0):
         raise CalibrationError(f"{path}: expected finite, positive focal lengths")
     if not np.isfinite(info.distortion).all():

@@ -27,7 +27,7 @@ class SyncReport:
     Attributes
     ----------
     thermal_stamps_ns : (P,) stamps of the pairs' thermal frames.
-    verdicts : one a pair.
+    verdicts : one per pair.
     """
 
     streams: PairedStreams

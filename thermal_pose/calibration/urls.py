@@ -42,7 +42,7 @@ def calibration_path(url: str, camera_name: str, package_share: Callable[[str], 
         try:
             return Path(package_share(name)) / unquote(inside)
         except LookupError as error:
-            raise CalibrationError(f"{url}: there is no ROS package '{name}'") from error
+            raise CalibrationError(f"{url}: no ROS package '{name}'") from error
     raise CalibrationError(f"{url}: expected file:///PATH or package://PACKAGE/PATH")
 
 

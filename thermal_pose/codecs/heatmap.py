@@ -18,14 +18,14 @@ from thermal_pose.types import FloatArray
 DecodeKind = Literal["argmax", "quarter", "dark"]
 Alignment = Literal["half_pixel", "corner"]
 
-#: Peaks no higher than this are flat maps: there is no joint to refine.
+#: A peak no higher than this is a flat map: it has no joint to refine.
 _FLAT: Final = 1e-6
 _LOG_FLOOR: Final = 1e-6
 
 
 @dataclass(frozen=True)
 class HeatmapGeometry:
-    """How heatmap pixels lie over the crop.
+    """Alignment of heatmap pixels with crop pixels.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ def decode_argmax(heatmaps: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     xy : (N, K, 2) float32 heatmap pixels.
-    peaks : (N, K) float32, the values there. A peak is no probability.
+    peaks : (N, K) float32, the values there. A peak is not a probability.
     """
     maps = _checked(heatmaps)
     n, k, height, width = maps.shape
@@ -212,7 +212,7 @@ _DERIVATIVES: Final = np.array(
 
 
 def _newton_step(log_maps: FloatArray) -> FloatArray:
-    """Return the (..., 2) step -H^-1 g on (..., 3, 3) patches; zero where there is no maximum."""
+    """Return the (..., 2) step -H^-1 g on (..., 3, 3) patches; zero if the patch has no maximum."""
     derived = log_maps.reshape(-1, 9) @ _DERIVATIVES
     gx, gy, hxx, hyy, hxy = derived.T.reshape(5, *log_maps.shape[:-2])
     determinant = hxx * hyy - hxy**2

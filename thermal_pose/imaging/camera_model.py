@@ -24,7 +24,7 @@ _UNDISTORT_ENOUGH: Final = 1e-9
 
 @dataclass(frozen=True)
 class CameraIntrinsics:
-    """What a lens and a sensor do to rays.
+    """Projection by a lens and a sensor.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class CameraIntrinsics:
 
 @dataclass(frozen=True)
 class CameraPose:
-    """Where a camera is: `camera = rotation @ room + translation_m`.
+    """Pose of a camera: `camera = rotation @ room + translation_m`.
 
     Attributes
     ----------
@@ -173,7 +173,7 @@ class CameraPose:
         """The rotation as a unit quaternion (4,), as ROS has it; w >= 0."""
         turn = cv2.Rodrigues(self.rotation)[0].ravel().astype(np.float64)
         half_rad = 0.5 * float(np.linalg.norm(turn))
-        # np.sinc(x) is sin(pi x) / (pi x), which is sound at 0.
+        # np.sinc(x) = sin(pi x) / (pi x), which is defined at 0.
         axis = 0.5 * np.sinc(half_rad / np.pi) * turn
         return np.array([*axis, np.cos(half_rad)])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cutting upright crops out of a thermal frame, for all persons at once.
+"""Cut upright crops out of a thermal frame, for all persons at once.
 
 Legend: N crops; a region is (centre x, centre y, width, height) in frame px, where (0, 0) is
 the centre of the top left pixel (`inference.card.CropRule.region` makes them from boxes).

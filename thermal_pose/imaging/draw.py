@@ -22,7 +22,7 @@ COLORMAPS: Final[dict[str, int | None]] = {
     "turbo": cv2.COLORMAP_TURBO,
 }
 
-#: BGR, one an identity; far from the colours of the maps above and told apart when colour-blind
+#: BGR, one per identity; distinct from the colour maps above and for colour-blind readers
 #: (Okabe and Ito 2008).
 IDENTITY_COLOURS: Final[tuple[Colour, ...]] = (
     (115, 158, 0), (233, 180, 86), (66, 228, 240), (167, 121, 204), (0, 159, 230), (178, 114, 0),
@@ -35,7 +35,7 @@ _RIM: Final = (32, 16, 16)
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """What is drawn, and how.
+    """Options of the overlay.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def _draw_text(
 
 
 def _faded(colour: Colour, score: float) -> Colour:
-    """Darken what is less sure, so that confidence can be seen."""
+    """Darken a colour according to the score, so that confidence is visible."""
     share = 0.35 + 0.65 * min(max(score, 0.0), 1.0)
     return (int(colour[0] * share), int(colour[1] * share), int(colour[2] * share))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Centikelvin counts, degrees Celsius, and what a room's background is in one frame."""
+"""Centikelvin counts, degrees Celsius, and the background temperature of one frame."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ def to_centikelvin(degc: npt.ArrayLike) -> UInt16Array:
     Raises
     ------
     ValueError
-        A temperature is not finite or lies outside what 16 bits hold (-273.15 to 382.20 degC).
+        A temperature is not finite or outside the 16-bit range (-273.15 to 382.20 degC).
     """
     counts = np.rint(np.asarray(degc, dtype=np.float64) * 100.0) + _ZERO_DEGC_COUNTS
     if not np.isfinite(counts).all() or counts.min(initial=0) < 0 or counts.max(initial=0) > 65535:

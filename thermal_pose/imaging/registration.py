@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the RGB camera's pixels to the thermal camera's and back.
 
-The two cameras stand some centimetres apart, so where a point of one image lies in the other
-depends on its depth: 1.4 thermal px at 3 m and 0.7 px at 6 m for 5 cm. Every function here says
-which depth it assumes. With calibrated cameras (`Registration`) the depth is an argument, the
-person's own; a `PlaneRegistration` is right at one depth only and tells how wrong at others.
+The cameras are a few centimetres apart, so the position of a point of one image in the other
+depends on its depth: 1.4 thermal px at 3 m and 0.7 px at 6 m for 5 cm. Every function states
+the depth that it assumes. With calibrated cameras (`Registration`) the depth is an argument, the
+person's own. A `PlaneRegistration` is right at one depth only and reports its error at others.
 """
 
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class Registration:
 
         Returns
         -------
-        warped : (h, w[, 3]) uint8; 0 where the RGB camera sees nothing.
+        warped : (h, w[, 3]) uint8; 0 outside the RGB camera's view.
         """
         fine = self._fine_grid()
         width, height = self.thermal.size_wh
@@ -114,7 +114,7 @@ class PlaneRegistration:
     Attributes
     ----------
     matrix : (3, 3), takes homogeneous RGB pixels to thermal pixels.
-    depth_m : where it was determined; None: unknown (from moving people, an average depth).
+    depth_m : depth at which it was determined; None if unknown (an average over moving people).
     """
 
     matrix: Float64Array
@@ -135,7 +135,7 @@ class PlaneRegistration:
 
 
 def plane_registration(registration: Registration, depth_m: float) -> PlaneRegistration:
-    """The homography nearest to what two calibrated cameras have at one depth.
+    """The homography that best fits two calibrated cameras at one depth.
 
     Least squares over the thermal image; a homography cannot follow the lenses' distortion.
     """

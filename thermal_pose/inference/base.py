@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person detector, a pose estimator and the engine below them are.
+"""Interfaces of person detectors, pose estimators and the engines that run them.
 
-Any class with these methods will do; `factory.py` names the ones shipped.
+Any class with these methods works; `factory.py` builds the shipped ones.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from thermal_pose.types import FloatArray, PersonBox, PersonKeypoints, UInt16Arr
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What a model really runs on, as /diagnostics shows it.
+    """Engine and device that a model runs on, as shown in /diagnostics.
 
     Attributes
     ----------
     engine : 'onnxruntime 1.31.1', 'openvino 2026.4', 'numpy', ...
-    device : 'CPU', 'CUDA', ...: where the operators were really placed.
+    device : 'CPU', 'CUDA', ...: where the operators were placed.
     precision : 'fp32', 'int8', 'bf16', ...
     threads : worker threads of one inference.
     """
@@ -34,13 +34,13 @@ class RuntimeInfo:
 
 @dataclass(frozen=True)
 class RuntimeOptions:
-    """How a model is asked to run.
+    """Requested engine, device and threads of a model.
 
     Attributes
     ----------
     engine : 'onnxruntime' (default) or 'openvino' (extra).
     device : 'auto' takes a GPU that the engine offers and the CPU otherwise; 'cpu' and 'cuda'
-        are taken by their word: what is absent is an error, never a silent fallback.
+        are strict: an unavailable device is an error, never a silent fallback.
     threads : worker threads of one inference, >= 1.
     """
 
@@ -62,12 +62,12 @@ class Engine(Protocol):
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         ...
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the input; None where any size will do."""
+        """Shape of the input; None for dimensions of any size."""
         ...
 
     @property
@@ -90,7 +90,7 @@ class PersonDetector(Protocol):
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         ...
 
     def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
@@ -100,20 +100,20 @@ class PersonDetector(Protocol):
 
 @runtime_checkable
 class ThresholdedDetector(Protocol):
-    """A detector whose scores are probabilities, so that a threshold on them makes sense."""
+    """A detector with calibrated scores and an adjustable threshold."""
 
     @property
     def score_threshold(self) -> float:
-        """Boxes of a lower score are left out, 0..1."""
+        """Boxes with a lower score are dropped, 0..1."""
         ...
 
     def set_score_threshold(self, threshold: float | None) -> None:
-        """Change it from the next frame on; None: as shipped."""
+        """Set the threshold from the next frame on; None restores the shipped one."""
         ...
 
 
 class PoseEstimator(Protocol):
-    """Finds the 17 joints of every person whose box is given."""
+    """Finds the 17 joints of the person in each given box."""
 
     @property
     def model_id(self) -> str:
@@ -122,11 +122,11 @@ class PoseEstimator(Protocol):
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         ...
 
     def estimate(
         self, centikelvin: UInt16Array, boxes: Sequence[PersonBox]
     ) -> tuple[PersonKeypoints, ...]:
-        """Return one record a box, in the order of the boxes, ids copied from them."""
+        """Return one record per box, in the order of the boxes, ids copied from them."""
         ...

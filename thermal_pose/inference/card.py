@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model card beside every exported pose network: how to feed it, read it and trust it.
+"""The model card of an exported pose network: its input, its output and its limits.
 
-The card is the contract between training, which writes it, and the runtime, which obeys it:
+The card is the contract between training, which writes it, and the runtime, which follows it:
 input `thermal` float32 (N, 1, 256, 192), outputs `heatmaps` (N, 17, 64, 48), `joint_scores`
 (N, 17) and `person_score` (N,).
 """
@@ -40,10 +40,10 @@ class Normalization:
     ----------
     kind : 'crop_minmax' maps the crop's own minimum and maximum to 0 and 1 (the paper's);
         'frame_median' subtracts the median of the *whole frame* and divides by `scale_k`,
-        clipped to `[clip_min, clip_max]`, so that temperatures keep their meaning and a hot
-        lamp in the crop darkens nobody; 'crop_percentile' maps `low_percentile` of the crop to
-        0 and `high_percentile` to `high_value`, clipped likewise, so that neither the camera's
-        scale nor the contrast of clothes and room matters.
+        clipped to `[clip_min, clip_max]`. Temperatures keep their meaning, and a hot
+        lamp in the crop does not darken the person; 'crop_percentile' maps `low_percentile` of
+        the crop to 0 and `high_percentile` to `high_value`, clipped likewise, so that neither
+        the camera's scale nor the contrast of clothes and room matters.
     scale_k : kelvin per unit, for 'frame_median'.
     low_percentile, middle_percentile, high_percentile, high_value : for 'crop_percentile'.
     most_contrast : the high end lies at most this many times as far above the low end as
@@ -100,7 +100,7 @@ class Normalization:
         ----------
         crop : (256, 192) centikelvin, already resampled.
         frame : (H, W) centikelvin, the whole frame that the crop was cut from.
-        out : where to write the answer, `crop` itself for one; None: a new array.
+        out : array to write to, which may be `crop` itself; None allocates a new one.
 
         Returns
         -------
@@ -132,11 +132,11 @@ class Normalization:
 
 @dataclass(frozen=True)
 class CropRule:
-    """Which part of the frame the network sees, given a person's box.
+    """The part of the frame that the network sees, given a person's box.
 
     Attributes
     ----------
-    padding : the crop's size over the box's.
+    padding : size of the crop relative to the box.
     aspect : width over height of the crop.
     input_wh : (width, height) of the network's input, px.
 
@@ -159,7 +159,7 @@ class CropRule:
         """Return the crops' (..., 4) centre x, centre y, width, height in frame px.
 
         The box is grown about its centre to `aspect` and then by `padding`. Crop pixel u
-        (0 at the centre of the left column) lies at `cx + ((u + 0.5) / input_w - 0.5) * width`
+        (0 at the centre of the left column) is at `cx + ((u + 0.5) / input_w - 0.5) * width`
         of the frame, likewise downwards.
         """
         boxes = np.asarray(boxes_xyxy, dtype=np.float32)
@@ -181,7 +181,7 @@ class CropRule:
 
 @dataclass(frozen=True)
 class DecodeRule:
-    """How heatmaps become coordinates: decoder, its blur, and how the maps lie on the crop."""
+    """How heatmaps become coordinates: decoder, blur, and alignment with the crop."""
 
     kind: DecodeKind = "dark"
     blur: int = 11
@@ -194,7 +194,7 @@ class DecodeRule:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything one must know of an exported pose network.
+    """Everything that is known about an exported pose network.
 
     Attributes
     ----------
@@ -203,7 +203,7 @@ class ModelCard:
     data : what it was trained on (cohorts, seeds, counts, whether simulated).
     command, device : how it was made.
     figures : measured results, each on named held-out seeds.
-    limits : what it cannot do; always says that it was never tried on real patients.
+    limits : known limits; always includes that it was never tried on real patients.
     """
 
     name: str

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The card beside a detector's ONNX file: an adapter written down as data.
+"""The card of a detector's ONNX file: an adapter, written as data.
 
-Any exported detector that gives boxes and scores can be used: put a card beside the file, with
+Any exported detector with boxes and scores works: put a card beside the file, with
 
 - `input_wh`, `channels`: the size it takes (a grey frame is repeated over the channels);
 - `resize`: 'pad' repeats the frame's last row and column up to `input_wh` and leaves the scale
@@ -9,7 +9,7 @@ Any exported detector that gives boxes and scores can be used: put a card beside
 - `scale_k`, `clip_min`, `clip_max`: input = kelvin above the frame's median / `scale_k`,
   clipped, then mapped by `gain` and `offset` (`gain` 0.2, `offset` 0.4 bring -2..3 to 0..1);
 - `boxes`, `scores`, `labels`: names of the outputs ((1, M, 4) or (M, 4) xyxy, (1, M) or (M,));
-  `person_label` where the detector knows other classes too ('' and -1: it does not);
+  `person_label` for a detector with several classes ('' and -1 for a single class);
 - `origin`: 'centre' if its (0, 0) is the centre of the top left pixel, else 'corner';
 - `score_threshold`, `nms_iou` (1: the graph already suppresses duplicates), `max_persons`.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pose runtime: crops, one batched inference, decoding, and the way back to the frame.
+"""The pose runtime: crop, one batched inference, decode, and map back to the frame.
 
 Legend: N persons, K = 17 joints.
 """
@@ -22,12 +22,12 @@ OUTPUTS = ("heatmaps", "joint_scores", "person_score")
 
 
 class HeatmapPoseEstimator:
-    """A pose network that speaks the contract of `inference.card`.
+    """A pose network that follows the contract of `inference.card`.
 
     Parameters
     ----------
     engine : runs the network.
-    card : says how to crop, normalise and decode.
+    card : how to crop, normalise and decode.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class HeatmapPoseEstimator:
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         return self._engine.info
 
     def estimate(
@@ -65,7 +65,7 @@ class HeatmapPoseEstimator:
 
         Returns
         -------
-        One record a box, in order; coordinates and scores are float32 as messages carry them.
+        One record per box, in order; coordinates and scores are float32 as messages carry them.
         """
         if not boxes:
             return ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any exported detector with boxes and scores, fed and read as its card says."""
+"""Any exported detector with boxes and scores, fed and read as its card describes."""
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ _SMALLEST_BOX_PX = 1.0
 
 
 class NetworkDetector:
-    """A detector network behind the adapter of `detector_card`.
+    """A detector network with the adapter of `detector_card`.
 
     Parameters
     ----------
@@ -49,16 +49,16 @@ class NetworkDetector:
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         return self._engine.info
 
     @property
     def score_threshold(self) -> float:
-        """Boxes of a lower score are left out."""
+        """Boxes with a lower score are dropped."""
         return self._threshold
 
     def set_score_threshold(self, threshold: float | None) -> None:
-        """Keep boxes of at least this score from the next frame on; None: as the card says."""
+        """Set the threshold from the next frame on; None restores the card's."""
         self._threshold = self.card.score_threshold if threshold is None else threshold
 
     def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
@@ -67,7 +67,7 @@ class NetworkDetector:
         Raises
         ------
         ImageFormatError
-            The frame is larger than the network's input and the card says 'pad'.
+            The frame is larger than the network's input, which the card pads.
         """
         boxes, scores = self._read(self._engine.run(self.prepare(centikelvin)), self._threshold)
         if not len(boxes):
@@ -121,7 +121,7 @@ class NetworkDetector:
                 f"{self.card.file}: expected boxes (M, 4) for {scores.size} scores, "
                 f"got {boxes.shape}"
             )
-        likely = np.flatnonzero(scores >= threshold)  # no score that is not a number is
+        likely = np.flatnonzero(scores >= threshold)  # NaN scores are not
         boxes, scores = boxes.reshape(-1, 4)[likely], scores[likely]
         keep = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
         if self.card.labels:

@@ -21,12 +21,12 @@ class OnnxRuntimeEngine:
     ----------
     path : the ONNX file; it must have exactly one float32 input.
     options : device and threads.
-    precision : what the model's card says, for the record.
+    precision : the card's precision, reported in `info`.
 
     Raises
     ------
     ModelArtifactError
-        The file is no model, has other inputs, or the device asked for is absent.
+        The file is not a model, has other inputs, or the device asked for is absent.
     """
 
     def __init__(self, path: Path, options: RuntimeOptions, precision: str = "fp32") -> None:
@@ -50,7 +50,7 @@ class OnnxRuntimeEngine:
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         return self._info
 
     @property
@@ -64,7 +64,7 @@ class OnnxRuntimeEngine:
         return self._outputs
 
     def run(self, tensor: FloatArray) -> dict[str, FloatArray]:
-        """Return all outputs; ModelArtifactError where the model refuses the input."""
+        """Return all outputs; ModelArtifactError if the model rejects the input."""
         try:
             values = self._session.run(None, {self._input.name: tensor})
         except Exception as error:
@@ -79,7 +79,7 @@ def _session_options(threads: int) -> ort.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _LOG_ERRORS_ONLY
-    # Idle workers that spin would burn a core between frames at 8 Hz.
+    # Spinning idle workers would occupy a core between frames at 8 Hz.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 

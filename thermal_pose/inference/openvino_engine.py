@@ -16,8 +16,8 @@ class OpenVinoEngine:
 
     Notes
     -----
-    OpenVINO picks bf16 by itself where the processor has it. Here fp32 means fp32: the
-    precision of the card is what runs, and `info` reports what the compiled model says.
+    OpenVINO uses bf16 by default on processors that have it. Here fp32 means fp32: the
+    card's precision is enforced, and `info` reports that of the compiled model.
     """
 
     def __init__(self, path: Path, options: RuntimeOptions, precision: str = "fp32") -> None:
@@ -47,7 +47,7 @@ class OpenVinoEngine:
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         return self._info
 
     @property
@@ -62,7 +62,7 @@ class OpenVinoEngine:
         return tuple(item.get_any_name() for item in self._model.outputs)
 
     def run(self, tensor: FloatArray) -> dict[str, FloatArray]:
-        """Return all outputs; ModelArtifactError where the model refuses the input."""
+        """Return all outputs; ModelArtifactError if the model rejects the input."""
         try:
             results = self._request.infer([tensor])
         except RuntimeError as error:

@@ -65,7 +65,7 @@ class FasterRcnnDetector:
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it really runs on."""
+        """Engine and device that it runs on."""
         return self._info
 
     @property

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many recorded trials, one after the other or on several processors, in bounded memory.
 
-A trial's result is written as soon as it is there; what stays in memory is one row a trial.
+A trial's result is written as soon as it is there; what stays in memory is one row per trial.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,14 +46,14 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise BagNotFoundError(f"there is no recording at {path}")
+            raise BagNotFoundError(f"no recording at {path}")
         if path.is_file() or (path / "metadata.yaml").exists():
             found.append(path)
             continue
         folders = {meta.parent for meta in path.rglob("metadata.yaml")}
         files = {file for file in path.rglob("*.mcap") if file.parent not in folders}
         if not folders | files:
-            raise BagNotFoundError(f"there is no recording below {path}")
+            raise BagNotFoundError(f"no recording below {path}")
         found.extend(sorted(folders | files))
     return found
 
@@ -73,7 +73,7 @@ def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> BatchRow:
 
 @lru_cache(maxsize=1)
 def _perception() -> Perception:
-    """The models, loaded once a process."""
+    """The models, loaded once per process."""
     return build_perception()
 
 

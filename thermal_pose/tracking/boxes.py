@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from thermal_pose.types import FloatArray
 
-#: Beyond the outermost joints the body goes on: crown above the eyes, soles below the
-#: ankles, shoulders and hands to the sides; as shares of the skeleton's larger side.
+#: The body extends beyond its outermost joints: crown above the eyes, soles below the
+#: ankles, shoulders and hands to the sides. Margins as shares of the skeleton's longer side.
 _MARGIN_TOP: Final = 0.09
 _MARGIN_BOTTOM: Final = 0.06
 _MARGIN_SIDE: Final = 0.06
@@ -43,7 +43,7 @@ def box_from_keypoints(
     ----------
     xy : (17, 2) px; scores : (17,).
     min_score : joints below it are left out.
-    min_joints : with fewer the skeleton says too little of the body's extent.
+    min_joints : fewer joints do not determine the body's extent.
     """
     seen = (scores >= min_score) & np.isfinite(xy).all(axis=1)
     if int(seen.sum()) < min_joints:
@@ -78,7 +78,7 @@ def height_px(xyxy: tuple[float, float, float, float]) -> float:
 
 
 def visible_share(xyxy: tuple[float, float, float, float], image_wh: tuple[int, int]) -> float:
-    """Return the share of a box's area that lies in the picture, 0..1."""
+    """Return the share of a box's area that lies inside the image, 0..1."""
     left, top, right, bottom = xyxy
     width = min(right, image_wh[0] - 0.5) - max(left, -0.5)
     height = min(bottom, image_wh[1] - 0.5) - max(top, -0.5)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One-euro smoothing of a person's joints (Casiez et al. 2012, CHI), on image stamps.
 
-Off by default wherever something is measured: a causal filter delays what it smooths.
+Off by default wherever something is measured, because a causal filter adds delay.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class OneEuroSettings:
     min_cutoff_hz : cut-off at rest: lower is steadier.
     beta_s_per_px : how fast the cut-off rises with speed (Hz per px/s): higher lags less.
     derivative_cutoff_hz : cut-off of the speed estimate itself.
-    reset_gap_s : after a longer gap the filter starts anew.
+    reset_gap_s : after a longer gap the filter starts again.
 
     Notes
     -----
     Defaults suit 8 Hz and frames of 80 px, where the paper's beta (0.007 at 120 Hz) would lag by
-    several frames: on simulated walks (development seed 77) with 0.3 px of noise they take 40 %
-    of the jitter away and delay by 25 ms.
+    several frames. On simulated walks (development seed 77) with 0.3 px of noise, they reduce
+    jitter by 40 % and add 25 ms of delay.
     """
 
     min_cutoff_hz: float = 1.0
@@ -45,7 +45,7 @@ class OneEuroSettings:
 
 
 class OneEuroFilter:
-    """Filters (17, 2) joint coordinates of one person; NaN joints start anew."""
+    """Filters (17, 2) joint coordinates of one person; NaN joints start again."""
 
     def __init__(self, settings: OneEuroSettings | None = None) -> None:
         self._settings = settings or OneEuroSettings()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Follows people from frame to frame: identities, and boxes between detections.
 
-Each frame is handled in two steps: `propose` says where to look (from detections where there
-are some, else from the last keypoints), and `observe` takes what the estimator saw there.
+Each frame takes two steps. `propose` returns the boxes to estimate in (from detections if there
+are any, else from the last keypoints). `observe` takes the estimated keypoints.
 """
 
 import math
@@ -32,18 +32,18 @@ _SURE_OVERLAP = 0.3
 
 @dataclass(frozen=True)
 class TrackerSettings:
-    """When boxes are the same person.
+    """When two boxes belong to the same person.
 
     Attributes
     ----------
     max_lost_s : how long an unseen person keeps the identity.
-    max_missed_detections : a person whom the detector missed is still looked for this often,
-        while the estimator says that somebody is there.
+    max_missed_detections : a person missed by the detector is kept for this many detections,
+        as long as the estimator still finds a person.
     min_joint_score : joints below it do not shape the next box.
-    min_person_score : below it the estimator saw nobody in the box.
-    min_visible_share : a box with less of its area in the picture is not looked at.
+    min_person_score : below it the box counts as empty.
+    min_visible_share : a box with a smaller share of its area inside the image is skipped.
     gate_heights, gate_heights_per_s : a detection may lie this many box heights from where a
-        person was expected, plus so many for each second unseen. A brisk walk of 1.4 m/s
+        person was expected, plus this many for each second unseen. A brisk walk of 1.4 m/s
         across the view of a person 1.7 m tall is 0.8 heights a second.
     """
 
@@ -91,7 +91,7 @@ class _Track:
         return shifted(self.xyxy, dx * step_s, dy * step_s)
 
     def unseen_s(self, stamp_ns: int) -> float:
-        """Return how long ago the person was seen."""
+        """Return the time since the person was last seen, s."""
         return (stamp_ns - self.seen_ns) / NS_PER_S
 
 
@@ -109,7 +109,7 @@ class PersonTracker:
         return frozenset(track.track_id for track in self._tracks)
 
     def reset(self) -> None:
-        """Forget everybody; identities count from 1 again."""
+        """Forget all people; identities restart at 1."""
         self._tracks.clear()
         self._next_id = 1
 
@@ -124,7 +124,7 @@ class PersonTracker:
         Parameters
         ----------
         stamp_ns : later than that of the frame before.
-        detections : what the detector found; None where it did not run.
+        detections : the detector's boxes; None if it did not run on this frame.
         image_wh : size of the picture; boxes (nearly) outside it are not looked at.
         """
         self._forget(stamp_ns)
@@ -141,7 +141,7 @@ class PersonTracker:
     def observe(
         self, stamp_ns: int, persons: Sequence[PersonKeypoints]
     ) -> tuple[PersonKeypoints, ...]:
-        """Take what the estimator saw in the proposed boxes; return the people really there."""
+        """Take the estimates in the proposed boxes; return the people that are present."""
         seen: list[PersonKeypoints] = []
         by_id = {person.track_id: person for person in persons}
         for index, track in enumerate(self._tracks):
@@ -212,7 +212,7 @@ class PersonTracker:
 
 
 def _distance(expected: Xyxy, box: Xyxy, overlap: float, allowed_heights: float) -> float | None:
-    """Return the centres' distance over what is allowed, or None where they are two people."""
+    """Return the centres' distance relative to the limit, or None beyond it."""
     heights = height_px(expected), height_px(box)
     # Partly out of view a box shrinks without the person shrinking: then the overlap counts.
     if max(heights) / min(heights) > _MAX_SIZE_RATIO and overlap < _SURE_OVERLAP:

@@ -22,7 +22,7 @@ def straight(times_s, start_s, end_s):
 
 
 def ideal_test(turn_side=1, final_side=1):
-    """Curves of straight lines whose boundaries can be worked out by hand."""
+    """Curves of straight lines whose boundaries can be worked out manually."""
     t = np.arange(0.0, 16.0, 1 / RATE_HZ)
     # Flexion 2.0 to 2.6 s at 60 deg/s, then extension; seat-off at 2.5, 0.5 to 0.9 m by 3.5.
     pitch = 36 * straight(t, 2.0, 2.6) - 36 * straight(t, 2.6, 3.4)

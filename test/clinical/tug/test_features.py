@@ -8,7 +8,7 @@ WH = (80, 60)
 
 
 def walk(times_s: np.ndarray) -> np.ndarray:
-    """A body that shifts to the right by 8 px a second."""
+    """A body that shifts to the right by 8 px per second."""
     rng = np.random.default_rng(0)
     body = rng.uniform(10, 50, (17, 2))
     return body + np.stack([8.0 * times_s, np.zeros_like(times_s)], axis=1)[:, None]

@@ -56,7 +56,7 @@ def test_smoothing_keeps_a_line_and_ignores_nan() -> None:
 
 
 def test_cadence_of_a_known_rhythm(signals: BodySignals) -> None:
-    # The figure swings each leg 0.9 times a second: 1.8 steps.
+    # The figure swings each leg 0.9 times per second: 1.8 steps.
     (steps,) = estimate_steps(signals, [(3.4, 5.8)])
     assert steps.rate_hz == pytest.approx(1.8, abs=0.12)
     assert 0 < steps.rate_sd_hz < 0.3

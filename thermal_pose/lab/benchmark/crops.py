@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Part (a) of the benchmark: milliseconds a person crop, ours and peers, and the floor."""
+"""Part (a) of the benchmark: milliseconds per person crop, ours and peers, and the floor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ RATIOS: Final = {
 def measure_crops(
     folder: Path, rounds: int, tick: Callable[[int], object]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return `crop_ms` {name: {t1, t2}} and what each name means."""
+    """Return `crop_ms` {name: {t1, t2}} and a description of each name."""
     networks = timed_networks(folder, has_openvino())
     functions = {
         f"{network.name}/t{threads}": network.make(threads)
@@ -62,7 +62,7 @@ def ratios(crop_ms: dict[str, Any]) -> dict[str, float]:
 
 
 def measure_detectors(frame: UInt16Array, rounds: int) -> dict[str, Any]:
-    """Return ms a frame of each detector, one thread; null and a reason where one is missing."""
+    """Return ms per frame of each detector, one thread; null with a reason if one is missing."""
     functions: dict[str, Callable[[], object]] = {}
     missing: dict[str, str] = {}
     detectors: dict[str, Callable[[], PersonDetector]] = {

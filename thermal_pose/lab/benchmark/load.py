@@ -38,7 +38,7 @@ def load_frames(recording: Path) -> list[ThermalFrame]:
 
 @contextlib.contextmanager
 def running(commands: Sequence[Sequence[str]], models: Models) -> Iterator[list[psutil.Process]]:
-    """Start processes, yield them, and end them; GraphError where one dies meanwhile."""
+    """Start processes, yield them, and end them; GraphError if one dies."""
     env = {**os.environ, "THERMAL_POSE_BENCH": ",".join(f"{k}={v}" for k, v in models.items())}
     with contextlib.ExitStack() as stack:
         logs = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in commands]
@@ -189,7 +189,7 @@ def _resources(process: psutil.Process) -> dict[str, Any]:
 def ros() -> Iterator[None]:
     """An initialised rclpy context on this machine only, in a domain of its own.
 
-    Without one, a graph that runs here anyway would answer the probe's images as well.
+    Otherwise another graph on this machine would answer the probe's images, too.
     """
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("ROS_DOMAIN_ID", str(_BENCH_DOMAIN))

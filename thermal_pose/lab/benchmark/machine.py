@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this machine is, and the most it can do: the floor below which no inference can go."""
+"""Describes this machine and measures its peak throughput, a lower bound for inference time."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 _SIDE = 1024
 _REPEATS = 5
-#: What decides how fast fp32 and int8 are on x86, slowest first.
+#: Instruction sets that determine fp32 and int8 speed on x86, slowest first.
 _SIMD = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8")
 
 
@@ -89,7 +89,7 @@ def measure_ceilings() -> dict[str, float]:
 
 
 def _cpuinfo(key: str) -> str:
-    """Return a field of Linux's description of the first processor, '' where there is none."""
+    """Return a field of /proc/cpuinfo for the first processor, or ''."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     values = [line.partition(":")[2].strip() for line in lines if line.startswith(key)]

@@ -43,7 +43,7 @@ class TimedNetwork:
     ----------
     name : key in `crop_ms`.
     about : engine, precision and form in words.
-    make : builds a function that runs one crop on so many threads.
+    make : builds a function that runs one crop on a given number of threads.
     """
 
     name: str
@@ -81,7 +81,7 @@ def timed_networks(folder: Path, openvino: bool) -> list[TimedNetwork]:
 
     Parameters
     ----------
-    openvino : also run ours there; leave out where the extra is missing.
+    openvino : also run ours on OpenVINO; False if the extra is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     unfolded = _traced(folder / "student-unfolded.onnx", _Heatmaps(student()))

@@ -12,7 +12,7 @@ _BEGIN: Final = "<!-- measured: written by `thermal-pose bench --page` -->"
 _END: Final = "<!-- end of measured -->"
 _OURS: Final = "#0072b2"
 _PEERS: Final = "#999999"
-_ROUGH: Final = " **Other programs used {share:.0f} % of it meanwhile: the figures are rough.**"
+_ROUGH: Final = " **Other programs used {share:.0f} % of the machine: the figures are rough.**"
 _PLOT_NAMES: Final = (
     "performance-crops.svg",
     "performance-load.svg",
@@ -23,7 +23,7 @@ _PEER_NAMES: Final = ("vitpose_b", "vitpose_s", "rtmpose_t", "openvino_vitpose_b
 
 
 def write_page(found: Mapping[str, Any], path: Path) -> list[Path]:
-    """Replace the measured part of the page, or write one anew; plots go beside it.
+    """Replace the measured part of the page, or create the page; plots go beside it.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def write_page(found: Mapping[str, Any], path: Path) -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return a JSON document, an empty one where the file is missing."""
+    """Return a JSON document; empty if the file is missing."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
@@ -133,7 +133,7 @@ def _detectors(detectors: Mapping[str, Any]) -> list[str]:
         if name != "missing"
     ]
     reasons = [f"- {name}: {text}" for name, text in detectors["missing"].items()]
-    head = ["### Detectors, milliseconds a frame (80 x 60, one thread, with preparation)", ""]
+    head = ["### Detectors, milliseconds per frame (80 x 60, one thread, with preparation)", ""]
     return [*head, *_table(("detector", "ms"), rows), *reasons, *([""] if reasons else [])]
 
 
@@ -235,7 +235,7 @@ def _soak(soak: Mapping[str, Any]) -> list[str]:
     cores = soak["machine"]["usable_cores"]
     busy = (
         f"The machine was busy with other work: {load:.1f} processes wanted its {cores} cores on "
-        "average, so latencies and drops say nothing of a quiet one."
+        "average, so latencies and drops do not describe a quiet machine."
         if load > cores
         else f"On average {load:.1f} processes wanted the machine's {cores} cores."
     )
@@ -291,7 +291,7 @@ def _plot_crops(found: Mapping[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_xscale("log")
     axes.set_xlim(right=2 * max(max(row["t1"], row["t2"]) for row in found["crop_ms"].values()))
-    axes.set_xlabel("ms a crop: bar one thread, mark two threads; grey: peers, random weights")
+    axes.set_xlabel("ms per crop: bar one thread, mark two threads; grey: peers, random weights")
     _save(figure, path)
 
 
@@ -305,11 +305,11 @@ def _plot_load(found: Mapping[str, Any], path: Path) -> None:
     }
     axes.plot(
         list(cameras), list(cameras.values()), "s--", color="#d55e00",
-        label="many cameras at 8 Hz, images a second in all",
+        label="many cameras at 8 Hz, images per second in all",
     )  # fmt: skip
     axes.axhline(5, color=_PEERS, linewidth=1)
     axes.set_ylim(bottom=-1)
-    axes.set_xlabel("images a second")
+    axes.set_xlabel("images per second")
     axes.set_ylabel("dropped, %")
     axes.legend(fontsize=8)
     _save(figure, path)

@@ -26,7 +26,7 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True)
 class LatencyFigures:
-    """Image published to keypoints received, and what never came back.
+    """Latency from image published to keypoints received, and images without an answer.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ class _CspLayer(nn.Module):
 
 
 class _SpatialPyramid(nn.Module):
-    """Max pools of 5, 9 and 13 beside the features themselves."""
+    """Concatenation of the features with their max pools of 5, 9 and 13."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

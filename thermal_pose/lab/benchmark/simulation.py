@@ -37,7 +37,7 @@ from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStr
 from thermal_pose.lab.simulation.stream.postures import standing_pose
 from thermal_pose.lab.simulation.stream.thermal_statistics import thermal_statistics
 
-#: What the project promises on two cores.
+#: Targets on two cores.
 TARGET_THERMAL_HZ: Final = 50.0
 TARGET_PAIRS_HZ: Final = 20.0
 TARGET_MEMORY_GB: Final = 3.0
@@ -48,7 +48,7 @@ _SEED: Final = 999
 
 @dataclass(frozen=True)
 class Throughput:
-    """Of all processes together: frames a second of wall clock, CPU time a frame, memory."""
+    """Of all processes together: frames per second of wall clock, CPU time per frame, memory."""
 
     frames: int
     per_s: float

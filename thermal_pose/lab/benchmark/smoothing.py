@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What smoothing gives and costs: jitter taken away, delay added, on a recording's true joints."""
+"""Effect of smoothing on a recording's true joints: jitter removed and delay added."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -24,7 +24,7 @@ MAX_FOREIGN_SHARE: Final = 0.05
 
 @dataclass(frozen=True)
 class _Target:
-    """What must hold on two cores, what to show of it, and whether it does."""
+    """One target on two cores: its limit, the measured value, and whether it is met."""
 
     wanted: str
     measured: Callable[[_Found], str]
@@ -98,7 +98,7 @@ class BenchOptions:
 
     Attributes
     ----------
-    recording : whose thermal images are played.
+    recording : its thermal images are played.
     models : model of `detector` and `pose`, where not the nodes' defaults.
     rounds : of the interleaved crop timing.
     seconds : of each measurement over DDS; a p99 needs some hundred images.
@@ -123,7 +123,7 @@ def run_bench(
 
     Parameters
     ----------
-    say : told what begins.
+    say : called with the name of each part before it starts.
     """
     with foreign_work() as foreign_share:
         found = _measure(options, say)

@@ -28,7 +28,7 @@ def interleaved(
 
     Parameters
     ----------
-    rounds : >= 1; a machine that slows down for a while slows all alike.
+    rounds : >= 1; interleaved, so that background load affects all candidates equally.
     burst_s : a function is called again within its turn until this time is spent; only calls
         after the first of a turn count where there are several, since the first finds the
         caches full of its neighbour.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure the simulated clinic: thermal frames and pairs a second, memory, distance from the floor.
+"""Measure the simulated clinic: frames and pairs per second, memory, distance from the floor.
 
 examples:
   thermal-pose bench-simulation --out docs/results/bench-simulation.json

@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Run the steps asked for; print one line a cohort."""
+    """Run the steps asked for; print one line per cohort."""
     from thermal_pose.lab.learning.tug.cases import EVALUATION_SEED, bake_cases, cache_keypoints
 
     if args.motion is not None:

@@ -109,7 +109,7 @@ def _row(
     key = run_key(cohort, name, folds, minutes)
     there = load_results(args.out, cohort)["models"][name].get("run")
     if there == key and not args.again:
-        print(f"{name}: is there already")
+        print(f"{name}: already done; use --again to rerun")
         return
     found = _run(args, cohort, name, folds, minutes)
     results = load_results(args.out, cohort)  # another process may have written meanwhile
@@ -128,7 +128,7 @@ def _beta(args: argparse.Namespace, cohort: "Cohort", folds: list[int], beta: fl
     key = run_key(cohort, SWEPT, folds, args.max_minutes, beta)
     swept = load_results(args.out, cohort)["beta_sweep"] or {}
     if swept.get(beta_key(beta), {}).get("run") == key and not args.again:
-        print(f"beta {beta:g}: is there already")
+        print(f"beta {beta:g}: already done; use --again to rerun")
         return
     found = _run(args, cohort, SWEPT, folds, args.max_minutes, beta)
     results = load_results(args.out, cohort)

@@ -54,7 +54,7 @@ def start(args: argparse.Namespace) -> int:
     for fold in chosen_folds(args.folds, len(data.subjects)):
         card = args.out / card_of("{subject}.json", data.subjects[fold])
         if card.is_file():
-            print(f"{card}: is there already")
+            print(f"{card}: already done; use --again to rerun")
             continue
         with tqdm(total=100, unit="%", desc=data.subjects[fold], disable=None) as bar:
 

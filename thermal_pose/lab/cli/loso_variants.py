@@ -60,7 +60,7 @@ def start(args: argparse.Namespace) -> int:
         config = varied(args.config, args.overrides, variant, args.thermal)
         key = run_key(cohort, f"{name}: {config}", folds, args.max_minutes)
         if results["variants"].get(name, {}).get("run") == key and not args.again:
-            print(f"{name}: is there already")
+            print(f"{name}: already done; use --again to rerun")
             continue
         own = args.work / "variants" / name
         with tqdm(total=config.fit.epochs, unit="epoch", desc=name, disable=None) as bar:

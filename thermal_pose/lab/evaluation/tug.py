@@ -213,7 +213,7 @@ def _leading(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
 
 
 def error_rows(trials: Sequence[EvaluatedTrial]) -> list[dict[str, Any]]:
-    """One row a trial: what was found and how far off it is, for plots and for a second look."""
+    """One row per trial: what was found and how far off it is, for plots and for a second look."""
     rows = []
     for trial in trials:
         truth, estimate = trial.pair.truth, trial.pair.estimate

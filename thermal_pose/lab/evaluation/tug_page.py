@@ -133,7 +133,7 @@ def _cuts(cohorts: dict[str, Any]) -> list[str]:
 
 
 def _refusals(name: str, cohort: dict[str, Any]) -> str:
-    """One line a cohort: what invalid trials were called, and valid ones wrongly refused."""
+    """One line per cohort: what invalid trials were called, and valid ones wrongly refused."""
     called = ", ".join(f"{n} {reason}" for reason, n in cohort["refused"].items()) or "none"
     wrongly = ", ".join(f"{n} {reason}" for reason, n in cohort["wrongly_refused"].items())
     share = _number(cohort.get("reason_accuracy"), 100, ".0f")
@@ -191,7 +191,7 @@ def _measure_table(cohorts: dict[str, Any]) -> str:
 def _curve_tables(curves: dict[str, Any]) -> str:
     labels = {
         "dropout": "share of frames lost at random",
-        "rate_hz": "frames a second",
+        "rate_hz": "frames per second",
         "noise_px": "noise added to every joint, px",
         "distance_m": "camera to chair, m",
         "view_deg": "angle between camera and walkway, degrees",
@@ -229,9 +229,9 @@ def _cost_section(cost: dict[str, Any]) -> str:
             f"Live, the analysis of a frame's keypoints takes {found['mean_ms']:.3f} ms on average "
             f"(median {found['p50_ms']:.3f} ms, 99th percentile {found['p99_ms']:.3f} ms, worst "
             f"{found['max_ms']:.1f} ms: the look at all frames that ends a test), and the final "
-            f"result {found['final_ms']:.0f} ms a trial: `{found['command']}` on "
+            f"result {found['final_ms']:.0f} ms per trial: `{found['command']}` on "
             f"{found['machine']}, {found['passes']} passes over "
-            f"{found['frames']} frames. Target: 0.5 ms a frame."
+            f"{found['frames']} frames. Target: 0.5 ms per frame."
         )
     if "memory" in cost:
         found = cost["memory"]

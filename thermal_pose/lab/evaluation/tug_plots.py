@@ -12,7 +12,7 @@ from thermal_pose.types import TIMED_PHASES
 
 _LABELS = {
     "dropout": "share of frames lost",
-    "rate_hz": "frames a second",
+    "rate_hz": "frames per second",
     "noise_px": "noise added to joints, px",
     "distance_m": "camera to chair, m",
     "view_deg": "angle of view, degrees",
@@ -27,7 +27,7 @@ def draw_cohort(
 
     Parameters
     ----------
-    rows : one a trial, as `pipeline.tug_evaluation.error_rows` gives them.
+    rows : one per trial, as `pipeline.tug_evaluation.error_rows` gives them.
     curves : name -> points.
 
     Raises

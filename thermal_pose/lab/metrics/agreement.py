@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from thermal_pose.types import TIMED_PHASES, Float64Array, Int64Array, Phase, TrialReason, TugTiming
 
-#: Frames count from this long before the true start to this long after the true end, s.
+#: Frames count from this time before the true start to this time after the true end, s.
 MARGIN_S = 1.0
 
 
@@ -25,7 +25,7 @@ class TrialPair:
     ----------
     truth, estimate : seconds count from each one's own `origin_ns`.
     stamps_ns : (N,) stamps of the frames.
-    subject : whose trial it is; the template leaves all of a subject's trials out.
+    subject : the template of a trial leaves out all trials of its subject.
     """
 
     truth: TugTiming
@@ -108,7 +108,7 @@ def template_estimate(
 ) -> list[Float64Array]:
     """(7,) boundaries of each trial from the mean phase fractions of the other subjects.
 
-    The start and the end are the true ones: the trivial method that a real one has to beat.
+    Start and end are the true ones. This is the trivial baseline.
     """
     fractions = np.stack([(edges - edges[0]) / (edges[-1] - edges[0]) for edges in truths])
     names = np.array(subjects)
@@ -125,7 +125,7 @@ def frame_labels(pair: TrialPair, estimate_s: Float64Array | None) -> tuple[Int6
 
     Parameters
     ----------
-    estimate_s : (7,) boundaries in the truth's seconds; None where the trial was refused.
+    estimate_s : (7,) boundaries on the truth's clock, s; None if the trial was refused.
     """
     edges = boundaries_s(pair.truth)
     times_s = (pair.stamps_ns - pair.truth.origin_ns) / 1e9
@@ -137,11 +137,11 @@ def frame_labels(pair: TrialPair, estimate_s: Float64Array | None) -> tuple[Int6
 
 
 def live_right(pair: TrialPair, phases: Int64Array, n_frames: int = 2) -> npt.NDArray[np.bool_]:
-    """Of the counted frames, whether the phase told live is true within `n_frames` frames.
+    """Return, per counted frame, whether the live phase is right within `n_frames` frames.
 
     Parameters
     ----------
-    phases : (N,) phase told at each of the pair's frames.
+    phases : (N,) live phase at each of the pair's frames.
     """
     edges = boundaries_s(pair.truth)
     times_s = (pair.stamps_ns - pair.truth.origin_ns) / 1e9
@@ -181,7 +181,7 @@ def agreement(pairs: Sequence[TrialPair]) -> dict[str, Any]:
     """All figures of one cohort, in the shape of `docs/results/tug_agreement.json`.
 
     Figures of time are over the valid trials that were timed; frames of valid trials that
-    were refused count as wrong. A figure that too few trials are there for is None.
+    were refused count as wrong. A figure is None if there are too few trials for it.
     """
     valid = [pair for pair in pairs if pair.truth.valid]
     timed = [pair for pair in valid if pair.estimate.valid]

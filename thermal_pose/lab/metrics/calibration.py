@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far scores are probabilities: expected calibration error and refusal at a given recall."""
+"""Calibration of scores: expected calibration error, and rejection at a given recall."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import BoolArray
 
-#: A person of whom the camera sees so many joints is at least half visible.
+#: A person with this many visible joints counts as at least half visible.
 HALF_OF_JOINTS: Final = (N_JOINTS + 1) // 2
 
 
@@ -19,7 +19,7 @@ def expected_calibration_error(scores: npt.ArrayLike, hits: npt.ArrayLike, bins:
     Parameters
     ----------
     scores : (N,) in 0..1.
-    hits : (N,) bool, whether the event that the score speaks of happened.
+    hits : (N,) bool, whether the predicted event happened.
 
     Notes
     -----
@@ -40,7 +40,7 @@ def expected_calibration_error(scores: npt.ArrayLike, hits: npt.ArrayLike, bins:
 def refused_at_recall(
     positives: npt.ArrayLike, negatives: npt.ArrayLike, recall: float = 0.99
 ) -> tuple[float, float]:
-    """Return the share of negatives refused and the threshold that keeps `recall` of positives.
+    """Return the share of negatives rejected, and the threshold that keeps `recall` of positives.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def confidence_figures(
     counted: BoolArray,
     in_sight: npt.NDArray[np.integer[Any]],
 ) -> dict[str, Any]:
-    """Return how far a model's scores are probabilities, and what its person score refuses.
+    """Return the calibration of a model's scores, and the share of empty crops that it rejects.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def confidence_figures(
     hits : (M, 18), whether the joint was right, and whether the person's whole pose was.
     counted : (M, 17 or 18), whether the crop says anything about that joint: of crops without
         people none.
-    in_sight : (M,) joints that the camera sees.
+    in_sight : (M,) number of joints that the camera sees.
 
     Notes
     -----
-    Refusal is given twice: where 99 % of all labelled people are kept, of some of whom the
-    camera sees four pixels and no joint, and where 99 % of those at least half visible are.
+    Rejection is given at two thresholds: one that keeps 99 % of all labelled people, some of
+    whom show four pixels and no joint, and one that keeps 99 % of those at least half visible.
     """
     joint = counted[:, :N_JOINTS]
     is_person = joint.any(axis=1)

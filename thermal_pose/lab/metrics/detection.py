@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How good a person detector is: AP50, recall, and false alarms an hour."""
+"""Accuracy of a person detector: AP50, recall, and false alarms per hour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True)
 class FrameDetections:
-    """Truth and answer of one frame.
+    """True and detected boxes of one frame.
 
     Attributes
     ----------
@@ -39,14 +39,14 @@ class FrameDetections:
 
 @dataclass(frozen=True)
 class DetectionFigures:
-    """Figures over a set of frames; None where the set cannot tell (no truth, say).
+    """Figures over a set of frames; None if the set has no person or no box to count.
 
     Attributes
     ----------
     ap50 : average precision at IoU 0.5, all scores.
     recall, precision : at the score threshold.
-    false_alarms_per_h : boxes on nobody at the threshold, at `rate_hz` frames a second.
-    frames, persons : how many there were.
+    false_alarms_per_h : unmatched boxes at the threshold, at `rate_hz` frames per second.
+    frames, persons : their numbers.
     """
 
     ap50: float | None
@@ -68,12 +68,13 @@ def evaluate_detections(
     Raises
     ------
     ValueError
-        There is no frame.
+        `frames` is empty.
 
     Notes
     -----
-    COCO's matching: by falling score each box takes the free truth of highest IoU, if that
-    reaches `iou`. AP is the mean of the interpolated precision at 101 recalls, as COCO's.
+    COCO's matching: in order of descending score, each box takes the unmatched truth of
+    highest IoU if that reaches `iou`. AP is the mean of the interpolated precision at 101
+    recalls, as in COCO.
     """
     if not frames:
         raise ValueError("frames: expected at least one, got none")
@@ -94,7 +95,7 @@ def evaluate_detections(
 
 
 def _match(frame: FrameDetections, iou: float) -> npt.NDArray[np.bool_]:
-    """Return for each box, best score first, whether it found somebody."""
+    """Return for each box, best score first, whether it matches a person."""
     order = np.argsort(-frame.scores, kind="stable")
     ious = iou_matrix(frame.found_xyxy[order], frame.truth_xyxy)
     free = np.ones(len(frame.truth_xyxy), dtype=bool)

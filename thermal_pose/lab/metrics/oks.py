@@ -31,7 +31,7 @@ class TruePose:
 
     Attributes
     ----------
-    image : which image it is in.
+    image : number of the image.
     xy : (17, 2) px.
     visibility : (17,), joints with v > 0 count.
     area_px : silhouette area, px^2.
@@ -70,7 +70,7 @@ _Pose = TypeVar("_Pose", TruePose, EstimatedPose)
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """AP over OKS .50:.05:.95, at .50 and at .75; None where there is nothing to find."""
+    """AP over OKS .50:.05:.95, at .50 and at .75; None without any person to find."""
 
     ap: float | None
     ap50: float | None
@@ -116,10 +116,10 @@ def oks(
 
 
 def pose_score(joint_scores: npt.ArrayLike, person_score: npt.ArrayLike) -> Float64Array:
-    """Return what ranks estimated people: how sure it is of a person, times its joints' mean score.
+    """Return the ranking score of estimated people: person score times mean joint score.
 
-    So do top-down estimators on COCO, ViTPose among them. The person score alone, near one for
-    everybody, would leave the order to chance.
+    Top-down estimators such as ViTPose do the same on COCO. The person score alone is near 1 for
+    every person and would leave the order to chance.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def average_precision(
     """Compute AP, AP50 and AP75 over all images.
 
     A person without any joint v > 0 is ignored, as COCO does: it need not be found, and an
-    estimate that matches none but it is dropped. At most 20 estimates an image count.
+    estimate that matches none but it is dropped. At most 20 estimates per image count.
     """
     scores: list[float] = []
     matched: list[npt.NDArray[np.bool_]] = []
@@ -175,7 +175,7 @@ def _match(
     hits, ignored = np.zeros(shape, bool), np.zeros(shape, bool)
     if not truths or not ranked:
         return hits, ignored
-    # Ignored truths last, as in pycocotools: an estimate goes to a real person where it can.
+    # Ignored truths last, as in pycocotools: an estimate prefers a person that counts.
     truths = sorted(truths, key=lambda pose: not (np.asarray(pose.visibility) > 0).any())
     ignore = np.array([not (np.asarray(pose.visibility) > 0).any() for pose in truths])
     similarity = np.stack([_row(pose, truths) for pose in ranked])
@@ -204,7 +204,7 @@ def _row(pose: EstimatedPose, truths: list[TruePose]) -> Float64Array:
 def _outside(pose: EstimatedPose, truth: TruePose) -> float:
     """Similarity to a person without visible joints: by COCO, closeness to its (double) box.
 
-    Our truths carry no box of their own there; the span of all joints stands for it.
+    Our truths have no box there, so the extent of all joints replaces it.
     """
     low, high = np.min(truth.xy, axis=0), np.max(truth.xy, axis=0)
     span = high - low

@@ -42,7 +42,7 @@ CALM = DetectorAugmentation(
 
 
 def write_shard(path, n=40, seed=0, rows=60):
-    """Frames with no, one or two people 5 K warm, one row a person or, if none, an empty row."""
+    """Frames with no, one or two people 5 K warm, one row per person or, if none, an empty row."""
     rng = np.random.default_rng(seed)
     frames = np.full((n, rows, 80), 29500, np.uint16)
     frame_of, boxes, person = [], [], []

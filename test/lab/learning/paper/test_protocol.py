@@ -153,9 +153,9 @@ def test_the_command_keeps_what_is_there_and_adds_the_sweep(cohort, tmp_path, ca
     words += ["--work", str(args.work), "--out", str(tmp_path / "r.json")]
     words += [word for each in args.overrides for word in ("--set", each)]
     assert command.main([*words, "--rows", "teacher_on_thermal", "--sweep", "1"]) == 0
-    assert "is there already" not in capsys.readouterr().out
+    assert "already done; use --again to rerun" not in capsys.readouterr().out
     assert command.main([*words, "--rows", "teacher_on_thermal", "--sweep", "1"]) == 0
-    assert capsys.readouterr().out.count("is there already") == 2
+    assert capsys.readouterr().out.count("already done; use --again to rerun") == 2
     results = json.loads((tmp_path / "r.json").read_text())
     assert results["beta_sweep"]["1.0"]["folds_run"] == 1
     assert results["models"]["teacher_on_thermal"]["folds_run"] == 1

@@ -173,7 +173,7 @@ def test_the_command_writes_results_that_the_table_reads(cohort, tmp_path, capsy
     assert command.main(line) == 0
     assert "argmax: folds 1" in capsys.readouterr().out
     assert command.main(line) == 0
-    assert "is there already" in capsys.readouterr().out
+    assert "already done; use --again to rerun" in capsys.readouterr().out
     assert json.loads(out.read_text())["variants"]["argmax"]["baseline"]["ap_true_boxes"]
     assert "highest pixel instead of DARK" in beyond_table(read_variants(out))
     assert command.main([*line, "--variants", "nothing"]) == ConfigError.exit_code

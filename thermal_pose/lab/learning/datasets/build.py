@@ -143,7 +143,7 @@ def build_all(
 
     Parameters
     ----------
-    jobs : worker processes; 0: one a core.
+    jobs : worker processes; 0: one per core.
     ray_address : a Ray cluster that sees the same folders, or 'local'; '': processes here.
 
     Raises
@@ -159,7 +159,7 @@ def build_all(
     """
     arguments = (out, options, extrinsics, detector)
     if extrinsics is not None:
-        load_extrinsics(extrinsics)  # one error rather than one a recording
+        load_extrinsics(extrinsics)  # one error rather than one per recording
     keep_options(out, full_options(options, extrinsics, detector))
     check_same_recordings(out, recordings)
     calls = [(recording, *arguments) for recording in recordings]

@@ -147,7 +147,7 @@ def write_shard(
     extrinsics: CameraPose | None = None,
     detect: Detect | None = None,
 ) -> Quality | None:
-    """Build and write one recording's shard; None where it is there already."""
+    """Build and write one recording's shard; None if it exists already."""
     path = folder / shard_name(subject, trial)
     if path.is_file():
         return None

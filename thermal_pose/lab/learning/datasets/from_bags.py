@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training data from rosbags: pair, align, box, cut; one shard a recording.
 
-Nothing is labelled by hand: the truth fields are filled where the recording is simulated, and
+Nothing is labelled manually: the truth fields are filled where the recording is simulated, and
 left empty (visibility 0) where it is real; the teacher labels either.
 """
 

@@ -98,7 +98,7 @@ def _bags(source: Path) -> Iterator[Path]:
     elif source.is_dir():
         yield from sorted(p.parent for p in source.rglob("metadata.yaml"))
     else:
-        raise BagNotFoundError(f"there is no recording at {source}")
+        raise BagNotFoundError(f"no recording at {source}")
 
 
 def _identify(path: Path, source: Path, subject: str) -> Recording:

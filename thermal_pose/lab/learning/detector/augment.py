@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What rooms and cameras do to frames, drawn on the device for a whole batch at once.
 
-Legend: B frames of (H, W) = (64, 80), M boxes a frame (zero where there is none).
+Legend: B frames of (H, W) = (64, 80), M boxes per frame (zero where there is none).
 """
 
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ class DetectorTraining:
     Attributes
     ----------
     max_minutes, max_steps : whichever comes first ends it; the schedule stretches over it.
-    batch : frames a step.
+    batch : frames per step.
     learning_rate, weight_decay : AdamW's, one cycle up over the first 5 % and down as a cosine.
     ema : decay of the averaged weights that are kept.
     box_weight : of the box loss against the score loss.

@@ -112,7 +112,7 @@ class PoseNetwork(nn.Module):
         Notes
         -----
         Nothing nonlinear stands between 1x1 and first deconvolution: their weights are
-        multiplied once a batch (the 1x1's bias becomes a map), and no latent is made.
+        multiplied once per batch (the 1x1's bias becomes a map), and no latent is made.
         """
         features = self.encoder(image)
         if isinstance(self.project, nn.Conv2d):

@@ -39,12 +39,12 @@ _SUBJECT: Final = "{subject}"
 
 
 def card_of(pattern: str, subject: str) -> str:
-    """Return the detector that has not seen a subject, from a name with '{subject}' in it."""
+    """Return the detector trained without a subject, given a name that contains '{subject}'."""
     return pattern.replace(_SUBJECT, subject.replace("/", "_"))
 
 
 def is_per_fold(detector: str) -> bool:
-    """Whether a detector's name stands for one a fold."""
+    """Whether a detector's name contains '{subject}', that is one detector per fold."""
     return _SUBJECT in detector
 
 
@@ -56,14 +56,14 @@ def train_fold_detector(
     command: str = "",
     report: Callable[[int, float, dict[str, float]], None] = lambda step, share, parts: None,
 ) -> Path:
-    """Train one fold's detector, judge it on the subject left out, write it; return its card.
+    """Train one fold's detector, evaluate it on the left-out subject, write it; return its card.
 
     Raises
     ------
     MissingExtraError
         torchvision is not installed, or does not load beside this torch.
     ModelArtifactError
-        The exported graph does not answer as the network does.
+        The exported graph and the network give different boxes or scores.
     """
     parts = split_folds(data)[fold]
     network = train_faster_rcnn(_frames(data, parts.train), settings, report)
@@ -106,12 +106,12 @@ class _Exported(nn.Module):
 
 
 def export_faster_rcnn(network: Any, folder: Path, name: str) -> DetectorCard:
-    """Write `<name>.onnx` and return a card for it, which is still to be completed and saved.
+    """Write `<name>.onnx` and return its card, which the caller completes and saves.
 
     Raises
     ------
     ModelArtifactError
-        The file does not answer as the network does.
+        The file and the network give different boxes or scores.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, model = folder / f"{name}.onnx", _Exported(network).eval()
@@ -119,7 +119,7 @@ def export_faster_rcnn(network: Any, folder: Path, name: str) -> DetectorCard:
     example = torch.full((1, 3, INPUT_WH[1], INPUT_WH[0]), -low / (high - low))
     example[..., 12:50, 20:32] = 1.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tracing: the input's size is fixed
+        warnings.simplefilter("ignore")  # about tracing: the input size is fixed
         torch.onnx.export(
             model,
             (example,),
@@ -158,5 +158,5 @@ def _check(path: Path, model: nn.Module, example: torch.Tensor) -> None:
     if not max(worst, apart) <= _TOLERANCE_PX:
         raise ModelArtifactError(
             f"{path}: {len(answer['boxes'])} boxes for the network's {len(boxes)}, "
-            f"apart by {worst:.2e} px, allowed are {_TOLERANCE_PX}"
+            f"differing by {worst:.2e} px; allowed: {_TOLERANCE_PX}"
         )

@@ -23,7 +23,7 @@ def draw_frames(predictions: Path, path: Path, count: int = 5) -> Path:
 
     Parameters
     ----------
-    predictions : what `thermal-pose loso` wrote beside its results; all of left-out subjects.
+    predictions : `.npz` that `thermal-pose loso` wrote beside its results, of left-out subjects.
     count : frames drawn, at most.
 
     Raises

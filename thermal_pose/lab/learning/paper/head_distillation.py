@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Self-distillation of the head: a trained student's decoder learns on from its own heatmaps.
+"""Self-distillation of the head: fine-tune a trained student's decoder on its own heatmaps.
 
-Yang et al. 2023 (DWPose, arXiv:2307.15880) end their training so: the encoder is frozen and the
-head learns what the network itself says. Here the head begins as it is, not with random weights,
-and the network is asked about the undisturbed crop while the head sees the disturbed one. It is
+This is the last step of Yang et al. 2023 (DWPose, arXiv:2307.15880): the encoder is frozen and the
+head learns the network's own output. Unlike there, the head starts from its trained weights, and
+the target comes from the plain crop while the head sees the augmented one. It is
 the only step in which a student's decoder is not its teacher's.
 """
 
@@ -25,7 +25,7 @@ from thermal_pose.lab.learning.students.thermal_teacher import ThermalTeacherTas
 def head_learner(
     cohort: Cohort, fold: int, trained: PoseNetwork, checkpoint: Path | None = None
 ) -> Learner:
-    """Return what trains the head of one fold's student; `trained` itself stays as it is."""
+    """Return the learner of one fold's head; `trained` itself is not modified."""
     student = copy.deepcopy(trained).thaw_decoder().freeze_encoder()
     trained = copy.deepcopy(trained).eval().requires_grad_(False)
     geometry, parts = cohort.config.distill.variant_geometry(), cohort.folds[fold]

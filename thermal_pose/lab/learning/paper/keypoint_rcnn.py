@@ -17,7 +17,7 @@ Target = dict[str, torch.Tensor]
 
 
 class KeypointRcnn(nn.Module):
-    """torchvision's network, whose losses can also be asked for while it is judged.
+    """torchvision's network, with losses that are also available in evaluation mode.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class KeypointRcnn(nn.Module):
     def __init__(self, rcnn: Any) -> None:
         super().__init__()
         self.rcnn = rcnn
-        # Its keypoint loss takes a view that channels-last logits, which learners use, lack.
+        # Its keypoint loss calls `view`, which fails on the channels-last logits of our learners.
         rcnn.roi_heads.keypoint_predictor.register_forward_hook(_contiguous)
 
     def forward(self, pictures: Any) -> list[Target]:

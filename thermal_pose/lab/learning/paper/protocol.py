@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leave one subject out: the rows of the paper's Table I and our baselines, folds, and figures.
 
-`loso_train` trains the rows; `loso_run` loads the data and runs them here or on Ray.
+`train` trains the rows; `run` loads the data and runs them here or on Ray.
 """
 
 import copy
@@ -44,7 +44,7 @@ RowKind = Literal["distill", "supervised", "teacher", "rcnn"]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: an architecture and how it comes by its weights."""
+    """One line of the table: an architecture and how it gets its weights."""
 
     network: str
     kind: RowKind
@@ -74,7 +74,7 @@ class Fold:
 def split_folds(data: PoseData, train_stride: int = 1, validation_stride: int = 4) -> list[Fold]:
     """Make one fold a subject; the last trial of each training subject validates.
 
-    Asynchronous pairs are left out of training, as the paper discarded them by hand.
+    Asynchronous pairs are excluded from training; the paper's authors removed them manually.
 
     Raises
     ------
@@ -135,8 +135,8 @@ class Cohort:
     Attributes
     ----------
     detected : a detector's boxes on all frames; None: AP with detected boxes stays null.
-    detector_name : which detector they are of.
-    decoder : the teacher's, as students compute with it: equal channels are one.
+    detector_name : the detector that gave `detected`.
+    decoder : the teacher's decoder in the form students compute with: equal channels are merged.
     origin : how another process can load the same cohort.
     """
 
@@ -165,11 +165,11 @@ class Cohort:
         self.folds = split_folds(self.data, self.config.train_stride, self.config.validation_stride)
 
     def about(self) -> list[Any]:
-        """Return what networks trained on this cohort depend on, as JSON: data, teacher, method."""
+        """Return what the trained networks depend on (data, teacher, method), as JSON."""
         return [self.cache.key, self.config.seed, self.config.of_students()]
 
     def rule(self, row: Row) -> DecodeRule:
-        """Return how a row's heatmaps lie: a shared decoder keeps its teacher's alignment."""
+        """Return a row's heatmap alignment: a shared decoder keeps its teacher's."""
         own = row.kind == "supervised"
         return DecodeRule(alignment="half_pixel" if own else self.info.alignment)
 
@@ -180,10 +180,10 @@ def imagenet_file(start: str) -> Path | None:
 
 
 def started_from(cohort: Cohort, row: Row) -> str:
-    """Name the weights that a row's encoder begins with (`distill.start`).
+    """Name the weights that a row's encoder starts from (`distill.start`).
 
-    A student whose encoder is unlike the start's begins with random weights, as supervised rows
-    do but where the start is ImageNet's.
+    A student with another encoder than the start's begins with random weights. So do supervised
+    rows, unless the start is ImageNet's.
     """
     start = cohort.config.distill.start
     weights = imagenet_file(start)
@@ -240,9 +240,9 @@ def evaluate_fold(
 
     Parameters
     ----------
-    rule : how heatmaps are read, if not as the row's are.
+    rule : how heatmaps are decoded; None uses the row's own rule.
     flip_test : average with the mirrored crop's heatmaps.
-    earlier : average with the heatmaps of so many earlier frames (2 at most), cut alike.
+    earlier : also average the heatmaps of this many earlier frames (at most 2), cropped alike.
     """
     data, parts, rule = cohort.data, cohort.folds[fold], rule or cohort.rule(row)
 
@@ -292,7 +292,7 @@ def precision_of(results: list[FoldResult]) -> dict[str, Any]:
 
 
 def size_of(cohort: Cohort, row: Row) -> NetworkSize:
-    """Count a row's network with the whole classic decoder, however it was computed."""
+    """Count a row's network with the full classic decoder, even if channels were merged."""
     if row.kind == "teacher":
         return measure(cohort.teacher)
     if row.kind == "rcnn":
@@ -329,7 +329,7 @@ def row_entry(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str,
 
 
 def empty_results() -> dict[str, Any]:
-    """Return `pose_loso.json` with nothing run: every cell null."""
+    """Return an empty `pose_loso.json`: every cell is null."""
     nothing = {"mean": None, "sd": None}
     entry = {
         **dict.fromkeys(("ap", "ap50", "ap75", "ap_teacher", "ap_true_boxes"), nothing),
@@ -348,7 +348,7 @@ def empty_results() -> dict[str, Any]:
 
 
 def keypoint_task(cohort: Cohort) -> KeypointTask:
-    """Return what supervised rows learn: the teacher's labels, or the truth."""
+    """Return the task of supervised rows: the teacher's labels or the exact keypoints."""
     settings, cache = cohort.config.distill, cohort.cache
     xy, present = cohort.data.xy, cohort.data.visibility > 0
     if settings.labels == "teacher":

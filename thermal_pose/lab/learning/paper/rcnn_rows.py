@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table's row `keypoint_rcnn`: supervised on whole thermal frames, with boxes of its own.
+"""The row `keypoint_rcnn`: supervised on whole thermal frames; it finds its own boxes.
 
-It learns what the other supervised rows learn (the teacher's labels unless told otherwise), on
+It learns the same labels as the other supervised rows (the teacher's by default), on
 the same folds, and is judged by its own detections; `ap_true_boxes` and `ap_teacher` ask its
 keypoint head for the joints in the true boxes.
 """
@@ -33,12 +33,12 @@ _PERSON: Final = 1
 _SCALE_CK: Final = 500.0
 _LOW, _HIGH = -2.0, 3.0
 _CHUNK: Final = 8
-#: Box and joints count from pixel corners there, from the first pixel's centre here.
+#: torchvision counts coordinates from the pixel corner; this package from the pixel centre.
 _CORNER: Final = 0.5
 
 
 class WholeFrames:
-    """Thermal frames as Keypoint R-CNN reads them, with what is to be found in them."""
+    """Thermal frames in the form that Keypoint R-CNN reads, with their targets."""
 
     def __init__(
         self, source: ThermalCrops, boxes: Any, xy: torch.Tensor, present: torch.Tensor
@@ -113,7 +113,7 @@ def run_rcnn_folds(
     folds: Sequence[int],
     progress: Progress,
 ) -> list[FoldResult]:
-    """Train and evaluate on some folds, one after the other: one alone fills a device."""
+    """Train and evaluate on some folds, one after the other, because one alone fills a device."""
     results = []
     for fold in folds:
         learner = _learner(cohort, f"{name}-{cohort.folds[fold].subject}", fold, progress)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads what leave-one-subject-out needs, runs rows here or on Ray, keeps the results file."""
+"""Leave one subject out: load a cohort, run rows here or on Ray, and keep the results file."""
 
 import glob
 import json
@@ -91,12 +91,12 @@ def detected_boxes(data: PoseData, detector: str) -> Boxes:
     Parameters
     ----------
     detector : with '{subject}' in its name, each subject's frames get the detector that has
-        not seen that subject; where there is none, that subject has no detected boxes.
+        not seen that subject; a subject without a detector has no detected boxes.
 
     Raises
     ------
     ModelArtifactError
-        There is no such detector; of one a fold, not a single one.
+        The detector does not exist, or no fold has one.
     """
     frames: list[int] = []
     boxes: list[tuple[float, float, float, float]] = []
@@ -135,14 +135,14 @@ def _detectors(data: PoseData, detector: str) -> list[tuple[str, IntArray]]:
 def run_key(
     cohort: Cohort, name: str, folds: Sequence[int], max_minutes: float, beta: float | None = None
 ) -> str:
-    """Return 16 hex digits of all that a row's figures depend on, to know it when it is done."""
+    """Return a 16-digit key of everything that a row's figures depend on."""
     asked = [name, list(folds), max_minutes, beta, cohort.cache.key, cohort.detector_name]
     text = json.dumps([asked, asdict(cohort.config)], sort_keys=True)
     return short_key(text)
 
 
 def forget(checkpoints: Path, name: str, subjects: Sequence[str]) -> None:
-    """Delete what a row's folds were trained to, so that they begin anew."""
+    """Delete the checkpoints of a row's folds, so that they train from scratch."""
     for subject in subjects:
         label = glob.escape(f"{name}-{subject}".replace("/", "_"))
         for stage in ("", "-latent", "-b*"):
@@ -191,12 +191,12 @@ def load_results(
 
     Parameters
     ----------
-    empty : makes the file that nothing was written to yet.
+    empty : makes the content of a file that does not exist yet.
 
     Raises
     ------
     TrainingError
-        The file holds results of other data, or none.
+        The file is not a results file, or holds results of other data.
     """
     return empty() | _read_results(path, cohort.data)
 
@@ -240,7 +240,7 @@ def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
 
 
 def _teacher_on_cohort(cohort: Cohort) -> dict[str, Any]:
-    """How good the labels are that the students learn from, against the exact truth."""
+    """Accuracy of the labels that students learn from, against the exact keypoints."""
     data = cohort.data
     rows = np.flatnonzero(data.person & ~data.asynchronous & (data.area_px >= 1))
     labels = Predictions(cohort.cache.labels.xy[rows], cohort.cache.labels.peaks[rows])
@@ -257,7 +257,7 @@ def _teacher_on_cohort(cohort: Cohort) -> dict[str, Any]:
 
 
 def save_predictions(path: Path, cohort: Cohort, results: Sequence[FoldResult]) -> None:
-    """Write all joints of a row's folds, and some frames with truth and labels for figures."""
+    """Write all joints of a row's folds, and some frames with truth and labels to draw."""
     rows = np.concatenate([result.rows for result in results])
     xy = np.concatenate([result.predictions.xy for result in results])
     shown = np.linspace(0, len(rows) - 1, min(_SHOWN, len(rows))).astype(int)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The seed paper's Table I and Fig. 3 from a results file of `thermal-pose loso`.
 
-Cells that were not run say so; nothing is estimated. The paper's own figures, measured on
-recordings of people that nobody else has, stand beside ours for orientation, not as a contest.
+Cells that were not run are marked; nothing is estimated. The paper's own figures come from
+recordings that are not public; they are shown for orientation, not as a comparison.
 """
 
 import json
@@ -22,7 +22,7 @@ _BREAKDOWNS: Final = {
     "occluded_joints": "AP by number of occluded joints (from, up to but without), true boxes",
     "subject": "AP by person, true boxes",
     "joint": "Similarity (and median error) by joint, true boxes",
-    "left_right": "AP had nobody been taken for a mirror image (n people were), true boxes",
+    "left_right": "AP if no person were mirrored (n people were), true boxes",
 }
 
 
@@ -71,7 +71,7 @@ def read_results(path: Path) -> dict[str, Any]:
     Raises
     ------
     TrainingError
-        There is none, or it is no results file of `thermal-pose loso`.
+        The file does not exist or is not a results file of `thermal-pose loso`.
     """
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def read_variants(path: Path) -> dict[str, Any]:
     Raises
     ------
     TrainingError
-        There is none, or it is no such file.
+        The file does not exist or is not a results file of `thermal-pose loso-variants`.
     """
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
@@ -113,7 +113,7 @@ def _count(value: int | None, unit: float) -> str:
 
 
 def _training(entry: Mapping[str, Any]) -> list[str]:
-    """Return folds, epochs, minutes of wall clock and start of a row, as far as it says them."""
+    """Return folds, epochs, minutes of wall clock and start of a row, where recorded."""
     epochs = sorted(set(entry.get("epochs", ())) - {0})
     return [
         str(entry.get("folds_run", 0)),
@@ -147,7 +147,7 @@ def table_i(results: Mapping[str, Any]) -> str:
 
 
 def _earlier_teachers(results: Mapping[str, Any]) -> str:
-    """Name the rows whose labels are of another teacher than the one that the file names."""
+    """Name the rows whose labels come from another teacher than the file's."""
     latest = (results.get("teacher") or {}).get("ap_rgb")
     rows: dict[float, list[str]] = {}
     for name, entry in results["models"].items():
@@ -168,7 +168,7 @@ def breakdowns(results: Mapping[str, Any]) -> str:
     Parameters
     ----------
     results : as `read_results` returns them; models without a break-down are left out. The
-        first column is the RGB teacher on the cohort's RGB: what its labels are worth.
+        first column is the RGB teacher on the cohort's RGB: the accuracy of its labels.
     """
     found = {
         f"{TABLE_I[name].label}, {TABLE_I[name].encoder}": entry["breakdown"]
@@ -182,7 +182,7 @@ def breakdowns(results: Mapping[str, Any]) -> str:
 
 
 def beyond_table(results: Mapping[str, Any]) -> str:
-    """Return, as Markdown, what each change to the paper's method gained on the same folds.
+    """Return a Markdown table of the gain of each change to the paper's method, on the same folds.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the rows of leave-one-subject-out: one learner a fold, all folds at the same time.
+"""Train the rows of leave-one-subject-out: one learner per fold, all folds at the same time.
 
-Three exact economies make the protocol possible on a CPU, and change no result but by rounding:
+Three savings make the protocol feasible on a CPU. They change results only by rounding:
 the 1x1 convolution and the first deconvolution run as one, equal channels of the teacher's
-decoder are computed once, and the latent term, which needs no decoder, may come first.
+decoder are computed once, and the latent term, which needs no decoder, can come first.
 """
 
 import copy
@@ -51,7 +51,7 @@ def _task(cohort: Cohort, row: Row, beta: float) -> Task:
 
 
 def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
-    """Return a row's network as it trains: supervised ones have no wider decoder than others."""
+    """Return a row's untrained network; supervised ones use the same decoder width as students."""
     torch.manual_seed(cohort.config.seed * 1000 + fold)
     if row.kind == "distill":
         width = cohort.config.distill.decoder_width
@@ -65,12 +65,12 @@ def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
 
 
 def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
-    """Give a student the weights that `distill.start` names, where they fit its encoder.
+    """Load the weights that `distill.start` names, if they fit the student's encoder.
 
     Raises
     ------
     ModelArtifactError, ConfigError, TrainingError
-        The file named is no trained student, or as `student_start`.
+        The file is not a trained student; else as `student_start`.
     """
     if started_from(cohort, row) == "random":
         return
@@ -100,7 +100,7 @@ def _load_imagenet(network: PoseNetwork, path: Path) -> None:
     try:
         load_by_name(cast(nn.Module, network.encoder), weights)
     except ModelArtifactError as error:
-        raise ModelArtifactError(f"{path}: of another network than the row's: {error}") from error
+        raise ModelArtifactError(f"{path}: does not fit the row's network: {error}") from error
 
 
 class _Plan:
@@ -116,14 +116,14 @@ class _Plan:
         self.latent_epochs = 0
 
     def latent(self) -> Learner | None:
-        """Return the learner of the latent term alone; None where there is no such stage."""
+        """Return the learner of the latent term alone; None if there is no such stage."""
         share = self.cohort.config.distill.latent_share
         if self.row.kind != "distill" or share == 0 or self.beta in (0, 1):
             return None
         return self._learner(f"{self.label}-latent", 1.0, self._share_of(share))
 
     def last(self) -> Learner:
-        """Return the learner of the loss itself, on from where the network now is."""
+        """Return the learner of the full loss; it continues from the current weights."""
         label, share = self.label, 0.0
         if self.row.kind == "distill":
             label = f"{label}-b{self.beta:g}"
@@ -163,7 +163,7 @@ def _fit(plans: Sequence[_Plan], progress: Progress) -> list[Learner]:
         learner.take_best()
         plan.latent_epochs = learner.epoch
         latent_s = max(latent_s, learner.used_s)
-    del first  # and with it the optimisers' memory
+    del first  # frees the optimisers' memory
     learners = [plan.last() for plan in plans]
     left = max_minutes - latent_s / 60
     fit_together(learners, max(left, _LEAST_MINUTES) if max_minutes else 0.0, tick)
@@ -221,7 +221,7 @@ def trained_folds(
         if learner.epoch == 0:
             subject = cohort.folds[fold].subject
             raise TrainingError(
-                f"{checkpoints}: holds no trained '{name}' without '{subject}'; run `thermal-pose "
+                f"{checkpoints}: holds no '{name}' trained without '{subject}'; run `thermal-pose "
                 "loso` for that fold first"
             )
         networks.append(learner.take_best())
@@ -229,7 +229,7 @@ def trained_folds(
 
 
 def beta_key(beta: float) -> str:
-    """Return a beta as the results file names it."""
+    """Return a beta's key in the results file."""
     return f"{beta:.1f}"
 
 

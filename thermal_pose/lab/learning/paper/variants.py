@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Beyond the paper: changes to its method, each measured against the method on the same folds.
+"""Beyond the paper: changes to its method, each compared with the method on the same folds.
 
-A variant that only reads the heatmaps otherwise is judged on the networks that are there; one that
-learns otherwise is trained anew, for as long as the baseline was.
+A variant that only decodes heatmaps differently is evaluated on existing networks. A variant that
+learns differently is trained for as long as the baseline was.
 """
 
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ class Variant:
 
     Attributes
     ----------
-    change : what differs from the baseline, in words.
+    change : the difference from the baseline, in words.
     settings : overrides of the configuration, as KEY=VALUE; '{thermal}' stands for the file of
         a student trained on other people's thermal images, or a shipped one's name or card. None:
         nothing is trained.
     decode, flip : how heatmaps are read.
-    earlier : earlier frames whose heatmaps are averaged in.
-    own_head : the baseline's students go on, their decoders taught by themselves.
+    earlier : number of earlier frames whose heatmaps are averaged in.
+    own_head : fine-tune the baseline's decoders on their own heatmaps.
     """
 
     change: str
@@ -81,7 +81,7 @@ VARIANTS: Final[dict[str, Variant]] = {
         _RADIOMETRIC,
     ),
     "from_shipped": Variant(
-        "the shipped model's encoder and 1x1 at the start, which the teacher too began with, and "
+        "the shipped model's encoder and 1x1 at the start (the teacher started there too), and "
         "its input",
         ("distill.start={thermal}", *_RADIOMETRIC),
     ),
@@ -96,11 +96,11 @@ VARIANTS: Final[dict[str, Variant]] = {
         ("fit.schedule=plateau", "fit.lr=0.01", "fit.validate_every=1"),
     ),
     "narrow_decoder": Variant(
-        "a decoder 32 wide of the student's own, learnt from the teacher's heatmaps",
+        "a decoder of the student's own, 32 channels wide, trained on the teacher's heatmaps",
         ("distill.decoder_width=32",),
     ),
     "own_head": Variant(
-        "then the decoder alone, taught by the student's own heatmaps (as long again)",
+        "then the decoder alone, trained on the student's own heatmaps for as long again",
         own_head=True,
     ),
 }
@@ -131,7 +131,7 @@ def run_variant(
     baseline: Path,
     progress: Progress,
 ) -> list[FoldResult]:
-    """Train a variant where it is trained, and evaluate it.
+    """Train a variant if it needs training, and evaluate it.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def run_variant(
 
 
 def run_baseline(cohort: Cohort, folds: Sequence[int], checkpoints: Path) -> list[FoldResult]:
-    """Evaluate the paper's method as it was trained before.
+    """Evaluate the paper's method on its trained networks.
 
     Raises
     ------
@@ -179,8 +179,8 @@ def compared(
 ) -> dict[str, Any]:
     """Return a variant's entry: its accuracy, the baseline's, and the gain over the folds.
 
-    `helps` where the mean gain in AP (true boxes) exceeds its standard error over the folds;
-    None with one fold, whose gain has no known error.
+    `helps` is whether the mean gain in AP (true boxes) exceeds its standard error over folds,
+    and None for a single fold, which has no standard error.
     """
     gains = [
         mine.true_boxes.ap - theirs.true_boxes.ap

@@ -301,5 +301,5 @@ def _cache_one(case: TrialCase, folder: Path) -> TrialCase:
 
 @lru_cache(maxsize=1)
 def shipped_perception() -> Perception:
-    """The shipped models, loaded once a process."""
+    """The shipped models, loaded once per process."""
     return build_perception()

@@ -105,7 +105,7 @@ def random_camera(rng: np.random.Generator) -> tuple[Float64Array, Float64Array,
 def project(
     joints_m: Float64Array, camera: tuple[Float64Array, Float64Array, float]
 ) -> tuple[Float64Array, Float64Array]:
-    """(N, 17, 2) px and (N,) px a metre at the hips, of joints (N, 17, 3)."""
+    """(N, 17, 2) px and (N,) px per metre at the hips, of joints (N, 17, 3)."""
     place, axes, focal_px = camera
     seen = (joints_m - place) @ axes.T
     depth_m = np.maximum(seen[..., 2:], 0.3)

@@ -67,7 +67,7 @@ class Subject:
     ----------
     subject_id : pseudonym, unique in a cohort.
     shape : sex, age, stature and build of the body.
-    speed_mps, cadence_spm : comfortable gait speed and steps a minute.
+    speed_mps, cadence_spm : comfortable gait speed and steps per minute.
     step_width_m, double_support_share : between the ankles; share of a step on both feet.
     asymmetry : relative difference of the two sides' step times.
     arm_swing : 1 is a healthy swing.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of training shards from rendered frames: one a person in a frame, as training reads."""
+"""Rows of training shards from rendered frames: one per person in a frame, as training reads."""
 
 from typing import Any, Final
 
