@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.clinical.tug.path import subject_path
+from thermal_pose.clinical.tug.path import reference_confidence, subject_path
 from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.signals import smooth
 from thermal_pose.clinical.tug.subject import (
@@ -34,6 +34,8 @@ MIN_TRAVEL = 0.6
 MAX_TALLER = 1.5
 #: Who is not seen seated for this long in all has not sat, s.
 MIN_SEATED_S = 1.0
+#: Mean joint score of another person, as a share of that of people seen well.
+MIN_CONFIDENCE_SHARE = 0.45
 #: Of somebody seen for less than this nothing can be told, s.
 MIN_SEEN_S = 2.5
 
@@ -57,13 +59,17 @@ def other_track(
         for frame, box in zip(frames, subject_boxes, strict=True)
     ]
     builder = TrackBuilder()
-    for frame, person in zip(remaining, subject_path(remaining, min_score), strict=True):
+    # As sure as of the person tested: warm things with a faint pose are nobody.
+    path = subject_path(remaining, min_score, reference_confidence(frames))
+    for frame, person in zip(remaining, path, strict=True):
         builder.append(frame.stamp_ns, person, len(frame.persons))
     track = builder.build()
     times_s = track.stamps_s[track.seen]
     if times_s.size <= 2 or np.ptp(times_s) < MIN_SEEN_S or _travel(track) < MIN_TRAVEL:
         return None
     if _seated_s(track, min_score) < MIN_SEATED_S:
+        return None
+    if _mean_confidence(track) < MIN_CONFIDENCE_SHARE * reference_confidence(frames):
         return None
     return track
 
@@ -74,6 +80,10 @@ def _seated_s(track: SubjectTrack, min_score: float) -> float:
     index = smooth(standing_indices(track.xy, track.scores, min_score), times_s, 0.3)
     steps_s = np.minimum(np.diff(times_s, prepend=times_s[:1]), 0.25)
     return float(steps_s[track.seen & (index < SEATED_INDEX)].sum())
+
+
+def _mean_confidence(track: SubjectTrack) -> float:
+    return float(track.scores[track.seen].mean())
 
 
 def _travel(track: SubjectTrack) -> float:

@@ -5,6 +5,8 @@ People cross, hide each other, and come out with each other's identities. Lookin
 be told: the person tested is the one who sits. Over all persons of all frames the best path is
 searched (dynamic programming, after Viterbi): being seen seated speaks for a person; a jump in
 place or size, another identity, and time unseen speak against two sightings being one person.
+Sightings count by how sure the pose model is of their joints: a radiator with a head is hardly
+seen.
 """
 
 from collections.abc import Sequence
@@ -26,6 +28,9 @@ CHANGE, UNSEEN_PER_S = 2.0, 1.5
 #: How far a person can get, in box heights: at once, by noise, and in each second. A jump beyond
 #: costs half the square of its excess over `EXCESS`.
 NEAR, NEAR_PER_S, EXCESS = 0.12, 0.8, 0.1
+#: Mean joint scores, as shares of those of people seen well, up to which a sighting is none, and
+#: from which it counts fully.
+FAINT, SURE = 0.15, 0.6
 #: Sightings further apart in time are not joined, s.
 REACH_S = 30.0
 
@@ -47,7 +52,7 @@ class _Sightings:
 
 
 def subject_path(
-    frames: Sequence[FrameKeypoints], min_score: float
+    frames: Sequence[FrameKeypoints], min_score: float, reference: float | None = None
 ) -> list[PersonKeypoints | None]:
     """Return the person tested in each frame; None where not seen.
 
@@ -55,9 +60,12 @@ def subject_path(
     ----------
     frames : by rising stamp.
     min_score : joints below it do not tell a posture.
+    reference : mean joint score at which a sighting counts fully; that of these frames if None.
     """
     path: list[PersonKeypoints | None] = [None] * len(frames)
-    seen = _sightings(frames, min_score)
+    if reference is None:
+        reference = reference_confidence(frames)
+    seen = _sightings(frames, min_score, reference)
     for row in _best_path(seen, _end_s(frames)) if len(seen.frame) else ():
         index = int(seen.frame[row])
         path[index] = frames[index].persons[int(seen.person[row])]
@@ -68,7 +76,13 @@ def _end_s(frames: Sequence[FrameKeypoints]) -> float:
     return (frames[-1].stamp_ns - frames[0].stamp_ns) / NS_PER_S if frames else 0.0
 
 
-def _sightings(frames: Sequence[FrameKeypoints], min_score: float) -> _Sightings:
+def reference_confidence(frames: Sequence[FrameKeypoints]) -> float:
+    """Mean joint score of people who are seen well in these frames; 0 where nobody is seen."""
+    means = [float(np.mean(p.scores)) for frame in frames for p in frame.persons]
+    return float(np.percentile(means, 80)) if means else 0.0
+
+
+def _sightings(frames: Sequence[FrameKeypoints], min_score: float, reference: float) -> _Sightings:
     rows = [
         (index, number, (frame.stamp_ns - frames[0].stamp_ns) / NS_PER_S, person)
         for index, frame in enumerate(frames)
@@ -81,6 +95,8 @@ def _sightings(frames: Sequence[FrameKeypoints], min_score: float) -> _Sightings
     scores = np.array([p.scores for *_, p in rows], dtype=np.float64).reshape(-1, N_JOINTS)
     index = standing_indices(xy, scores, min_score)
     seated = np.nan_to_num(np.clip((0.6 - index) / 0.2, 0.0, 1.0))
+    share = scores.mean(axis=1) / max(reference, 1e-6)
+    weight = np.clip((share - FAINT) / (SURE - FAINT), 0.0, 1.0)
     return _Sightings(
         frame=frame,
         person=np.array([row[1] for row in rows], dtype=np.int64),
@@ -88,7 +104,7 @@ def _sightings(frames: Sequence[FrameKeypoints], min_score: float) -> _Sightings
         place=np.array([(*body_centre(p), height_px(p)) for *_, p in rows]).reshape(-1, 3),
         track_ids=np.array([p.track_id for *_, p in rows], dtype=np.int64),
         # Time that ends with a sighting was not unseen.
-        evidence=(UNSEEN_PER_S + SEATED_PER_S * seated) * np.minimum(steps_s, 0.25)[frame],
+        evidence=weight * (UNSEEN_PER_S + SEATED_PER_S * seated) * np.minimum(steps_s, 0.25)[frame],
     )
 
 

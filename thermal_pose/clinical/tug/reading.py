@@ -18,6 +18,7 @@ from thermal_pose.clinical.tug.path import subject_path
 from thermal_pose.clinical.tug.result import N_BOUNDARIES, POSTERIOR_PHASES
 from thermal_pose.clinical.tug.segmentation import Segmentation, segment_by_hmm, segment_by_network
 from thermal_pose.clinical.tug.signals import BodySignals, body_signals, smooth
+from thermal_pose.clinical.tug.story import MAX_LOWNESS, Story
 from thermal_pose.clinical.tug.subject import SubjectTrack, TrackBuilder
 from thermal_pose.types import FrameKeypoints
 
@@ -44,11 +45,23 @@ class Reading:
     signals: BodySignals
     segmentation: Segmentation
 
+    @property
+    def story(self) -> Story:
+        """What happened, told from posture and place."""
+        return Story(self.signals, self.track)
+
     def over_for_s(self) -> float:
-        """How long a whole test has been over, s; negative infinity if there is none."""
+        """How long a whole test has been over, s; negative infinity if it is not.
+
+        Whoever pauses before the chair stands: a test is over only if the person sits as low as
+        before it.
+        """
         if not self.segmentation.complete:
             return float("-inf")
-        return float(self.track.stamps_s[-1] - self.segmentation.boundaries_s[-1])
+        end_s, now_s = float(self.segmentation.boundaries_s[-1]), float(self.track.stamps_s[-1])
+        if self.story.lowness((end_s, now_s)) > MAX_LOWNESS:
+            return float("-inf")
+        return now_s - end_s
 
     def rested(self, rest_s: float) -> bool:
         """Whether the subject sat all through the last `rest_s` seconds."""
@@ -58,7 +71,11 @@ class Reading:
         lately = times_s >= times_s[-1] - rest_s
         index = self._posture()[lately]
         known = np.isfinite(index)
-        return bool(known.mean() >= _REST_SHARE and not (index[known] > UPRIGHT_INDEX).any())
+        if known.mean() < _REST_SHARE or (index[known] > UPRIGHT_INDEX).any():
+            return False
+        return not self.story.lowness((float(times_s[-1] - rest_s), float(times_s[-1]))) > (
+            MAX_LOWNESS
+        )
 
     @property
     def risen(self) -> bool:

@@ -161,10 +161,14 @@ class SubjectFollower:
     def _search(self, frame: FrameKeypoints) -> PersonKeypoints | None:
         best: PersonKeypoints | None = None
         best_rank = (-1.0, -1.0)
+        surest = max((float(np.mean(p.scores)) for p in frame.persons), default=0.0)
         for person in frame.persons:
             candidate = self._candidates.setdefault(person.track_id, _Candidate())
-            self._judge(candidate, person, frame.stamp_ns)
-            rank = (candidate.seated_s, height_px(person))
+            # A warm thing with a faint pose sits, too; it counts as little as it is sure.
+            share = float(np.mean(person.scores)) / max(surest, 1e-6)
+            weight = float(np.clip((share - 0.15) / 0.45, 0.0, 1.0))
+            self._judge(candidate, person, frame.stamp_ns, weight)
+            rank = (candidate.seated_s, weight * height_px(person))
             if rank > best_rank:
                 best, best_rank = person, rank
         if best is not None:
@@ -173,7 +177,9 @@ class SubjectFollower:
             self._locked = best_rank[0] >= self.seated_s
         return best
 
-    def _judge(self, candidate: _Candidate, person: PersonKeypoints, stamp_ns: int) -> None:
+    def _judge(
+        self, candidate: _Candidate, person: PersonKeypoints, stamp_ns: int, weight: float
+    ) -> None:
         index = standing_index(
             person.xy.astype(np.float64), person.scores.astype(np.float64), self.min_joint_score
         )
@@ -182,7 +188,7 @@ class SubjectFollower:
         step_s = (stamp_ns - candidate.last_ns) / NS_PER_S if candidate.last_ns else 0.0
         # Evidence grows with how clearly somebody sits, and is lost as fast by standing.
         clarity = float(np.clip((0.65 - candidate.index) / 0.2, -1.0, 1.0))
-        candidate.seated_s = max(0.0, candidate.seated_s + clarity * min(step_s, 0.5))
+        candidate.seated_s = max(0.0, candidate.seated_s + weight * clarity * min(step_s, 0.5))
         candidate.last_ns = stamp_ns
 
     def _watch(self, person: PersonKeypoints, stamp_ns: int) -> None:

@@ -2,7 +2,8 @@
 """Whether a trial can be timed; if not, why, as a code and as a sentence.
 
 The checks go from what makes every further question idle (nobody there) to what concerns the
-timed part only. A trial is timed only if all of them pass.
+timed part only. A trial is timed only if all of them pass. What happened instead of a test is told
+by `story`.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
 from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
+from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, Story
 from thermal_pose.clinical.tug.subject import SubjectTrack
 from thermal_pose.types import FrameKeypoints, TrialReason
 
@@ -27,10 +29,22 @@ Mask = npt.NDArray[np.bool_]
 EDGE_SHARE = 0.12
 #: Largest standard deviation of a total that is still worth printing, s.
 MAX_TOTAL_SD_S = 1.0
-#: Largest standard deviation of any boundary of a trial whose phases can be told apart, as a share
-#: of the total. Of 400 valid trials none came to more than 0.083; a path that leads from the person
-#: tested to somebody else and back came to 0.146 and more.
+#: Largest standard deviation of a boundary whose phases are still worth printing, as a share of the
+#: total. Phases beside a less certain one are withheld.
 MAX_BOUNDARY_SD_SHARE = 0.11
+#: With more unsure boundaries than this, the person was not followed well enough for a total.
+MAX_UNSURE = 2
+#: Recordings must show this much before the first movement and after the end, s: without it,
+#: nobody can tell whether that was the movement's start, or its end.
+MIN_REST_BEFORE_S, MIN_REST_S = 0.5, 0.25
+#: Seats before and after the test further apart than this, in body heights, are two seats.
+MAX_SEAT_SHIFT = 0.3
+#: Boxes of a seated person lower than this share of those before the test: sits on the floor.
+MIN_SHRINKAGE = 0.8
+#: So many rises without a walk are another test.
+MANY_RISES = 3
+#: A standstill at least this long explains why a trial is uncertain, s.
+LONG_STANDSTILL_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,11 @@ class TrialEvidence:
     other: Segmentation | None = None
 
     @cached_property
+    def story(self) -> Story:
+        """What happened, told from posture and place."""
+        return Story(self.signals, self.track)
+
+    @cached_property
     def posture(self) -> Array:
         """(N,) standing index, smoothed; NaN where the legs were not seen."""
         return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
@@ -75,7 +94,19 @@ class TrialEvidence:
 
 def judge(evidence: TrialEvidence) -> Verdict:
     """Return the first reason for which a trial cannot be timed; VALID if there is none."""
-    for check in (_person, _second_person, _whole, _continuous, _plausible):
+    checks = (
+        _person,
+        _camera,
+        _legs,
+        _second_person,
+        _another_course,
+        _whole,
+        _continuous,
+        _stays,
+        _sits_again,
+        _plausible,
+    )
+    for check in checks:
         verdict = check(evidence)
         if not verdict.valid:
             return verdict
@@ -88,11 +119,14 @@ def _person(evidence: TrialEvidence) -> Verdict:
         return Verdict(
             TrialReason.NO_PERSON, f"A person was seen in {n_seen} of {n_frames} frames."
         )
-    if not np.isfinite(evidence.posture).any():
-        return Verdict(
-            TrialReason.FRAMES_LOST, "The person's legs were never seen well enough to tell."
-        )
     return Verdict()
+
+
+def _legs(evidence: TrialEvidence) -> Verdict:
+    """The legs are seen: without them, nobody can tell sitting from standing."""
+    if np.isfinite(evidence.posture).any():
+        return Verdict()
+    return Verdict(TrialReason.UNCERTAIN, "The person's legs were never seen well enough to tell.")
 
 
 def _second_person(evidence: TrialEvidence) -> Verdict:
@@ -103,43 +137,166 @@ def _second_person(evidence: TrialEvidence) -> Verdict:
     return Verdict()
 
 
+def _camera(evidence: TrialEvidence) -> Verdict:
+    """The camera is upright and sees people from the front while they sit."""
+    story = evidence.story
+    if story.sideways or (story.upside_down and not evidence.segmentation.complete):
+        side = "on its side" if story.sideways else "upside down"
+        return Verdict(TrialReason.CAMERA_TILTED, f"The image is {side}.")
+    if story.walked_away and story.laps() == 0:
+        return Verdict(
+            TrialReason.CAMERA_BEHIND,
+            "The person walked away from the camera: it stands behind the chair.",
+        )
+    return Verdict()
+
+
+def _another_course(evidence: TrialEvidence) -> Verdict:
+    """The person did something else than one walk out and back."""
+    story, end_s = evidence.story, evidence.segmentation.boundaries_s[-1]
+    laps = story.laps(float(np.nan_to_num(end_s, nan=np.inf)))
+    if laps > 1:
+        return Verdict(TrialReason.TWO_LAPS, f"The person walked the way {laps} times.")
+    if story.rises >= MANY_RISES and story.travel < MIN_TRAVEL:
+        return Verdict(
+            TrialReason.SIT_TO_STANDS,
+            f"The person stood up {story.rises} times and never walked.",
+        )
+    if story.rises and story.never_turned and _came_down(story) and not _behind(evidence):
+        return Verdict(TrialReason.WALKED_BACKWARDS, "The person came back without turning around.")
+    return Verdict()
+
+
+def _stays(evidence: TrialEvidence) -> Verdict:
+    """The person left the chair."""
+    if evidence.story.upright and not evidence.story.walked:
+        return Verdict(TrialReason.STOPPED_EARLY, "The person stood up but never left the chair.")
+    return Verdict()
+
+
+def _behind(evidence: TrialEvidence) -> bool:
+    """Whether even the walk out was seen from behind."""
+    return evidence.story.walked_away
+
+
+def _came_down(story: Story) -> bool:
+    """Whether the person was off their feet again before the recording ended."""
+    return bool(story.upright and story.upright[-1][1] < story.times_s[-1] - MIN_REST_S)
+
+
 def _whole(evidence: TrialEvidence) -> Verdict:
     """All boundaries are there and in order; if not, what was missing."""
-    segmentation, params = evidence.segmentation, evidence.params
-    times_s, index = evidence.signals.stamps_s, evidence.posture
-    known = np.isfinite(index)
-    upright = known & (index > UPRIGHT_INDEX)
-    upright_s = float(np.ptp(times_s[upright])) if upright.any() else 0.0
+    segmentation, params, story = evidence.segmentation, evidence.params, evidence.story
+    longest_s = max((end_s - start_s for start_s, end_s in story.upright), default=0.0)
     total_s = float(segmentation.boundaries_s[-1] - segmentation.boundaries_s[0])
-    if max(upright_s, np.nan_to_num(total_s)) > params.max_total_s:
+    if max(longest_s, np.nan_to_num(total_s)) > params.max_total_s:
         return Verdict(
             TrialReason.TOO_SLOW, f"The test took longer than {params.max_total_s:.0f} s."
         )
+    times_s = evidence.signals.stamps_s
     if segmentation.complete:
-        return Verdict()
+        return _room_to_rest(segmentation.boundaries_s, times_s, evidence.track.seen)
     gap = _gap(evidence, 0.0, float(times_s[-1]))
     if not gap.valid:
         return gap
-    return _missing(segmentation, times_s, index)
+    return _missing(evidence)
 
 
-def _missing(segmentation: Segmentation, times_s: Array, index: Array) -> Verdict:
+def _room_to_rest(boundaries_s: Array, times_s: Array, seen: Mask) -> Verdict:
+    """The recording shows some rest on either side of the test."""
+    if boundaries_s[0] - times_s[0] < MIN_REST_BEFORE_S:
+        return Verdict(TrialReason.BEGAN_LATE, "The recording begins with the first movement.")
+    if times_s[-1] - boundaries_s[-1] < MIN_REST_S:
+        return Verdict(TrialReason.CUT_OFF, "The recording ends as the person sits down.")
+    if not seen[times_s > boundaries_s[-1]].any():
+        return Verdict(TrialReason.UNCERTAIN, "The person was not seen after sitting down.")
+    return Verdict()
+
+
+def _missing(evidence: TrialEvidence) -> Verdict:
     """Which part of the test is not in the recording."""
+    segmentation, story, index = evidence.segmentation, evidence.story, evidence.posture
     known = np.isfinite(index)
     seated, upright = known & (index < SEATED_INDEX), known & (index > UPRIGHT_INDEX)
-    if segmentation.presence[0] >= 0.5 and upright.any():
-        return Verdict(TrialReason.STOPPED_EARLY, "The test was not finished in the recording.")
-    if np.mean(seated[known]) < 0.1:
-        return Verdict(TrialReason.NEVER_SAT, "Nobody was seen seated before the walk.")
     if np.mean(upright[known]) < 0.1:
         return Verdict(TrialReason.NEVER_STOOD, "The seated person never stood up.")
-    walked_first = times_s[upright][0] < times_s[seated][0] - 2.0
-    sentence = (
-        "The person walked first and sat down only afterwards."
-        if walked_first
-        else "The parts of the test did not come in their order."
+    if np.mean(seated[known]) < 0.05 and segmentation.presence[0] < 0.5:
+        return Verdict(TrialReason.NEVER_SAT, "Nobody was seen seated before the walk.")
+    if story.upright and story.upright[0][0] <= story.times_s[0] + 0.5:
+        return _starts_upright(story)
+    if _ends_upright(story):
+        return _unfinished(segmentation, story)
+    stays = _stays(evidence)
+    if not stays.valid:
+        return stays
+    return _interrupted(evidence) or Verdict(
+        TrialReason.WRONG_ORDER, "The parts of the test did not come in their order."
     )
-    return Verdict(TrialReason.WRONG_ORDER, sentence)
+
+
+def _starts_upright(story: Story) -> Verdict:
+    """The recording begins with somebody on their feet: too late, or not this test."""
+    if not story.rises:
+        return Verdict(
+            TrialReason.BEGAN_LATE, "The recording begins when the person is already standing."
+        )
+    return Verdict(TrialReason.WRONG_ORDER, "The person walked first and sat down only afterwards.")
+
+
+def _ends_upright(story: Story) -> bool:
+    return bool(story.upright and story.upright[-1][1] >= story.times_s[-1] - MIN_REST_S)
+
+
+def _unfinished(segmentation: Segmentation, story: Story) -> Verdict:
+    """The recording ends while the person is on their feet: cut off, or the test not finished."""
+    start_s, end_s = story.upright[-1]
+    still = story.standstills((max(start_s, end_s - 3.0), end_s))
+    returned = segmentation.presence[4] >= 0.5
+    if returned and not (still and still[-1][1] > end_s - 0.5):
+        return Verdict(TrialReason.CUT_OFF, "The recording ends before the person sits again.")
+    if returned:
+        return Verdict(TrialReason.STOPPED_EARLY, "The person came back but did not sit down.")
+    return Verdict(TrialReason.STOPPED_EARLY, "The recording ends during the walk.")
+
+
+def _interrupted(evidence: TrialEvidence) -> Verdict | None:
+    """A long standstill in the test, if there is one: the reason why it cannot be timed."""
+    story = evidence.story
+    still = [run for span_s in story.upright for run in story.standstills(span_s)]
+    longest_s = max((end_s - start_s for start_s, end_s in still), default=0.0)
+    if longest_s < LONG_STANDSTILL_S:
+        return None
+    return Verdict(
+        TrialReason.PAUSED,
+        f"The person stood still for {longest_s:.0f} s; the parts of the test around it cannot "
+        "be told apart.",
+    )
+
+
+def _sits_again(evidence: TrialEvidence) -> Verdict:
+    """After the end the person sits as low as before, on the same seat."""
+    story, edges_s = evidence.story, evidence.segmentation.boundaries_s
+    before_s = (0.0, float(edges_s[0]) - 0.1)
+    after_s = (float(edges_s[-1]) + 0.1, float(story.times_s[-1]))
+    shift, shrinkage = story.seat_shift(before_s, after_s), story.shrinkage(before_s, after_s)
+    if shift > MAX_SEAT_SHIFT and _near(evidence, after_s):
+        return Verdict(
+            TrialReason.SAT_ELSEWHERE,
+            "The person did not sit down on the chair that they rose from."
+            if shrinkage > MIN_SHRINKAGE
+            else "The person sat down on the floor.",
+        )
+    if story.lowness(after_s) > MAX_LOWNESS:
+        return Verdict(
+            TrialReason.STOPPED_EARLY, "The person did not sit down again before the chair."
+        )
+    return Verdict()
+
+
+def _near(evidence: TrialEvidence, span_s: tuple[float, float]) -> bool:
+    """Whether the person is well seen in most frames of a span."""
+    seen = evidence.track.seen[evidence.story.within(span_s)]
+    return bool(seen.size and seen.mean() > 0.5)
 
 
 def _gap(evidence: TrialEvidence, start_s: float, end_s: float) -> Verdict:
@@ -192,18 +349,28 @@ def _continuous(evidence: TrialEvidence) -> Verdict:
 
 
 def _plausible(evidence: TrialEvidence) -> Verdict:
-    """The boundaries are known closely enough."""
-    spread_s = float(np.hypot(evidence.segmentation.sds_s[0], evidence.segmentation.sds_s[-1]))
+    """The total is known closely enough, and so are most of the phases."""
+    edges_s, sds_s = evidence.segmentation.boundaries_s, evidence.segmentation.sds_s
+    spread_s = float(np.hypot(sds_s[0], sds_s[-1]))
+    unsure = unsure_boundaries(edges_s, sds_s)
+    if spread_s <= MAX_TOTAL_SD_S and unsure.sum() <= MAX_UNSURE:
+        return Verdict()
+    reason = _interrupted(evidence)
+    if reason is not None:
+        return reason
     if spread_s > MAX_TOTAL_SD_S:
         return Verdict(
-            TrialReason.FRAMES_LOST,
+            TrialReason.UNCERTAIN,
             f"The person was seen too poorly: the total would be uncertain by {spread_s:.1f} s.",
         )
-    edges_s, worst_s = evidence.segmentation.boundaries_s, float(evidence.segmentation.sds_s.max())
-    if worst_s > MAX_BOUNDARY_SD_SHARE * float(edges_s[-1] - edges_s[0]):
-        return Verdict(
-            TrialReason.FRAMES_LOST,
-            f"The person was not followed well enough: a phase would be uncertain by "
-            f"{worst_s:.1f} s.",
-        )
-    return Verdict()
+    return Verdict(
+        TrialReason.UNCERTAIN,
+        f"The person was not followed well enough: {int(unsure.sum())} of the 7 boundaries are "
+        f"uncertain, one by {float(sds_s.max()):.1f} s.",
+    )
+
+
+def unsure_boundaries(boundaries_s: Array, sds_s: Array) -> Mask:
+    """(7,) bool: boundaries too uncertain for the phases beside them to be given."""
+    limit_s = MAX_BOUNDARY_SD_SHARE * float(boundaries_s[-1] - boundaries_s[0])
+    return np.asarray(sds_s > limit_s)

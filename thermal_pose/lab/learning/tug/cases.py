@@ -21,7 +21,7 @@ from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_key
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.skeleton import N_JOINTS, Joint
-from thermal_pose.types import ThermalFrame, TrialReason, TrueFrame
+from thermal_pose.types import NS_PER_S, ThermalFrame, TrialReason, TrueFrame
 
 if TYPE_CHECKING:
     from thermal_pose.lab.simulation.people.subject import Subject
@@ -244,8 +244,23 @@ def staged_keypoints(
         "stature_m": staged.trial.subject.shape.height_m,
         "n_people": len(staged.actors),
         "aid": str(staged.trial.subject.aid),
+        "swings_s": stamped_swings_s(staged, frames[0].stamp_ns),
     }
     return KeypointTrial(name, subject, tuple(frames), truth, room | conditions, np.stack(joints_m))
+
+
+def stamped_swings_s(staged: "StagedTrial", origin_ns: int) -> list[tuple[int, float, float]]:
+    """Side (0 left, 1 right), lift and landing of each of the subject's steps.
+
+    Times are in seconds of the thermal camera's stamps since `origin_ns`.
+    """
+    clock = staged.scene.thermal_clock
+    offset_s = clock.offset_s + (START_NS - origin_ns) / NS_PER_S
+    scale = 1.0 + 1e-6 * clock.drift_ppm
+    return [
+        (side, lift_s * scale + offset_s, land_s * scale + offset_s)
+        for side, lift_s, land_s in staged.trial.performers[0].motion.swings_s
+    ]
 
 
 def subject_joints_m(truth: TrueFrame) -> npt.NDArray[np.float32]:

@@ -79,6 +79,11 @@ def refused_boundaries_s(kind: TrialReason) -> Float64Array:
         boundaries_s[:5] = UNKNOWN
     if kind is TrialReason.NEVER_SAT:
         boundaries_s[2:5] = UNKNOWN
+    if kind in (TrialReason.WALKED_BACKWARDS, TrialReason.SAT_ELSEWHERE):
+        # What comes before the missing part is as in a valid test.
+        boundaries_s[:5] = UNKNOWN
+    if kind is TrialReason.SIT_TO_STANDS:
+        boundaries_s[:2] = UNKNOWN
     return boundaries_s
 
 

@@ -14,13 +14,23 @@ from thermal_pose.errors import SimulationError
 from thermal_pose.files import whole_file
 from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.learning.tug.corpus import MotionTrial, refused_boundaries_s
+from thermal_pose.lab.simulation.motion.manner import trial_manner
 from thermal_pose.lab.simulation.motion.trial import Trial, plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body, library_shapes
-from thermal_pose.lab.simulation.people.presets import IMPAIRED, NORMAL, OLD
+from thermal_pose.lab.simulation.people.presets import (
+    HURRIED,
+    IMPAIRED,
+    NORMAL,
+    OLD,
+    RECORDED,
+    VERY_SLOW,
+)
 from thermal_pose.lab.simulation.people.subject import Population, draw_subject, subject_rng
 from thermal_pose.types import Float64Array, TrialReason
 
 NAMESPACE = "tug-segmenter"
+#: Share of the trials that differ as those of patients do (`motion.manner`).
+PATIENT_SHARE = 0.8
 #: Joints are kept at this rate, Hz: fast enough for any camera's frames to be interpolated.
 MOTION_HZ = 50.0
 
@@ -28,6 +38,11 @@ POPULATIONS: tuple[Population, ...] = (
     NORMAL,
     OLD,
     IMPAIRED,
+    RECORDED,
+    RECORDED,
+    RECORDED,
+    HURRIED,
+    VERY_SLOW,
     Population(
         age_years=(30, 9),
         rise_s=(1.25, 0.3),
@@ -66,11 +81,14 @@ POPULATIONS: tuple[Population, ...] = (
 
 # Kinds of trials, with their shares; what is cut, hidden or has a gap is made when observed.
 _KINDS = (
-    (TrialReason.VALID, 0.88),
+    (TrialReason.VALID, 0.84),
     (TrialReason.NEVER_STOOD, 0.03),
-    (TrialReason.NEVER_SAT, 0.03),
-    (TrialReason.WRONG_ORDER, 0.03),
-    (TrialReason.STOPPED_EARLY, 0.03),
+    (TrialReason.NEVER_SAT, 0.02),
+    (TrialReason.WRONG_ORDER, 0.02),
+    (TrialReason.STOPPED_EARLY, 0.02),
+    (TrialReason.WALKED_BACKWARDS, 0.02),
+    (TrialReason.SAT_ELSEWHERE, 0.02),
+    (TrialReason.SIT_TO_STANDS, 0.03),
 )
 
 
@@ -96,7 +114,9 @@ def simulate_motion(index: int, seed: int, n_bodies: int) -> MotionTrial | None:
     body = bake_body(library_shapes(n_bodies)[int(rng.integers(n_bodies))])
     try:
         subject = draw_subject(population, NAMESPACE, seed, index)
-        return motion_of(plan_trial(subject, rng, kind=kind, body=body), kind)
+        patient = rng.random() < PATIENT_SHARE
+        manner = trial_manner(patient, subject.speed_mps, rng)
+        return motion_of(plan_trial(subject, rng, kind=kind, body=body, manner=manner), kind)
     except (SimulationError, ValueError):
         return None
 

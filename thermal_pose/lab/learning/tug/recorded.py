@@ -37,6 +37,9 @@ _LACKING = (
     TrialReason.WRONG_ORDER,
     TrialReason.NEVER_SAT,
     TrialReason.STOPPED_EARLY,
+    TrialReason.WALKED_BACKWARDS,
+    TrialReason.SAT_ELSEWHERE,
+    TrialReason.SIT_TO_STANDS,
 )
 
 
@@ -121,6 +124,10 @@ def vary(
             end_s = rng.uniform(min(start_s + 2.0, edges[-1]), edges[-1])
         elif kind < 0.09:
             start_s = rng.uniform(edges[0], edges[-1] - 1.5)
+        elif kind < 0.13:
+            end_s = edges[-1] - rng.uniform(0.05, 0.8)
+        elif kind < 0.16:
+            start_s = edges[0] + rng.uniform(0.05, 0.6)
     lost = 0.3 * rng.random() ** 2 if rng.random() < 0.4 else 0.0
     keep = (times_s >= start_s) & (times_s <= end_s) & (rng.random(len(times_s)) >= lost)
     keep[np.flatnonzero((times_s >= start_s) & (times_s <= end_s))[:2]] = True

@@ -234,6 +234,9 @@ def trimmed(motion: PlannedMotion, from_s: float) -> PlannedMotion:
         rotations=motion.rotations[first:],
         seat_contact=motion.seat_contact[first:],
         arms=cut,
+        swings_s=tuple(
+            (side, lift_s - from_s, land_s - from_s) for side, lift_s, land_s in motion.swings_s
+        ),
     )
 
 

@@ -52,6 +52,8 @@ class PlannedMotion:
     seat_contact : (T,) whether the pelvis rests on the seat.
     arms : the plan of the arms, which also knows the walking aid.
     from_s, until_s : when the person is in the room.
+    swings_s : (side, lift, land) of each step: side 0 left, 1 right; times of the foot's leaving
+        and touching the floor, s.
     """
 
     times_s: Array
@@ -61,6 +63,7 @@ class PlannedMotion:
     arms: ArmPlan
     from_s: float = -np.inf
     until_s: float = np.inf
+    swings_s: tuple[tuple[int, float, float], ...] = ()
 
     def pose(self, time_s: float) -> BodyPose:
         """Posture at a time; the first and last ones are held before and after."""
@@ -243,6 +246,9 @@ def plan_motion(
         rotations=rotations.astype(np.float32),
         seat_contact=(hips[:, 2] <= seated_m + SEAT_CONTACT_M) & (moves.out < 0.5),
         arms=plan,
+        swings_s=tuple(
+            (0 if step.side > 0 else 1, step.lift_s, step.land_s) for step in steps if step.land_s
+        ),
     )
 
 
