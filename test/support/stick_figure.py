@@ -49,8 +49,12 @@ class Figure:
             for t in np.arange(0.0, self.end_s, 1.0 / self.rate_hz)
         ]
 
+    def joints(self, t_s: float) -> Array:
+        """(17, 3) joints in the room at one time."""
+        return joints_at(t_s, self.edges_s)
+
     def frame(self, t_s: float, origin_ns: int, rng: np.random.Generator) -> FrameKeypoints:
-        xy = self.project(joints_at(t_s, self.edges_s)) + rng.normal(0, self.noise_px, (17, 2))
+        xy = self.project(self.joints(t_s)) + rng.normal(0, self.noise_px, (17, 2))
         low, high = xy.min(axis=0) - 2, xy.max(axis=0) + 2
         person = PersonKeypoints(
             self.track_id,
@@ -79,9 +83,20 @@ def joints_at(t_s: float, edges_s: tuple[float, ...]) -> Array:
     rise = np.interp(t_s, knots, [0.0, 1, 1, 1, 1, 1, 0.0])
     x = np.interp(t_s, knots, [0.0, 0.25, 2.9, 2.9, 0.35, 0.2, 0.0])
     yaw = np.interp(t_s, [turn0, back0, last0, sit0], [0.0, np.pi, np.pi, 2 * np.pi])
-    hip = SEAT_M + (HIP_M - SEAT_M) * rise
-    lean = 0.6 * np.sin(np.pi * rise) * (1 - rise) * 2
     swing = 0.2 * np.sin(2 * np.pi * 0.9 * t_s) if walk0 < t_s < last0 else 0.0
+    return body_at(rise, x, yaw, swing)
+
+
+def body_at(rise: float, x: float, yaw: float, swing: float = 0.0, seat_m: float = SEAT_M) -> Array:
+    """(17, 3) joints of a body that is 0 seated .. 1 standing, at a place and a heading.
+
+    Parameters
+    ----------
+    swing : how far the left leg is before the right one, half of it, m.
+    seat_m : height of the hips of the seated body, m.
+    """
+    hip = seat_m + (HIP_M - seat_m) * rise
+    lean = 0.6 * np.sin(np.pi * rise) * (1 - rise) * 2
     body = np.zeros((17, 3))  # forward, left, up
     reach = THIGH_M * (1 - rise)
 
@@ -105,3 +120,22 @@ def joints_at(t_s: float, edges_s: tuple[float, ...]) -> Array:
     body[16, 0] -= swing
     turn = np.array([[np.cos(yaw), np.sin(yaw), 0], [-np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
     return body @ turn + np.array([x, 0.0, 0.0])
+
+
+@dataclass(frozen=True)
+class Course(Figure):
+    """A figure that follows knots: (time, rise, place, heading) each, linear in between.
+
+    `floor_from_s` : from then on, sitting is sitting on the floor.
+    """
+
+    knots: tuple[tuple[float, float, float, float], ...] = ()
+    floor_from_s: float = np.inf
+
+    def joints(self, t_s: float) -> Array:
+        times, *curves = (np.array(column) for column in zip(*self.knots, strict=True))
+        rise, x, yaw = (float(np.interp(t_s, times, curve)) for curve in curves)
+        before = float(np.interp(t_s - 0.1, times, curves[1]))
+        swing = 0.2 * np.sin(2 * np.pi * 0.9 * t_s) if abs(x - before) > 0.02 else 0.0
+        seat_m = 0.16 if t_s >= self.floor_from_s else SEAT_M
+        return body_at(rise, x, yaw, swing, seat_m)

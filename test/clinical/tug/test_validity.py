@@ -45,21 +45,30 @@ def test_a_carer_who_walks_past_is_no_second_person() -> None:
     assert reason(both) is TrialReason.VALID
 
 
-def test_a_phase_that_nobody_could_tell_is_refused() -> None:
+@pytest.mark.parametrize(("unsure", "valid"), [((3,), True), ((2, 3), True), ((2, 3, 4), False)])
+def test_a_few_unsure_boundaries_leave_the_total_standing(unsure, valid) -> None:
     frames = Figure().frames()
     reading = read_frames(frames, TugParams())
     sds_s = np.full(7, 0.1)
-    sds_s[3] = 9.0
-    unsure = TrialEvidence(
+    sds_s[list(unsure)] = 9.0
+    evidence = TrialEvidence(
         frames,
         reading.track,
         reading.signals,
         replace(reading.segmentation, sds_s=sds_s),
         TugParams(),
     )
-    verdict = judge(unsure)
-    assert verdict.reason is TrialReason.FRAMES_LOST
-    assert "9.0 s" in verdict.sentence
+    verdict = judge(evidence)
+    assert verdict.valid is valid
+    assert valid or (verdict.reason is TrialReason.UNCERTAIN and "9.0 s" in verdict.sentence)
+
+
+def test_an_unsure_total_is_refused() -> None:
+    frames = Figure().frames()
+    reading = read_frames(frames, TugParams())
+    segmentation = replace(reading.segmentation, sds_s=np.array([1.5] + [0.1] * 6))
+    evidence = TrialEvidence(frames, reading.track, reading.signals, segmentation, TugParams())
+    assert judge(evidence).reason is TrialReason.UNCERTAIN
 
 
 def test_two_who_sit_stand_up_and_walk() -> None:

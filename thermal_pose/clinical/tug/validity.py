@@ -41,6 +41,8 @@ MIN_REST_BEFORE_S, MIN_REST_S = 0.5, 0.25
 MAX_SEAT_SHIFT = 0.3
 #: Boxes of a seated person lower than this share of those before the test: sits on the floor.
 MIN_SHRINKAGE = 0.8
+#: Who comes back without turning has gone at least this far, in body heights.
+BACKWARDS_TRAVEL = 0.35
 #: So many rises without a walk are another test.
 MANY_RISES = 3
 #: A standstill at least this long explains why a trial is uncertain, s.
@@ -162,7 +164,8 @@ def _another_course(evidence: TrialEvidence) -> Verdict:
             TrialReason.SIT_TO_STANDS,
             f"The person stood up {story.rises} times and never walked.",
         )
-    if story.rises and story.never_turned and _came_down(story) and not _behind(evidence):
+    went_far = story.travel > BACKWARDS_TRAVEL
+    if went_far and story.rises and story.never_turned and _came_down(story):
         return Verdict(TrialReason.WALKED_BACKWARDS, "The person came back without turning around.")
     return Verdict()
 
@@ -172,11 +175,6 @@ def _stays(evidence: TrialEvidence) -> Verdict:
     if evidence.story.upright and not evidence.story.walked:
         return Verdict(TrialReason.STOPPED_EARLY, "The person stood up but never left the chair.")
     return Verdict()
-
-
-def _behind(evidence: TrialEvidence) -> bool:
-    """Whether even the walk out was seen from behind."""
-    return evidence.story.walked_away
 
 
 def _came_down(story: Story) -> bool:

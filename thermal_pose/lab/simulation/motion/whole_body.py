@@ -139,6 +139,10 @@ def seat_moves(
         share = manner.settle_m / STANDING_GAIN_M
         slow = ease(times_s, schedule.sit_end_s - 0.3 * sit_s, schedule.sit_end_s + manner.settle_s)
         sunk = (1 - share) * sunk + share * slow
+    if manner.crouch:
+        low = ease(times_s, down_s - manner.crouch_s, down_s + 0.15 * sit_s)
+        # Taken over by sitting down, so that the seat stays where it is.
+        sunk = np.maximum(sunk, 0.0) + manner.crouch * low * (1.0 - np.clip(sunk, 0.0, 1.0))
     out = ease(times_s, off_s - 0.03 * rise_s, start_s + 0.9 * rise_s)
     back = ease(times_s, down_s + 0.03 * sit_s, down_s + 0.95 * sit_s)
     stands_first = float(down_s < start_s)

@@ -63,7 +63,7 @@ IMPAIRED = Population(
 #: Adults who do the test as 43 recorded real people did: quick turns into the chair, arms free.
 RECORDED = Population(
     age_years=(45, 20),
-    rise_s=(1.15, 0.3),
+    rise_s=(1.05, 0.28),
     walk_s=(2.2, 0.5),
     turn_s=(1.6, 0.4),
     final_turn_s=(1.3, 0.35),

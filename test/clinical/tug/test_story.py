@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refusals with their own reasons, and standstills, on stick figures that do something else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.stick_figure import Course, Figure
+
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.reading import read_frames
+from thermal_pose.clinical.tug.story import Story
+from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
+from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, TrialReason
+
+PI = float(np.pi)
+#: One test in 13 s: (time, rise, place, heading).
+TEST = (
+    (0.0, 0, 0.0, 0),
+    (2.0, 0, 0.0, 0),
+    (3.4, 1, 0.25, 0),
+    (5.8, 1, 2.9, 0),
+    (7.6, 1, 2.9, PI),
+    (10.0, 1, 0.35, PI),
+    (11.4, 1, 0.2, 2 * PI),
+    (12.6, 0, 0.0, 2 * PI),
+)
+
+
+def later(knots, at_s: float, by_s: float):
+    """The same knots with a pause: all after a time happen later."""
+    before = [knot for knot in knots if knot[0] <= at_s]
+    after = [(t + by_s, *rest) for t, *rest in knots if t > at_s]
+    return (*before, (before[-1][0] + by_s, *before[-1][1:]), *after)
+
+
+def course(knots, end_s: float | None = None, **options) -> list[FrameKeypoints]:
+    return Course(knots=tuple(knots), end_s=end_s or knots[-1][0] + 2.5, **options).frames()
+
+
+def story_of(frames: list[FrameKeypoints]) -> Story:
+    reading = read_frames(frames, TugParams())
+    return Story(reading.signals, reading.track)
+
+
+def reason(frames: list[FrameKeypoints]) -> TrialReason:
+    return analyze_frames(frames).timing.reason
+
+
+def test_the_plain_course_is_a_test() -> None:
+    frames = course(TEST)
+    assert reason(frames) is TrialReason.VALID
+    story = story_of(frames)
+    assert (story.laps(), story.rises, story.walked) == (1, 1, True)
+    assert not story.never_turned
+    assert not story.walked_away
+    (span,) = story.upright
+    assert span == pytest.approx((3.2, 12.2), abs=0.7)
+
+
+def test_two_laps() -> None:
+    again = [(t + 9.4, rise, x, yaw + 2 * PI) for t, rise, x, yaw in TEST[3:]]
+    frames = course([*TEST[:-1], (12.8, 1, 0.25, 2 * PI), *again])
+    assert story_of(frames).laps() == 2
+    assert reason(frames) is TrialReason.TWO_LAPS
+
+
+def test_walked_backwards() -> None:
+    knots = [(t, rise, x, 0.0) for t, rise, x, _ in TEST]
+    assert reason(course(knots)) is TrialReason.WALKED_BACKWARDS
+
+
+def test_five_rises_are_the_sit_to_stand_test() -> None:
+    knots = [(0.0, 0, 0, 0)]
+    for k in range(5):
+        start_s = 2.0 + 3.0 * k
+        knots += [(start_s, 0, 0, 0), (start_s + 1, 1, 0.1, 0), (start_s + 1.6, 1, 0.1, 0)]
+        knots += [(start_s + 2.4, 0, 0, 0)]
+    frames = course(knots)
+    assert story_of(frames).rises == 5
+    assert reason(frames) is TrialReason.SIT_TO_STANDS
+
+
+def test_who_stands_on_the_spot_never_left_the_chair() -> None:
+    knots = [(t, rise, min(x, 0.25), yaw) for t, rise, x, yaw in TEST]
+    result = analyze_frames(course(knots))
+    assert result.timing.reason in (TrialReason.STOPPED_EARLY, TrialReason.WRONG_ORDER)
+    assert result.total_s is None
+
+
+def test_sitting_down_on_the_floor_is_not_the_end_of_a_test() -> None:
+    knots = [*TEST[:-1], (12.6, 0, 0.9, 2 * PI)]
+    frames = course(knots, end_s=16.0, floor_from_s=11.5)
+    assert reason(frames) is TrialReason.SAT_ELSEWHERE
+
+
+def test_a_recording_that_begins_in_the_walk_began_late() -> None:
+    frames = [frame for frame in course(TEST) if frame.stamp_ns > 5_500_000_000]
+    result = analyze_frames(frames)
+    assert result.timing.reason is TrialReason.BEGAN_LATE
+    assert "already standing" in result.timing.sentence
+
+
+@pytest.mark.parametrize("missing_s", [0.2, 0.6])
+def test_a_recording_that_ends_before_the_seat_is_cut_off(missing_s: float) -> None:
+    frames = course(TEST, end_s=TEST[-1][0] - missing_s)
+    assert reason(frames) is TrialReason.CUT_OFF
+
+
+def test_a_camera_behind_the_chair() -> None:
+    frames = course(TEST, camera_m=(-5.0, 0.8, 1.4))
+    assert story_of(frames).walked_away
+    assert reason(frames) is TrialReason.CAMERA_BEHIND
+
+
+def rotated(frame: FrameKeypoints) -> FrameKeypoints:
+    """The frame of a camera that lies on its side."""
+    people = []
+    for person in frame.persons:
+        left, top, right, bottom = person.box.xyxy
+        box = PersonBox((top, 79.0 - right, bottom, 79.0 - left), person.box.score, 1)
+        xy = np.stack([person.xy[:, 1], 79.0 - person.xy[:, 0]], axis=1)
+        people.append(PersonKeypoints(1, box, xy.astype(np.float32), person.scores))
+    return replace(frame, persons=tuple(people))
+
+
+def test_a_camera_on_its_side() -> None:
+    result = analyze_frames([rotated(frame) for frame in course(TEST)])
+    assert result.timing.reason is TrialReason.CAMERA_TILTED
+
+
+@pytest.mark.parametrize("at_s", [3.4, 5.8, 10.0])
+def test_a_pause_is_found_where_it_is(at_s: float) -> None:
+    story = story_of(course(later(TEST, at_s, 4.0)))
+    spans = story.standstills((3.4, 16.0))
+    longest = max(spans, key=lambda span: span[1] - span[0])
+    assert longest == pytest.approx((at_s, at_s + 4.0), abs=0.8)
+
+
+def test_who_walks_without_a_pause_never_stands_still() -> None:
+    assert story_of(course(TEST)).standstills((3.6, 9.8)) == ()
+
+
+@pytest.mark.parametrize("pause_s", [3.0, 8.0])
+def test_a_pause_before_the_chair_does_not_end_the_test(pause_s: float) -> None:
+    knots = later(TEST, 11.4, pause_s)
+    analyzer = TrialAnalyzer()
+    finished_s = None
+    for frame in course(knots):
+        if analyzer.update(frame).finished and finished_s is None:
+            finished_s = (frame.stamp_ns - 1_000_000_000) / 1e9
+    # Whoever stands before the chair has not finished.
+    assert finished_s is None or finished_s > 12.0 + pause_s
+    result = analyzer.finish()
+    if result.timing.valid:
+        assert result.total_s == pytest.approx(10.6 + pause_s, abs=0.8)
+    else:
+        assert result.timing.reason is TrialReason.PAUSED
+
+
+def faint(frame: FrameKeypoints, number: int) -> PersonKeypoints:
+    """A radiator beside the chair: a seated shape with joints of little score, always the same."""
+    figure = Figure(edges_s=(90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 96.0), seed=number)
+    person = figure.frame(0.0, 0, np.random.default_rng(7)).persons[0]
+    left, top, right, bottom = person.box.xyxy
+    box = PersonBox((left + 20, top, right + 20, bottom), 0.6, 9)
+    xy = person.xy + np.array([20.0, 0.0], np.float32)
+    return PersonKeypoints(9, box, xy, np.full(17, 0.06, np.float32))
+
+
+def test_a_radiator_is_neither_the_patient_nor_a_second_person() -> None:
+    frames = [replace(f, persons=(faint(f, 0), *f.persons)) for f in course(TEST)]
+    result = analyze_frames(frames)
+    assert result.timing.reason is TrialReason.VALID
+    assert result.track_id == 1
+
+
+def test_a_radiator_alone_is_no_test() -> None:
+    frames = [replace(f, persons=(faint(f, 0),)) for f in course(TEST)]
+    assert analyze_frames(frames).total_s is None
