@@ -18,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,11 +119,22 @@ def compare(step: Step, before: Path, after: Path, work: Path) -> tuple[int, str
         new = {path: content(out / path) for path in files_of(out) if path not in earlier}
         found.append({**new, "printed": printed(done.stdout)})
     names = sorted(set(found[0]) | set(found[1]))
-    differing = [name for name in names if found[0].get(name) != found[1].get(name)]
+    differing = list(differences(found[0], found[1]))
     if differing:
-        shown = ", ".join(differing[:6])
-        return 1, f"{len(differing)} of {len(names)} results differ: {shown}"
+        return 1, f"{len(differing)} differences: {'; '.join(differing[:6])}"
     return 0, f"the same ({len(names)} results)"
+
+
+def differences(before: Any, after: Any, where: str = "") -> Iterator[str]:
+    """Name every place at which two results differ, with both values."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(key), after.get(key), f"{where}/{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, pair in enumerate(zip(before, after, strict=True)):
+            yield from differences(*pair, f"{where}/{index}")
+    elif before != after:
+        yield f"{where.lstrip('/')}: {str(before)[:60]} -> {str(after)[:60]}"
 
 
 def run(step: Step, checkout: Path, out: Path) -> "subprocess.CompletedProcess[str]":
@@ -181,7 +193,11 @@ def printed(text: str) -> Any:
 def pruned(value: Any) -> Any:
     """Drop the ignored keys at every level."""
     if isinstance(value, dict):
-        return {key: pruned(each) for key, each in value.items() if key not in IGNORED}
+        return {
+            key: pruned(each)
+            for key, each in value.items()
+            if key not in IGNORED and not key.endswith("_ms_per_frame")
+        }
     if isinstance(value, list):
         return [pruned(each) for each in value]
     return value

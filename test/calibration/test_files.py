@@ -59,8 +59,8 @@ def test_a_camera_info_with_impossible_values(
     [
         (b"", "expected a mapping, got NoneType"),
         (b"[1, 2]", "expected a mapping, got list"),
-        (b"a: [", "is no YAML file"),
-        (b"\xff\xfe\x00", "is no YAML file"),
+        (b"a: [", "is not a YAML file"),
+        (b"\xff\xfe\x00", "is not a YAML file"),
         (b"image_width: 80", "no camera_info YAML"),
     ],
 )

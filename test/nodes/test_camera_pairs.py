@@ -274,16 +274,16 @@ def test_a_replay_publishes_the_clock_of_its_images(executor: SingleThreadedExec
 IDENTITY = "rotation: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}"
 BAD_EXTRINSICS = {
     "": "expected a mapping",
-    "rotation: [": "is no YAML file",
-    "rotation: 7\ntranslation_m: [0, 0, 0]": "is no extrinsics YAML",
+    "rotation: [": "is not a YAML file",
+    "rotation: 7\ntranslation_m: [0, 0, 0]": "is not an extrinsics YAML",
     IDENTITY: "translation_m",
     f"{IDENTITY}\ntranslation_m: [0.05, 0]": r"expected \(3, 3\) and \(3,\)",
     f"{IDENTITY}\ntranslation_m: [.nan, 0, 0]": "finite",
-    f"{IDENTITY}\ntranslation_m: [left, 0, 0]": "is no extrinsics YAML",
+    f"{IDENTITY}\ntranslation_m: [left, 0, 0]": "is not an extrinsics YAML",
     f"{IDENTITY.replace('[1,', '[.nan,')}\ntranslation_m: [0, 0, 0]": "orthonormal",
     f"{IDENTITY.replace('[1,', '[2,')}\ntranslation_m: [0, 0, 0]": "orthonormal",
     f"{IDENTITY.replace('[1,', '[-1,')}\ntranslation_m: [0, 0, 0]": "mirror image",
-    f"{IDENTITY.replace('0, 1]', '0]')}\ntranslation_m: [0, 0, 0]": "is no extrinsics YAML",
+    f"{IDENTITY.replace('0, 1]', '0]')}\ntranslation_m: [0, 0, 0]": "is not an extrinsics YAML",
 }
 
 

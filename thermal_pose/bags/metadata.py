@@ -44,7 +44,7 @@ class Metadata:
     files : names of the storage files, in order.
     compression_mode : '', 'file' or 'message'.
     counts : promised messages by topic.
-    digests : type hashes by topic; '' where the recorder gave none.
+    digests : type hashes by topic; '' if the recorder gave none.
     """
 
     files: tuple[str, ...]

@@ -14,7 +14,7 @@ from thermal_pose.types import NS_PER_S
 
 @dataclass(frozen=True)
 class TopicSummary:
-    """One topic. Rates and gaps are by log time; None where there are too few messages.
+    """One topic. Rates and gaps are by log time; None if there are too few messages.
 
     Attributes
     ----------

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds pairs whose stamps match although one of the two images is older than the other.
+"""Find pairs with matching stamps in which one of the two images is older than the other.
 
 The paper discarded such pairs (about 1 %) manually. Here each image is placed in time by its own
 stream: it is compared with straight lines between its neighbours' images, in the pixels where
-they change. An image taken in time lies half-way between its neighbours; one that is older lies
-further back, where it leaves hardly more than noise. What only one of the two streams shows is
-asynchrony; what both show is a person who really was there before (rocking, turning back).
+they change. An image taken in time is half-way between its neighbours; an older one is
+further back, where the residual is hardly more than noise. A shift in only one of the streams is
+asynchrony; a shift in both is a person who was there before (rocking, turning back).
 
-No registration, calibration or pose is needed. Where nobody moves an older image is the same
+No registration, calibration or pose is needed. If no person moves, an older image is the same
 image: such pairs are reported as undecidable, never as synchronous.
 """
 
@@ -32,14 +32,14 @@ _MAX_AGE_PERIODS = 5
 _IN_TIME_PERIODS = 0.5
 #: Share of an image's pixels, those that change most among its neighbours, that is compared.
 _PIXEL_SHARE = 0.06
-#: The estimated noise floor is raised by this: residuals below it are not told apart.
+#: The estimated noise floor is raised by this factor; residuals below it are not compared.
 _FLOOR_MARGIN = 1.3
 #: Mean square difference of the quieter half of standard normal pixels.
 _QUIET_HALF = 0.1426
 
 
 class Synchrony(StrEnum):
-    """What can be said of a pair."""
+    """Verdict on a pair."""
 
     SYNCHRONOUS = "synchronous"
     ASYNCHRONOUS = "asynchronous"
@@ -66,7 +66,7 @@ class PairVerdict:
 
 @dataclass(frozen=True)
 class AsynchronyThresholds:
-    """When a pair is called what; set on simulated trials of development seeds.
+    """Thresholds of the verdicts; tuned on simulated trials of development seeds.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class AsynchronyThresholds:
     own : least log ratio of the older stream itself.
     other_share : most that the other stream's log ratio may be of it.
     motion : least change over an image's neighbours, in multiples of the noise floor, below
-        which nothing can be said.
+        which there is no verdict.
     in_time : a pair is synchronous only where both streams' log ratios are below this: an older
         image would have shown.
     """
@@ -88,7 +88,7 @@ class AsynchronyThresholds:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an image lies in time: log ratio 'older' to 'in time', its age, and the motion."""
+    """Time of an image: log ratio 'older' to 'in time', its age, and the motion."""
 
     log_ratio: float
     age_periods: float
@@ -105,13 +105,13 @@ class _Stream:
         self._places: dict[int, _Place | None] = {}
 
     def place(self, index: int) -> _Place | None:
-        """None at the ends of the stream, where neighbours are missing."""
+        """None at the ends of the stream, which lack neighbours."""
         if index not in self._places:
             self._places[index] = self._compute(index)
         return self._places[index]
 
     def leave_out(self, index: int) -> None:
-        """Mark an image as older; its neighbours are placed anew without it."""
+        """Mark an image as older, and place its neighbours again without it."""
         self.older.add(index)
         for near in range(index - _AFTER, index + _BEFORE + 1):
             if near != index:
@@ -249,7 +249,7 @@ def _older_stream(
     older = int(np.argmax(ratios))
     score = ratios[older] - ratios[1 - older]
     moved = min(places[0].motion, places[1].motion) >= limits.motion
-    # Where the other stream looks older, too, the person was there before.
+    # If the other stream looks older too, the person was there before.
     other_limit = max(limits.own, limits.other_share * ratios[older])
     alone = ratios[older] > limits.own and ratios[1 - older] < other_limit
     clear = score > limits.score and alone

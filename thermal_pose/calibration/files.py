@@ -75,7 +75,7 @@ def load_camera_info(path: Path) -> CameraInfo:
     Raises
     ------
     CalibrationError
-        The file is missing, is no such YAML, or holds impossible values.
+        The file is missing, is not such a YAML file, or holds impossible values.
     """
     content = _read_yaml(path)
     try:
@@ -113,7 +113,7 @@ def load_extrinsics(path: Path) -> CameraPose:
             translation_m=np.array(content["translation_m"], dtype=np.float64),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise CalibrationError(f"{path} is no extrinsics YAML: {error}") from error
+        raise CalibrationError(f"{path} is not an extrinsics YAML file: {error}") from error
 
 
 def save_homography(path: Path, plane: PlaneRegistration) -> None:
@@ -135,7 +135,7 @@ def load_homography(path: Path) -> PlaneRegistration:
             _array(content["homography"]), None if depth_m is None else float(depth_m)
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise CalibrationError(f"{path} is no homography YAML: {error}") from error
+        raise CalibrationError(f"{path} is not a homography YAML file: {error}") from error
 
 
 def _matrix(values: npt.NDArray[np.float64]) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CalibrationError(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CalibrationError(f"{path} is no YAML file") from error
+        raise CalibrationError(f"{path} is not a YAML file") from error
     if not isinstance(content, dict):
         raise CalibrationError(f"{path}: expected a mapping, got {type(content).__name__}")
     return content

@@ -62,7 +62,7 @@ def calibrate_lens(
     Parameters
     ----------
     views : spot centres (N, 2) px of each view.
-    target : what was seen.
+    target : the target seen in all views.
     size_wh : of the camera's images.
     camera : its name, for errors.
 
@@ -104,7 +104,7 @@ def _solve(
 ) -> LensCalibration:
     objects = [target.points_m.astype(np.float32)] * len(views)
     images = [view.astype(np.float32) for view in views]
-    # At these resolutions tangential distortion and k3 are below what noise allows to see.
+    # At these resolutions, tangential distortion and k3 are below the noise.
     flags = cv2.CALIB_FIX_K3 | cv2.CALIB_ZERO_TANGENT_DIST
     rms, matrix, distortion, turns, shifts, sds, _, view_rms = cv2.calibrateCameraExtended(
         objects, images, size_wh, np.eye(3), np.zeros(5), flags=flags
@@ -155,7 +155,7 @@ def _check_views(views: Sequence[Float64Array], size_wh: tuple[int, int], camera
         )
     if _spread(views) < 0.01:
         raise CalibrationError(
-            f"{camera} camera: all views are alike: move and tilt the target between them"
+            f"{camera} camera: all views are alike; move and tilt the target between them"
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which thermal frame belongs to which RGB frame, by their stamps; nothing dropped in silence."""
+"""Pair thermal and RGB frames by their stamps, and report every frame without a partner."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class PairedStreams:
 
     Attributes
     ----------
-    thermal_index, rgb_index : (P,) which frames form the pairs, in order of time.
+    thermal_index, rgb_index : (P,) frames of each pair, in order of time.
     offset_s : how far RGB stamps are ahead of thermal stamps in general; removed for matching.
-    residual_s : (P,) what is left of each pair's difference.
+    residual_s : (P,) remaining difference of each pair, s.
     unmatched_thermal, unmatched_rgb : frames without a partner.
     """
 
@@ -41,7 +41,7 @@ class PairedStreams:
 def estimate_offset_s(thermal_ns: npt.ArrayLike, rgb_ns: npt.ArrayLike) -> float:
     """Constant offset of the RGB stamps, from the nearest neighbours of all thermal stamps.
 
-    Unambiguous within half a period only: a whole period of offset cannot be told from stamps.
+    Unambiguous within half a period only: stamps do not reveal an offset of a whole period.
     The median is taken on the circle of one period, so that an offset near half a period does
     not split into two halves.
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fixed map from RGB to thermal pixels where no target is at hand, from people who move.
+"""A fixed map from RGB to thermal pixels without a target, from moving people.
 
-Whoever walks changes both images at the same places. The two maps of change, a few frames apart,
+A walking person changes both images at the same places. The two maps of change, a few frames apart,
 are laid over each other: scale, turn, shift and aspect that correlate best over many moments.
-The result is right at the depth where people moved on average; what it costs at other depths is
-what `imaging.registration.plane_error_by_depth` tells.
+The result is right at the average depth of the people; its error at other depths is
+given by `imaging.registration.plane_error_by_depth`.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class PeopleRegistration:
 
 
 def shrink_rgb(bgr: UInt8Array) -> npt.NDArray[np.float32]:
-    """A colour image (H, W, 3) at the size in which changes are looked for, float32."""
+    """A colour image (H, W, 3) at the size used to detect changes, float32."""
     height, width = bgr.shape[:2]
     size = (_SEARCH_WIDTH, round(height * _SEARCH_WIDTH / width))
     return cv2.resize(bgr, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -68,7 +68,7 @@ def register_from_people(
     thermal : (h, w) centikelvin images of pairs that follow each other.
     rgb_small : `shrink_rgb` of the colour images of the same pairs.
     rgb_wh : size of the full colour images.
-    scale : thermal px per RGB px to begin with: the ratio of the focal lengths.
+    scale : initial thermal px per RGB px: the ratio of the focal lengths.
 
     Raises
     ------
@@ -107,10 +107,10 @@ def _changes(
     warm = np.abs(degc[_LAG:] - degc[:-_LAG])
     warm = np.clip(warm - _THERMAL_NOISE_K, 0.0, _THERMAL_LIMIT_K)
     amount = warm.mean(axis=(1, 2))
-    # Where 1 % of the pixels changes by a degree somebody moves.
+    # A person moves if 1 % of the pixels change by a degree.
     moving = np.flatnonzero(amount > 0.01)
     if len(moving) < _MIN_MOMENTS:
-        raise CalibrationError(f"somebody moves at {len(moving)} moments only")
+        raise CalibrationError(f"a person moves at {len(moving)} moments only")
     chosen = moving[np.argsort(-amount[moving])][:_MAX_MOMENTS]
     colour = np.stack([np.abs(rgb_small[i + _LAG] - rgb_small[i]).max(axis=-1) for i in chosen])
     return warm[chosen], np.clip(colour - _RGB_NOISE, 0.0, _RGB_LIMIT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a calibration leaves behind: YAML files that the nodes load, a picture, figures."""
+"""Output of a calibration: YAML files that the nodes load, a picture, and figures."""
 
 import json
 from pathlib import Path
@@ -23,13 +23,13 @@ from thermal_pose.imaging.registration import (
 )
 from thermal_pose.types import Float64Array
 
-#: Depths for which the fixed homography's error is told, m: the walkway from 3 to 7 m.
+#: Depths at which the error of the fixed homography is reported, m: the walkway, 3 to 7 m.
 DEPTHS_M = (2.5, 3.0, 4.0, 5.0, 6.0, 7.0)
 HOMOGRAPHY_DEPTH_M = 4.5
 
 
 def errors_by_depth(plane: PlaneRegistration, registration: Registration) -> dict[str, float]:
-    """What a fixed map costs, thermal px, around the middle of the image, by depth in m."""
+    """Error of a fixed map around the image's middle, thermal px, by depth in m."""
     width, height = registration.thermal.size_wh
     middle = [(x, y) for x in (0.3 * width, 0.7 * width) for y in (0.3 * height, 0.7 * height)]
     errors = plane_error_by_depth(plane, registration, DEPTHS_M, middle)

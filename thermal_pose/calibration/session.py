@@ -23,7 +23,7 @@ from thermal_pose.types import NS_PER_S, Float64Array, RgbFrame, ThermalFrame
 
 #: A target that moves more than this from one thermal frame to the next is not held still.
 MAX_MOTION_PX = 0.5
-#: Views nearer to each other than this, in thermal px, tell the same.
+#: Views nearer to each other than this, in thermal px, are redundant.
 MIN_DISTANCE_PX = 2.0
 MAX_VIEWS = 40
 #: Rows, columns of the map that hints look at.
@@ -41,7 +41,7 @@ class SeenPair:
 
 @dataclass(frozen=True)
 class CalibrationViews:
-    """What a recording gave.
+    """Views found in a recording.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ def collect_views(
     Parameters
     ----------
     path : recording with both image topics.
-    target : what to look for.
+    target : target to look for.
     progress : called with pairs done and pairs in all.
 
     Raises
@@ -103,7 +103,7 @@ def collect_views(
 
 
 class ViewChooser:
-    """Keeps pairs whose target stands still and that differ from those kept before."""
+    """Keeps pairs with a still target that differ from earlier ones."""
 
     def __init__(self, target: SpotTarget) -> None:
         self._target = target
@@ -113,7 +113,7 @@ class ViewChooser:
         self._looked_at = self._found = self._moving = self._alike = 0
 
     def result(self, streams: PairedStreams) -> CalibrationViews:
-        """What was chosen so far, from streams that matched like this."""
+        """Views chosen so far, with the matching of the streams."""
         return CalibrationViews(
             pairs=tuple(self.chosen),
             thermal_wh=self._thermal_wh,
@@ -126,7 +126,7 @@ class ViewChooser:
         )
 
     def hints(self) -> list[str]:
-        """What is still missing in the thermal camera's views."""
+        """Parts of the image still missing in the thermal camera's views."""
         spots = [pair.view.thermal for pair in self.chosen if pair.view.thermal is not None]
         return coverage_hints(spots, self._thermal_wh)
 
@@ -189,7 +189,7 @@ class LivePairer:
             self._chooser.look(nearest, frame)
 
     def hints(self) -> list[str]:
-        """What is missing: images of a camera, else views."""
+        """Name what is missing: images of a camera, or else views."""
         seen = {"thermal": self._thermal_ns, "RGB": self._rgb_ns}
         silent = [f"no {name} images yet" for name, stamps in seen.items() if not stamps]
         return silent or self._chooser.hints()

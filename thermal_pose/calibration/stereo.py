@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the thermal camera is, seen from the RGB camera, from views of the target by both."""
+"""Pose of the thermal camera relative to the RGB camera, from views of the target by both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAX_CROSS_RMS_PX = 1.0
 
 @dataclass(frozen=True)
 class TargetView:
-    """Spot centres (N, 2) px of one moment; None where a camera did not find the target."""
+    """Spot centres (N, 2) px of one moment; None if a camera did not find the target."""
 
     thermal: Float64Array | None
     rgb: Float64Array | None
@@ -34,7 +34,7 @@ class PairCalibration:
     ----------
     thermal, rgb : each camera's lens, from all views it found the target in.
     rgb_to_thermal : takes points in the RGB camera's axes to the thermal camera's.
-    common_views : moments at which both found it.
+    common_views : moments at which both cameras found the target.
     cross_rms_px : thermal px between the spots found there and those of the RGB view, carried
         over through the target's pose: what the extrinsics are good for.
     """

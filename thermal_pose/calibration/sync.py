@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recording's pairs: matched by stamps, judged by images; what `thermal-pose sync` reports."""
+"""The pairs of a recording, matched by stamps and judged by images, for `thermal-pose sync`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from thermal_pose.errors import ConfigError
 
 @dataclass(frozen=True)
 class SyncReport:
-    """Pairs of one recording and what is known of each.
+    """Pairs of one recording with their verdicts.
 
     Attributes
     ----------

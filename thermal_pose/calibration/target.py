@@ -2,7 +2,7 @@
 """The calibration target: a grid of round spots, warm for the thermal camera, dark for the RGB.
 
 Printed black discs under a lamp, or a heated plate behind a cold sheet with holes, show in both.
-Spots keep their centres at 80 x 60 pixels, where the corners of a chessboard do not.
+At 80 x 60 pixels, spots keep their centres, unlike the corners of a chessboard.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class SpotTarget:
 def find_in_thermal(centikelvin: UInt16Array, target: SpotTarget) -> Float64Array | None:
     """Spot centres (N, 2) in px of a thermal image, warmer than their surroundings.
 
-    None where the whole grid is not seen.
+    None if the whole grid is not seen.
     """
     low, high = np.percentile(centikelvin, [2.0, 99.5])
     if high - low < 50:  # 0.5 K: no target is so faint.
@@ -89,7 +89,7 @@ def _find_grid(grey: UInt8Array, target: SpotTarget, blob_colour: int) -> Float6
 
 
 def _whole(points: Float64Array, grey: UInt8Array, target: SpotTarget) -> bool:
-    """Whether no spot is cut by the image's edge, which would move its centre."""
+    """Whether all spots are inside the image; a cut spot has a wrong centre."""
     height, width = grey.shape
     columns, rows = target.grid_wh
     grid = points.reshape(rows, columns, 2)
@@ -115,7 +115,7 @@ def _blob_detector(grey: UInt8Array, blob_colour: int) -> cv2.SimpleBlobDetector
 
 
 def upright(centres: Float64Array, grid_wh: tuple[int, int]) -> Float64Array:
-    """The same centres, row by row from the top left, whichever corner the finder began at.
+    """The same centres, row by row from the top left, for any starting corner.
 
     A symmetric grid has no up; the cameras have, and both see it the same way.
     """

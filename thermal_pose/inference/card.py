@@ -233,7 +233,7 @@ class ModelCard:
         return f"{self.name}-{self.sha256[:12]}"
 
     def save(self, path: Path) -> None:
-        """Write the card as JSON; StorageError where that fails."""
+        """Write the card as JSON; StorageError if that fails."""
         write_whole(path, self.to_json())
 
     def to_json(self) -> str:

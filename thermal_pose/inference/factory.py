@@ -16,7 +16,7 @@ FASTER_RCNN_PREFIX = "faster_rcnn:"
 
 
 def make_engine(path: Path, options: RuntimeOptions, precision: str) -> Engine:
-    """Load an ONNX file on the engine asked for."""
+    """Load an ONNX file on the requested engine."""
     if options.engine == "openvino":
         from thermal_pose.inference.openvino_engine import OpenVinoEngine
 
@@ -34,7 +34,7 @@ def make_estimator(model: str, options: RuntimeOptions | None = None) -> PoseEst
     ModelArtifactError
         Card or model missing, altered (sha256) or of the wrong shape.
     MissingExtraError
-        The engine asked for is not installed.
+        The requested engine is not installed.
     """
     options = options or RuntimeOptions()
     path = card_path(model)

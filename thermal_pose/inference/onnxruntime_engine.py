@@ -26,7 +26,7 @@ class OnnxRuntimeEngine:
     Raises
     ------
     ModelArtifactError
-        The file is not a model, has other inputs, or the device asked for is absent.
+        The file is not a model, has other inputs, or the requested device is unavailable.
     """
 
     def __init__(self, path: Path, options: RuntimeOptions, precision: str = "fp32") -> None:
@@ -55,7 +55,7 @@ class OnnxRuntimeEngine:
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the input; None where any size will do."""
+        """Shape of the input; None if any size will do."""
         return tuple(size if isinstance(size, int) else None for size in self._input.shape)
 
     @property

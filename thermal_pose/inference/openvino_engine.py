@@ -52,7 +52,7 @@ class OpenVinoEngine:
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the input; None where any size will do."""
+        """Shape of the input; None if any size will do."""
         shape = self._model.inputs[0].partial_shape
         return tuple(size.get_length() if size.is_static else None for size in shape)
 

@@ -18,7 +18,7 @@ from thermal_pose.types import PersonBox, UInt16Array
 
 @dataclass(frozen=True)
 class WarmBlobSettings:
-    """What counts as a person.
+    """Limits of a warm region that counts as a person.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class WarmBlobDetector:
         self._kernel = np.ones((self._settings.close_px, self._settings.close_px), dtype=np.uint8)
 
     def set_threshold(self, threshold_k: float) -> None:
-        """Count as warm what is this many kelvin above the median, from the next frame on."""
+        """Set the warmth threshold, K above the median, from the next frame on."""
         self._settings = replace(self._settings, threshold_k=threshold_k)
 
     @property

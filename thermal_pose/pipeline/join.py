@@ -43,7 +43,7 @@ class StampJoin(Generic[Left, Right]):
             del self._right[next(iter(self._right))]
 
     def take(self) -> tuple[Left, Right] | None:
-        """Remove and return the newest complete pair, or None where there is none."""
+        """Remove and return the newest complete pair, or None if there is none."""
         for stamp_ns in reversed(self._left):
             if stamp_ns in self._right:
                 pair = (self._left[stamp_ns], self._right[stamp_ns])

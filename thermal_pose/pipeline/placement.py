@@ -104,7 +104,7 @@ def _distance_by_feet(
     mounting: Mounting,
     min_joint_score: float,
 ) -> float | None:
-    """Return the depth at which the ankles stand on the floor, m; None where they cannot."""
+    """Return the depth at which the ankles stand on the floor, m; None if they cannot."""
     seen = [joint for joint in _ANKLES if person.scores[joint] >= min_joint_score]
     if not seen:
         return None

@@ -12,7 +12,7 @@ Keypoints to learn come from one of three places:
 A fifth of the people (of one person: of the recordings or groups of pictures) is held out and
 judged before and after. Use the result as `pose.model`, by the path of its card.
 
-Exit code 0: it agrees better with the labels than before; 1: it does not, keep what you had.
+Exit code 0: it agrees better with the labels than before; 1: it does not, so keep the old one.
 
 examples:
   thermal-pose dataset my_bags --boxes detector --out my_data

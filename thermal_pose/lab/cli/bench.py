@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure speed, latency, load and memory of this machine; or endurance with --soak-s.
 
-All crop timings come from one interleaved run. Let the machine do nothing else meanwhile.
+All crop timings come from one interleaved run. Stop other programs first.
 
 examples:
   thermal-pose bench --out out/bench.json
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEMO_BAG,
         metavar="PATH",
-        help="recording whose images are played",
+        help="recording to play the images of",
     )
     parser.add_argument("--model", help="pose model (default: the nodes' default)")
     parser.add_argument("--detector", help="person detector (default: the nodes' default)")
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--page", type=Path, metavar="FILE", help="instead: write the page and its plots"
     )
     parser.add_argument(
-        "--rough", action="store_true", help="write the page although other programs ran beside"
+        "--rough", action="store_true", help="write the page even if other programs disturbed it"
     )
     parser.add_argument(
         "--from",
@@ -88,7 +88,7 @@ def start(args: argparse.Namespace) -> int:
 
 
 def _check_quiet(found: dict[str, Any], args: argparse.Namespace) -> None:
-    """Refuse to publish figures that other programs disturbed, unless asked to mark them."""
+    """Refuse to publish figures that other programs disturbed, unless --rough marks them."""
     if found["disturbed"] and not args.rough:
         raise ConfigError(
             f"{args.source}: other programs used {100 * found['foreign_share']:.0f} % of the "

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Measure, write and print; 1 where a promised figure is missed."""
+    """Measure, write and print; exit code 1 if a target is missed."""
     from thermal_pose.lab.benchmark.simulation import bench_simulation
 
     results = bench_simulation(args.seconds, jobs_of(args))

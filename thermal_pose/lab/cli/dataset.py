@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build a training data set from recordings: pair, align, box and cut; no manual labels.
 
-One shard a recording; a second call, with the same options, builds only what is missing.
+Writes one shard per recording; a second call with the same options builds missing shards only.
 `quality.html` in the output folder shows what was dropped and some samples.
 
-Whose a recording is: its recorded subject_id, else SUBJECT/RECORDING below the given folder,
+The subject of a recording is its recorded subject_id, else SUBJECT/RECORDING below the folder,
 else SUBJECT_TRIAL as its name; or --subject names the person of all given recordings.
-Only simulated recordings hold truth: for your own, set --boxes. The exit code is 4 where
+Only simulated recordings hold truth: set --boxes for your own. The exit code is 4 where
 recordings were left out; all others are built.
 
 examples:
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Build what is missing and summarise."""
+    """Build missing shards and write the summary."""
     from thermal_pose.lab.learning.datasets.build import write_summary
 
     from_coco = _check(args)
@@ -119,7 +119,7 @@ def _check_detector(args: argparse.Namespace) -> None:
     name = args.detector
     special = name == WARM_BLOB or name.startswith(FASTER_RCNN_PREFIX)
     if args.boxes == "truth" and name not in ("", THERMAL_DETECTOR):
-        raise ConfigError(f"--detector {name}: also say --boxes rgb or --boxes detector")
+        raise ConfigError(f"--detector {name}: also give --boxes rgb or --boxes detector")
     if args.boxes == "detector":
         args.detector = name or THERMAL_DETECTOR
         if not special:

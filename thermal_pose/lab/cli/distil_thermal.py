@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the paper's student from a trained thermal network, where no RGB teacher is at hand.
+"""Train the paper's student from a trained thermal network instead of an RGB teacher.
 
 Loss, decoder and architecture are the paper's; the teacher sees thermal images instead of RGB.
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="a trained student (.pt, its card beside it)",
+        help="trained student: .pt with its card beside it",
     )
     add_data_arguments(parser)
     parser.add_argument(

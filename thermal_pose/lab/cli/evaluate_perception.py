@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judge keypoints on simulated recordings: AP with exact boxes, offline, and through the nodes.
 
-The three differ by what finds the boxes (the truth, or detector and tracker) and by whether ROS
-lies between. Give recordings that no model was trained on.
+The three differ in the boxes (truth, or detector and tracker) and in whether ROS
+is involved. Use recordings that no model was trained on.
 
 examples:
   thermal-pose evaluate-perception recordings/clinic-9000-*

@@ -4,7 +4,7 @@
 Models run as in the live nodes, around each person's own box. There are two kinds of sets:
 
 * `--evaluation`: simulated shards with exact truth. Crops without people (rooms of `simulate-stream
-  --kind empty`) measure what the person's score refuses. Models that --out already holds for the
+  --kind empty`) measure rejection by the person score. Models that --out already holds for the
   same sets are skipped; delete the file to measure everything again.
 * `--labels`: real pictures with COCO keypoint json, of any size, 16-bit centikelvin or 8-bit.
   8-bit pictures have no temperatures: each --span states an assumption, and the difference
@@ -158,7 +158,7 @@ def _on_shards(args: argparse.Namespace) -> dict[str, Any]:
             if not args.json:
                 print(f"{label}: {_line(judged[name])}")
         results["models"][model] = judged
-        _save(args.out, results)  # what comes after may be interrupted
+        _save(args.out, results)  # the next model may be interrupted
     return results
 
 
@@ -196,7 +196,7 @@ def _load_sets(args: argparse.Namespace) -> dict[str, Any]:
 
 def _line(figures: dict[str, Any]) -> str:
     if "ap" not in figures:
-        return f"nobody in {figures['frames']} frames"
+        return f"no person in {figures['frames']} frames"
     confidence = figures["confidence"]
     told = f"AP {figures['ap']:.3f}, joints' calibration error {confidence['joint_ece']:.3f}"
     if "detected" in figures:

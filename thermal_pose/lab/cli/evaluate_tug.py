@@ -3,7 +3,7 @@
 
 Three steps, each of which can run on another machine: bake the bodies (--bake-only; needs the
 extra 'sim' with its body model), render and estimate keypoints (--keypoints-only; many cores
-help), and analyze the keypoints. What is in the keypoint folder is not made again. The default
+help), and analyze the keypoints. Existing keypoint files are kept. The default
 seed was never used for training or tuning; --development takes all that was
 (`lab/learning/tug/cases.py`).
 
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Run the steps asked for; print one line per cohort."""
+    """Run the requested steps; print one line per cohort."""
     from thermal_pose.lab.learning.tug.cases import EVALUATION_SEED, bake_cases, cache_keypoints
 
     if args.motion is not None:
@@ -163,7 +163,7 @@ def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":
 
 
 def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> dict[str, Any]:
-    """Analyze all cohorts; draw plots where asked."""
+    """Analyze all cohorts; draw plots if requested."""
     from thermal_pose.clinical.tug.options import TugParams
     from thermal_pose.lab.evaluation.tug import (
         N_CURVE_POINTS,

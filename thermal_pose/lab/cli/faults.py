@@ -2,8 +2,8 @@
 """Run the fault tests as often as is promised and write the table of results.
 
 Runs the checkout's tests marked `faults` at their full counts; `make test` runs them a few times.
-Beside the JSON file goes the same table for people (.md). A whole run starts an empty table, so
-that a fault whose test failed is not in it.
+The same table is also written as Markdown. A full run starts with an empty table, so
+that a fault is missing if its test failed.
 
 examples:
   thermal-pose faults --out docs/results/faults.json

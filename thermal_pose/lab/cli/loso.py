@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leave one subject out: train and measure rows of the paper's Table I, and its beta sweep.
 
-Each call adds its rows to the results file; rows and cells not run stay null, what is there
-already is not run again, and an interrupted row goes on. All folds of a row train at the same
+Each call adds its rows to the results file. Cells that were not run stay null, finished rows are
+not rerun, and an interrupted row continues. All folds of a row train at the same
 time on one device.
 
 examples:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def add_cohort_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what every verb over the folds takes: data, teacher, folds, settings, device."""
+    """Declare the options that all verbs over folds share."""
     parser.add_argument("data", type=Path, help="the cohort's data set")
     parser.add_argument("--teacher", required=True, help="teacher network, a folder or hub name")
     parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Run what is asked for and merge it into the results."""
+    """Run the requested rows and merge them into the results."""
     from thermal_pose.lab.learning.paper.run import load_cohort
 
     args.out = args.out or args.work / "pose_loso.json"
@@ -173,7 +173,7 @@ def chosen_folds(text: str, count: int) -> list[int]:
     Raises
     ------
     ConfigError
-        Names what is no fold.
+        The text names a fold that does not exist.
     """
     try:
         parts = text.replace("+", ",").split(",")

@@ -2,7 +2,7 @@
 """Train the paper's person detector, Faster R-CNN ResNet-50, leaving one subject out each time.
 
 Writes SUBJECT.onnx with its card for the live detector (`detector.model`), and SUBJECT.pt. A
-fold whose card is there is skipped. Needs the extra `torchvision`.
+fold that has a card is skipped. Needs the extra `torchvision`.
 
 examples:
   thermal-pose loso-detectors out/paper-data --folds 0,1 --max-minutes 10 --out out/detectors
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Train what is missing."""
+    """Train the missing detectors."""
     from thermal_pose.lab.cli.loso import chosen_folds
     from thermal_pose.lab.learning.detector.fit import DetectorTraining
     from thermal_pose.lab.learning.fitting.run_log import command_line

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the seed paper's Table I and Figs. 1 and 3 from the results of `thermal-pose loso`.
 
-With --beyond, also the table of what changes to the method gained.
+With --beyond, also write the table of gains from changes to the method.
 
-Cells and points that were not run are left out and said to be.
+Cells and points that were not run are marked as such.
 
 examples:
   thermal-pose loso-tables docs/results/pose_loso.json --out docs/results
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Write `pose_table.md`, and `pose_beta.png` and `pose_frames.png` where there is data."""
+    """Write `pose_table.md`, and, if there is data, `pose_beta.png` and `pose_frames.png`."""
     from thermal_pose.lab.learning.paper.frames_figure import draw_frames
     from thermal_pose.lab.learning.paper.tables import (
         beyond_table,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Beyond the paper: measure changes to its method against the method, on the same folds.
 
-The baseline is what `thermal-pose loso` left in WORK/checkpoints. Ways of reading heatmaps are
-judged on those networks; variants that learn otherwise are trained anew, so give them the minutes
+The baseline is in WORK/checkpoints, written by `thermal-pose loso`. Other decoders are
+evaluated on those networks. Other variants are trained from scratch, so give them the minutes
 that the baseline had.
 
 examples:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def start(args: argparse.Namespace) -> int:
-    """Run the variants asked for and merge them into the results."""
+    """Run the requested variants and merge them into the results."""
     from thermal_pose.lab.learning.fitting.training import Progress
     from thermal_pose.lab.learning.paper.run import load_cohort, load_results, run_key, save_results
     from thermal_pose.lab.learning.paper.variants import (

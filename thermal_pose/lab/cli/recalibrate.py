@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibrate a pose model's scores anew on people it has not learnt from; joints do not move.
+"""Recalibrate a pose model's scores on people that it has not seen; joints do not change.
 
-For a model that was quantised, or a camera whose noise is not the simulated one's. The file and
+Use it for a quantised model, or for a camera with other noise than the simulated one. The file and
 its card are rewritten in place, so work on a copy of a shipped model.
 
 examples:
@@ -22,12 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="DIR",
-        help="shards of people whom the model has not learnt from",
+        help="shards of people that the model has not seen",
     )
 
 
 def start(args: argparse.Namespace) -> int:
-    """Fit, rewrite, and say by how much the scores moved."""
+    """Fit, rewrite, and print the change of the scores."""
     from thermal_pose.lab.learning.pose_data import concatenate, load_folder
     from thermal_pose.lab.learning.students.recalibrate import recalibrate
 

@@ -89,7 +89,7 @@ def start(args: argparse.Namespace) -> int:
         with_rgb=not args.no_rgb,
     )
     started_s = time.monotonic()
-    # The body model greets on the standard output, which is the summary's alone.
+    # The body model prints a greeting, but standard output carries only the summary.
     with contextlib.redirect_stdout(sys.stderr):
         if args.bake_only:
             count = bake_cohort(spec, args.bodies, quiet=args.json)

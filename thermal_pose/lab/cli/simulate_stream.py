@@ -3,7 +3,7 @@
 
 Tests, ward life, everyday life and exercise in any posture, and empty rooms, by both thermal
 cameras. A stream is the same for the same seed whatever the number of jobs, and an interrupted one
-continues where it stopped. --without switches off parts of everyday life, to measure their worth.
+continues where it stopped. --without switches off parts of everyday life, to measure their effect.
 
 examples:
   thermal-pose simulate-stream --frames 20000 --seed 1 --jobs 2 --out shards/

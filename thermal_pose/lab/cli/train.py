@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train the students to ship on a broad stream of simulated people, calibrate, export.
 
-Poses, confidence, its calibration and the evaluation each have people of their own; a subject
+Poses, confidence, calibration and evaluation use different people; a subject
 in two sets is an error. All named students train at the same time. With --start a shipped
 model learns on instead of a network of random weights.
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     parser.add_argument("--names", default="student,student-lite", help="models to train")
     parser.add_argument(
-        "--start", default="", help="go on from this fp32 model, a name or card (default: none)"
+        "--start", default="", help="continue from this fp32 model, a name or card (default: none)"
     )
     add_out(parser, "folder for models and cards", required=True)
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")

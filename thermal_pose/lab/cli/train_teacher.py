@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train a teacher on rendered RGB with exact keypoints, where no ViTPose weights can be had.
+"""Train a teacher on rendered RGB with exact keypoints, for use without ViTPose weights.
 
-Its subjects must be disjoint from every cohort evaluated; `loso` refuses it otherwise.
+Its subjects must be disjoint from every cohort evaluated; otherwise `loso` refuses it.
 
 examples:
   thermal-pose train-teacher out/teacher-data --out out/teacher --max-minutes 3.5
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, nargs="+", help="data sets with RGB")
     add_out(parser, "folder for the teacher", required=True)
     parser.add_argument(
-        "--start", default="", help="begin with this fp32 student, a name or card (default: none)"
+        "--start", default="", help="start from this fp32 student, a name or card (default: none)"
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="YAML (default: values of config/training.yaml)"

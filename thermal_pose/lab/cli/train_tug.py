@@ -4,7 +4,7 @@
 They learn from keypoints that the shipped models found on development seeds (--keypoints), from
 simulated motion seen by random cameras (--motions; needs the extra 'sim'), or from both. Without
 options the recipe is that of the networks that ship (`lab/learning/tug/recipe.py`). Needs the extra
-'train'; a GPU is used where there is one.
+'train'; a GPU is used if there is one.
 
 examples:
   thermal-pose evaluate-tug --keypoints out/tug-dev --development --keypoints-only --jobs 8

@@ -46,7 +46,7 @@ MISLEADING_ERROR_S, MISLEADING_SD_S = 0.5, 0.2
 class MotionTrial:
     """One evaluated recording.
 
-    `labels_s` are its hand labels in the truth's seconds, None where there are none; `model_id` is
+    `labels_s` are its hand labels in the truth's seconds, None if there are none; `model_id` is
     of the keypoints.
     """
 
@@ -56,7 +56,7 @@ class MotionTrial:
 
     @property
     def estimate_s(self) -> Array | None:
-        """(7,) boundaries found, in the truth's seconds; None where refused."""
+        """(7,) boundaries found, in the truth's seconds; None if refused."""
         pair = self.evaluated.pair
         return estimate_on_truth_clock(pair) if pair.timed else None
 

@@ -75,7 +75,7 @@ def measure_agreement(
     Parameters
     ----------
     pairs : of each trial the truth, and name -> (value, standard deviation) as analyzed, value
-        None where it was omitted.
+        None if it was omitted.
     """
     names = sorted({name for truth, _ in pairs for name in truth})
     return {name: _agreement([(t[name], f[name]) for t, f in pairs if name in t]) for name in names}

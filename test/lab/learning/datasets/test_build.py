@@ -69,7 +69,7 @@ def test_thermal_pictures_alone_need_no_calibrated_camera(tmp_path, call) -> Non
         (("--boxes", "rgb"), "needs a detector on RGB pictures, got none: use --detector Pek"),
         (("--boxes", "rgb", "--detector", "detector"), "got detector: use --detector Pek"),
         (("--boxes", "rgb", "--detector", "warm_blob"), "got warm_blob: use --detector Pek"),
-        (("--detector", "PekingU/x"), "also say --boxes rgb or --boxes detector"),
+        (("--detector", "PekingU/x"), "also give --boxes rgb or --boxes detector"),
         (("--subject", "Jane Doe"), "expected up to 40 letters"),
     ],
 )

@@ -48,7 +48,7 @@ _FATAL: Final = (StorageError, ModelArtifactError, MissingExtraError, ConfigErro
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What came of one recording: its quality, None where its shard was there, or the error."""
+    """What came of one recording: its quality, None if its shard was there, or the error."""
 
     recording: Recording
     quality: Quality | None = None

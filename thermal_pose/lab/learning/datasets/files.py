@@ -103,7 +103,7 @@ def save_quality(quality: Quality, shard: Path) -> None:
 
 
 def load_quality(shard: Path) -> Quality | None:
-    """Return a shard's quality; None where none was kept."""
+    """Return a shard's quality; None if none was kept."""
     kept = _read_object(quality_path(shard))
     known = {f.name: kept[f.name] for f in fields(Quality) if f.name in kept}
     return Quality(**known) if known else None

@@ -178,7 +178,7 @@ def _asynchronous(
 def _pairs(
     reader: BagReader, options: BuildOptions, quality: Quality
 ) -> Iterator[tuple[ThermalFrame, RgbFrame | None]]:
-    """Yield thermal frames with their nearest RGB frame (None where RGB is not asked for)."""
+    """Yield thermal frames with their nearest RGB frame (None if RGB is not asked for)."""
     thermal = _usable(reader, quality)
     if not options.with_rgb:
         for index, frame in enumerate(thermal):

@@ -24,7 +24,7 @@ class Recording:
 
     Attributes
     ----------
-    error : why it could not be asked; '' where it could.
+    error : why it could not be asked; '' if it could.
     start_ns : log time of its first message; 0 unknown. Tells recordings apart.
     """
 
@@ -102,7 +102,7 @@ def _bags(source: Path) -> Iterator[Path]:
 
 
 def _identify(path: Path, source: Path, subject: str) -> Recording:
-    """Return the recording with its subject, '' where nothing says who that is."""
+    """Return the recording with its subject, '' if nothing says who that is."""
     recorded_subject = recorded_trial = ""
     with BagReader(path) as reader:
         start_ns = reader.start_ns

@@ -102,7 +102,7 @@ def build_teacher(
 def save_teacher(
     network: PoseNetwork, info: TeacherInfo, folder: Path, vit: VitConfig | None = None
 ) -> None:
-    """Write `teacher.pt` and `teacher.json` into `folder`; StorageError where that fails."""
+    """Write `teacher.pt` and `teacher.json` into `folder`; StorageError if that fails."""
     description = {
         "info": dataclasses.asdict(info),
         "vit": None if vit is None else dataclasses.asdict(vit),

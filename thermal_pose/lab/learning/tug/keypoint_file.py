@@ -41,7 +41,7 @@ class KeypointTrial:
     frames : by rising stamp.
     truth : exact timing or the reason why the trial is invalid.
     conditions : of the recording, such as distance and view, for the evaluation's curves.
-    joints_m : (N, 17, 3) the subject's true joints in the room, NaN where not there; None where
+    joints_m : (N, 17, 3) the subject's true joints in the room, NaN where not there; None if
         no truth of them is known.
     """
 

@@ -93,7 +93,7 @@ _KINDS = (
 
 
 def simulate_motion(index: int, seed: int, n_bodies: int) -> MotionTrial | None:
-    """The motion of one trial; None where the drawn gait is impossible for the drawn legs.
+    """The motion of one trial; None if the drawn gait is impossible for the drawn legs.
 
     Parameters
     ----------

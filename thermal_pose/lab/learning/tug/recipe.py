@@ -154,7 +154,7 @@ def _card(
 
 
 def _held_out_figures(held_out: Sequence[ObservedTrial], out_dir: Path) -> dict[str, float | None]:
-    """Errors of held-out trials, varied as in training; None where there are none."""
+    """Errors of held-out trials, varied as in training; None if there are none."""
     if not any(np.isfinite(trial.boundaries_s).all() for trial in held_out):
         return {"boundary_mae_s": None, "total_mae_s": None}
     errors = held_out_errors_s(SampleSource((), tuple(held_out)), out_dir / SEGMENTER_FILE)

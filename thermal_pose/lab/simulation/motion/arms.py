@@ -36,7 +36,7 @@ class ArmPlan:
     Attributes
     ----------
     offsets_m, targets_m, shares, poles : (T, 2, 3), (T, 2, 3), (T, 2), (T, 2, 3).
-    aid_kind : None where there is none; then the rest is empty.
+    aid_kind : None if there is none; then the rest is empty.
     aid_foot_m, aid_top_m, aid_yaw_rad : (T, 3), (T, 3), (T,) as in `AidPose`.
     """
 
@@ -50,7 +50,7 @@ class ArmPlan:
     aid_yaw_rad: Array
 
     def aid_at(self, index: int, share: float) -> AidPose | None:
-        """The aid between two samples; None where there is none."""
+        """The aid between two samples; None if there is none."""
         if self.aid_kind is None:
             return None
         foot, top, yaw = (

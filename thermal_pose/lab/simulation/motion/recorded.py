@@ -58,7 +58,7 @@ class RecordedMotion:
     name, subject : of the recording, and of the person.
     times_s : (T,) rising.
     joints_m : (T, 17, 3) metres, z up.
-    hand_labels_s : six times in the order of `HAND_LABELS`; None where nobody labelled them.
+    hand_labels_s : six times in the order of `HAND_LABELS`; None if nobody labelled them.
     """
 
     name: str

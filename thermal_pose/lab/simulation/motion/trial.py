@@ -71,7 +71,7 @@ class Trial:
     duration_s : length of the recording; times count from its start.
     truth : six phases where valid, else the reason.
     fault_s : [start, end) in which the recording itself is at fault (frames missing for
-        STAMP_GAP, lens covered for FRAMES_LOST); None where it is sound.
+        STAMP_GAP, lens covered for FRAMES_LOST); None if it is sound.
     """
 
     performers: tuple[Performer, ...]

@@ -74,7 +74,7 @@ class PlannedMotion:
         return BodyPose(pelvis.astype(np.float32), rotations.astype(np.float32))
 
     def aid(self, time_s: float) -> AidPose | None:
-        """The walking aid at a time; None where there is none."""
+        """The walking aid at a time; None if there is none."""
         return self.arms.aid_at(*self._locate(time_s))
 
     def present(self, time_s: float) -> bool:

@@ -91,7 +91,7 @@ def stage_motion(case: MotionCase) -> StagedTrial:
 
 
 def totals_by_contact_s(case: MotionCase) -> dict[float, float | None]:
-    """The true total for each of `CONTACT_THRESHOLDS_M`, s; None where it is not a whole test."""
+    """The true total for each of `CONTACT_THRESHOLDS_M`, s; None if it is not a whole test."""
     totals: dict[float, float | None] = {}
     for contact_m in CONTACT_THRESHOLDS_M:
         try:

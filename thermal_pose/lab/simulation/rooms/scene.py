@@ -303,7 +303,7 @@ class Motion(Protocol):
         ...
 
     def aid(self, time_s: float) -> AidPose | None:
-        """The walking aid at `time_s`; None where there is none."""
+        """The walking aid at `time_s`; None if there is none."""
         ...
 
     def present(self, time_s: float) -> bool:

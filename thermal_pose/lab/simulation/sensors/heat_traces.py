@@ -31,7 +31,7 @@ class HeatHistory:
     Parameters
     ----------
     actors : all people of the recording.
-    chair : the test's chair; None where there is none.
+    chair : the test's chair; None if there is none.
     seat_warm_k : how warm its seat is at time 0, K.
     """
 
