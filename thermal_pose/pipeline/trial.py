@@ -18,7 +18,7 @@ from thermal_pose.clinical.records import Provenance
 from thermal_pose.clinical.tug.coverage import measure_coverage
 from thermal_pose.clinical.tug.live import LivePhases
 from thermal_pose.clinical.tug.live_network import shipped_live_network
-from thermal_pose.clinical.tug.measures import trial_measures
+from thermal_pose.clinical.tug.measures import trial_measures, trial_remarks
 from thermal_pose.clinical.tug.network import shipped_network
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.others import did_the_test
@@ -140,10 +140,13 @@ class TrialAnalyzer:
             boundary_sds_s=tuple(float(sd_s) for sd_s in sds_s),
             total_sd_s=float(np.hypot(sds_s[0], sds_s[-1])) if verdict.valid else None,
             measures=(
-                trial_measures(segmentation.boundaries_s, sds_s, signals, self.params)
+                trial_measures(segmentation.boundaries_s, sds_s, reading.story, self.params)
                 if verdict.valid
                 else ()
             ),
+            remarks=trial_remarks(reading.story, segmentation, self.params)
+            if verdict.valid
+            else (),
             subject_id=self.params.subject_id,
             trial_id=self.params.trial_id,
             age_years=self.params.age_years or None,

@@ -18,7 +18,7 @@ _SHOWN_ABOVE = {"subject_id", "trial_id", "age_years", "height_m", "calibration"
 
 def quality(result: TrialResult) -> str:
     """Return how complete the data of a Timed Up and Go were."""
-    return quality_section(result.coverage, result.timing, result.input_notes)
+    return quality_section(result.coverage, result.timing, (*result.remarks, *result.input_notes))
 
 
 def quality_section(coverage: Coverage, timing: TugTiming, input_notes: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ from thermal_pose.clinical.tug.measures import trial_measures
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.signals import BodySignals
 from thermal_pose.clinical.tug.steps import estimate_steps
+from thermal_pose.clinical.tug.story import Story
+from thermal_pose.clinical.tug.subject import TrackBuilder
 
 TIMES_S = np.arange(0.0, 15.0, 0.125)
 EDGES = np.array(EDGES_S)
@@ -36,8 +38,16 @@ def signals(**changed: np.ndarray) -> BodySignals:
     return BodySignals(**(fields | changed))
 
 
+def story(body: BodySignals) -> Story:
+    """The same somebody, of whom no box is known."""
+    builder = TrackBuilder()
+    for time_s in body.stamps_s:
+        builder.append(round(time_s * 1e9), None, 0)
+    return Story(body, builder.build())
+
+
 def measures(body: BodySignals) -> dict[str, Measure]:
-    found = trial_measures(EDGES, np.full(7, 0.05), body, TugParams())
+    found = trial_measures(EDGES, np.full(7, 0.05), story(body), TugParams())
     return {measure.name: measure for measure in found}
 
 

@@ -7,9 +7,10 @@ from thermal_pose.clinical.records import MeasureStatus
 from thermal_pose.clinical.tug.coverage import longest_unseen_s, measure_coverage
 from thermal_pose.clinical.tug.measures import trial_measures
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.reading import follow_subject
+from thermal_pose.clinical.tug.reading import follow_subject, read_frames
 from thermal_pose.clinical.tug.signals import BodySignals, body_signals, bridge, smooth
 from thermal_pose.clinical.tug.steps import estimate_steps
+from thermal_pose.clinical.tug.story import Story
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +80,15 @@ def test_left_and_right_are_not_compared_over_a_few_steps(signals: BodySignals) 
     assert np.isnan(estimate_steps(signals, [(3.4, 5.8)])[0].asymmetry)
 
 
-def test_measures_of_a_known_trial(signals: BodySignals) -> None:
+def story() -> Story:
+    reading = read_frames(Figure().frames(), TugParams())
+    return reading.story
+
+
+def test_measures_of_a_known_trial() -> None:
     edges = np.array(Figure().edges_s)
     params = TugParams(height_m=1.75, focal_px=84.0)
-    measures = {m.name: m for m in trial_measures(edges, np.full(7, 0.05), signals, params)}
+    measures = {m.name: m for m in trial_measures(edges, np.full(7, 0.05), story(), params)}
     assert measures["total_s"].value == pytest.approx(10.6)
     assert measures["total_s"].uncertainty == pytest.approx(0.05 * np.sqrt(2))
     assert measures["total_s"].status is MeasureStatus.SIMULATED
@@ -97,9 +103,9 @@ def test_measures_of_a_known_trial(signals: BodySignals) -> None:
     assert measures["gait_speed_out_mps"].status is MeasureStatus.EXPERIMENTAL
 
 
-def test_measures_without_scale_say_what_is_missing(signals: BodySignals) -> None:
+def test_measures_without_scale_say_what_is_missing() -> None:
     edges = np.array(Figure().edges_s)
-    measures = trial_measures(edges, np.full(7, 0.05), signals, TugParams(height_m=1.7))
+    measures = trial_measures(edges, np.full(7, 0.05), story(), TugParams(height_m=1.7))
     speed = next(m for m in measures if m.name == "gait_speed_out_mps")
     assert speed.value is None
     assert speed.omitted == "Needs the camera's calibration, not given."

@@ -178,3 +178,44 @@ def test_a_radiator_is_neither_the_patient_nor_a_second_person() -> None:
 def test_a_radiator_alone_is_no_test() -> None:
     frames = [replace(f, persons=(faint(f, 0),)) for f in course(TEST)]
     assert analyze_frames(frames).total_s is None
+
+
+def measures_of(frames: list[FrameKeypoints], **options):
+    result = analyze_frames(frames, TugParams(height_m=1.75, focal_px=84.0, **options))
+    assert result.timing.valid, result.timing.sentence
+    return {measure.name: measure for measure in result.measures}, result
+
+
+def test_pauses_are_measures() -> None:
+    found, _ = measures_of(course(later(TEST, 5.8, 3.0)))
+    assert found["pauses"].value == 1.0
+    assert found["pause_time_s"].value == pytest.approx(3.0, abs=0.8)
+    assert "turn" in found["longest_pause"].value or "out" in found["longest_pause"].value
+    none, _ = measures_of(course(TEST))
+    assert none["pauses"].value == 0.0
+    assert none["longest_pause"].omitted
+
+
+def test_who_stands_still_takes_no_steps() -> None:
+    plain, _ = measures_of(course(TEST))
+    paused, _ = measures_of(course(later(TEST, 3.4, 6.0)))
+    # The rhythm of the walk times the time of standing would be ten steps more.
+    if paused["steps_out"].value is not None and plain["steps_out"].value is not None:
+        assert paused["steps_out"].value < plain["steps_out"].value + 3.0
+
+
+@pytest.mark.parametrize(("mark_m", "said"), [(2.9, False), (1.3, True)])
+def test_the_distance_is_estimated_and_said_where_it_is_not_three_metres(mark_m, said) -> None:
+    knots = [(t, rise, min(x, mark_m), yaw) for t, rise, x, yaw in TEST]
+    found, result = measures_of(course(knots))
+    distance = found["walk_distance_m"]
+    assert distance.value == pytest.approx(mark_m, abs=2.0 * distance.uncertainty)
+    assert any("walkway" in remark for remark in result.remarks) is said
+
+
+def test_without_the_lens_no_distance_is_given() -> None:
+    result = analyze_frames(course(TEST))
+    distance = result.measure("walk_distance_m")
+    assert distance.value is None
+    assert "calibration" in distance.omitted
+    assert result.remarks == ()

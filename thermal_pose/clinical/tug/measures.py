@@ -7,24 +7,25 @@ temporal measures hold while spatial ones do so less (doi 10.1186/s12984-021-009
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.clinical.records import Measure, MeasureStatus
+from thermal_pose.clinical.tug.course_measures import course_measures, distance_note
 from thermal_pose.clinical.tug.definitions import TURN_MARGIN_DEG
 from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.scale import HIP_OVER_ANKLE_SHARE, HIP_SHARE_SPREAD
+from thermal_pose.clinical.tug.segmentation import Segmentation, unsure_boundaries
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.steps import StepEstimate, estimate_steps
+from thermal_pose.clinical.tug.story import Story
 from thermal_pose.types import TIMED_PHASES, Phase
 
 Array = npt.NDArray[np.float64]
 
-#: Height of a walker's hips over the ankles as a share of stature, as the pose model places them:
-#: measured on development seeds of the simulated clinic. Of the anatomical joints it is 0.49
-#: standing (Winter, Biomechanics and Motor Control), so that a tenth of doubt remains.
-HIP_OVER_ANKLE_SHARE, HIP_SHARE_SPREAD = 0.41, 0.1
 #: How much the rhythm of steps in a turn differs from that of the walks.
 TURN_RATE_SPREAD = 0.2
 #: A walk has begun when its speed passes this share of its median.
@@ -43,27 +44,82 @@ _NO_RHYTHM = "No step rhythm could be told in this part."
 
 
 def trial_measures(
-    boundaries_s: Array, sds_s: Array, signals: BodySignals, params: TugParams
+    boundaries_s: Array, sds_s: Array, story: Story, params: TugParams
 ) -> tuple[Measure, ...]:
     """Return all measures of a valid trial, in the order of the report.
+
+    Measures that lie beside a boundary that is not known well enough are withheld, with the reason.
 
     Parameters
     ----------
     boundaries_s, sds_s : (7,) and their standard deviations, s since the first frame.
     """
+    measures = _all_measures(boundaries_s, sds_s, story, params)
+    return tuple(withheld(measure, boundaries_s, sds_s) for measure in measures)
+
+
+def _all_measures(
+    boundaries_s: Array, sds_s: Array, story: Story, params: TugParams
+) -> tuple[Measure, ...]:
+    signals = story.signals
     edges = dict(zip(TIMED_PHASES, pairwise(boundaries_s.tolist()), strict=True))
     out, back = estimate_steps(signals, (edges[Phase.WALK_OUT], edges[Phase.WALK_BACK]))
     return (
         *_durations(boundaries_s, sds_s),
         _ratio(boundaries_s, sds_s),
         *_turns(boundaries_s, sds_s, signals),
-        *_walk(boundaries_s, signals, "out", Phase.WALK_OUT, out),
-        *_walk(boundaries_s, signals, "back", Phase.WALK_BACK, back),
+        *_walk(boundaries_s, story, "out", Phase.WALK_OUT, out),
+        *_walk(boundaries_s, story, "back", Phase.WALK_BACK, back),
         _turn_steps(boundaries_s, sds_s, (out, back)),
         *_speeds(boundaries_s, signals, params, (out, back)),
         *_lean(boundaries_s, signals),
         _hesitation(boundaries_s, sds_s, signals),
+        *course_measures(story, boundaries_s, params),
     )
+
+
+def trial_remarks(story: Story, segmentation: Segmentation, params: TugParams) -> tuple[str, ...]:
+    """What the reader should know of a timed trial, one sentence each."""
+    unsure = unsure_boundaries(segmentation.boundaries_s, segmentation.sds_s)
+    remarks = [distance_note(story, segmentation.boundaries_s, params)]
+    if unsure.any():
+        remarks.append(
+            "Some parts of the test could not be told apart; their durations are withheld. The "
+            "total stands."
+        )
+    return tuple(remark for remark in remarks if remark)
+
+
+#: Boundaries that a measure depends on, by the beginning of its name.
+_DEPENDS_ON = {
+    "sit_to_stand_": (0, 1),
+    "walk_out_": (1, 2),
+    "turn_s": (2, 3),
+    "turn_velocity_": (2, 3),
+    "turn_steps": (2, 3),
+    "walk_back_": (3, 4),
+    "turn_to_sit_": (4, 5),
+    "stand_to_sit_": (5, 6),
+    "turn_and_sit_": (4, 6),
+    "out_back_": (1, 2, 3, 4),
+    "cadence_out_": (1, 2),
+    "steps_out": (1, 2),
+    "cadence_back_": (3, 4),
+    "steps_back": (3, 4),
+    "hesitation_": (1,),
+}
+
+
+def withheld(measure: Measure, boundaries_s: Array, sds_s: Array) -> Measure:
+    """The measure, or its omission where a boundary that it depends on is unsure."""
+    unsure = unsure_boundaries(boundaries_s, sds_s)
+    for prefix, needed in _DEPENDS_ON.items():
+        doubtful = [k for k in needed if unsure[k]]
+        if doubtful and measure.name.startswith(prefix) and not measure.omitted:
+            worst_s = float(sds_s[doubtful].max())
+            reason = f"Where it begins or ends is uncertain by {worst_s:.1f} s."
+            return replace(measure, value=None, uncertainty=None, omitted=reason)
+    return measure
 
 
 def _value(
@@ -158,10 +214,11 @@ def _direction(name: str, label: str, signals: BodySignals, turn_s: Array, side:
 
 
 def _walk(
-    boundaries_s: Array, signals: BodySignals, way: str, phase: Phase, steps: StepEstimate
+    boundaries_s: Array, story: Story, way: str, phase: Phase, steps: StepEstimate
 ) -> list[Measure]:
     k = TIMED_PHASES.index(phase)
-    span_s = boundaries_s[k + 1] - boundaries_s[k]
+    # Nobody takes steps while standing still.
+    span_s = story.moving_s((float(boundaries_s[k]), float(boundaries_s[k + 1])))
     return [
         _value(
             f"cadence_{way}_spm",

@@ -92,6 +92,7 @@ class TrialResult:
     truth : exact timing, for recordings of the simulated clinic only.
     visit : what was entered about the test.
     input_notes : images that were not used, one sentence per cause.
+    remarks : what the reader should know of a timed test, such as a walkway of another length.
     """
 
     timing: TugTiming
@@ -110,6 +111,7 @@ class TrialResult:
     truth: TugTiming | None = field(default=None)
     visit: Visit = field(default_factory=Visit)
     input_notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         expected = N_BOUNDARIES if self.timing.valid else 0
@@ -190,6 +192,8 @@ class TrialResult:
         }
         if self.input_notes:
             document["input_notes"] = list(self.input_notes)
+        if self.remarks:
+            document["remarks"] = list(self.remarks)
         if run is not None:
             document["run"] = {
                 "created": run.created,

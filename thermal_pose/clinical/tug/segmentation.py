@@ -16,6 +16,10 @@ from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval
 
 Array = npt.NDArray[np.float64]
 
+#: Largest standard deviation of a boundary whose phases are still worth printing, as a share of the
+#: total. Phases beside a less certain one are withheld.
+MAX_BOUNDARY_SD_SHARE = 0.11
+
 
 @dataclass(frozen=True)
 class Segmentation:
@@ -108,3 +112,9 @@ def segment_by_network(
     columns = np.concatenate([[0], present + 1]) if present.size else np.array([0])
     states[:, columns] = decode.state_posteriors(posterior, grid.start_s, step_s, track.stamps_s)
     return Segmentation(boundaries_s, sds_s, 1.0 - absent, phase_columns(states))
+
+
+def unsure_boundaries(boundaries_s: Array, sds_s: Array) -> npt.NDArray[np.bool_]:
+    """(7,) bool: boundaries too uncertain for the phases beside them to be given."""
+    limit_s = MAX_BOUNDARY_SD_SHARE * float(boundaries_s[-1] - boundaries_s[0])
+    return np.asarray(sds_s > limit_s)

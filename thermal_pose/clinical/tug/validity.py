@@ -16,7 +16,7 @@ import numpy.typing as npt
 from thermal_pose.clinical.tug.coverage import longest_unseen_s
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
-from thermal_pose.clinical.tug.segmentation import Segmentation
+from thermal_pose.clinical.tug.segmentation import Segmentation, unsure_boundaries
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, Story
 from thermal_pose.clinical.tug.subject import SubjectTrack
@@ -29,9 +29,6 @@ Mask = npt.NDArray[np.bool_]
 EDGE_SHARE = 0.12
 #: Largest standard deviation of a total that is still worth printing, s.
 MAX_TOTAL_SD_S = 1.0
-#: Largest standard deviation of a boundary whose phases are still worth printing, as a share of the
-#: total. Phases beside a less certain one are withheld.
-MAX_BOUNDARY_SD_SHARE = 0.11
 #: With more unsure boundaries than this, the person was not followed well enough for a total.
 MAX_UNSURE = 2
 #: Recordings must show this much before the first movement and after the end, s: without it,
@@ -366,9 +363,3 @@ def _plausible(evidence: TrialEvidence) -> Verdict:
         f"The person was not followed well enough: {int(unsure.sum())} of the 7 boundaries are "
         f"uncertain, one by {float(sds_s.max()):.1f} s.",
     )
-
-
-def unsure_boundaries(boundaries_s: Array, sds_s: Array) -> Mask:
-    """(7,) bool: boundaries too uncertain for the phases beside them to be given."""
-    limit_s = MAX_BOUNDARY_SD_SHARE * float(boundaries_s[-1] - boundaries_s[0])
-    return np.asarray(sds_s > limit_s)
