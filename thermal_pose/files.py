@@ -40,7 +40,44 @@ def write_whole(path: Path, content: bytes | str, *, private: bool = False) -> N
         at the path is left as it was.
     """
     with whole_file(path, private=private) as stream:
-        stream.write(content.encode() if isinstance(content, str) else content)
+        # File names may hold bytes that are not UTF-8; they come here as lone surrogates.
+        stream.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+
+
+def claim_whole(path: Path, content: bytes | str, *, private: bool = False) -> bool:
+    """Write a file as `write_whole` does if the name is free; return whether it was.
+
+    Of several processes that claim the same name at the same time, exactly one succeeds.
+
+    Raises
+    ------
+    StorageError
+        As in `write_whole`.
+    """
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    try:
+        make_folder(path.parent, private=private)
+        with _part_of(path, 0o600 if private else 0o666) as (part, stream):
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+            try:
+                os.link(part, path)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in (*_NOT_SUPPORTED, errno.EPERM, errno.EMLINK):
+                    raise
+                # A file system without hard links: take the name first.
+                try:
+                    path.open("xb").close()
+                except FileExistsError:
+                    return False
+                part.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    return True
 
 
 @contextmanager

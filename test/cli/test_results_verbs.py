@@ -10,12 +10,14 @@ import jsonschema
 import pytest
 from pipeline.test_recorded_trial import DrawnPerception, write_drawn_trial
 from support import fabricated_results as fabricated
+from support import faults
 
 from thermal_pose.calibration.files import default_camera_info, save_camera_info
 from thermal_pose.cli import main as cli
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import ConfigError, StorageError
 from thermal_pose.pipeline import perception_params
+from thermal_pose.report.history import write_history
 from thermal_pose.report.write import write_report
 from thermal_pose.store.results import ResultsStore
 from thermal_pose.types import NS_PER_S
@@ -82,6 +84,109 @@ def test_deletes_by_retention_period(store: Path):
     words = ["delete", str(store), "--older-than-days", "365", "--reports", out, "--yes"]
     assert cli.main(words) == 0
     assert remaining(store) == ({"P-1": 1}, ["P-1/new"])
+
+
+def clutter(out: Path) -> dict[str, Path]:
+    """What else a folder of reports may hold."""
+    write_history(out / "history.html", "P-1", [])
+    write_history(out / "P-2" / "history.html", "P-2", [])
+    page = (out / "P-1" / "old" / "report.html").read_bytes()
+    result = (out / "P-1" / "new" / "report.json").read_bytes()
+    files = {
+        "part of a killed writer": out / "P-1" / "old" / ".report.html.0123abcd.part",
+        "part of an older release": out / "P-1" / "killed" / ".report.html.part",
+        "report without JSON": out / "P-1" / "killed" / "report.html",
+        "page copied elsewhere": out / "for the doctor.html",
+        "result of analyze": out / "results" / "visit.json",
+    }
+    for path in files.values():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(result if path.suffix == ".json" else page)
+    (out / "power cut").mkdir()
+    (out / "power cut" / "report.json").write_bytes(b"")
+    return files
+
+
+def holding(folder: Path, subject: str) -> list[Path]:
+    found = re.compile(rb"\b%b\b" % subject.encode())
+    return [
+        path for path in folder.rglob("*") if path.is_file() and found.search(path.read_bytes())
+    ]
+
+
+@pytest.mark.faults
+def test_deleting_a_person_leaves_nothing_of_them(store: Path, capsys):
+    out = store.parent / "out"
+    files = clutter(out)
+    words = ["delete", str(store), "--subject", "P-1", "--reports", str(out)]
+    assert cli.main([*words, "--json"]) == 0
+    would = json.loads(capsys.readouterr().out)
+    assert cli.main([*words, "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("deleted: 2 tests, 3 reports, 2 pages, 2 leftover files\n")
+    assert holding(store.parent, "P-1") == []
+    assert not any(path.exists() for path in files.values())
+    assert remaining(store) == ({"P-2": 1}, ["P-2/old"])
+    assert (out / "P-2" / "history.html").exists()
+    assert not (out / "P-1").exists()
+    assert (len(would["tests"]), len(would["reports"]), len(would["leftovers"])) == (2, 3, 2)
+    faults.record(
+        "a person deleted, beside leftovers, copies, and an empty report of a power cut",
+        len(files) + 3,
+        "nothing that names the person is left; other people's files stay",
+    )
+
+
+def test_what_stays_is_named(store: Path, capsys):
+    out = store.parent / "out"
+    strange = out / "strange" / "report.json"
+    strange.parent.mkdir()
+    strange.write_bytes(b"\0" * 100)
+    words = ["delete", str(store), "--subject", "P-1", "--trial", "old", "--reports", str(out)]
+    assert cli.main([*words, "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert f"stays: {strange.parent}: 1 report files, whose they are cannot be told" in said
+    assert f"stays: {out / 'P-1' / 'new'}: this later report may still show a deleted test" in said
+
+
+def test_what_cannot_be_deleted_is_an_error_and_the_tests_stay(store: Path, capsys, monkeypatch):
+    out = store.parent / "out"
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == out / "P-1" / "old" / "report.html":
+            raise OSError(30, "Read-only file system")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    words = ["delete", str(store), "--subject", "P-1", "--reports", str(out), "--yes"]
+    assert cli.main(words) == StorageError.exit_code
+    said = capsys.readouterr()
+    assert "deleted:" not in said.out
+    assert "2 files could not be deleted, the tests are kept" in said.err
+    assert "old/report.html: Read-only file system" in said.err
+    assert remaining(store) == ({"P-1": 2, "P-2": 1}, ["P-1/old", "P-2/old"])
+    monkeypatch.undo()
+    assert cli.main(words) == 0
+    assert remaining(store) == ({"P-2": 1}, ["P-2/old"])
+
+
+@pytest.mark.parametrize("verb", ["history", "delete"])
+def test_an_unknown_person_is_no_success(store: Path, capsys, verb: str):
+    words = [verb, str(store), *(["--subject"] if verb == "delete" else []), "p-1"]
+    assert cli.main(words) == ConfigError.exit_code
+    assert f"{store} has no tests of 'p-1'" in capsys.readouterr().err
+    assert cli.main(["delete", str(store), "--subject", "P-1", "--trial", "x"]) != 0
+    assert "no test 'x' of P-1" in capsys.readouterr().err
+
+
+def test_a_person_who_is_only_in_the_reports_is_deleted_there(store: Path, capsys):
+    out = store.parent / "out"
+    with ResultsStore(store) as opened:
+        opened.delete_subject("P-1")
+    words = ["delete", str(store), "--subject", "P-1", "--reports", str(out), "--yes"]
+    assert cli.main(words) == 0
+    assert remaining(store) == ({"P-2": 1}, ["P-2/old"])
 
 
 @pytest.mark.parametrize(

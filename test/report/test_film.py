@@ -166,8 +166,11 @@ def test_the_embedded_sheet_decodes_to_the_same_pixels():
     assert np.array_equal(decoded, film.sheet)
 
 
-def test_frames_of_several_shapes_are_refused():
+def test_frames_of_another_size_are_left_out():
     frames = fabricated.frames()
     frames[60] = ThermalFrame(frames[60].stamp_ns, "t", np.full((62, 80), 29_500, dtype=np.uint16))
-    with pytest.raises(ValueError, match=r"expected \(60, 80\)"):
-        build_film(fabricated.result(), frames, [])
+    film = build_film(fabricated.result(), frames, [])
+    whole = build_film(fabricated.result(), fabricated.frames(), [])
+    assert film.image_wh == whole.image_wh
+    assert len(film.frames) == len(whole.frames) - 1
+    assert [frame.index for frame in film.frames] == list(range(len(film.frames)))

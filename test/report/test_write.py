@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +11,14 @@ import jsonschema
 import numpy as np
 import pytest
 from support import fabricated_results as fabricated
+from support import faults
 
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import MeasureStatus, RunInfo
 from thermal_pose.clinical.tug.result import POSTERIOR_PHASES, TrialResult, TrialSignals
 from thermal_pose.errors import StorageError
-from thermal_pose.report.files import delete_report, find_reports
+from thermal_pose.report.files import delete_files, find_pages, find_reports, find_unnamed
+from thermal_pose.report.history import write_history
 from thermal_pose.report.picture import PICTURE_WH
 from thermal_pose.report.table import COLUMNS, trial_csv
 from thermal_pose.report.write import write_report, write_trial_report
@@ -119,7 +123,7 @@ def test_each_trial_has_a_folder_named_after_its_first_stamp(tmp_path: Path):
         result, timing=replace(result.timing, origin_ns=result.timing.origin_ns + 60 * NS_PER_S)
     )
     assert write_trial_report(later, [], [], tmp_path).html.parent.name > other.parent.name
-    assert len(list(find_reports(tmp_path))) == 3
+    assert len(find_reports(tmp_path)) == 3
 
 
 def test_csv_has_one_figure_a_row(tmp_path: Path):
@@ -175,20 +179,119 @@ def test_finds_and_deletes_reports_by_person(tmp_path: Path):
     write_report(mine, [], [], tmp_path / "a")
     write_report(other, [], [], tmp_path / "deep" / "b")
     (tmp_path / "a" / "notes.txt").write_text("kept")
-    found = list(find_reports(tmp_path))
+    found = find_reports(tmp_path)
     assert [report.subject_id for report in found] == [fabricated.SUBJECT, "P-2"]
-    assert [delete_report(report) for report in found] == [4, 4]
+    assert [len(report.files) for report in found] == [4, 4]
+    assert [delete_files(report.files, tmp_path) for report in found] == [{}, {}]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["notes.txt"]
     assert not (tmp_path / "deep" / "b").exists()
-    assert list(find_reports(tmp_path)) == []
+    assert find_reports(tmp_path) == []
 
 
-def test_an_unreadable_report_is_not_passed_over(tmp_path: Path):
-    (tmp_path / "report.json").write_text("{}")
-    with pytest.raises(StorageError, match="no readable report"):
-        list(find_reports(tmp_path))
-    with pytest.raises(StorageError, match="no folder"):
-        list(find_reports(tmp_path / "none"))
+def test_linked_folders_are_searched_once(tmp_path: Path):
+    write_report(fabricated.result(), [], [], tmp_path / "far" / "a")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "far")
+    (tmp_path / "here" / "loop").symlink_to(tmp_path / "here")
+    assert len(find_reports(tmp_path / "here")) == 1
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(StorageError, match="not a folder"):
+        find_reports(tmp_path / "none")
+
+
+def test_what_no_readable_json_names_is_found_by_what_it_says(tmp_path: Path):
+    paths = write_report(fabricated.result(), [], [], tmp_path / "a")
+    document = paths.json.read_text()
+    paths.json.write_text(document[:1000])
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "report.json").write_bytes(b"")
+    (tmp_path / "b" / ".report.html.0123abcd.part").write_bytes(paths.html.read_bytes()[:3000])
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / ".report.html.part").write_bytes(b"\0" * 10)
+    found = find_unnamed(tmp_path)
+    assert [(u.folder.name, len(u.files)) for u in found] == [("a", 4), ("b", 2), ("c", 1)]
+    assert [u.is_of(fabricated.SUBJECT) for u in found] == [True, True, False]
+    assert not any(u.is_of(fabricated.SUBJECT[:-1]) for u in found)
+    assert find_reports(tmp_path) == []
+
+
+def test_pages_about_a_person_are_found_wherever_they_lie(tmp_path: Path):
+    page = write_history(tmp_path / "deep" / "over_time.html", "P-1", [])
+    write_history(tmp_path / "other.html", "P-10", [])
+    write_report(replace(fabricated.result(), subject_id="P-1"), [], [], tmp_path / "a")
+    assert find_pages(tmp_path, "P-1") == [page]
+
+
+def test_a_file_that_cannot_be_deleted_is_named_and_the_others_go(tmp_path: Path, monkeypatch):
+    paths = write_report(fabricated.result(), [], [], tmp_path / "a")
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == paths.csv:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    (found,) = find_reports(tmp_path)
+    left = delete_files(found.files, tmp_path)
+    assert left == {
+        paths.csv: "Operation not permitted",
+        paths.json: "kept, because it says whose the others are",
+    }
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["report.csv", "report.json"]
+
+
+def test_reports_are_for_their_owner_only(tmp_path: Path):
+    umask = os.umask(0o022)
+    try:
+        write_trial_report(fabricated.result(), [], [], tmp_path / "reports")
+        write_history(tmp_path / "pages" / "history.html", "P-1", [])
+    finally:
+        os.umask(umask)
+    for path in tmp_path.rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.faults
+def test_analyzers_that_share_a_folder_lose_and_mix_nothing(tmp_path: Path):
+    """Two processes write results with the same first stamp at the same time: equal, or not."""
+    count = faults.times(few=4, full=100)
+    mine = fabricated.result()
+    for number in range(count):
+        other = mine if number % 2 else replace(mine, subject_id="P-OTHER")
+        folder = tmp_path / str(number)
+        children = []
+        for result in (mine, other):
+            child = os.fork()
+            if child == 0:
+                try:
+                    write_trial_report(result, [], [], folder)
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+            children.append(child)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+        found = find_reports(folder)
+        assert sorted(r.subject_id for r in found) == sorted({mine.subject_id, other.subject_id})
+        for report in found:
+            assert [file.name for file in report.files] == [
+                "report.csv",
+                "report.html",
+                "report.png",
+                "report.json",
+            ]
+            csv_rows = (report.folder / "report.csv").read_text().splitlines()[1:]
+            assert all(row.startswith(f"{report.subject_id},") for row in csv_rows)
+            page = (report.folder / "report.html").read_text()
+            assert f"<title>Timed Up and Go, {report.subject_id}, " in page
+        assert find_unnamed(folder) == []
+    faults.record(
+        "two analyzers writing to one report folder at the same time",
+        count,
+        "every result has its four files in a folder of its own, none mixed or lost",
+    )
 
 
 def test_a_result_and_its_document_make_the_same_earlier_test():

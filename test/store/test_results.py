@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support import faults
 
 from thermal_pose.errors import StorageError
 from thermal_pose.store import results
-from thermal_pose.store.results import ResultsStore, check_subject_id, new_subject_id
+from thermal_pose.store.results import ResultsStore, keep_and_compare
 from thermal_pose.types import NS_PER_S, TrialReason
 
 DAY_NS = 86_400 * NS_PER_S
@@ -46,11 +49,85 @@ def test_adds_and_lists_oldest_first(tmp_path: Path) -> None:
         assert store.history("nobody") == []
 
 
-def test_the_same_trial_replaces_its_report(tmp_path: Path) -> None:
+@pytest.mark.faults
+def test_a_second_visit_never_replaces_the_first(tmp_path: Path) -> None:
+    """A camera whose clock begins at zero gives every visit the same first stamp."""
+    count = faults.times(few=5, full=200)
     with ResultsStore(tmp_path / "s") as store:
-        store.add(document(total_s=11.0))
-        store.add(document(total_s=12.0))
-        assert [test.value for test in store.history("P-1")] == [12.0]
+        for visit in range(count):
+            assert store.add(document(total_s=10.0 + visit)) == visit + 1
+        assert [test.value for test in store.history("P-1")] == [10.0 + n for n in range(count)]
+        assert store.delete_trial("P-1", "a") == count
+    faults.record(
+        "visits with subject, trial and first stamp in common",
+        count,
+        "all kept in the store, none replaced",
+    )
+
+
+def test_the_same_result_is_kept_once(tmp_path: Path) -> None:
+    with ResultsStore(tmp_path / "s") as store:
+        first = document(total_s=11.0, run={"created": "today"}, versions={"thermal_pose": "1"})
+        again = document(total_s=11.0, run={"created": "later"}, versions={"thermal_pose": "2"})
+        assert store.add(first) == store.add(again) == 1
+        assert [row["run"]["created"] for row in store.documents("P-1")] == ["later"]
+
+
+def test_what_is_compared_with_are_the_other_tests(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    assert keep_and_compare(path, document(day=1)).earlier == []
+    for _ in range(2):  # as when a report could not be written at the first attempt
+        kept = keep_and_compare(path, document(day=2, total_s=10.0))
+        assert [test.value for test in kept.earlier] == [11.5]
+        assert kept.number == 1
+    kept = keep_and_compare(path, document(day=2, total_s=9.0))
+    assert ([test.value for test in kept.earlier], kept.number) == ([11.5, 10.0], 2)
+
+
+def test_a_store_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with sqlite3.connect(path) as old:
+        old.executescript(
+            "CREATE TABLE trial (subject_id TEXT NOT NULL, trial_id TEXT NOT NULL, origin_ns "
+            "INTEGER NOT NULL, valid INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY "
+            "(subject_id, trial_id, origin_ns)) WITHOUT ROWID; CREATE INDEX trial_by_time ON trial "
+            f"(origin_ns); PRAGMA application_id = {results.APPLICATION_ID}; "
+            "PRAGMA user_version = 1;"
+        )
+        old.execute("INSERT INTO trial VALUES ('P-1', 'a', 0, 1, ?)", (json.dumps(document()),))
+    old.close()
+    with ResultsStore(path, read_only=True) as store:
+        assert [test.value for test in store.history("P-1")] == [11.5]
+    with ResultsStore(path) as store:
+        assert store.add(document(total_s=9.0)) == 2
+        assert [test.value for test in store.history("P-1")] == [11.5, 9.0]
+    with ResultsStore(path) as store:
+        assert store.subjects() == {"P-1": 2}
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "s"
+    umask = os.umask(0o022)
+    try:
+        ResultsStore(path).close()
+    finally:
+        os.umask(umask)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+@pytest.mark.parametrize("damaged", ["{", "{}", "[1]", "[" * 100_000, '{"origin_ns": null}'])
+def test_a_damaged_report_in_it_is_named_and_can_be_deleted(tmp_path: Path, damaged: str) -> None:
+    path = tmp_path / "s"
+    with ResultsStore(path) as store:
+        store.add(document())
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE trial SET document = ?", (damaged,))
+    raw.close()
+    with ResultsStore(path) as store:
+        with pytest.raises(StorageError, match="a report in it is damaged"):
+            store.history("P-1")
+        assert store.keys("P-1") == [("P-1", "a", 0)]
+        assert store.delete_subject("P-1") == 1
 
 
 def test_a_refused_trial_keeps_its_reason_and_no_figure(tmp_path: Path) -> None:
@@ -84,20 +161,10 @@ def test_deletes_one_trial_and_by_age(tmp_path: Path) -> None:
         assert [test.trial_id for test in store.history("P-1")] == ["t2"]
 
 
-@pytest.mark.parametrize(
-    "subject", ["", "Jane Doe", "jane@example.org", "../x", "x" * 41, "j.doe", "ä"]
-)
+@pytest.mark.parametrize("subject", ["", "Jane Doe", "=1+1"])
 def test_refuses_what_is_no_pseudonym(tmp_path: Path, subject: str) -> None:
-    with pytest.raises(ValueError, match="pseudonym"):
-        check_subject_id(subject)
     with ResultsStore(tmp_path / "s") as store, pytest.raises(ValueError, match="pseudonym"):
         store.add(document(subject))
-
-
-def test_new_ids_are_pseudonyms_and_differ() -> None:
-    made = {new_subject_id() for _ in range(50)}
-    assert len(made) == 50
-    assert all(check_subject_id(one) == one for one in made)
 
 
 def test_refuses_a_document_that_is_no_report(tmp_path: Path) -> None:
@@ -175,7 +242,7 @@ def test_a_foreign_or_newer_database_is_left_alone(tmp_path: Path) -> None:
     foreign.commit()
     foreign.close()
     before = (tmp_path / "foreign").read_bytes()
-    with pytest.raises(StorageError, match="no results store"):
+    with pytest.raises(StorageError, match="not a results store"):
         ResultsStore(tmp_path / "foreign")
     assert (tmp_path / "foreign").read_bytes() == before
 

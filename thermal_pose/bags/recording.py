@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policy of recording: what is recorded, under which name, and when the disk is too full."""
 
-import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,11 +9,10 @@ from typing import Final
 
 from thermal_pose.bags import schema
 from thermal_pose.errors import ConfigError, StorageError
+from thermal_pose.subject_id import check_optional_subject_id
 
 #: The recording that ships with the package: a simulated Timed Up and Go test.
 DEMO_BAG: Final = Path(__file__).resolve().parents[1] / "assets" / "demo"
-
-_PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{0,40}")
 
 #: What is recorded when nothing else is asked: never a picture that shows who it is.
 USUAL_TOPICS: Final = (
@@ -59,25 +57,10 @@ def topics_to_record(named: str, record_rgb: bool) -> tuple[str, ...]:
     return (*chosen, *(topic for topic in RGB_TOPICS if record_rgb and topic not in chosen))
 
 
-def check_pseudonym(subject_id: str) -> str:
-    """The pseudonym itself.
-
-    Raises
-    ------
-    ConfigError
-        It holds anything but letters, digits, - and _ (a name or a date would be no pseudonym).
-    """
-    if _PSEUDONYM.fullmatch(subject_id) is None:
-        raise ConfigError(
-            f"subject_id = '{subject_id}': expected up to 40 letters, digits, - and _"
-        )
-    return subject_id
-
-
 def recording_path(folder: Path, subject_id: str, now_ns: int) -> Path:
     """A folder for a new recording: subject, UTC time, and a number where that is taken."""
     moment = datetime.fromtimestamp(now_ns / 1e9, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
-    stem = "_".join(part for part in (check_pseudonym(subject_id), moment) if part)
+    stem = "_".join(part for part in (check_optional_subject_id(subject_id), moment) if part)
     candidates = (folder / (stem if n == 0 else f"{stem}_{n}") for n in range(1000))
     for path in candidates:
         if not path.exists():

@@ -229,13 +229,11 @@ def evaluation_sets(args: argparse.Namespace) -> dict[str, list[Path]]:
 
 def pseudonym(text: str) -> str:
     """Parse a subject id; one that looks like a name or an address is refused."""
-    from thermal_pose.store.results import check_subject_id
+    from thermal_pose.subject_id import SubjectIdError, check_optional_subject_id
 
-    if not text:
-        return ""
     try:
-        return check_subject_id(text)
-    except ValueError as error:
+        return check_optional_subject_id(text)
+    except SubjectIdError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

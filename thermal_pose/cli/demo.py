@@ -14,7 +14,6 @@ examples:
 
 import argparse
 import json
-import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.cli.arguments import add_json, add_out, add_rate
 from thermal_pose.errors import GraphError
+from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,11 +97,12 @@ def _newest_up(out: Path, report_json: str) -> Path:
 
     wanted = report_json.encode()
     for report in find_reports(out):
-        if report.folder != out and report.paths.json.read_bytes() == wanted:
-            top = ReportPaths.below(out)
+        if report.folder != out and report.json.read_bytes() == wanted:
+            above, kept = ReportPaths.below(out), ReportPaths.below(report.folder)
             for field in fields(ReportPaths):
-                shutil.copyfile(getattr(report.paths, field.name), getattr(top, field.name))
-            return top.html
+                content = getattr(kept, field.name).read_bytes()
+                write_whole(getattr(above, field.name), content, private=True)
+            return above.html
     raise GraphError(f"a report was published, but its files are not below {out}")
 
 

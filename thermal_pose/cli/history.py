@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Print the persons or one person's tests; write the page where asked."""
+    from thermal_pose.cli.parser import did_you_mean
     from thermal_pose.errors import ConfigError
     from thermal_pose.report.history import write_history
     from thermal_pose.store.results import ResultsStore
@@ -36,8 +37,10 @@ def start(args: argparse.Namespace) -> int:
             subjects = store.subjects()
             _print_subjects(subjects, args.json)
             return 0
-        documents = store.documents(args.subject)
-    tests = [EarlierTest.from_document(document) for document in documents]
+        documents, tests = store.documents(args.subject), store.history(args.subject)
+        if not tests:
+            hint = did_you_mean(args.subject, store.subjects())
+            raise ConfigError(f"{args.store} has no tests of '{args.subject}'{hint}")
     if args.json:
         print(json.dumps(documents, indent=2))
     else:

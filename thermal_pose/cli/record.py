@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thermal_pose.bags.recording import check_pseudonym
 from thermal_pose.cli.arguments import add_duration, add_json, add_namespace, add_out
 from thermal_pose.errors import BagError, ConfigError, GraphError
+from thermal_pose.subject_id import check_optional_subject_id
 
 if TYPE_CHECKING:
     from thermal_pose.bags.summary import TopicSummary
@@ -100,7 +100,7 @@ def _ros_arguments(args: argparse.Namespace) -> list[str]:
 
     settings = {
         "output_dir": str(args.out),
-        "subject_id": check_pseudonym(args.subject),
+        "subject_id": check_optional_subject_id(args.subject),
         "record_rgb": args.rgb,
         "topics": ",".join(args.topics),
         "min_free_mb": args.min_free_mb,

@@ -11,6 +11,7 @@ examples:
 
 import argparse
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,7 +79,14 @@ def start(args: argparse.Namespace) -> int:
     run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.recording.name)
     history = []
     if args.store is not None:
-        history = keep_and_compare(args.store, trial.result.to_json_dict(run))
+        kept = keep_and_compare(args.store, trial.result.to_json_dict(run))
+        history = kept.earlier
+        if kept.number > 1:
+            print(
+                f"note: {args.store} holds {kept.number - 1} other results of {args.subject} with "
+                "this trial and first stamp; all of them stay",
+                file=sys.stderr,
+            )
     paths = write_report(trial.result, trial.frames, trial.keypoints, args.out, history, run)
     if args.json:
         print(json.dumps(trial.result.to_json_dict(run), indent=2))

@@ -13,7 +13,6 @@ from thermal_pose import __version__
 from thermal_pose.bags import schema
 from thermal_pose.bags.recording import (
     check_free_space,
-    check_pseudonym,
     recording_path,
     topics_to_record,
 )
@@ -23,6 +22,7 @@ from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.message_types import message_class
 from thermal_pose.nodes.qos import recording_qos
 from thermal_pose.parameters.nodes import RecorderParameters
+from thermal_pose.subject_id import check_optional_subject_id
 
 _SPACE_CHECK_PERIOD_S = 2.0
 
@@ -37,7 +37,7 @@ class RecorderNode(PipelineNode):
         self._writer: BagWriter | None = None
         self._stopped_because = ""
         self._folder = Path(self.parameters.output_dir)
-        check_pseudonym(self.parameters.subject_id)
+        check_optional_subject_id(self.parameters.subject_id)
         self._topics = topics_to_record(self.parameters.topics, self.parameters.record_rgb)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

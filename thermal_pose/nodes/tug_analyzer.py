@@ -33,8 +33,9 @@ from thermal_pose.nodes.storage import check_below_root
 from thermal_pose.parameters.nodes import TugAnalyzerParameters
 from thermal_pose.pipeline.outbox import Outbox
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
-from thermal_pose.report.write import trial_folder, write_trial_report
-from thermal_pose.store.results import check_subject_id, keep_and_compare
+from thermal_pose.report.write import claim_folder, write_trial_report
+from thermal_pose.store.results import keep_and_compare
+from thermal_pose.subject_id import SubjectIdError, check_subject_id
 from thermal_pose.types import FrameKeypoints, Phase
 
 _FILM_DEPTH = 256
@@ -159,7 +160,7 @@ class TugAnalyzerNode(PipelineNode):
         if self.parameters.store_path:
             try:
                 check_subject_id(self.parameters.subject_id)
-            except ValueError as error:
+            except SubjectIdError as error:
                 name = self.get_name()
                 raise ConfigError(f"{name}.store_path needs {name}.subject_id: {error}") from error
 
@@ -235,7 +236,7 @@ class TugAnalyzerNode(PipelineNode):
         if not self.parameters.report_dir:
             return ""
         try:
-            return str(trial_folder(Path(self.parameters.report_dir), trial.result))
+            return str(claim_folder(Path(self.parameters.report_dir), trial.result))
         except StorageError:
             return ""
 
@@ -281,7 +282,12 @@ class TugAnalyzerNode(PipelineNode):
         """Keep the result in the store; return the person's earlier tests."""
         if not self.parameters.store_path:
             return []
-        return keep_and_compare(Path(self.parameters.store_path), result.to_json_dict())
+        kept = keep_and_compare(Path(self.parameters.store_path), result.to_json_dict())
+        if kept.number > 1:
+            self.get_logger().warning(
+                f"the store holds {kept.number - 1} other results with this first stamp; all stay"
+            )
+        return kept.earlier
 
     def _on_start(self, request: Any, response: Any) -> Any:
         self._session.start(self.now_ns())

@@ -66,7 +66,7 @@ def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> BatchRow:
     except ThermalPoseError as error:
         return BatchRow(str(bag), "error", None, str(error))
     if out_dir is not None:
-        write_whole(out_dir / f"{bag.stem}.json", trial.result.to_json())
+        write_whole(out_dir / f"{bag.stem}.json", trial.result.to_json(), private=True)
     timing = trial.result.timing
     return BatchRow(str(bag), str(timing.reason), timing.total_s, timing.sentence)
 

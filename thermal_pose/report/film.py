@@ -116,10 +116,10 @@ def build_film(
     frames : in order of time; only the shown ones are read.
     keypoints : matched to the frames by their stamp.
 
-    Raises
-    ------
-    ValueError
-        When the frames differ in shape.
+    Notes
+    -----
+    A camera may change its image size while it runs; frames of another size than the first shown
+    one are left out.
     """
     chosen, every = _select(result, frames)
     if not chosen:
@@ -129,11 +129,11 @@ def build_film(
     rows = -(-len(chosen) // SHEET_COLUMNS)
     sheet = np.zeros((rows * height, SHEET_COLUMNS * width), dtype=np.uint8)
     persons = _persons_by_stamp(result, keypoints)
-    entries = []
-    for index, source in enumerate(chosen):
-        frame = frames[source]
+    entries: list[FilmFrame] = []
+    for source in chosen:
+        frame, index = frames[source], len(entries)
         if frame.centikelvin.shape != (height, width):
-            raise ValueError(f"frames: expected ({height}, {width}), got {frame.centikelvin.shape}")
+            continue
         row, column = divmod(index, SHEET_COLUMNS)
         sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = to_8bit(
             frame.centikelvin, low_k, high_k

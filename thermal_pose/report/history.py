@@ -74,7 +74,7 @@ def write_history(path: Path, subject_id: str, tests: Sequence[EarlierTest]) -> 
         When it cannot be written.
     """
     page = history_page(subject_id, tests)
-    write_whole(path, page)
+    write_whole(path, page, private=True)
     return path
 
 

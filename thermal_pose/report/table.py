@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One trial as CSV: one figure a row, in a shape that spreadsheets and scripts join easily."""
+"""One trial as CSV: one figure per row, in a shape that spreadsheets and scripts join easily."""
 
 import csv
+import re
 from io import StringIO
 from typing import Final
 
@@ -12,8 +13,10 @@ COLUMNS: Final = (
     "subject_id", "trial_id", "section", "name", "value", "unit", "uncertainty", "status", "note",
 )  # fmt: skip
 
-#: Spreadsheets run a cell that starts with one of these as a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+#: Spreadsheets run a cell that starts with one of these, also behind blanks, as a formula.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@")
+#: Control characters end a row or a cell for some programs.
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _Value = str | float | None
 
@@ -88,5 +91,6 @@ def _cell(value: _Value) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        text = _CONTROLS.sub(" ", value)
+        return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
     return f"{value:.6g}" if abs(value) < 1e5 else f"{value:.0f}"

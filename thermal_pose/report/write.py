@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the four files of one trial's report: JSON, HTML, CSV and PNG."""
+"""Writes the four files of one trial's report: JSON, HTML, CSV and PNG.
 
+The files are for their owner only: they show a person, if only by pseudonym and in the thermal
+image.
+"""
+
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +16,7 @@ from thermal_pose.clinical.records import RunInfo
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import StorageError
-from thermal_pose.files import write_whole
+from thermal_pose.files import claim_whole, write_whole
 from thermal_pose.report.film import build_film
 from thermal_pose.report.language import ENGLISH, speaking
 from thermal_pose.report.page import earlier_than, trial_page
@@ -53,7 +58,7 @@ def write_report(
     ----------
     frames : the recording in order of time; may be empty, the film is then left out.
     keypoints : matched to the frames by their stamp.
-    out_dir : made where missing; an earlier report in it is replaced.
+    out_dir : created if it is missing; an earlier report in it is replaced.
     history : other tests of the same person, in any order.
     run : what differs between identical runs, such as the time of the run; shown when given.
     language : code of the page's language (`report.language.languages`).
@@ -61,17 +66,17 @@ def write_report(
     Raises
     ------
     StorageError
-        When the folder or a file cannot be written.
+        The folder or a file cannot be written.
     """
     film = build_film(result, frames, keypoints)
     earlier = earlier_than(result, history)
     paths = ReportPaths.below(out_dir)
-    write_whole(paths.json, result.to_json(run))
-    write_whole(paths.csv, trial_csv(result))
+    write_whole(paths.json, result.to_json(run), private=True)
+    write_whole(paths.csv, trial_csv(result), private=True)
     with speaking(language):
-        write_whole(paths.html, trial_page(result, film, earlier, run))
+        write_whole(paths.html, trial_page(result, film, earlier, run), private=True)
     if isinstance(result, TrialResult):
-        write_whole(paths.png, summary_png(result, film, earlier))
+        write_whole(paths.png, summary_png(result, film, earlier), private=True)
     return paths
 
 
@@ -82,32 +87,38 @@ def write_trial_report(
     report_dir: Path,
     history: Sequence[EarlierTest] = (),
 ) -> ReportPaths:
-    """Write a report into a folder of its own below `report_dir` (see `trial_folder`)."""
-    folder = trial_folder(report_dir, result)
+    """Write a report into a folder of its own below `report_dir` (see `claim_folder`)."""
+    folder = claim_folder(report_dir, result)
     return write_report(result, frames, keypoints, folder, history)
 
 
-def trial_folder(report_dir: Path, result: MovementResult) -> Path:
-    """The folder for a trial's report: named after the stamp of its first frame, in UTC.
+def claim_folder(report_dir: Path, result: MovementResult) -> Path:
+    """Return a folder for a trial's report that no other result has, now or later.
 
-    The name follows from the recording alone, so a replay comes to the same place. Another
-    result that begins at the same stamp gets '-2', '-3', ... behind it: no report is lost.
+    It is named after the stamp of the trial's first frame, in UTC, so a replay comes to the same
+    folder. Another result with the same first stamp gets '-2', '-3', ... behind the name. Writing
+    `report.json` claims the folder, so several analyzers may share `report_dir`.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written, or a report in it cannot be read.
     """
     seconds, nanoseconds = divmod(result.timing.origin_ns, NS_PER_S)
     start = datetime.fromtimestamp(seconds, UTC)
     name = f"{start:%Y%m%dT%H%M%S}.{nanoseconds:09d}Z"
     content = result.to_json().encode()
-    number, folder = 1, report_dir / name
-    while _holds_another(folder, content):
-        number += 1
-        folder = report_dir / f"{name}-{number}"
-    return folder
+    for number in itertools.count(1):
+        folder = report_dir / (name if number == 1 else f"{name}-{number}")
+        if _is_ours(ReportPaths.below(folder).json, content):
+            return folder
+    raise AssertionError("unreachable")
 
 
-def _holds_another(folder: Path, content: bytes) -> bool:
+def _is_ours(path: Path, content: bytes) -> bool:
+    if claim_whole(path, content, private=True):
+        return True
     try:
-        return ReportPaths.below(folder).json.read_bytes() != content
-    except FileNotFoundError:
-        return False
+        return path.read_bytes() == content
     except OSError as error:
-        raise StorageError(f"cannot read the report in {folder}: {error}") from error
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error

@@ -1,68 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """The results store: reports by person over time, in one SQLite file.
 
-Only pseudonyms go in; what is deleted is overwritten (`secure_delete`) and the file is
-shrunk, so that no figure of a deleted person stays in its free pages.
+Only pseudonyms go in. Deleted rows are overwritten (`secure_delete`) and the file is shrunk, so
+no figure of a deleted person stays in its free pages. The file is readable by its owner only.
 """
 
 import json
-import re
-import secrets
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.errors import StorageError
+from thermal_pose.files import make_folder
+from thermal_pose.subject_id import check_subject_id
 
 #: Shape of the database, in SQLite's `user_version`; migrations go from one to the next.
-STORE_VERSION: Final = 1
+STORE_VERSION: Final = 2
 #: Marks the file as ours in SQLite's `application_id` ('TPst').
 APPLICATION_ID: Final = 0x54507374
 _BUSY_TIMEOUT_S: Final = 5.0
-
-#: As for recordings (`bags.recording`).
-_PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 _SCHEMA: Final = """
 CREATE TABLE trial (
     subject_id TEXT NOT NULL,
     trial_id TEXT NOT NULL,
     origin_ns INTEGER NOT NULL,
+    number INTEGER NOT NULL,
     valid INTEGER NOT NULL,
     document TEXT NOT NULL,
-    PRIMARY KEY (subject_id, trial_id, origin_ns)
+    PRIMARY KEY (subject_id, trial_id, origin_ns, number)
 ) WITHOUT ROWID;
 CREATE INDEX trial_by_time ON trial (origin_ns);
 """
 
+#: From version 1: the number tells tests apart that have subject, trial and first stamp in common.
+_FROM_VERSION_1: Final = f"""
+DROP INDEX trial_by_time;
+ALTER TABLE trial RENAME TO trial_1;
+{_SCHEMA}
+INSERT INTO trial SELECT subject_id, trial_id, origin_ns, 1, valid, document FROM trial_1;
+DROP TABLE trial_1;
+"""
+
+#: Keys in which the same test may differ: when and with which version it was analysed.
+_RUN_KEYS: Final = ("run", "versions")
+
 #: Left out of the stored document: large, and in the report's own files.
 _NOT_STORED: Final = ("signals",)
-
-
-def check_subject_id(subject_id: str) -> str:
-    """Return the id if it can be a pseudonym.
-
-    Raises
-    ------
-    ValueError
-        For an empty id, and for one with spaces or other signs of a real name or address.
-    """
-    if not _PSEUDONYM.fullmatch(subject_id):
-        raise ValueError(
-            "subject_id: expected a pseudonym of 1 to 40 letters, digits, '_' or '-', "
-            f"got {subject_id!r}"
-        )
-    return subject_id
-
-
-def new_subject_id() -> str:
-    """Return a random pseudonym such as 'P-4F7K2Q', without letters that look alike."""
-    letters = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-    return "P-" + "".join(secrets.choice(letters) for _ in range(6))
 
 
 class ResultsStore:
@@ -70,15 +60,15 @@ class ResultsStore:
 
     Parameters
     ----------
-    path : the SQLite file; made with its folder where missing.
+    path : the SQLite file; created with its folder if it is missing, for its owner only.
     read_only : open an existing store without the right to change it.
 
     Raises
     ------
     StorageError
-        When the file cannot be opened, is no results store, is damaged, or was written by a
-        newer version of this package. All methods raise it when the file is locked for more
-        than a few seconds, read-only, damaged, or the disk is full.
+        The file cannot be opened, is not a results store, is damaged, or was written by a newer
+        version of this package. All methods raise it if the file is locked for more than a few
+        seconds, read-only or damaged, or the disk is full.
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
@@ -88,7 +78,8 @@ class ResultsStore:
                 address = f"{path.resolve().as_uri()}?mode=ro"
                 self._db = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S)
             else:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent, private=True)
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
                 self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)
         try:
             with self._errors("open"):
@@ -112,16 +103,21 @@ class ResultsStore:
         """Close the file; every change is on disk already."""
         self._db.close()
 
-    def add(self, document: dict[str, Any]) -> None:
-        """Store a report's JSON document (`TrialResult.to_json_dict`).
+    def add(self, document: dict[str, Any]) -> int:
+        """Store a report's JSON document (`TrialResult.to_json_dict`); nothing is replaced.
 
-        The same trial (subject, trial id, first stamp) replaces its earlier report. The
-        signals are not stored: they stay in the report's own files.
+        The signals are not stored: they stay in the report's own files.
+
+        Returns
+        -------
+        number : 1, or the next number if the store holds other results with the same subject,
+            trial and first stamp. A result that is stored already, whatever the time and version
+            of its analysis, keeps its number.
 
         Raises
         ------
         ValueError
-            When the document lacks a key, or its subject id is no pseudonym.
+            The document lacks a key, or its subject id is not a pseudonym.
         """
         try:
             test = EarlierTest.from_document(document)
@@ -130,9 +126,27 @@ class ResultsStore:
         check_subject_id(test.subject_id)
         kept = {key: value for key, value in document.items() if key not in _NOT_STORED}
         text = json.dumps(kept, separators=(",", ":"), allow_nan=False)
-        row = (test.subject_id, test.trial_id, test.origin_ns, int(test.valid), text)
+        key = (test.subject_id, test.trial_id, test.origin_ns)
         with self._errors("write to"), self._db:
-            self._db.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?)", row)
+            self._db.execute("BEGIN IMMEDIATE")
+            number = self._number_of(key, _without_run(json.loads(text)))
+            self._db.execute(
+                "INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?)",
+                (*key, number, int(test.valid), text),
+            )
+        return number
+
+    def _number_of(self, key: tuple[str, str, int], document: dict[str, Any]) -> int:
+        """The number that the document has in the store, or the next one."""
+        rows = self._db.execute(
+            "SELECT number, document FROM trial "
+            "WHERE subject_id = ? AND trial_id = ? AND origin_ns = ? ORDER BY number",
+            key,
+        ).fetchall()
+        for number, text in rows:
+            if _without_run(self._document(text)) == document:
+                return int(number)
+        return int(rows[-1][0]) + 1 if rows else 1
 
     def subjects(self) -> dict[str, int]:
         """Return the number of tests by subject, in order of the ids."""
@@ -146,7 +160,23 @@ class ResultsStore:
 
     def history(self, subject_id: str) -> list[EarlierTest]:
         """Return what a comparison needs of a person's tests, oldest first; [] for nobody."""
-        return [EarlierTest.from_document(row) for row in self.documents(subject_id)]
+        return [self._test(row) for row in self.documents(subject_id)]
+
+    def _test(self, document: dict[str, Any]) -> EarlierTest:
+        try:
+            return EarlierTest.from_document(document)
+        except (KeyError, ValueError, TypeError) as error:
+            raise StorageError(
+                f"results store {self.path}: a report in it is damaged: {error!r}"
+            ) from error
+
+    def keys(self, subject_id: str) -> list[tuple[str, str, int]]:
+        """Return (subject, trial id, first stamp) of a person's tests, also of damaged reports."""
+        query = (
+            "SELECT subject_id, trial_id, origin_ns FROM trial WHERE subject_id = ? "
+            "ORDER BY origin_ns, trial_id"
+        )
+        return self._rows(query, (subject_id,))
 
     def older_than(self, before_ns: int) -> list[tuple[str, str, int]]:
         """Return (subject, trial id, first stamp) of the tests recorded before a time."""
@@ -157,15 +187,15 @@ class ResultsStore:
         return self._rows(query, (before_ns,))
 
     def delete_subject(self, subject_id: str) -> int:
-        """Delete all tests of a person for good; return how many there were."""
+        """Delete all tests of a person for good; return their number."""
         return self._delete("subject_id = ?", (subject_id,))
 
     def delete_trial(self, subject_id: str, trial_id: str) -> int:
-        """Delete a person's tests with this trial id for good; return how many there were."""
+        """Delete a person's tests with this trial id for good; return their number."""
         return self._delete("subject_id = ? AND trial_id = ?", (subject_id, trial_id))
 
     def delete_older_than(self, before_ns: int) -> int:
-        """Delete all tests recorded before a time for good; return how many there were."""
+        """Delete all tests recorded before a time for good; return their number."""
         return self._delete("origin_ns < ?", (before_ns,))
 
     def _delete(self, condition: str, values: tuple[object, ...]) -> int:
@@ -183,9 +213,11 @@ class ResultsStore:
 
     def _document(self, text: str) -> dict[str, Any]:
         try:
-            document: dict[str, Any] = json.loads(text)
-        except json.JSONDecodeError as error:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise StorageError(f"results store {self.path}: a report in it is damaged") from error
+        if not isinstance(document, dict):
+            raise StorageError(f"results store {self.path}: a report in it is damaged")
         return document
 
     def _prepare(self, read_only: bool) -> None:
@@ -195,22 +227,29 @@ class ResultsStore:
         if version == 0 and tables == 0 and not read_only:
             self._create()
         if self._pragma("application_id") != APPLICATION_ID:
-            raise StorageError(f"{self.path} is no results store of thermal_pose")
+            raise StorageError(f"{self.path} is not a results store of thermal_pose")
         if version > STORE_VERSION:
             raise StorageError(
                 f"results store {self.path} has version {version}, this package reads up to "
                 f"{STORE_VERSION}: update thermal_pose"
             )
+        if version == 1 and not read_only:
+            self._migrate()
 
     def _create(self) -> None:
-        """Make the tables, unless another process was quicker.
+        """Create the tables, unless another process was faster."""
+        self._run(0, _SCHEMA)
 
-        One transaction: a killed process leaves an empty file or a whole store.
-        """
+    def _migrate(self) -> None:
+        """Bring a store of version 1 up to date, unless another process was faster."""
+        self._run(1, _FROM_VERSION_1)
+
+    def _run(self, from_version: int, statements: str) -> None:
+        """Change the tables in one transaction: a killed process leaves the old ones."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            if self._pragma("user_version") == 0:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
+            if self._pragma("user_version") == from_version:
+                for statement in filter(str.strip, statements.split(";")):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._db.execute(f"PRAGMA user_version = {STORE_VERSION}")
@@ -228,12 +267,26 @@ class ResultsStore:
             raise StorageError(text) from error
 
 
-def keep_and_compare(path: Path, document: dict[str, Any]) -> list[EarlierTest]:
-    """Add a report to a store; return what the store had of the person before.
+@dataclass(frozen=True)
+class Kept:
+    """A result that is now in the store.
+
+    Attributes
+    ----------
+    earlier : the person's other tests.
+    number : above 1 if others have subject, trial and first stamp in common with it.
+    """
+
+    earlier: list[EarlierTest]
+    number: int
+
+
+def keep_and_compare(path: Path, document: dict[str, Any]) -> Kept:
+    """Add a report to a store; return the person's other tests.
 
     Parameters
     ----------
-    path : the store; made where missing.
+    path : the store; created if it is missing.
     document : `TrialResult.to_json_dict`, with the pseudonym of the person.
 
     Raises
@@ -242,13 +295,20 @@ def keep_and_compare(path: Path, document: dict[str, Any]) -> list[EarlierTest]:
         As `ResultsStore`.
     """
     with ResultsStore(path) as store:
+        number = store.add(document)
+        own = EarlierTest.from_document(document)
         earlier = store.history(document["subject_id"])
-        store.add(document)
-    return earlier
+    if own in earlier:
+        earlier.remove(own)
+    return Kept(earlier, number)
+
+
+def _without_run(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in _RUN_KEYS}
 
 
 def _cause(error: Exception) -> str:
-    """Return the cause in words that say what to do, where SQLite's own do not."""
+    """Return the cause, in words that say what to do if SQLite's own do not."""
     words = str(error)
     if "locked" in words:
         return "another program holds it; close that program and try again"
@@ -257,5 +317,5 @@ def _cause(error: Exception) -> str:
     if "full" in words:
         return "the disk is full"
     if "not a database" in words or "malformed" in words:
-        return "the file is damaged or no SQLite database"
+        return "the file is damaged or not an SQLite database"
     return words

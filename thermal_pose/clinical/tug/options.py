@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 
 from thermal_pose.clinical.records import Visit
+from thermal_pose.subject_id import check_optional_subject_id
 
 #: Longest focal length that is taken for one of a thermal camera, px.
 MAX_FOCAL_PX = 2000.0
@@ -54,6 +55,7 @@ class TugParams:
     visit: Visit = field(default_factory=Visit)
 
     def __post_init__(self) -> None:
+        check_optional_subject_id(self.subject_id)
         for name, low, high in (
             ("age_years", 0.0, 120.0),
             ("height_m", 0.0, 2.5),

@@ -70,7 +70,7 @@ def test_a_given_subject_names_all_recordings(bag, tmp_path) -> None:
     found = find_training_recordings([tmp_path], subject="P01")
     assert _names(found) == [("P01", "day1/walk"), ("P01", "day2/walk"), ("P01", "rosbag2_2026_01")]
     assert len({each.shard_name for each in found}) == 3
-    with pytest.raises(ConfigError, match="letters, digits"):
+    with pytest.raises(ConfigError, match="pseudonym"):
         find_training_recordings([tmp_path], subject="Jane Doe")
 
 

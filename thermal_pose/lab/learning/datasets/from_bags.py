@@ -202,9 +202,17 @@ def _pairs(
 def _usable(reader: BagReader, quality: Quality) -> Iterator[ThermalFrame]:
     """Yield the thermal frames that can be used; count all of them, and those refused."""
     intake = FrameIntake()
+    size: tuple[int, ...] = ()
     for log_ns, frame in reader.logged_thermal_frames():
         quality.thermal_frames += 1
         if intake.admit(frame, log_ns).accepted:
+            size = size or frame.centikelvin.shape
+            if frame.centikelvin.shape != size:
+                raise BagSchemaError(
+                    f"{reader.path}: the image size changes from {size[1]} x {size[0]} px to "
+                    f"{frame.centikelvin.shape[1]} x {frame.centikelvin.shape[0]} px: build data "
+                    "from recordings of one size"
+                )
             yield frame
     refused, stamps = intake.refusals(), intake.stamps_verdict()
     quality.refused = refused.total

@@ -10,8 +10,8 @@ from typing import Final
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.bags.recording import check_pseudonym
 from thermal_pose.errors import BagError, BagNotFoundError, ConfigError
+from thermal_pose.subject_id import SubjectIdError, check_optional_subject_id
 
 #: What `ros2 bag record`, and `thermal-pose record` without a subject, call a recording.
 _NAMELESS: Final = re.compile(r"rosbag2_.*|\d{8}T\d{6}Z(_\d+)?")
@@ -67,7 +67,7 @@ def find_training_recordings(
     ConfigError
         Nothing says whose a recording is, or two have the same name.
     """
-    check_pseudonym(subject)
+    check_optional_subject_id(subject)
     found: dict[Path, Recording] = {}
     nameless: list[Path] = []
     for source in sources:
@@ -76,7 +76,8 @@ def find_training_recordings(
                 continue
             try:
                 recording = _identify(path, source, subject)
-            except BagError as error:
+                check_optional_subject_id(recording.subject)
+            except (BagError, SubjectIdError) as error:
                 recording = Recording(path, "", "", str(error))
             if not recording.error and not recording.subject:
                 nameless.append(path)
