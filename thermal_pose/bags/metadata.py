@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`metadata.yaml` of a rosbag2 folder: what it names and what it promises."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -14,6 +15,7 @@ from thermal_pose.files import write_whole
 
 METADATA_NAME: Final = "metadata.yaml"
 METADATA_VERSION: Final = 9
+#: Distribution of the wheels, where no ROS installation is sourced.
 ROS_DISTRO: Final = "kilted"
 #: Files of a recording, also compressed as a whole.
 STORAGE_SUFFIXES: Final = (".mcap", ".db3", ".mcap.zstd", ".db3.zstd")
@@ -183,7 +185,7 @@ def build_metadata(
             }
         ],
         "custom_data": dict(custom_data) or None,
-        "ros_distro": ROS_DISTRO,
+        "ros_distro": os.environ.get("ROS_DISTRO") or ROS_DISTRO,
     }
 
 

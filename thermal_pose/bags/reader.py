@@ -2,7 +2,7 @@
 """Reads rosbag2 recordings (MCAP or SQLite); each kind of damage is one clear error."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from rosbags.serde import SerdeError
 
 from thermal_pose.bags import schema
+from thermal_pose.bags.namespaces import local_name, recorded_namespace
 from thermal_pose.bags.storage import UNREADABLE, StoredTopic, open_storage, raise_corrupt
 from thermal_pose.errors import (
     BagCorruptError,
@@ -51,6 +52,7 @@ class BagReader:
 
     Attributes
     ----------
+    namespace : of the recorded graph, '' if none; it is left out of all topic names.
     topics : the recorded topics by name. A recorder also lists topics on which nothing was
         published: ask `has` whether there are messages.
     message_count : promised messages; reading fewer is an error.
@@ -73,7 +75,12 @@ class BagReader:
         if not self.path.exists():
             raise BagNotFoundError(f"no recording at {path}")
         self._storage = open_storage(self.path)
-        self.topics = self._storage.topics
+        stored = self._storage.topics
+        self.namespace = recorded_namespace(stored)
+        self._stored = {local_name(name, self.namespace): name for name in stored}
+        self.topics = {
+            local: replace(stored[name], name=local) for local, name in self._stored.items()
+        }
         self.message_count = sum(topic.count for topic in self.topics.values())
         if self.message_count == 0:
             self.close()
@@ -123,9 +130,11 @@ class BagReader:
         """
         delivered: dict[str, int] = {}
         try:
-            for message in self._storage.messages(topics, start_ns, stop_ns):
-                yield RawMessage(*message)
-                delivered[message[0]] = delivered.get(message[0], 0) + 1
+            names = None if topics is None else {self._stored.get(t, t) for t in topics}
+            for topic, kind, log_ns, cdr in self._storage.messages(names, start_ns, stop_ns):
+                local = local_name(topic, self.namespace)
+                yield RawMessage(local, kind, log_ns, cdr)
+                delivered[local] = delivered.get(local, 0) + 1
         except UNREADABLE as error:
             raise_corrupt(self.path, error)
         if start_ns is None and stop_ns is None:

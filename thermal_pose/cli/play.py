@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=count, default=0, metavar="N", help="start when there are N subscriptions"
     )
-    add_namespace(parser, "namespace to publish in")
+    add_namespace(parser, "namespace to publish in; the recorded one if not given")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def start(args: argparse.Namespace) -> int:
     import rclpy
 
     from thermal_pose.nodes.graph import check_namespace
-    from thermal_pose.nodes.player import BagPlayer, PlayOptions
+    from thermal_pose.nodes.player import BagPlayer, PlayOptions, recording_namespace
 
     options = PlayOptions(
         rate=args.rate,
@@ -49,7 +49,8 @@ def start(args: argparse.Namespace) -> int:
     )
     rclpy.init(args=[])
     try:
-        node = rclpy.create_node("player", namespace=check_namespace(args.namespace))
+        namespace = check_namespace(args.namespace or recording_namespace(args.recording))
+        node = rclpy.create_node("player", namespace=namespace)
         played = BagPlayer(node, args.recording, options, rclpy.ok).play()
         node.destroy_node()
     finally:

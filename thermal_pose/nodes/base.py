@@ -121,6 +121,10 @@ class PipelineNode(LifecycleNode):
         """Return further rows for /diagnostics (device really used, temperatures, ...)."""
         return {}
 
+    def shortcoming(self) -> ThermalPoseError | None:
+        """Return why a node that ended cleanly did not do what it was for; None if it did."""
+        return None
+
     def publisher(
         self, kind: type[Message], topic: str, qos: QoSProfile, *, exclusive: bool = False
     ) -> Any:

@@ -27,6 +27,12 @@ from thermal_pose.types import NS_PER_S
 _WAIT_STEP_S = 0.01
 
 
+def recording_namespace(path: Path) -> str:
+    """Return the namespace of a recorded graph, '' if it had none."""
+    with BagReader(path) as bag:
+        return bag.namespace
+
+
 @dataclass(frozen=True)
 class PlayOptions:
     """How to play.

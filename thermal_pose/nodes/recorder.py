@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """`recorder`: writes chosen topics to a rosbag2 MCAP that survives a killed process.
 
-One recording from activation to deactivation. Messages are written as the bytes they came in.
+One recording from activation to deactivation. Messages are written as the bytes they came in,
+under the resolved names of their topics, as `ros2 bag record` does.
 """
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticStatus
+import yaml
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message, serialize_message
 
 from thermal_pose import __version__
 from thermal_pose.bags import schema
@@ -16,15 +22,33 @@ from thermal_pose.bags.recording import (
     recording_path,
     topics_to_record,
 )
-from thermal_pose.bags.writer import BagWriter
-from thermal_pose.errors import StorageError
+from thermal_pose.bags.writer import BagWriter, RecordedType
+from thermal_pose.errors import GraphError, StorageError, ThermalPoseError
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.message_types import message_class
+from thermal_pose.nodes.offered_qos import adapted, bag_profile, same_request
+from thermal_pose.nodes.process_table import PROCESS_TABLE
 from thermal_pose.nodes.qos import recording_qos
+from thermal_pose.nodes.storage import check_below_root
 from thermal_pose.parameters.nodes import RecorderParameters
 from thermal_pose.subject_id import check_optional_subject_id
 
 _SPACE_CHECK_PERIOD_S = 2.0
+_ADAPT_PERIOD_S = 0.25
+#: Without an image for this long, the recording is in trouble.
+_NO_IMAGE_S = 3.0
+_DIAGNOSTICS = "/diagnostics"
+
+
+@dataclass
+class _Stream:
+    """One topic being recorded: its resolved name, the subscription and what it asks for."""
+
+    topic: str
+    resolved: str
+    qos: QoSProfile
+    subscription: Any = None
+    declared: bool = False
 
 
 class RecorderNode(PipelineNode):
@@ -36,6 +60,10 @@ class RecorderNode(PipelineNode):
         """Check pseudonym, topics, folder and free space before anything is recorded."""
         self._writer: BagWriter | None = None
         self._stopped_because = ""
+        self._streams: dict[str, _Stream] = {}
+        self._images = 0
+        self._image_s = time.monotonic()
+        check_below_root(self.parameters, "output_dir")
         self._folder = Path(self.parameters.output_dir)
         check_optional_subject_id(self.parameters.subject_id)
         self._topics = topics_to_record(self.parameters.topics, self.parameters.record_rgb)
@@ -57,51 +85,124 @@ class RecorderNode(PipelineNode):
             },
         )
         self._stopped_because = ""
+        self._images, self._image_s = 0, time.monotonic()
         self._connections.append(self._finish)
+        self._connections.append(self._unsubscribe)
         for topic in self._topics:
-            self._record(topic)
+            resolved = self.resolve_topic_name(schema.relative_name(topic))
+            self._streams[topic] = _Stream(topic, resolved, recording_qos(topic))
+            self._subscribe_to(self._streams[topic])
         self.every(self.parameters.flush_period_s, self._flush)
         self.every(_SPACE_CHECK_PERIOD_S, self._check_space)
+        self.every(_ADAPT_PERIOD_S, self._adapt)
         self.get_logger().info(f"recording {len(self._topics)} topics to {path}")
 
     def release(self) -> None:
         """Complete the recording."""
+        self._unsubscribe()
         self._finish()
 
     def health(self) -> tuple[bytes, str]:
-        """Return ERROR where the disk ended the recording."""
+        """Return ERROR if the disk ended the recording, or if no image comes."""
         if self._stopped_because:
             return DiagnosticStatus.ERROR, self._stopped_because
+        silent_s = time.monotonic() - self._image_s
+        if self.active and self._wants_images() and silent_s > _NO_IMAGE_S:
+            return DiagnosticStatus.ERROR, f"no image to record for {silent_s:.0f} s"
         return super().health()
 
     def details(self) -> dict[str, str]:
-        """Return where it is recorded and how much."""
+        """Return the path of the recording and its number of messages and images."""
         if self._writer is None:
             return {}
         return {
             "recording": str(self._writer.path),
             "messages": str(self._writer.message_count),
+            "images": str(self._images),
         }
 
-    def _record(self, topic: str) -> None:
-        assert self._writer is not None
-        type_name = schema.TOPIC_TYPES[topic]
-        self._writer.add_topic(topic, type_name)
-        name = schema.relative_name(topic)
-        subscription = self.create_subscription(
-            message_class(type_name),
-            name,
-            self.guarded(lambda cdr: self._write(topic, cdr)),
-            recording_qos(topic),
+    def shortcoming(self) -> ThermalPoseError | None:
+        """Return an error if images were to be recorded and none came."""
+        if getattr(self, "_images", 1) or not self._wants_images():
+            return None
+        names = self.resolve_topic_name(schema.relative_name(schema.THERMAL_IMAGE))
+        return GraphError(f"no image came on {names}: the recording holds none")
+
+    def _wants_images(self) -> bool:
+        return schema.THERMAL_IMAGE in self._topics
+
+    def _subscribe_to(self, stream: _Stream) -> None:
+        stream.subscription = self.create_subscription(
+            message_class(schema.TOPIC_TYPES[stream.topic]),
+            stream.resolved,
+            self.guarded(lambda cdr: self._write(stream.topic, cdr)),
+            stream.qos,
             raw=True,
         )
-        self._connections.append(lambda: self.destroy_subscription(subscription))
+
+    def _unsubscribe(self) -> None:
+        for stream in self._streams.values():
+            self.destroy_subscription(stream.subscription)
+        self._streams.clear()
+
+    def _adapt(self) -> None:
+        """Ask each topic for what its publishers offer."""
+        for stream in self._streams.values():
+            wanted = adapted(recording_qos(stream.topic), self._offers(stream))
+            if not same_request(wanted, stream.qos):
+                self.get_logger().info(
+                    f"{stream.resolved} is offered {wanted.reliability.name.lower()} and "
+                    f"{wanted.durability.name.lower()}: subscribing so"
+                )
+                self.destroy_subscription(stream.subscription)
+                stream.qos = wanted
+                self._subscribe_to(stream)
+
+    def _offers(self, stream: _Stream) -> list[QoSProfile]:
+        infos = self.get_publishers_info_by_topic(stream.resolved)
+        return [info.qos_profile for info in infos]
 
     def _write(self, topic: str, cdr: bytes) -> None:
-        if self._writer is not None:
-            now_ns = self.now_ns()
-            self._guard(lambda writer: writer.write_raw(topic, now_ns, cdr))
-            self.statistics.frame(now_ns, now_ns)
+        stream = self._streams.get(topic)
+        if self._writer is None or stream is None:
+            return
+        content = self._own_diagnostics(cdr) if topic == _DIAGNOSTICS else cdr
+        if content is None:
+            return
+        if not stream.declared:
+            self._guard(lambda writer: self._declare(writer, stream))
+            stream.declared = True
+        now_ns = self.now_ns()
+        self._guard(lambda writer: writer.write_raw(stream.resolved, now_ns, content))
+        self.statistics.frame(now_ns, now_ns)
+        if topic == schema.THERMAL_IMAGE:
+            self._images += 1
+            self._image_s = time.monotonic()
+
+    def _declare(self, writer: BagWriter, stream: _Stream) -> None:
+        """Note a topic with its type and the QoS that its publishers offer."""
+        type_name = schema.TOPIC_TYPES[stream.topic]
+        profiles = [bag_profile(qos) for qos in self._offers(stream)]
+        channel = {
+            "offered_qos_profiles": yaml.safe_dump(
+                profiles or [schema.offered_qos(stream.topic)], sort_keys=False
+            ),
+            "topic_type_hash": schema.type_hash(type_name),
+        }
+        text = schema.schema_text(type_name).encode()
+        recorded = RecordedType(type_name, "ros2msg", text, channel)
+        writer.add_recorded_topic(stream.resolved, recorded)
+
+    def _own_diagnostics(self, cdr: bytes) -> bytes | None:
+        """Return the message with the statuses of this graph's nodes alone, None without any."""
+        message: Any = deserialize_message(cdr, DiagnosticArray)
+        prefix = f"{self.get_namespace().strip('/')}/".lstrip("/")
+        own = {prefix + entry.name for entry in PROCESS_TABLE}
+        kept = [status for status in message.status if status.name in own]
+        if len(kept) == len(message.status):
+            return cdr
+        message.status = kept
+        return serialize_message(message) if kept else None
 
     def _flush(self) -> None:
         self._guard(lambda writer: writer.flush())
@@ -110,7 +211,7 @@ class RecorderNode(PipelineNode):
         self._guard(lambda _: check_free_space(self._folder, self.parameters.min_free_mb))
 
     def _guard(self, action: Any) -> None:
-        """Do something with the writer; a disk that gives out ends the recording, not the node."""
+        """Use the writer; a full or failing disk ends the recording, not the node."""
         if self._writer is None:
             return
         try:

@@ -64,6 +64,9 @@ def main(name: str, args: Sequence[str] | None = None) -> int:
                 executor.spin_once(timeout_sec=_SPIN_S)
                 if node.fatal is not None:
                     raise node.fatal
+            shortcoming = node.shortcoming()
+            if shortcoming is not None:
+                raise shortcoming
         except ThermalPoseError as error:
             print(f"{name}: error: {error}", file=sys.stderr)
             return error.exit_code
