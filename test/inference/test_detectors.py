@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from support.models import write_fixed_box_model
 
-from thermal_pose.errors import ImageFormatError, MissingExtraError, ModelArtifactError
+from thermal_pose.errors import MissingExtraError, ModelArtifactError
 from thermal_pose.inference.base import RuntimeInfo
 from thermal_pose.inference.detector_card import DetectorCard
 from thermal_pose.inference.factory import make_detector
@@ -145,10 +145,12 @@ def test_missing_outputs_and_wrong_shapes_are_refused_at_load():
         network(FixedEngine(np.zeros((3, 4)), np.zeros(7)))
 
 
-def test_a_frame_larger_than_the_network_is_refused():
-    detector = network(FixedEngine(np.zeros((0, 4)), np.zeros(0)))
-    with pytest.raises(ImageFormatError, match="at most 80 x 64"):
-        detector.detect(np.zeros((120, 160), np.uint16))
+def test_boxes_of_a_larger_frame_are_in_its_own_pixels():
+    box = np.array([[10.0, 10.0, 30.0, 50.0]])
+    small = network(FixedEngine(box, np.array([0.9]))).detect(np.full((60, 80), 29500, np.uint16))
+    large = network(FixedEngine(box, np.array([0.9]))).detect(np.full((120, 160), 29500, np.uint16))
+    expected = (np.array(small[0].xyxy) + 0.5) * 2 - 0.5
+    np.testing.assert_allclose(large[0].xyxy, expected, atol=1e-4)
 
 
 # -- loading ----------------------------------------------------------------------------------

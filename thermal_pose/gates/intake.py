@@ -78,7 +78,7 @@ class FrameIntake:
     ) -> Finding:
         """Say whether an image may be used; times as in `StampGate.admit`."""
         finding = self._images.judge(frame)
-        if finding.accepted:
+        if finding.accepted and not self._images.resent:
             finding = self._stamps.admit(frame.stamp_ns, arrived_ns, now_ns)
         if not finding.accepted:
             self._refused.append((self._place_ns(frame.stamp_ns, finding), finding))
@@ -107,6 +107,11 @@ class FrameIntake:
             and (last_ns is None or stamp_ns <= last_ns)
         )
         return Refusals(dict(counts))
+
+    def begin_trial(self, since_ns: int) -> None:
+        """Forget what came before a stamp: verdicts and refusals are about one trial."""
+        self._stamps.begin_trial(since_ns)
+        self._refused = deque((item for item in self._refused if item[0] >= since_ns), _MAX_KEPT)
 
     def stamps_verdict(self, first_ns: int | None = None, last_ns: int | None = None) -> Finding:
         """Judge the stamps of a span of time together (see `StampGate.verdict`)."""

@@ -69,6 +69,10 @@ class InputGate:
     Parameters
     ----------
     limits : see `InputLimits`.
+
+    Attributes
+    ----------
+    resent : the image judged last was the one before it, sent again.
     """
 
     def __init__(self, limits: InputLimits | None = None) -> None:
@@ -80,6 +84,7 @@ class InputGate:
         self._last: ThermalFrame | None = None
         self._source: tuple[tuple[int, ...], str] | None = None
         self._strangers = 0
+        self.resent = False
 
     def judge(self, frame: ThermalFrame) -> Finding:
         """Say whether an image may be used.
@@ -90,8 +95,9 @@ class InputGate:
         if not other.accepted:
             return other
         last, self._last = self._last, frame
+        self.resent = last is not None and same_image(frame, last)
         found = judge_temperatures(frame.centikelvin, self.limits)
-        if not found.accepted or last is None or frame.stamp_ns == last.stamp_ns:
+        if not found.accepted or last is None or self.resent:
             return found
         if np.array_equal(frame.centikelvin, last.centikelvin):
             return Finding(InputReason.FROZEN, "The image repeats the one before it bit for bit.")
@@ -105,6 +111,11 @@ class InputGate:
         self._strangers += 1
         old, new = (_describe(shape, name) for shape, name in (self._source, source))
         return Finding(InputReason.OTHER_CAMERA, f"An image of {new} came between those of {old}.")
+
+
+def same_image(one: ThermalFrame, other: ThermalFrame) -> bool:
+    """Whether two frames are one, sent twice; a stamp alone may be a careless camera's."""
+    return one.stamp_ns == other.stamp_ns and np.array_equal(one.centikelvin, other.centikelvin)
 
 
 def _describe(shape: tuple[int, ...], frame_id: str) -> str:

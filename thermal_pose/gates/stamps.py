@@ -30,7 +30,8 @@ class StampLimits:
     burst_gap_s : bursts with shorter gaps between them are tolerated.
     clock_step_s : a lasting change of the difference between both clocks that is larger means
         that one of them was set.
-    step_frames : images on either side of such a change that must agree.
+    step_frames : fewest images on either side of such a change.
+    step_reach_s : time on either side that is looked at; longer than a receiver stalls.
     live_s : stamps that begin this near to the second clock are of the same time, so that both
         must run at the same rate.
     rate : smallest and largest ratio of stamped to elapsed time.
@@ -43,7 +44,8 @@ class StampLimits:
     burst_share: float = 0.3
     burst_gap_s: float = 0.3
     clock_step_s: float = 0.25
-    step_frames: int = 8
+    step_frames: int = 6
+    step_reach_s: float = 3.0
     live_s: float = 5.0
     rate: tuple[float, float] = (0.7, 1.4)
 
@@ -92,9 +94,12 @@ class StampGate:
             if self._live is None and arrived_ns is not None:
                 wall_ns = arrived_ns if now_ns is None else now_ns
                 self._live = abs(stamp_ns - wall_ns) <= self.limits.live_s * NS_PER_S
-            if not self._seen or stamp_ns != self._seen[-1][0] or arrived_ns is not None:
-                self._seen.append((stamp_ns, arrived_ns))
+            self._seen.append((stamp_ns, arrived_ns))
         return single
+
+    def begin_trial(self, since_ns: int) -> None:
+        """Forget what came before a stamp: verdicts are about the trial that begins."""
+        self._seen = deque((seen for seen in self._seen if seen[0] >= since_ns), _MAX_KEPT)
 
     def _begin_run(self, stamp_ns: int) -> None:
         """Forget the run before, where a recording starts over.
@@ -221,21 +226,36 @@ def judge_clocks(
 def _lasting_step_s(stamps_s: Float64Array, arrivals_s: Float64Array, limits: StampLimits) -> float:
     """Return the largest lasting change of stamps against arrivals, s; 0 if there is none.
 
-    A change counts if it happens between two images and the medians on both sides keep it, so
-    that neither a late message nor a receiver that catches up is taken for one. A replay at
-    another rate drifts and does not jump: the common slope is removed first.
+    Messages can be late and never early, so the image with the least delay among those on either
+    side counts: neither a late message nor a receiver that stalls and catches up is taken for a
+    clock that was set. The change must happen from one image to the next; a replay at another rate
+    drifts instead, and its slope is removed first.
     """
-    steps_s, waits_s = np.diff(stamps_s), np.diff(arrivals_s)
-    slope = float(np.median(steps_s) / max(float(np.median(waits_s)), 1e-9))
+    slope = _usual_slope(stamps_s, arrivals_s)
     if not 0.05 < slope < 20.0:
         return 0.0
+    if limits.rate[0] <= slope <= limits.rate[1]:
+        slope = 1.0
     ahead_s = stamps_s - slope * arrivals_s
-    reach = limits.step_frames
+    elapsed_s = float(arrivals_s[-1] - arrivals_s[0])
+    reach = max(limits.step_frames, round(limits.step_reach_s * len(arrivals_s) / elapsed_s))
     largest_s = 0.0
-    for index in range(reach // 2, len(stamps_s) - reach // 2):
-        before_s = float(np.median(ahead_s[max(0, index - reach) : index]))
-        after_s = float(np.median(ahead_s[index : index + reach]))
+    for index in np.flatnonzero(np.abs(np.diff(ahead_s)) > 0.6 * limits.clock_step_s) + 1:
+        if not limits.step_frames <= index <= len(ahead_s) - limits.step_frames:
+            continue
+        before_s = float(ahead_s[max(0, index - reach) : index].max())
+        after_s = float(ahead_s[index : index + reach].max())
         change_s, jump_s = after_s - before_s, float(ahead_s[index] - ahead_s[index - 1])
         if change_s * jump_s > 0 and abs(jump_s) > 0.6 * abs(change_s) > 0.6 * abs(largest_s):
             largest_s = change_s
     return largest_s
+
+
+def _usual_slope(stamps_s: Float64Array, arrivals_s: Float64Array) -> float:
+    """Return the median slope over a quarter of the stream; one step does not change it."""
+    apart = len(stamps_s) // 4
+    waits_s = arrivals_s[apart:] - arrivals_s[:-apart]
+    known = waits_s > 0.0
+    if not known.any():
+        return 0.0
+    return float(np.median((stamps_s[apart:] - stamps_s[:-apart])[known] / waits_s[known]))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from thermal_pose.codecs.heatmap import DECODERS, decode_dark
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.imaging.crop import sample_crops
+from thermal_pose.imaging.network_view import network_view
 from thermal_pose.inference.base import Engine, RuntimeInfo
 from thermal_pose.inference.card import DecodeRule, ModelCard
 from thermal_pose.skeleton import N_JOINTS
@@ -66,13 +67,21 @@ class HeatmapPoseEstimator:
         Returns
         -------
         One record per box, in order; coordinates and scores are float32 as messages carry them.
+
+        Notes
+        -----
+        A frame that is larger than the networks were trained on is averaged down first; the joints
+        are in the frame's own pixels.
         """
         if not boxes:
             return ()
-        regions = self._card.crop.region([box.xyxy for box in boxes])
-        outputs = self._engine.run(self.crops(centikelvin, regions))
+        view = network_view(centikelvin)
+        seen = [box.xyxy for box in boxes]
+        regions = self._card.crop.region(seen if view.same else view.from_image(seen))
+        outputs = self._engine.run(self.crops(view.centikelvin, regions))
         heat_xy, _ = self._decode(outputs["heatmaps"])
-        frame_xy = self._card.crop.to_frame(self._geometry.to_crop(heat_xy), regions)
+        view_xy = self._card.crop.to_frame(self._geometry.to_crop(heat_xy), regions)
+        frame_xy = view.to_image(view_xy)
         return tuple(
             PersonKeypoints(box.track_id, box, xy, scores, float(person))
             for box, xy, scores, person in zip(

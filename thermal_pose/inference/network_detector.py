@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 
 from thermal_pose.errors import ImageFormatError, ModelArtifactError
+from thermal_pose.imaging.network_view import NetworkView, network_view
 from thermal_pose.imaging.radiometry import relative_k
 from thermal_pose.inference.base import Engine, RuntimeInfo
 from thermal_pose.inference.detector_card import DetectorCard
@@ -64,16 +65,18 @@ class NetworkDetector:
     def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:
         """Return the boxes of all people, best score first; float32-exact coordinates.
 
-        Raises
-        ------
-        ImageFormatError
-            The frame is larger than the network's input, which the card pads.
+        A frame larger than the input of a network that takes it padded is averaged down; the
+        boxes are in the frame's own pixels.
         """
-        boxes, scores = self._read(self._engine.run(self.prepare(centikelvin)), self._threshold)
+        view = NetworkView(centikelvin)
+        if self.card.resize == "pad":
+            view = network_view(centikelvin, self.card.input_wh)
+        tensor = self.prepare(view.centikelvin)
+        boxes, scores = self._read(self._engine.run(tensor), self._threshold)
         if not len(boxes):
             return ()
-        height, width = centikelvin.shape
-        boxes = self._to_frame(boxes, width, height)
+        height, width = view.centikelvin.shape
+        boxes = view.to_image(self._to_frame(boxes, width, height))
         large = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= _SMALLEST_BOX_PX
         boxes, scores = boxes[large], np.minimum(scores[large], np.float32(1.0))
         order = np.argsort(-scores, kind="stable")

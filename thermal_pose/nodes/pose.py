@@ -7,6 +7,7 @@ from typing import Any
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
+from thermal_pose.gates.quality import same_image
 from thermal_pose.messages.fields import refusing, to_stamp_ns
 from thermal_pose.messages.people import keypoints_message, to_person_boxes
 from thermal_pose.msg import Keypoints, PersonBoxes
@@ -17,7 +18,7 @@ from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
 from thermal_pose.parameters.nodes import PoseParameters
 from thermal_pose.pipeline.join import StampJoin
-from thermal_pose.pipeline.perception import Detections, same_image
+from thermal_pose.pipeline.perception import Detections
 from thermal_pose.pipeline.perception_params import build_pose_stage, pose_settings
 from thermal_pose.types import ThermalFrame
 

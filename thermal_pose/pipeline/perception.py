@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from thermal_pose.gates.quality import same_image
 from thermal_pose.inference.base import PersonDetector, PoseEstimator
 from thermal_pose.tracking.sides import SideKeeper, SidesSettings
 from thermal_pose.tracking.smoothing import OneEuroFilter, OneEuroSettings
@@ -216,11 +217,6 @@ class Perception:
     def step(self, frame: ThermalFrame) -> FrameKeypoints:
         """Return all people of one image."""
         return self.pose.step(frame, self.detection.step(frame))
-
-
-def same_image(one: ThermalFrame, other: ThermalFrame) -> bool:
-    """Whether two frames are one, sent twice; a stamp alone may be a careless camera's."""
-    return one.stamp_ns == other.stamp_ns and np.array_equal(one.centikelvin, other.centikelvin)
 
 
 def _rounded(box: PersonBox) -> PersonBox:

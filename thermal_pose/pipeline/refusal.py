@@ -38,6 +38,8 @@ def with_input(result: MovementResult, intake: FrameIntake) -> MovementResult:
     first_ns = result.timing.origin_ns
     last_ns = first_ns + round(float(stamps_s[-1]) * NS_PER_S)
     stamps = intake.stamps_verdict(first_ns, last_ns)
+    if stamps.accepted and not result.timing.valid:
+        stamps = intake.stamps_verdict()  # the fault may have cut the trial short
     if not stamps.accepted:
         return result.refused(TrialReason(stamps.reason), stamps.sentence)
     refused = intake.refusals(first_ns - int(_BEFORE_S * NS_PER_S), last_ns)

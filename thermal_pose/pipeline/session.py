@@ -35,6 +35,9 @@ COURSES: Final[dict[str, Callable[[TugParams], TrialCourse]]] = {
     CHAIR_STAND_30S.key: partial(ChairRiseCourse, test=CHAIR_STAND_30S),
 }
 
+#: Images this long before a trial that begins are still judged with it, s.
+_KEPT_S: Final = 8.0
+
 
 @dataclass(frozen=True)
 class FinishedTrial:
@@ -180,6 +183,8 @@ class TrialSession:
     def begin_again(self) -> None:
         """Forget the trial under way; the next one waits for `start` unless `auto_start`."""
         self._course.reset()
+        if self._newest is not None:
+            self._intake.begin_trial(self._newest.stamp_ns - int(_KEPT_S * NS_PER_S))
         self._finished = False
         self.started = self.auto_start
 
