@@ -41,9 +41,9 @@ def test_results_of_one_name_would_overwrite_each_other(tmp_path: Path) -> None:
 def test_rows_come_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Path] = []
 
-    def analyze(bag: Path, params: TugParams, out_dir: Path | None) -> BatchRow:
+    def analyze(bag: Path, params: TugParams, out_dir: Path | None) -> tuple[BatchRow, ...]:
         seen.append(bag)
-        return BatchRow(str(bag), "valid", 9.0, "")
+        return (BatchRow(str(bag), "valid", 9.0, ""),)
 
     monkeypatch.setattr(batch, "analyze_one", analyze)
     rows = analyze_many([tmp_path / str(k) for k in range(1000)], TugParams())
@@ -62,7 +62,7 @@ def test_command_counts_and_reports_unreadable_ones(
         "b": BatchRow("b", "never_sat", None, "Nobody sat."),
         "c": BatchRow("c", "error", None, "damaged"),
     }
-    monkeypatch.setattr(batch, "analyze_one", lambda bag, params, out: outcomes[bag.name])
+    monkeypatch.setattr(batch, "analyze_one", lambda bag, params, out: (outcomes[bag.name],))
     assert cli.main(["analyze", str(tmp_path)]) == 1
     printed = capsys.readouterr().out
     assert "9.12 s" in printed

@@ -50,7 +50,8 @@ def start(args: argparse.Namespace) -> int:
             rows.append(asdict(row))
         else:
             total = f"{row.total_s:8.2f} s" if row.total_s is not None else f"{row.outcome:>10}"
-            tqdm.write(f"{total}  {row.bag}  {row.sentence}".rstrip())
+            test = "" if row.number == 1 else f" (test {row.number})"
+            tqdm.write(f"{total}  {row.bag}{test}  {row.sentence}".rstrip())
     if args.json:
         print(json.dumps(rows, indent=2))
     else:

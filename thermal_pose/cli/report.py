@@ -20,6 +20,7 @@ from tqdm import tqdm
 from thermal_pose.cli.arguments import add_json, add_out, add_person, add_recording
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ConfigError
+from thermal_pose.types import TugTiming
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +92,18 @@ def start(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(trial.result.to_json_dict(run), indent=2))
         return 0
-    timing = trial.result.timing
-    outcome = f"total {timing.total_s:.2f} s" if timing.total_s else f"refused: {timing.sentence}"
-    print(f"{outcome}; report: {paths.html}")
+    print(f"{_outcome(trial.result.timing)}; report: {paths.html}")
+    for number, test in enumerate(trial.further, start=2):
+        if args.store is not None:
+            keep_and_compare(args.store, test.result.to_json_dict(run))
+        further = write_report(
+            test.result, test.frames, test.keypoints, args.out / f"test-{number}", [], run
+        )
+        print(
+            f"test {number} of the same recording: {_outcome(test.result.timing)}; {further.html}"
+        )
     return 0
+
+
+def _outcome(timing: TugTiming) -> str:
+    return f"total {timing.total_s:.2f} s" if timing.total_s else f"refused: {timing.sentence}"

@@ -7,6 +7,7 @@ A trial's result is written as soon as it is there; what stays in memory is one 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from thermal_pose.clinical.tug.options import TugParams
@@ -27,12 +28,14 @@ class BatchRow:
     outcome : 'valid', the reason of the refusal, or 'error' for a recording that cannot be read.
     total_s : None unless valid.
     sentence : why there is no total; '' when valid.
+    number : of the test in the recording, from 1.
     """
 
     bag: str
     outcome: str
     total_s: float | None
     sentence: str
+    number: int = 1
 
 
 def find_recordings(paths: Sequence[Path]) -> list[Path]:
@@ -58,17 +61,24 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> BatchRow:
-    """Analyze one recording; write its JSON to `out_dir`. An unreadable one is a row, too."""
+def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> tuple[BatchRow, ...]:
+    """Analyze one recording: a row per test in it, and their JSON in `out_dir`.
+
+    An unreadable recording is a row, too.
+    """
     try:
         trial_id = params.trial_id or bag.stem
         trial = analyze_recording(bag, _perception(), replace(params, trial_id=trial_id))
     except ThermalPoseError as error:
-        return BatchRow(str(bag), "error", None, str(error))
-    if out_dir is not None:
-        write_whole(out_dir / f"{bag.stem}.json", trial.result.to_json(), private=True)
-    timing = trial.result.timing
-    return BatchRow(str(bag), str(timing.reason), timing.total_s, timing.sentence)
+        return (BatchRow(str(bag), "error", None, str(error)),)
+    rows = []
+    for number, test in enumerate(trial.all_tests, start=1):
+        name = bag.stem if number == 1 else f"{bag.stem}-{number}"
+        if out_dir is not None:
+            write_whole(out_dir / f"{name}.json", test.result.to_json(), private=True)
+        timing = test.result.timing
+        rows.append(BatchRow(str(bag), str(timing.reason), timing.total_s, timing.sentence, number))
+    return tuple(rows)
 
 
 @lru_cache(maxsize=1)
@@ -84,7 +94,7 @@ def analyze_many(
     jobs: int = 1,
     ray_address: str = "",
 ) -> Iterator[BatchRow]:
-    """Yield a row for each recording as it is done (in order only with one job).
+    """Yield a row for each test as its recording is done (in order only with one job).
 
     Parameters
     ----------
@@ -104,4 +114,4 @@ def analyze_many(
     if out_dir is not None and doubles:
         raise ValueError(f"bags: expected different names, got {sorted(doubles)} more than once")
     calls = ((bag, params, out_dir) for bag in bags)
-    return map_jobs(analyze_one, calls, jobs, ray_address=ray_address)
+    return chain.from_iterable(map_jobs(analyze_one, calls, jobs, ray_address=ray_address))

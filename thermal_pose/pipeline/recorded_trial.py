@@ -2,6 +2,7 @@
 """A recording as everything its report needs: result, film and keypoints, in bounded memory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from thermal_pose.bags import schema
@@ -9,6 +10,7 @@ from thermal_pose.bags.reader import BagReader
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.pipeline.later_tests import LaterTests
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
 
@@ -22,7 +24,8 @@ def analyze_recording(
 ) -> FinishedTrial:
     """Time the trial of a recording, keeping what its report shows.
 
-    Images are kept until the trial is over, and at most those of its last three minutes.
+    Images are kept until the trial is over, and at most those of its last three minutes. Further
+    tests of the same recording are timed as well (`FinishedTrial.further`).
 
     Parameters
     ----------
@@ -35,14 +38,18 @@ def analyze_recording(
         The recording is missing, damaged or has no thermal images.
     """
     perception.reset()
+    later = LaterTests(params) if test == TIMED_UP_AND_GO else None
     with BagReader(path) as bag:
         session = session_of(bag, params, test)
         for log_ns, frame in bag.logged_thermal_frames():
             if session.image(frame, log_ns).accepted:
-                session.keypoints(perception.step(frame))
+                update = session.keypoints(perception.step(frame))
+                if later is not None and update.finished and session.newest is not None:
+                    later.take(session.newest)
             if on_frame is not None:
                 on_frame()
-    return session.finish()
+    trial = session.finish()
+    return trial if later is None else replace(trial, further=later.finish(session.lens))
 
 
 def session_of(

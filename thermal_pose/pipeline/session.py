@@ -46,11 +46,18 @@ class FinishedTrial:
     Attributes
     ----------
     frames, keypoints : of the trial, by rising stamp; `frames` is empty if no film was kept.
+    further : later tests of the same recording, in order.
     """
 
     result: MovementResult
     frames: tuple[ThermalFrame, ...] = ()
     keypoints: tuple[FrameKeypoints, ...] = ()
+    further: tuple["FinishedTrial", ...] = ()
+
+    @property
+    def all_tests(self) -> tuple["FinishedTrial", ...]:
+        """This test and all later ones, in order."""
+        return (self, *self.further)
 
 
 class TrialSession:
