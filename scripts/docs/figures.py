@@ -65,6 +65,18 @@ def keypoints() -> str:
     return markdown(["people in", "kind", "n", "AP", "AP50"], rows)
 
 
+def models() -> str:
+    """Every shipped pose model on every simulated set that was judged."""
+    found = load("pose_models.json")["models"]
+    sets = [name for name, one in next(iter(found.values())).items() if isinstance(one, dict)]
+    rows = []
+    for name, one in found.items():
+        refused = one["broad"]["confidence"].get("half_visible_refused_at_99_recall")
+        share = f"{100 * refused:.1f} %" if refused is not None else "-"
+        rows.append([f"`{name}`", *(f"{one[key]['ap']:.3f}" for key in sets), share])
+    return markdown(["AP, true boxes, simulated", *sets, "refused"], rows)
+
+
 def tug() -> str:
     """Agreement of the Timed Up and Go: simulated cohorts and, if measured, real motion."""
     cohorts = load("tug_agreement.json")["cohorts"]
@@ -116,6 +128,7 @@ def faults() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "keypoints": keypoints,
+    "models": models,
     "tug": tug,
     "speed": speed,
     "faults": faults,

@@ -70,8 +70,8 @@ def analyze(
     subject: str = "",
     age_years: float = 0.0,
     height_m: float = 0.0,
-    model: str = PoseParameters().model,
-    detector: str = DetectorParameters().model,
+    model: str | None = None,
+    detector: str | None = None,
     on_frame: Callable[[], object] | None = None,
 ) -> Analysis:
     """Time the Timed Up and Go test in a recording.
@@ -112,5 +112,8 @@ def analyze(
         age_years=age_years,
         height_m=height_m,
     )
-    perception = build_perception(DetectorParameters(model=detector), PoseParameters(model=model))
+    perception = build_perception(
+        DetectorParameters(model=detector or DetectorParameters().model),
+        PoseParameters(model=model or PoseParameters().model),
+    )
     return Analysis(analyze_recording(path, perception, params, on_frame))

@@ -22,10 +22,12 @@ class PoseEstimator:
 
     Parameters
     ----------
-    model : str
-        Pose model, by name ('student-lite', 'student', ...) or path of its card.
-    detector : str
-        Person detector, by name or path of its card; 'warm_blob' needs no network.
+    model : str, optional
+        Pose model, by name ('student-lite', 'student', ...) or path of its card; by default that
+        of the live graph.
+    detector : str, optional
+        Person detector, by name or path of its card; by default that of the live graph.
+        'warm_blob' needs no network.
     device : {'auto', 'cpu', 'cuda'}
         Where the networks run.
     threads : int
@@ -60,13 +62,13 @@ class PoseEstimator:
 
     def __init__(
         self,
-        model: str = PoseParameters().model,
-        detector: str = DetectorParameters().model,
+        model: str | None = None,
+        detector: str | None = None,
         *,
         device: str = "auto",
         threads: int = 1,
         span_degc: Span | None = None,
-        min_person_score: float = PoseParameters().min_person_score,
+        min_person_score: float = 0.3,
     ) -> None:
         self.span_degc = span_degc
         self._min_person_score = min_person_score
@@ -147,8 +149,8 @@ class Tracker:
 
     def __init__(
         self,
-        model: str = PoseParameters().model,
-        detector: str = DetectorParameters().model,
+        model: str | None = None,
+        detector: str | None = None,
         *,
         device: str = "auto",
         threads: int = 1,
@@ -202,17 +204,19 @@ class Tracker:
 
 
 def _perception(
-    model: str,
-    detector: str,
+    model: str | None,
+    detector: str | None,
     device: str,
     threads: int,
     min_person_score: float,
     smooth: bool = False,
 ) -> Perception:
     return build_perception(
-        DetectorParameters(model=detector, device=device, threads=threads),
+        DetectorParameters(
+            model=detector or DetectorParameters().model, device=device, threads=threads
+        ),
         PoseParameters(
-            model=model,
+            model=model or PoseParameters().model,
             device=device,
             threads=threads,
             min_person_score=min_person_score,

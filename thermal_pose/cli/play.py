@@ -10,9 +10,10 @@ examples:
 """
 
 import argparse
+import json
 
 from thermal_pose.bags.recording import parse_topics
-from thermal_pose.cli.arguments import add_namespace, add_rate, add_recording, count
+from thermal_pose.cli.arguments import add_json, add_namespace, add_rate, add_recording, count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait", type=count, default=0, metavar="N", help="start when there are N subscriptions"
     )
     add_namespace(parser, "namespace to publish in; the recorded one if not given")
+    add_json(parser, "the count of messages")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -55,5 +57,8 @@ def start(args: argparse.Namespace) -> int:
         node.destroy_node()
     finally:
         rclpy.try_shutdown()
-    print(f"played {played} messages of {args.recording}")
+    if args.json:
+        print(json.dumps({"recording": str(args.recording), "played": played}))
+    else:
+        print(f"played {played} messages of {args.recording}")
     return 0

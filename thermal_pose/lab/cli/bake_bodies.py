@@ -8,16 +8,18 @@ examples:
 """
 
 import argparse
+import json
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_bodies, add_body_count
+from thermal_pose.cli.arguments import add_bodies, add_body_count, add_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_body_count(parser, 150)
     add_bodies(parser)
+    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -30,5 +32,8 @@ def start(args: argparse.Namespace) -> int:
         bake_body(shape, folder)
     paths = [folder / "template.npz", *(folder / f"body-{shape.key}.npz" for shape in shapes)]
     size = sum(path.stat().st_size for path in paths)
-    print(f"{args.body_count} bodies in {folder} ({size / 1e6:.1f} MB)")
+    if args.json:
+        print(json.dumps({"folder": str(folder), "bodies": args.body_count, "bytes": size}))
+    else:
+        print(f"{args.body_count} bodies in {folder} ({size / 1e6:.1f} MB)")
     return 0

@@ -10,7 +10,10 @@ examples:
 """
 
 import argparse
+import json
 from pathlib import Path
+
+from thermal_pose.cli.arguments import add_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="shards of people that the model has not seen",
     )
+    add_json(parser, "what was fitted")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -33,6 +37,9 @@ def start(args: argparse.Namespace) -> int:
 
     data = concatenate([load_folder(folder) for folder in args.calibration_data])
     fitted = recalibrate(args.card, data)
+    if args.json:
+        print(json.dumps({"card": str(args.card), **fitted}))
+        return 0
     print(
         f"{args.card}: joints' calibration error {fitted['joint_ece_before']:.3f} -> "
         f"{fitted['joint_ece_after']:.3f} on the {data.person.sum()} people it was fitted to"
