@@ -11,6 +11,7 @@ examples:
 """
 
 import argparse
+import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_jobs, add_json, add_out, add_person, add_ray, jobs_of
-from thermal_pose.errors import ConfigError
+from thermal_pose.errors import BagNotFoundError, ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,9 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.clinical.tug.options import TugParams
     from thermal_pose.pipeline.batch import analyze_many, find_recordings
 
-    bags = find_recordings(args.recordings)
+    bags, missing = find_recordings(args.recordings)
+    if not bags:
+        raise BagNotFoundError("; ".join(row.sentence for row in missing))
     try:
         params = TugParams(subject_id=args.subject, age_years=args.age, height_m=args.height)
         results = analyze_many(bags, params, args.out, jobs_of(args), args.ray)
@@ -44,7 +47,8 @@ def start(args: argparse.Namespace) -> int:
         raise ConfigError(str(error)) from error
     counts = {"valid": 0, "refused": 0, "error": 0}
     rows = []
-    for row in tqdm(results, total=len(bags), unit="trial", disable=None):
+    rows_of = itertools.chain(missing, results)
+    for row in tqdm(rows_of, total=len(missing) + len(bags), unit="trial", disable=None):
         counts[row.outcome if row.outcome in counts else "refused"] += 1
         if args.json:
             rows.append(asdict(row))

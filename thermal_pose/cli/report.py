@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from thermal_pose.bags.finding import recording_name
 from thermal_pose.cli.arguments import add_json, add_out, add_person, add_recording
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ConfigError
@@ -46,7 +47,7 @@ def _params(args: argparse.Namespace) -> TugParams:
     try:
         params = TugParams(
             subject_id=args.subject,
-            trial_id=args.trial or args.recording.resolve().name,
+            trial_id=args.trial or recording_name(args.recording),
             age_years=args.age,
             height_m=args.height,
         )

@@ -16,6 +16,15 @@ def message_class(type_name: str) -> Any:
     return getattr(importlib.import_module(f"{package}.{kind}"), name)
 
 
+def is_installed(type_name: str) -> bool:
+    """Return whether the class of 'pkg/msg/Name' can be imported here."""
+    try:
+        message_class(type_name)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    return True
+
+
 @cache
 def _sequences(type_name: str) -> frozenset[str]:
     """Return the fields that hold a sequence of any length, as opposed to a fixed array."""

@@ -20,7 +20,7 @@ from thermal_pose.bags.reader import BagReader, RawMessage
 from thermal_pose.cameras.flow import ReplayClock
 from thermal_pose.errors import BagSchemaError, ConfigError
 from thermal_pose.messages.fields import time_message
-from thermal_pose.nodes.message_types import live, message_class
+from thermal_pose.nodes.message_types import is_installed, live, message_class
 from thermal_pose.nodes.qos import playback_qos
 from thermal_pose.types import NS_PER_S
 
@@ -89,12 +89,26 @@ class BagPlayer:
         self._publishers = {
             entry.name: self._publisher(node, entry.name, entry.type_name)
             for entry in self._bag.topics.values()
-            if entry.name in (options.topics or self._bag.topics)
-            and not (entry.name == "/clock" and options.clock_hz)
+            if self._is_played(node, entry.name, entry.type_name)
         }
         self._clock_publisher = node.create_publisher(Clock, "/clock", 10)
         self._next_clock_s = 0.0
         self.played = 0
+
+    def _is_played(self, node: Node, topic: str, type_name: str) -> bool:
+        """Whether a topic is chosen and of a type that is installed here."""
+        chosen = self._options.topics
+        if topic not in (chosen or self._bag.topics) or not self._bag.has(topic):
+            return False
+        if topic == "/clock" and self._options.clock_hz:
+            return False
+        if is_installed(type_name):
+            return True
+        if topic in chosen:
+            self._bag.close()
+            raise BagSchemaError(f"{topic} is of type {type_name}, which is not installed here")
+        node.get_logger().warning(f"{topic} is not played: {type_name} is not installed here")
+        return False
 
     @staticmethod
     def _publisher(node: Node, topic: str, type_name: str) -> Any:

@@ -4,12 +4,14 @@
 A trial's result is written as soon as it is there; what stays in memory is one row per trial.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
+from thermal_pose.bags.finding import recording_name, recordings_below
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError, ThermalPoseError
 from thermal_pose.files import write_whole
@@ -18,10 +20,12 @@ from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.recorded_trial import analyze_recording
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class BatchRow:
-    """What is said of one recording.
+    """The outcome of one recording.
 
     Attributes
     ----------
@@ -38,44 +42,43 @@ class BatchRow:
     number: int = 1
 
 
-def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """All recordings at or below the paths, sorted within each: bag folders and MCAP files.
-
-    Raises
-    ------
-    BagNotFoundError
-        If there is nothing at a path, or no recording below it.
-    """
-    found: list[Path] = []
+def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[BatchRow]]:
+    """Return the recordings at or below the paths, each once, and a row per path without any."""
+    found: dict[Path, Path] = {}
+    missing = []
     for path in paths:
-        if not path.exists():
-            raise BagNotFoundError(f"no recording at {path}")
-        if path.is_file() or (path / "metadata.yaml").exists():
-            found.append(path)
-            continue
-        folders = {meta.parent for meta in path.rglob("metadata.yaml")}
-        files = {file for file in path.rglob("*.mcap") if file.parent not in folders}
-        if not folders | files:
-            raise BagNotFoundError(f"no recording below {path}")
-        found.extend(sorted(folders | files))
-    return found
+        try:
+            for bag in recordings_below(path):
+                found.setdefault(bag.resolve(), bag)
+        except BagNotFoundError as error:
+            missing.append(BatchRow(str(path), "error", None, str(error)))
+    return list(found.values()), missing
 
 
 def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> tuple[BatchRow, ...]:
     """Analyze one recording: a row per test in it, and their JSON in `out_dir`.
 
-    An unreadable recording is a row, too.
+    Whatever goes wrong is a row, too.
     """
     try:
-        trial_id = params.trial_id or bag.stem
-        trial = analyze_recording(bag, _perception(), replace(params, trial_id=trial_id))
+        return _rows(bag, params, out_dir)
     except ThermalPoseError as error:
         return (BatchRow(str(bag), "error", None, str(error)),)
+    except Exception as error:  # A defect met in one recording must not cost the other results.
+        _log.exception("%s", bag)
+        sentence = f"unexpected {type(error).__name__}: {error}; please report this defect"
+        return (BatchRow(str(bag), "error", None, sentence),)
+
+
+def _rows(bag: Path, params: TugParams, out_dir: Path | None) -> tuple[BatchRow, ...]:
+    name = recording_name(bag)
+    trial_id = params.trial_id or name
+    trial = analyze_recording(bag, _perception(), replace(params, trial_id=trial_id))
     rows = []
     for number, test in enumerate(trial.all_tests, start=1):
-        name = bag.stem if number == 1 else f"{bag.stem}-{number}"
         if out_dir is not None:
-            write_whole(out_dir / f"{name}.json", test.result.to_json(), private=True)
+            file = out_dir / (f"{name}.json" if number == 1 else f"{name}-{number}.json")
+            write_whole(file, test.result.to_json(), private=True)
         timing = test.result.timing
         rows.append(BatchRow(str(bag), str(timing.reason), timing.total_s, timing.sentence, number))
     return tuple(rows)
@@ -109,7 +112,7 @@ def analyze_many(
     MissingExtraError
         If Ray is asked for and not installed.
     """
-    names = [bag.stem for bag in bags]
+    names = [recording_name(bag) for bag in bags]
     doubles = {name for name in names if names.count(name) > 1}
     if out_dir is not None and doubles:
         raise ValueError(f"bags: expected different names, got {sorted(doubles)} more than once")

@@ -70,7 +70,7 @@ def test_thermal_pictures_alone_need_no_calibrated_camera(tmp_path, call) -> Non
         (("--boxes", "rgb", "--detector", "detector"), "got detector: use --detector Pek"),
         (("--boxes", "rgb", "--detector", "warm_blob"), "got warm_blob: use --detector Pek"),
         (("--detector", "PekingU/x"), "also give --boxes rgb or --boxes detector"),
-        (("--subject", "Jane Doe"), "expected up to 40 letters"),
+        (("--subject", "Jane Doe"), "expected a pseudonym"),
     ],
 )
 def test_options_that_make_no_sense_end_in_one_line(bags, call, words, message) -> None:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which recordings there are, and whose: refuses what it would have to guess."""
 
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from thermal_pose.bags import schema
+from thermal_pose.bags.finding import recording_name, recordings_below
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import BagError, BagNotFoundError, ConfigError
 from thermal_pose.subject_id import SubjectIdError, check_optional_subject_id
@@ -70,8 +69,14 @@ def find_training_recordings(
     check_optional_subject_id(subject)
     found: dict[Path, Recording] = {}
     nameless: list[Path] = []
+    missing: list[Recording] = []
     for source in sources:
-        for path in _bags(source):
+        try:
+            paths = recordings_below(source)
+        except BagNotFoundError as error:
+            missing.append(Recording(source, "", "", str(error)))
+            continue
+        for path in paths:
             if path.resolve() in found:
                 continue
             try:
@@ -85,21 +90,12 @@ def find_training_recordings(
                 recording = replace(recording, subject=f"{cohort}/{recording.subject}")
             found[path.resolve()] = recording
     if not found:
-        raise BagNotFoundError(f"no recording below {', '.join(map(str, sources))}")
+        raise BagNotFoundError("; ".join(recording.error for recording in missing))
     if nameless:
         raise _nobodys(nameless)
-    recordings = list(found.values())
+    recordings = [*missing, *found.values()]
     _check_names(recordings)
     return recordings
-
-
-def _bags(source: Path) -> Iterator[Path]:
-    if source.is_file() or (source / "metadata.yaml").is_file():
-        yield source
-    elif source.is_dir():
-        yield from sorted(p.parent for p in source.rglob("metadata.yaml"))
-    else:
-        raise BagNotFoundError(f"no recording at {source}")
 
 
 def _identify(path: Path, source: Path, subject: str) -> Recording:
@@ -112,19 +108,14 @@ def _identify(path: Path, source: Path, subject: str) -> Recording:
             recorded_subject, recorded_trial = str(report.subject_id), str(report.trial_id)
         if not recorded_subject:
             recorded_subject, recorded_trial = reader.custom_data.get("subject_id", ""), ""
-    folders = path.relative_to(source).parts or (_name(path),)
+    folders = path.relative_to(source).parts or (recording_name(path),)
     if subject:
         trial = recorded_trial or "/".join(folders)
     elif recorded_subject:
-        subject, trial = recorded_subject, recorded_trial or _name(path)
+        subject, trial = recorded_subject, recorded_trial or recording_name(path)
     else:
         subject, trial = _from_folders(folders)
     return Recording(path, subject, trial, start_ns=start_ns)
-
-
-def _name(path: Path) -> str:
-    """Return the folder's name, also of '.' and of 'a/..'."""
-    return os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119 (resolve follows links)
 
 
 def _from_folders(folders: tuple[str, ...]) -> tuple[str, str]:
