@@ -55,9 +55,10 @@ def caption_at(at_s: float, phases: list[tuple[str, float, float]]) -> str:
 
 
 def write_report_picture(path: Path) -> None:
-    """Write the one-page picture of the shipped recording's report."""
+    """Write a picture of the top of the shipped recording's report."""
     import tempfile
 
+    from thermal_pose.report.picture import print_page
+
     with tempfile.TemporaryDirectory() as folder:
-        page = analyze(age_years=72).write_report(folder)
-        path.write_bytes(page.with_suffix(".png").read_bytes())
+        print_page(analyze(age_years=72).write_report(folder), path)

@@ -57,7 +57,7 @@ class Analysis:
         return self.trial.result.to_json_dict()
 
     def write_report(self, folder: str | Path) -> Path:
-        """Write report.html, .json, .csv and .png to a folder; return the page's path."""
+        """Write report.html, .json and .csv to a folder; return the page's path."""
         from thermal_pose.report.write import write_report
 
         trial = self.trial

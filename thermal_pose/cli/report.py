@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store", type=Path, metavar="FILE", help="results store to add to and compare with"
     )
+    parser.add_argument(
+        "--picture", action="store_true", help="also take report.png of the page, with Chromium"
+    )
     add_json(parser, "the report")
 
 
@@ -68,6 +71,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.clinical.records import RunInfo
     from thermal_pose.pipeline.perception_params import build_perception
     from thermal_pose.pipeline.recorded_trial import analyze_recording
+    from thermal_pose.report.picture import print_page
     from thermal_pose.report.write import write_report
     from thermal_pose.store.results import keep_and_compare
 
@@ -90,6 +94,8 @@ def start(args: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
     paths = write_report(trial.result, trial.frames, trial.keypoints, args.out, history, run)
+    if args.picture:
+        print_page(paths.html, paths.png)
     if args.json:
         print(json.dumps(trial.result.to_json_dict(run), indent=2))
         return 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the four files of one trial's report: JSON, HTML, CSV and PNG.
+"""Write the files of one trial's report: JSON, CSV and HTML.
 
 The files are for their owner only: they show a person, if only by pseudonym and in the thermal
 image.
@@ -14,20 +14,18 @@ from pathlib import Path
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import RunInfo
 from thermal_pose.clinical.results import MovementResult
-from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import StorageError
 from thermal_pose.files import claim_whole, write_whole
 from thermal_pose.report.film import build_film
 from thermal_pose.report.language import ENGLISH, speaking
 from thermal_pose.report.page import earlier_than, trial_page
-from thermal_pose.report.picture import summary_png
 from thermal_pose.report.table import trial_csv
 from thermal_pose.types import NS_PER_S, FrameKeypoints, ThermalFrame
 
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """The files of one report."""
+    """The files of one report; `png` exists only if a picture was taken (`report.picture`)."""
 
     json: Path
     html: Path
@@ -49,7 +47,7 @@ def write_report(
     run: RunInfo | None = None,
     language: str = ENGLISH,
 ) -> ReportPaths:
-    """Write `report.json`, `report.html`, `report.csv` and `report.png` into a folder.
+    """Write `report.json`, `report.csv` and `report.html` into a folder.
 
     The same arguments give the same bytes. Memory does not grow with the recording: of
     `frames`, which may read from disk, a bounded number is touched, one at a time.
@@ -75,9 +73,16 @@ def write_report(
     write_whole(paths.csv, trial_csv(result), private=True)
     with speaking(language):
         write_whole(paths.html, trial_page(result, film, earlier, run), private=True)
-    if isinstance(result, TrialResult):
-        write_whole(paths.png, summary_png(result, film, earlier), private=True)
+    _remove_stale(paths.png)
     return paths
+
+
+def _remove_stale(picture: Path) -> None:
+    """Remove the picture of an earlier report, which would show another result."""
+    try:
+        picture.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {picture}: {error.strerror}") from error
 
 
 def write_trial_report(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What judges the whole system: keypoints and timing against the truth."""
+"""Evaluation of the whole system: keypoints and timing against the truth."""

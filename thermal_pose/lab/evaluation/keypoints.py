@@ -19,7 +19,7 @@ from thermal_pose.lab.metrics.oks import (
 )
 from thermal_pose.types import FrameKeypoints, PersonBox, TrueFrame, TruePerson
 
-#: A person of whom less is seen is no truth and, if found, no mistake worth counting.
+#: A person with less visible area is ignored, found or not.
 SMALLEST_AREA_PX = 20.0
 
 
@@ -34,7 +34,7 @@ class PoseScores:
     def add(
         self, name: str, truth: Iterable[TrueFrame], keypoints: Iterable[FrameKeypoints]
     ) -> None:
-        """Add one recording; frames without keypoints count as frames in which nobody was found.
+        """Add one recording; frames without keypoints count as frames without a detection.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class PoseScores:
 
 
 def visible_people(frame: TrueFrame) -> Sequence[TruePerson]:
-    """Return the people of whom enough is seen."""
+    """Return the people whose visible area is large enough to score."""
     return [
         person
         for person in frame.persons
@@ -71,7 +71,7 @@ def visible_people(frame: TrueFrame) -> Sequence[TruePerson]:
 
 
 def keypoints_in_true_boxes(path: Path, estimator: PoseEstimator) -> list[FrameKeypoints]:
-    """Return what the estimator alone finds when the exact boxes are given.
+    """Return the estimates for exact boxes, without a detector.
 
     Raises
     ------

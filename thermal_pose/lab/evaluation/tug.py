@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well trials are timed: cohorts of keypoint files to the figures of `docs/validation.md`."""
+"""Accuracy of timing: from cohorts of keypoint files to the figures of `docs/validation.md`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from thermal_pose.lab.metrics.agreement import (
 from thermal_pose.pipeline.trial import TrialAnalyzer
 from thermal_pose.types import NS_PER_S, FrameKeypoints
 
-#: What the curves vary, and how far.
+#: Settings of the disturbance curves.
 DROPOUT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
 KEPT_OF_FRAMES = (1, 2, 3)
 NOISE_PX = (0.0, 0.5, 1.0, 1.5, 2.0)
@@ -37,12 +37,12 @@ VIEW_BINS_DEG = (0.0, 10.0, 20.0, 30.0, 46.0)
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What is done to cached keypoints before they are analyzed.
+    """A disturbance of cached keypoints before the analysis.
 
     Attributes
     ----------
     dropout : share of frames lost at random.
-    every : only each so many-th frame is kept (a slower camera).
+    every : keep only every n-th frame (a slower camera).
     noise_px : standard deviation added to each joint.
     """
 
@@ -51,7 +51,7 @@ class Disturbance:
     noise_px: float = 0.0
 
     def __call__(self, frames: Sequence[FrameKeypoints], name: str) -> list[FrameKeypoints]:
-        """Return the disturbed frames; the same trial is always disturbed alike."""
+        """Return the disturbed frames; deterministic per trial name."""
         rng = np.random.default_rng(crc32(name.encode()))
         kept = list(frames[:: self.every])
         if self.dropout:
@@ -74,10 +74,10 @@ def _shaken(frame: FrameKeypoints, noise_px: float, rng: np.random.Generator) ->
 
 @dataclass(frozen=True)
 class EvaluatedTrial:
-    """One analyzed trial: truth beside estimate, and how it was recorded.
+    """One analyzed trial: truth, estimate, and recording conditions.
 
-    `measures` holds value and standard deviation by name; `live_right` says of the counted frames
-    of a valid trial whether the phase told live was true within two frames.
+    `measures` holds value and standard deviation by name; `live_right` is, for the counted frames
+    of a valid trial, whether the live phase was right within two frames.
     """
 
     pair: TrialPair
@@ -213,7 +213,7 @@ def _leading(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
 
 
 def error_rows(trials: Sequence[EvaluatedTrial]) -> list[dict[str, Any]]:
-    """One row per trial: what was found and how far off it is, for plots and for a second look."""
+    """One row per trial: the estimate and its error, for plots and inspection."""
     rows = []
     for trial in trials:
         truth, estimate = trial.pair.truth, trial.pair.estimate

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What steps, speeds, lean and directions really were, from 3-D joints, and how they agree.
+"""True steps, speeds, lean and directions from 3-D joints, and the agreement of estimates.
 
 Legend: N frames, K trials. The truth is that of the simulated clinic; a step is where one ankle
 passes the other along the walkway.
@@ -22,7 +22,7 @@ _MIN_STEPS = 3
 def true_measures(
     times_s: Float64Array, joints_m: Float64Array, edges_s: Float64Array
 ) -> dict[str, float | str]:
-    """Measures of one valid trial by name; those that its truth does not tell are left out.
+    """Return the measures of one valid trial by name; undefined ones are left out.
 
     Parameters
     ----------

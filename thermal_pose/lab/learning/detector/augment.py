@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rooms and cameras do to frames, drawn on the device for a whole batch at once.
+"""Augmentation: effects of rooms and cameras, drawn on the device for a whole batch.
 
 Legend: B frames of (H, W) = (64, 80), M boxes per frame (zero where there is none).
 """
@@ -25,8 +25,8 @@ class DetectorAugmentation:
     contrast, offset_k : factor on, and shift of, temperatures above the median.
     noise_k : largest standard deviation of white noise.
     warm_objects : largest number of warm boxes (lamps, radiators, screens, kettles) pasted.
-    pair : share of frames onto which another frame's people are laid (the warmer pixel wins).
-    min_visible : a box with less of its area left in the picture is no target.
+    pair : share of frames that get another frame's people pasted in (the warmer pixel wins).
+    min_visible : a box with a smaller share of its area inside the image is not a target.
     """
 
     zoom: tuple[float, float] = (0.9, 1.8)
@@ -75,7 +75,7 @@ def _uniform(
 def _paired(
     frames: torch.Tensor, boxes: torch.Tensor, share: float, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lay the batch's next frame over a share of the frames, where both sets of boxes fit."""
+    """Paste the batch's next frame over a share of the frames, if both sets of boxes fit."""
     other, other_boxes = frames.roll(1, 0), boxes.roll(1, 0)
     people = (boxes[..., 2] > 0).sum(1) + (other_boxes[..., 2] > 0).sum(1)
     chosen = _uniform((len(frames),), 0, 1, generator) < share

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames and boxes for training the detector, from the same shards as the pose networks.
 
-A frame whose rows are all without a person is an empty room; that is what teaches silence.
+A frame with no person in any row is an empty room; it teaches the detector to stay silent.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def load_detector_data(*folders: Path) -> DetectorData:
     Raises
     ------
     TrainingError
-        There is no shard, or one is damaged.
+        The folder has no shard, or one is damaged.
     """
     paths = []
     for folder in folders:

@@ -49,7 +49,7 @@ def export_detector(
     Raises
     ------
     ModelArtifactError
-        The file does not answer as the network does.
+        The file and the network give different boxes or scores.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.onnx"
@@ -88,7 +88,7 @@ def export_detector(
 
 
 def save_weights(network: TinyDetector, path: Path) -> None:
-    """Keep the trained weights beside the export, to train on or to export anew."""
+    """Keep the trained weights beside the export, for further training or export."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), path)
 
@@ -97,7 +97,7 @@ def save_weights(network: TinyDetector, path: Path) -> None:
 def _check(path: Path, model: DetectorWithPeaks, example: torch.Tensor) -> None:
     answer = OnnxRuntimeEngine(path, RuntimeOptions(device="cpu")).run(example.numpy())
     boxes, scores = (part.numpy() for part in model(example))
-    # Cells that are nobody all score 0: in what order those fill the list is open.
+    # Cells without a person all score 0, in any order.
     somebody = scores > _SOMEBODY
     worst = max(
         float(np.abs(answer["scores"] - scores).max()),
@@ -124,7 +124,7 @@ def detect_all(
         detector.set_score_threshold(0.01)
     answers = []
     for frame, rows, truth in zip(data.frames, data.rows, data.boxes, strict=True):
-        # Only what is relative to the room is kept in the data: any room will do.
+        # The data hold temperatures relative to the room, so any room temperature works.
         counts = np.rint(frame[:rows].astype(np.float32) * 100 + 29500)
         found = detector.detect(np.clip(counts, 0, 65535).astype(np.uint16))
         boxes = np.array([box.xyxy for box in found], dtype=np.float32).reshape(-1, 4)

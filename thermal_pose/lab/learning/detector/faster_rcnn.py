@@ -40,7 +40,7 @@ def train_faster_rcnn(
     MissingExtraError
         torchvision is not installed, or does not load beside this torch.
     TrainingError
-        There are no people in the data, or the loss is no longer finite.
+        The data contain no person, or the loss is not finite.
 
     Notes
     -----

@@ -56,7 +56,7 @@ class DetectorTraining:
             )
 
     def torch_device(self) -> torch.device:
-        """Return the device asked for; 'auto' takes a GPU where there is one."""
+        """Return the requested device; 'auto' uses a GPU if there is one."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
@@ -65,7 +65,7 @@ class DetectorTraining:
 def targets(
     boxes: torch.Tensor, rows: int, columns: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Say for each cell what it should answer.
+    """Targets of each cell.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def targets(
     -------
     heat : (B, rows, columns) in [0, 1]: 1 at the cell of each centre, falling off as a Gaussian
         whose width follows the box.
-    owner : (B, rows, columns) index of the box that a cell answers for.
+    owner : (B, rows, columns) index of the box assigned to a cell.
     weight : (B, rows, columns) of the cell in the box loss, 0 far from every centre.
 
     Notes
@@ -87,7 +87,7 @@ def targets(
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     sigma = ((boxes[..., 2:] - boxes[..., :2]) / 10).clamp(min=0.4 * STRIDE)
     cells = cell_centres(rows, columns, boxes.device)
-    # The peak is the centre's own cell, wherever in it the centre lies.
+    # The peak is the cell that contains the centre.
     middle = (STRIDE - 1) / 2
     whole = ((centre - middle) / STRIDE).round()
     limit = torch.tensor([columns - 1, rows - 1], device=boxes.device)
@@ -143,7 +143,7 @@ def train_detector(
     Raises
     ------
     TrainingError
-        There are no people in the data, or the loss is no longer finite.
+        The data contain no person, or the loss is not finite.
     """
     if not (data.boxes[..., 2] > 0).any():
         raise TrainingError("detector: the shards hold no person")

@@ -24,7 +24,7 @@ WIDTHS: Final = (8, 24, 32, 64)
 
 
 class DetectorMaps(NamedTuple):
-    """What the network says of each cell.
+    """Output of the network for each cell.
 
     `logits` (N, 1, H/4, W/4); `edges` (N, 4, H/4, W/4): distances from the cell's centre to
     left, top, right and bottom edge, px, >= 0.
@@ -86,7 +86,7 @@ class TinyDetector(nn.Module):
         return DetectorMaps(logits, edges_px(raw))
 
     def raw(self, thermal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return score logits (N, 1, H/4, W/4) and what `edges_px` makes distances of."""
+        """Return score logits (N, 1, H/4, W/4) and the raw distances for `edges_px`."""
         at4 = self.stage4(self.stem(thermal))
         at8 = self.stage8(at4)
         at16 = self.stage16(at8)

@@ -30,7 +30,7 @@ _EAGER_STEPS: Final = 4
 _WARM_UP: Final = 0.04
 _VALIDATION_BATCH: Final = 128
 _SAVE_EVERY_S: Final = 60.0
-#: Settings that a resumed training may have otherwise: how long, and how often it looks.
+#: Settings that may change on resume: duration and frequency of validation.
 _MAY_CHANGE: Final = ("epochs", "max_minutes", "validate_every", "early_stop", "cuda_graph")
 
 
@@ -42,7 +42,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 class _Step:
-    """A training step, replayed as a CUDA graph where asked and possible."""
+    """A training step, replayed as a CUDA graph if requested and possible."""
 
     def __init__(self, learner: "Learner") -> None:
         self.learner = learner
@@ -92,7 +92,7 @@ class Learner:
     checkpoint : where progress is kept; an existing one is resumed. None: nowhere.
     log : called with (name, epoch, figures) after each validation.
     about : whatever else the result depends on (data, teacher, start, settings of the task): a
-        checkpoint of another training is refused instead of taken for this one's.
+        checkpoint of another training is refused.
 
     Attributes
     ----------
@@ -322,7 +322,7 @@ class Learner:
             self.optimizer.load_state_dict(progress["optimizer"])
         except (*UNREADABLE, KeyError, ValueError) as error:
             raise TrainingError(
-                f"{path}: cannot be resumed ({error}); delete it to start anew"
+                f"{path}: cannot be resumed ({error}); delete it to start again"
             ) from error
         self.best_state = progress["best_state"]
         for name, value in progress["scalars"].items():
@@ -356,7 +356,7 @@ def fit_together(
         while running and used() < 1:
             running = [epoch for epoch in running if next(epoch, StopIteration) is None]
         if torch.cuda.is_available():
-            torch.cuda.synchronize()  # nobody's memory is reused while a stream still reads it
+            torch.cuda.synchronize()  # so that no memory is reused while a stream still reads it
         elapsed_s = time.monotonic() - start_s
         for learner in active:
             learner.used_s = elapsed_s

@@ -43,7 +43,7 @@ def wing_step_by_step(predicted: torch.Tensor, target: torch.Tensor) -> torch.Te
 
 
 class _WingOnce(torch.autograd.Function):
-    """The loss, and at once its gradient: the linear part is computed where there is any."""
+    """The loss together with its gradient; the linear part is computed only if it occurs."""
 
     @staticmethod
     def forward(ctx: Any, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a pose network over crops and decodes, for teachers, students and baselines alike."""
+"""Run a pose network over crops and decode, for teachers, students and baselines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises
     ------
     ValueError
-        'cuda' is asked for and there is none.
+        'cuda' is requested but unavailable.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -51,7 +51,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Return what results say of the device."""
+    """Return the device's name for results."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads"

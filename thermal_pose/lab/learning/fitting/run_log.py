@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is written beside every result: resolved configuration, hashes, command, device."""
+"""The record written beside every result: resolved configuration, hashes, command, device."""
 
 import json
 import shlex
@@ -22,7 +22,7 @@ def command_line() -> str:
 
 
 def git_hash() -> str:
-    """Return the checkout's commit, with '+' where files differ from it; '' outside of git."""
+    """Return the checkout's commit, with '+' if files differ from it; '' outside git."""
     folder = Path(__file__).resolve().parent
     try:
         commit = subprocess.run(
@@ -38,7 +38,7 @@ def git_hash() -> str:
 
 
 def write_run(folder: Path, config: TrainingConfig, data_hash: str, seed: int) -> None:
-    """Write `run.json` beside the checkpoints; StorageError where that fails."""
+    """Write `run.json` beside the checkpoints; StorageError if that fails."""
     content = {
         "command": command_line(),
         "git": git_hash(),
@@ -50,7 +50,7 @@ def write_run(folder: Path, config: TrainingConfig, data_hash: str, seed: int) -
 
 
 def tensorboard_log(folder: Path) -> Log:
-    """Return a log that writes scalars for TensorBoard, or does nothing where it is absent."""
+    """Return a log that writes scalars for TensorBoard, or does nothing if it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

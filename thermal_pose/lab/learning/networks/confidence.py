@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small head that says how far the heatmaps may be believed.
+"""A small head that estimates the reliability of the heatmaps.
 
-A heatmap's peak is no probability: on empty rooms it reaches the values of people. The head
+A heatmap's peak is not a probability: on empty rooms it is as high as on people. The head
 learns, on data that the pose network did not learn from, P(joint within 0.5 s k_i of the
 truth) and P(this crop holds a person), from the peaks and from the encoder's features.
 """

@@ -46,7 +46,7 @@ class ClassicDecoder(nn.Module):
         return self.after_first(self.deconv1(latent))
 
     def after_first(self, features: torch.Tensor) -> torch.Tensor:
-        """Decode what `deconv1` made: (N, width, 2H, 2W) to heatmaps."""
+        """Decode the output of `deconv1`, (N, width, 2H, 2W), to heatmaps."""
         features = self.relu1(self.batchnorm1(features))
         features = self.relu2(self.batchnorm2(self.deconv2(features)))
         return self.conv(features)

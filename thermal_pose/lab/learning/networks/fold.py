@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact algebra that makes a trained student cheap: what can be multiplied out, is.
+"""Exact folding of a trained student: consecutive linear layers become one.
 
 Between the 1x1 convolution and the first deconvolution nothing is nonlinear: the two are
 one 48 -> 256 deconvolution, the 1x1's bias becomes a bias *map* (border pixels see fewer
@@ -30,7 +30,7 @@ class SubPixelDeconvolution:
     Attributes
     ----------
     weights : (4, out, in, 2, 2), in the order of `PARITIES`.
-    bias : (4, out, 1, 1), or (4, out, H, W) where it differs at the borders.
+    bias : (4, out, 1, 1), or (4, out, H, W) if it differs at the borders.
     """
 
     weights: FloatArray

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pose network whose whole output is computed in the folded form, for the paper's two terms.
+"""A pose network that computes latent and heatmaps in the folded form, for the paper's loss.
 
-`PoseNetwork.heatmaps` is that form where no latent is needed.
+Without a latent, `PoseNetwork.heatmaps` is the same form.
 """
 
 import torch
@@ -25,7 +25,7 @@ class FoldedPoseNetwork(PoseNetwork):
 def folded(network: PoseNetwork) -> PoseNetwork:
     """Return the same network (its own modules) in the form that trains fastest.
 
-    Folding pays where the encoder is narrower than the latent; other networks come back as
+    Folding is faster if the encoder is narrower than the latent; other networks are returned
     they are.
     """
     project = network.project
@@ -39,7 +39,7 @@ def folded(network: PoseNetwork) -> PoseNetwork:
 
 
 def slim(network: PoseNetwork) -> PoseNetwork:
-    """Return a folded network of the same encoder and 1x1 whose decoder has no equal channels.
+    """Return a folded network with the same encoder and 1x1, and a decoder without equal channels.
 
     It computes what `network` does; a decoder widened from 64 to 256 channels costs a sixteenth.
     """

@@ -26,7 +26,7 @@ class Encoder(Protocol):
 
 
 class PoseOutput(NamedTuple):
-    """What a pose network computes from (N, 3, 256, 192).
+    """Outputs of a pose network for (N, 3, 256, 192).
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class PoseNetwork(nn.Module):
         return self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, but what is frozen always stays in evaluation mode."""
+        """Set training mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         if self._decoder_frozen:
             self.decoder.eval()

@@ -25,7 +25,7 @@ class RgbPersonDetector:
 
     Parameters
     ----------
-    model : an RT-DETR, or anything that answers like one.
+    model : an RT-DETR, or a model with the same output.
     person : index of its class 'person'.
     min_score : boxes below it are left out.
     """

@@ -2,7 +2,7 @@
 """Teachers: ViTPose from the Hugging Face hub or a folder, or one trained here.
 
 Whatever its origin, a teacher is a `PoseNetwork` without 1x1 convolution whose latent and
-classic decoder the student shares, plus what one must know to feed it (`TeacherInfo`).
+classic decoder the student shares, plus a description of its input (`TeacherInfo`).
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from thermal_pose.skeleton import N_JOINTS
 RGB_MEAN: Final = (0.485, 0.456, 0.406)
 RGB_STD: Final = (0.229, 0.224, 0.225)
 
-#: What `torch.load` and `load_state_dict` raise on a file that is no checkpoint of this network.
+#: Errors of `torch.load` and `load_state_dict` for a file that is not such a checkpoint.
 UNREADABLE: Final = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, struct.error)
 
 CHECKPOINT_NAME: Final = "teacher.pt"
@@ -39,13 +39,13 @@ INFO_NAME: Final = "teacher.json"
 
 @dataclass(frozen=True)
 class TeacherInfo:
-    """What every result names of its teacher.
+    """Description of a teacher, as named in every result.
 
     Attributes
     ----------
     name : hub name, folder or the name given at training.
     encoder : kind of the part before the latent ('vitpose', 'vit', 'resnet50_layer3').
-    alignment : how its heatmaps lie over the crop.
+    alignment : of its heatmaps with the crop.
     trained_on : subjects that a teacher trained here has seen ('stream-0/*' stands for a whole
         stream); empty for a foreign teacher.
     decoder_width : channels of its deconvolutions; a student can share only a decoder of its own
@@ -124,7 +124,7 @@ def load_teacher(source: str) -> tuple[PoseNetwork, TeacherInfo]:
     ModelArtifactError
         Nothing usable there, the simple decoder, or other joints than COCO's 17.
     MissingExtraError
-        A ViTPose is asked for and `transformers` is not installed.
+        A ViTPose is requested and `transformers` is not installed.
     """
     if (Path(source) / INFO_NAME).is_file():
         return _load_own(Path(source))

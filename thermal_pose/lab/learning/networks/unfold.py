@@ -181,7 +181,7 @@ def _head(weights: Weights) -> ConfidenceHead:
 def _normalise(
     network: PoseNetwork, biases: dict[nn.BatchNorm2d, torch.Tensor], crops: torch.Tensor
 ) -> None:
-    """Give each norm the statistics of what reaches it, in the order of the forward pass."""
+    """Set each norm's statistics to those of its input, in the order of the forward pass."""
     convolutions: list[nn.Module] = []
 
     def reached(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:

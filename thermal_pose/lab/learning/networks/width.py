@@ -2,7 +2,7 @@
 """Decoders of other widths that compute the same heatmaps: wider ones, and narrower ones back.
 
 A classic decoder 256 wide is most of the cost of a step on a CPU. One trained narrow and
-widened exactly has the classic shape, and whoever learns through it frozen may compute with
+widened exactly has the classic shape, and students that learn through it can compute with
 the narrow one: heatmaps and gradients are the same.
 """
 
@@ -24,7 +24,7 @@ def widen(decoder: ClassicDecoder, width: int = DECODER_WIDTH) -> ClassicDecoder
     Raises
     ------
     ValueError
-        `width` is no multiple of the decoder's.
+        `width` is not a multiple of the decoder's.
     """
     if width % decoder.width:
         raise ValueError(f"width: expected a multiple of {decoder.width}, got {width}")

@@ -74,7 +74,7 @@ def check_folded(
     expected = out.heatmaps.numpy()
     worst = float(np.abs(got[0] - expected).max())
     allowed = FOLD_TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    # The head gets the folded heatmaps: its own algebra is judged, not what it makes of rounding.
+    # The head gets the folded heatmaps, to compare its algebra, not the effect of rounding.
     scores = head.eval()(out.features, torch.from_numpy(got[0]))
     for mine, theirs in zip(got[1:], scores, strict=True):
         allowed_score = 10 * FOLD_TOLERANCE
@@ -123,10 +123,10 @@ def quantise(fp32: Path, int8: Path, crops: FloatArray) -> None:
     -----
     The decoder is 97 % of the multiply-adds. The encoder stays in fp32: its depthwise
     convolutions and gates gain nothing from int8 and lose most of the accuracy. So do the
-    confidence head and the output's interleaving, which are no work.
+    confidence head and the output's interleaving, which cost almost nothing.
 
     Weights have 7 bits: on processors without VNNI, onnxruntime adds pairs of products in 16
-    bits, which saturate with 8-bit weights and silently give another answer.
+    bits, which saturate with 8-bit weights and silently change the result.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibrates the scores of an exported model anew, as the file itself computes them.
+"""Recalibrate the scores of an exported model, as the file itself computes them.
 
 The head is fitted to the trained network in fp32. Quantised heatmaps have other peaks, and a
 user's camera other noise: the same scores then promise too much or too little. Slope and offset
-of each logit (Platt 1999) are fitted again on people the model has not learnt from, and written
+of each logit (Platt 1999) are fitted again on people that the model has not seen, and written
 into the file's last layer; joints do not move.
 """
 
@@ -37,8 +37,8 @@ def recalibrate(card_path: Path, data: PoseData, joints_only: bool = False) -> d
 
     Parameters
     ----------
-    data : people the model has not learnt from, and crops without anybody.
-    joints_only : the person's score stays as it is; then crops without anybody are not needed.
+    data : people that the model has not seen, and crops without a person.
+    joints_only : keep the person score unchanged; crops without a person are then not needed.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def recalibrate(card_path: Path, data: PoseData, joints_only: bool = False) -> d
     Raises
     ------
     TrainingError
-        There are no people, or no crops without people, to fit to.
+        The data lack people, or crops without a person.
     ModelArtifactError
         The file has no such layer.
     StorageError
@@ -70,7 +70,7 @@ def recalibrate(card_path: Path, data: PoseData, joints_only: bool = False) -> d
     logits = torch.from_numpy(np.log(scores / (1 - scores))).float()
     hits, counted = answers.events(data)
     if joints_only:
-        counted[:, N_JOINTS] = 0  # what nothing pulls at stays the identity
+        counted[:, N_JOINTS] = 0  # without data the map stays the identity
     slope, offset = fit_platt(logits, torch.from_numpy(hits), torch.from_numpy(counted))
     fitted_scores = torch.sigmoid(logits * slope + offset).numpy()
     _scale(weight, slope.numpy()[:, None], 0)

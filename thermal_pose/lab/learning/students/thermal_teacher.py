@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trained thermal network as teacher of the paper's student, where no RGB teacher is good enough.
+"""A trained thermal network as the teacher of the paper's student, instead of an RGB teacher.
 
 The teacher's decoder is widened to the classic one without changing what it computes; the
 student then learns, as in the paper, the teacher's latent (L1) and its heatmaps (Adaptive
@@ -35,12 +35,12 @@ def load_thermal_teacher(path: Path) -> tuple[PoseNetwork, TeacherInfo]:
     Parameters
     ----------
     path : its '.pt'. The card of the same name beside it, which `thermal-pose train` wrote with
-        it, says whom it has learnt from.
+        it, names the subjects that it has seen.
 
     Raises
     ------
     ModelArtifactError
-        The file is no trained student, has no card, or the card does not say whom it has seen.
+        The file is not a trained student, has no card, or the card does not name its subjects.
     """
     network, _ = load_student(path)
     card = load_card(card_path(str(path.absolute())))
@@ -58,7 +58,7 @@ def load_thermal_teacher(path: Path) -> tuple[PoseNetwork, TeacherInfo]:
 
 
 class ThermalTeacherTask(KeypointTask):
-    """The paper's loss against a teacher that answers to the same thermal crop, undisturbed.
+    """The paper's loss against a teacher that sees the same thermal crop without augmentation.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ _FILES: Final = ("affine", "latents", "heatmaps", "xy", "peaks")
 
 @dataclass(frozen=True)
 class TeacherCache:
-    """What the teacher says of N samples in V variants.
+    """Outputs of the teacher for N samples in V variants.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ def build_cache(
     seed: int,
     folder: Path | None = None,
 ) -> TeacherCache:
-    """Compute a cache on the source's device, or read it where `folder` has it already.
+    """Compute a cache on the source's device, or read it from `folder` if it exists.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def _compute(
 def _half(
     name: str, shape: tuple[int, ...], device: torch.device, place: Path | None
 ) -> torch.Tensor:
-    """Return an empty fp16 tensor; on a CPU with a folder it lies in its file, not in memory."""
+    """Return an empty fp16 tensor; on a CPU with a folder it is memory-mapped from its file."""
     if place is None or device.type != "cpu":
         return torch.empty(shape, dtype=torch.float16, device=device)
     path = place / f"{name}.npy"
@@ -181,7 +181,7 @@ def _write(cache: TeacherCache, folder: Path) -> None:
         "xy": cache.labels.xy,
         "peaks": cache.labels.peaks,
     }
-    if cache.latents.device.type != "cpu":  # else they lie in their files already
+    if cache.latents.device.type != "cpu":  # otherwise they are in their files already
         arrays |= {"latents": cache.latents.cpu().numpy(), "heatmaps": cache.heatmaps.cpu().numpy()}
     try:
         folder.mkdir(parents=True, exist_ok=True)

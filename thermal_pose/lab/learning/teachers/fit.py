@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a teacher on rendered RGB where no ViTPose weights can be had.
+"""Train a teacher on rendered RGB, for use without ViTPose weights.
 
 Latent (768 x 16 x 12) and classic decoder are ViTPose's; the encoder is a ViT with a
 convolutional stem on a GPU, ResNet-50 to layer3 on a CPU, and is named in every result. The
@@ -33,12 +33,12 @@ VALIDATION_SHARE = 0.1
 
 @dataclass(frozen=True)
 class TeacherStart:
-    """What a teacher begins with.
+    """The weights that a teacher starts from.
 
     Attributes
     ----------
     network : MobileNetV3 encoder, 1x1 and decoder.
-    name : what results say of it.
+    name : used in results.
     trained_on : subjects that it has seen ('stream-0/*': all of that stream).
     """
 

@@ -36,7 +36,7 @@ TRIALS_PER_SUBJECT = 5
 #: Purposes of a subject's random generators.
 _TRIAL, SESSION, _STAGE, _CARER, _MANNER = 11, 12, 13, 14, 15
 _ATTEMPTS = 8
-#: Nobody but the person tested comes nearer to the thermal camera, m.
+#: Other people keep this distance from the thermal camera, m.
 CLEAR_M = 1.0
 _HIPS = [Joint.LEFT_HIP, Joint.RIGHT_HIP]
 #: Recordings start at this stamp: a real clock's, so that no code relies on small numbers.
@@ -73,7 +73,7 @@ class TrialCase:
 
     @property
     def subject(self) -> str:
-        """Whose trial it is."""
+        """Subject of the trial."""
         return f"{self.preset}-{self.seed}-{self.subject_index:03d}"
 
 
@@ -192,7 +192,7 @@ def stage_case(case: TrialCase) -> "StagedTrial":
 
 
 def blocked(staged: "StagedTrial") -> bool:
-    """Whether somebody stands right before the thermal camera, where nobody could see the test."""
+    """Whether a person stands right in front of the thermal camera and hides the test."""
     place = np.array(staged.scene.thermal_placement.position_m[:2])
     times_s = np.arange(0.0, staged.trial.duration_s, 0.5)
     return any(
@@ -264,7 +264,7 @@ def stamped_swings_s(staged: "StagedTrial", origin_ns: int) -> list[tuple[int, f
 
 
 def subject_joints_m(truth: TrueFrame) -> npt.NDArray[np.float32]:
-    """(17, 3) the tested person's joints in the room; NaN where not there."""
+    """(17, 3) joints of the tested person in the room; NaN if absent."""
     for person in truth.persons:
         if person.role == "subject":
             return person.joints_m.astype(np.float32)
@@ -282,7 +282,7 @@ def bake_cases(cases: Sequence[TrialCase]) -> int:
 
 
 def keypoint_path(folder: Path, case: TrialCase) -> Path:
-    """Where a case's keypoints are kept."""
+    """Path of a case's keypoint file."""
     return folder / f"{case.name}.npz"
 
 

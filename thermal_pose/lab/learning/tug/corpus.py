@@ -20,7 +20,7 @@ from thermal_pose.skeleton import MIRROR, N_JOINTS, Joint
 from thermal_pose.types import Float64Array, TrialReason
 
 IMAGE_WH = (80, 60)
-#: Stands for a boundary of which the truth says nothing; NaN stands for one that is not there.
+#: Marks a boundary of unknown time; NaN marks one that does not exist.
 UNKNOWN = np.inf
 
 # Share of the common error that each joint has; the order of `skeleton.Joint`. Hips, hands and
@@ -62,7 +62,7 @@ class ObservedTrial:
     ----------
     times_s : (N,); xy : (N, 17, 2) px, NaN where missing; scores : (N, 17).
     boundaries_s : (7,) on the same clock; NaN where there is none.
-    curves : (N, 5) what the body really did (`tug_curves`); NaN where not known.
+    curves : (N, 5) true motion of the body (`tug.curves`); NaN where unknown.
     """
 
     times_s: Float64Array
@@ -73,14 +73,14 @@ class ObservedTrial:
 
 
 def refused_boundaries_s(kind: TrialReason) -> Float64Array:
-    """(7,) boundaries of a trial of which the truth tells no more than what is wrong with it."""
+    """(7,) boundaries of a trial known only by its reason of refusal."""
     boundaries_s = np.full(N_BOUNDARIES, np.nan)
     if kind is TrialReason.STOPPED_EARLY:
         boundaries_s[:5] = UNKNOWN
     if kind is TrialReason.NEVER_SAT:
         boundaries_s[2:5] = UNKNOWN
     if kind in (TrialReason.WALKED_BACKWARDS, TrialReason.SAT_ELSEWHERE):
-        # What comes before the missing part is as in a valid test.
+        # The part before the missing one is as in a valid test.
         boundaries_s[:5] = UNKNOWN
     if kind is TrialReason.SIT_TO_STANDS:
         boundaries_s[:2] = UNKNOWN
@@ -151,7 +151,7 @@ def disturb_keypoints(
     sigma = level * _JOINT_ERROR * np.exp(rng.normal(0, 0.2, N_JOINTS)) * side
     sigma = sigma * (0.35 + 0.65 * size)
     noise = sigma[..., None] * _correlated(rng, times_s, rng.uniform(0.05, 0.4), (N_JOINTS, 2))
-    # What all joints share: the box moved, or the frame was blurred.
+    # Common to all joints: the box moved, or the frame was blurred.
     noise += 0.4 * level * _correlated(rng, times_s, 0.15, (1, 2))
     # Lasting errors, one set for the front and one for the back.
     front = np.clip((facing + 1) / 2, 0, 1)[:, None, None]
@@ -222,7 +222,7 @@ def observe(
 
 
 def _shown_s(times_s: Float64Array, rng: np.random.Generator) -> Float64Array:
-    """What moment each frame shows: its own, or an older one (stale pairs, shutter freezes)."""
+    """Moment that each frame shows: its own, or an older one (stale pairs, shutter freezes)."""
     stale = rng.random(len(times_s)) < 0.006
     shown_s = times_s - stale * rng.uniform(0.1, 0.26, len(times_s))
     if rng.random() < 0.08:
@@ -246,7 +246,7 @@ def _joints_at(trial: MotionTrial, shown_s: Float64Array) -> Float64Array:
 def _random_cut(
     trial: MotionTrial, rng: np.random.Generator, longest_rest_s: float
 ) -> tuple[float, float]:
-    """Where the recording starts and ends: some seated time on both sides, sometimes less.
+    """Start and end of the recording: some seated time on both sides, sometimes less.
 
     Beyond the motion's own ends its first and last posture are held.
     """

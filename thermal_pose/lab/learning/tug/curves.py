@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the body really does at each moment: further things for the segmentation network to learn.
+"""True motion of the body at each moment: auxiliary targets of the segmentation network.
 
-Seven boundaries say little of a trial; what they are defined on (`tug.definitions`) is there
-at every moment. A network that must also tell it learns sooner what to look at. Only training
+Seven boundaries are little supervision; the signals that define them (`tug.definitions`) exist
+at every moment. A network that also predicts them learns faster. Only training
 knows of these curves: the shipped network does without.
 """
 

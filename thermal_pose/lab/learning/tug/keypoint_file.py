@@ -37,7 +37,7 @@ class KeypointTrial:
     Attributes
     ----------
     name : of the trial, unique in a cohort.
-    subject : whose trial it is.
+    subject : the tested person.
     frames : by rising stamp.
     truth : exact timing or the reason why the trial is invalid.
     conditions : of the recording, such as distance and view, for the evaluation's curves.
@@ -54,7 +54,7 @@ class KeypointTrial:
 
 
 def write_keypoints(trial: KeypointTrial, path: Path) -> None:
-    """Write one trial; an existing file is replaced at once or not at all."""
+    """Write one trial; an existing file is replaced atomically."""
     persons = [(row, person) for row, f in enumerate(trial.frames) for person in f.persons]
     first = trial.frames[0] if trial.frames else None
     meta = {

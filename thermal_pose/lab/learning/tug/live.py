@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the causal network that tells the phase while the test is under way."""
+"""Train the causal network that estimates the phase while the test is under way."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from thermal_pose.lab.learning.tug.corpus import IMAGE_WH, ObservedTrial
 
 LiveSample = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
-#: Label of frames whose state is not known; they do not count.
+#: Label of frames with an unknown state; they do not count.
 IGNORED = -100
 
 

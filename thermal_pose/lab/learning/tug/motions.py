@@ -2,7 +2,7 @@
 """Simulated motion to train the segmentation network on, without rendering.
 
 The people are drawn from the populations of the clinic's cohorts and from wider ones, under a
-namespace of their own, so that nobody who is evaluated was trained on.
+namespace of their own, so that no evaluated person was trained on.
 """
 
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ def simulate_motion(index: int, seed: int, n_bodies: int) -> MotionTrial | None:
     ----------
     index : of the trial; each is of another person.
     seed : 0 to 999 (development); other seeds are kept for validation and evaluation.
-    n_bodies : bodies of the library that people share, as baking one for each is dear.
+    n_bodies : bodies of the library that people share, because baking one per person is slow.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def simulate_motions(
 
 
 def motion_of(trial: Trial, kind: TrialReason) -> MotionTrial:
-    """The subject's joints at `MOTION_HZ`, with what is known of the boundaries."""
+    """The subject's joints at `MOTION_HZ`, with the known boundaries."""
     times_s: Float64Array = np.arange(0.0, trial.duration_s, 1.0 / MOTION_HZ, dtype=np.float64)
     joints = np.stack([trial.joints(float(time_s)) for time_s in times_s])
     return MotionTrial(times_s, joints.astype(np.float32), known_boundaries_s(trial, kind))

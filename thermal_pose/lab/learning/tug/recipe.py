@@ -35,9 +35,9 @@ class TugRecipe:
 
     Attributes
     ----------
-    held_out : seeds that are not trained on; the card says how well their trials are timed.
+    held_out : seeds excluded from training; the card reports the timing errors of their trials.
     steps, batch, channels, learning_rate, average : of each segmentation network.
-    members : networks whose distributions are averaged; their number is their seed.
+    members : number of networks to average; each one's index is its seed.
     long_share : of samples with a long rest before the test.
     live_hidden, live_samples, live_steps : of the causal network.
     """
@@ -130,7 +130,7 @@ def _report(step: int, loss: float, seconds: float) -> None:
 def _train_live(recipe: TugRecipe, source: SampleSource, path: Path) -> None:
     _one_thread()
     rng = np.random.default_rng(0)
-    # Long rests, so that sitting for a minute is not taken for the end of a test.
+    # Long rests, so that sitting for a minute is not mistaken for the end of a test.
     samples = [live_sample(source.observed(rng, LONG_REST_S)) for _ in range(recipe.live_samples)]
     usable = [sample for sample in samples if (sample[1] != IGNORED).any()]
     network = train_live(usable, recipe.live_hidden, recipe.live_steps)

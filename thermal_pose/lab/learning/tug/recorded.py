@@ -31,7 +31,7 @@ from thermal_pose.types import NS_PER_S, Float64Array, TrialReason
 
 #: Most samples rest up to this long before the test; some as long as nobody would wait, s.
 REST_S, LONG_REST_S = 8.0, 40.0
-#: Kinds of refused trials of which it is known what they lack.
+#: Kinds of refused trials with known missing boundaries.
 _LACKING = (
     TrialReason.NEVER_STOOD,
     TrialReason.WRONG_ORDER,
@@ -44,7 +44,7 @@ _LACKING = (
 
 
 def recorded_trial(trial: KeypointTrial, params: TugParams) -> ObservedTrial | None:
-    """The subject's keypoints and boundaries; None for kinds of which the truth says too little."""
+    """The subject's keypoints and boundaries; None for kinds with too little truth."""
     if not trial.truth.valid and trial.truth.reason not in _LACKING:
         return None
     track = follow_subject(list(trial.frames), params)
