@@ -80,7 +80,8 @@ class ThermalTeacherTask(KeypointTask):
 
     def loss(self, network: PoseNetwork, inputs: Inputs) -> torch.Tensor:
         """Return beta L1(latent) + (1 - beta) AdaptiveWing(heatmaps)."""
-        plain = {"index": inputs["index"], "affine": inputs["affine"]}
+        kept = ("index", "affine", "frames")  # no random photometry
+        plain = {name: value for name, value in inputs.items() if name in kept}
         image, undisturbed = self.source.images(inputs), self.source.images(plain)
         if self.beta >= 1:
             with torch.no_grad():
