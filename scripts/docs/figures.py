@@ -50,18 +50,17 @@ def keypoints() -> str:
     names = {
         "clinic": "simulated clinic",
         "stress": "simulated, clutter and noise",
-        "broad": "simulated ward life",
+        "broad": "simulated ward and everyday life",
     }
     rows = [
         [label, "simulated", str(one["frames"]), f"{one['ap']:.2f}", f"{one['ap50']:.2f}"]
         for key, label in names.items()
         if (one := models["student-lite"].get(key))
     ]
-    for name, one in load("pose_real.json").get("sets", {}).items():
+    for name, one in real_sets("student-lite").items():
         label = f"{name.replace('_', ' ')}, hand labels"
-        rows.append(
-            [label, "**real camera**", str(one["people"]), f"{one['ap']:.2f}", f"{one['ap50']:.2f}"]
-        )
+        figures = [f"{one[key]['value']:.2f}" for key in ("ap", "ap50")]
+        rows.append([label, "**real camera**", str(one["people"]), *figures])
     return markdown(["people in", "kind", "n", "AP", "AP50"], rows)
 
 
@@ -75,6 +74,65 @@ def models() -> str:
         share = f"{100 * refused:.1f} %" if refused is not None else "-"
         rows.append([f"`{name}`", *(f"{one[key]['ap']:.3f}" for key in sets), share])
     return markdown(["AP, true boxes, simulated", *sets, "refused"], rows)
+
+
+def real_sets(model: str) -> dict[str, Any]:
+    """Return a model's figures on each real set, under the first assumed span."""
+    judged = load("real_frames.json").get("models", {}).get(model, {})
+    sets = {name: one for name, one in judged.items() if isinstance(one, dict)}
+    return {name: next(iter(one["spans_degc"].values())) for name, one in sets.items()}
+
+
+def real_frames() -> str:
+    """Every model on every real set, with its intervals."""
+    rows = []
+    for model, judged in load("real_frames.json").get("models", {}).items():
+        for name, one in real_sets(model).items():
+            cells = [_with_interval(one[key]) for key in ("ap", "ap50", "ap75", "oks")]
+            rows.append(
+                [
+                    f"`{Path(model).stem}`" if model.endswith(".json") else f"`{model}`",
+                    name.replace("_", " "),
+                    str(one["people"]),
+                    *cells,
+                    f"{one['oks_sides_ignored']['value']:.2f}",
+                    f"{one['mirrored']['value']:.0f}",
+                    _with_interval(one["joint_ece"]),
+                    f"{judged[name]['ap_spread_over_spans']:.3f}",
+                ]
+            )
+    return markdown(
+        ["model", "set", "people", "AP", "AP50", "AP75", "mean OKS", "OKS, sides ignored",
+         "mirrored", "calibration error", "AP range over spans"],
+        rows,
+    )  # fmt: skip
+
+
+def _with_interval(figure: dict[str, Any]) -> str:
+    low, high = figure["ci95"]
+    return f"{figure['value']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def what_helped() -> str:
+    """Each change alone and all together, at the same budget."""
+    results = load("what_helped.json").get("variants", {})
+    rows = []
+    for name, one in results.items():
+        real = one.get("real", {})
+        rows.append(
+            [
+                name,
+                *(f"{each['ap']:.2f}" for each in real.values()),
+                f"{max((each['ap_spread_over_spans'] for each in real.values()), default=0):.3f}",
+                *(f"{value:.2f}" for value in one["simulated_ap"].values()),
+                *(f"{value:.2f}" for value in one["clinic_disturbed_ap"].values()),
+            ]
+        )
+    first = next(iter(results.values()), {"simulated_ap": {}, "clinic_disturbed_ap": {}})
+    real_names = [name.replace("_", " ") for name in first.get("real", {})]
+    disturbed = [name.replace("_", " ") for name in first["clinic_disturbed_ap"]]
+    header = ["variant", *real_names, "range over spans", *first["simulated_ap"], *disturbed]
+    return markdown(header, rows)
 
 
 def tug() -> str:
@@ -129,6 +187,8 @@ def faults() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "keypoints": keypoints,
     "models": models,
+    "real-frames": real_frames,
+    "what-helped": what_helped,
     "tug": tug,
     "speed": speed,
     "faults": faults,
