@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,16 @@ from support.motion import recorded
 
 from thermal_pose.cli.main import main
 from thermal_pose.lab.evaluation.motion import (
-    BOUNDARY_NAMES,
     MotionTrial,
     label_figures,
     motion_figures,
 )
+from thermal_pose.lab.evaluation.noise_floor import joint_noise_m, noise_floor, redrawn
+from thermal_pose.lab.evaluation.rows import BOUNDARY_NAMES
 from thermal_pose.lab.evaluation.tug import EvaluatedTrial
 from thermal_pose.lab.metrics.agreement import TrialPair
-from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS, write_motion
+from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS, aligned, write_motion
+from thermal_pose.lab.simulation.recordings.from_motion import MotionCase
 from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason, TugTiming
 
 EDGES = np.array([2.0, 3.0, 5.0, 7.0, 9.0, 10.0, 11.0])
@@ -88,3 +91,20 @@ def test_recorded_motion_is_judged_from_the_command_line(tmp_path, capsys):
     error = float(row["found_seated_s"]) - float(row["true_seated_s"])
     assert abs(error) < 0.6
     assert float(row["true_total_contact_0.05_m"]) < float(row["true_total_contact_0.01_m"])
+
+
+def test_the_noise_floor_grows_with_the_noise() -> None:
+    recording = recorded()[0]
+    quiet = joint_noise_m(recording)
+    rng = np.random.default_rng(0)
+    shaken = replace(
+        recording, joints_m=recording.joints_m + rng.normal(0, 0.02, recording.joints_m.shape)
+    )
+    assert joint_noise_m(shaken) > quiet + 0.005
+    again = redrawn(shaken, rng)
+    spread = np.std(again.joints_m - shaken.joints_m)
+    assert spread == pytest.approx(joint_noise_m(shaken), rel=0.05)
+    case = MotionCase(aligned(recording), 0, "paper")
+    floor = noise_floor([case], n_draws=1)
+    assert floor["draws"] == 1
+    assert 0.0 <= floor["boundary_mae_s"] < 0.3

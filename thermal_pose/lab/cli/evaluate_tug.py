@@ -13,7 +13,8 @@ examples:
   thermal-pose evaluate-tug --keypoints out/tug --bake-only
   thermal-pose evaluate-tug --keypoints out/tug-dev --development --keypoints-only --jobs 8
   thermal-pose evaluate-tug --motion recorded --rooms 2 --keypoints out/real \\
-      --out real.json --csv real.csv
+      --noise-draws 4 --out docs/results/tug_real_motion.json \\
+      --csv docs/results/tug_real_motion.csv --page docs/validation.md
 
 With --motion, recorded 3-D joints of real people (docs/simulated-clinic.md) are put on simulated
 bodies, rendered, and timed; the figures are against the truth of our own definitions and, where
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_jobs, add_json, add_out, count, jobs_of, positive
+from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
 if TYPE_CHECKING:
@@ -74,7 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rooms", type=positive, default=2, metavar="N", help="with --motion: rooms per recording"
     )
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="with --motion: CSV file, a row per recording"
+        "--csv", type=Path, metavar="FILE", help="CSV file to write, one row per trial"
+    )
+    parser.add_argument(
+        "--noise-draws",
+        type=count,
+        default=0,
+        metavar="N",
+        help="with --motion: draws of the sensor's noise, for the noise floor",
     )
     parser.add_argument("--bake-only", action="store_true", help="only bake the bodies")
     parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
@@ -107,7 +116,7 @@ def start(args: argparse.Namespace) -> int:
     if args.out is not None:
         write_whole(args.out, json.dumps(document, indent=2) + "\n")
     if args.page is not None:
-        _write_page(args, document)
+        _write_page(args, document, _kept(args, "tug_real_motion.json"))
     if args.json:
         print(json.dumps(document, indent=2))
     else:
@@ -119,12 +128,9 @@ def start(args: argparse.Namespace) -> int:
 def _start_motion(args: argparse.Namespace) -> int:
     """Judge the pipeline on recorded motion; print one line."""
     from thermal_pose.clinical.tug.options import TugParams
-    from thermal_pose.lab.evaluation.motion import (
-        evaluate_motion,
-        motion_document,
-        motion_rows,
-        write_rows,
-    )
+    from thermal_pose.lab.evaluation.motion import evaluate_motion, motion_document, motion_rows
+    from thermal_pose.lab.evaluation.noise_floor import noise_floor
+    from thermal_pose.lab.evaluation.rows import write_rows
     from thermal_pose.lab.learning.tug.motion_cases import MOTION_SEED, cache_motion, motion_path
     from thermal_pose.lab.simulation.recordings.motion_cohort import motion_cases
 
@@ -138,11 +144,15 @@ def _start_motion(args: argparse.Namespace) -> int:
     params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
     trials = evaluate_motion([motion_path(args.keypoints, case) for case in cases], params)
     document = motion_document(trials, _motion_command(args, seed))
+    if args.noise_draws:
+        first_room = [case for case in cases if case.room == 0]
+        document["noise_floor"] = noise_floor(first_room, args.noise_draws)
     if args.csv is not None:
         write_rows(motion_rows(trials), args.csv)
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(document, indent=2) + "\n")
+        write_whole(args.out, json.dumps(document, indent=2) + "\n")
+    if args.page is not None:
+        _write_page(args, _kept(args, "tug_agreement.json"), document)
     print(json.dumps(document, indent=2) if args.json else _line("motion", document))
     return 0
 
@@ -165,6 +175,7 @@ def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":
 def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> dict[str, Any]:
     """Analyze all cohorts; draw plots if requested."""
     from thermal_pose.clinical.tug.options import TugParams
+    from thermal_pose.lab.evaluation.rows import trial_row, write_rows
     from thermal_pose.lab.evaluation.tug import (
         N_CURVE_POINTS,
         cohort_figures,
@@ -179,11 +190,13 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
     params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
     cohorts: dict[str, Any] = {}
     curves: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
     for name, group in cases.items():
         paths = [keypoint_path(args.keypoints, case) for case in group]
         results = evaluate_files(paths, params, None, jobs_of(args))
         trials = list(tqdm(results, total=len(paths), unit="trial", desc=name, disable=None))
         cohorts[name] = cohort_figures(trials)
+        rows += [{"cohort": name, **trial_row(trial)} for trial in trials]
         curves[name] = condition_curves(trials)
         if args.curves:
             valid = [
@@ -199,6 +212,8 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
             from thermal_pose.lab.evaluation.tug_plots import draw_cohort
 
             draw_cohort(name, error_rows(trials), curves[name], args.plots)
+    if args.csv is not None:
+        write_rows(rows, args.csv)
     seeds = f"{args.seed} (valid trials) and {args.seed + 1} (invalid trials)"
     if args.development:
         seeds = "those that timing was developed on"
@@ -212,15 +227,24 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
     }
 
 
-def _write_page(args: argparse.Namespace, document: dict[str, Any]) -> None:
+def _kept(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    """The results file of another run that stands beside the page; empty if there is none."""
+    path = args.page.resolve().parent / "results" / name
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
+
+
+def _write_page(
+    args: argparse.Namespace, simulated: dict[str, Any], motion: dict[str, Any]
+) -> None:
     from thermal_pose.lab.evaluation.tug_page import validation_page
 
-    drawn = sorted(args.plots.glob("tug_*.png")) if args.plots is not None else []
+    if not simulated:
+        raise ConfigError("--page: expected results/tug_agreement.json beside it; evaluate first")
     below = args.page.resolve().parent
-    plots = [str(path.resolve().relative_to(below)) for path in drawn]
-    measured = below / "results" / "tug_cost.json"
-    cost = json.loads(measured.read_text()) if measured.is_file() else None
-    write_whole(args.page, validation_page(document, plots, cost))
+    folder = args.plots.resolve() if args.plots is not None else below / "pictures"
+    plots = [str(path.relative_to(below)) for path in sorted(folder.glob("tug_*.png"))]
+    write_whole(args.page, validation_page(simulated, motion, plots, _kept(args, "tug_cost.json")))
 
 
 def _command(args: argparse.Namespace) -> str:

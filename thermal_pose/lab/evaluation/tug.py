@@ -23,7 +23,7 @@ from thermal_pose.lab.metrics.agreement import (
     live_right,
 )
 from thermal_pose.pipeline.trial import TrialAnalyzer
-from thermal_pose.types import NS_PER_S, FrameKeypoints
+from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints
 
 #: Settings of the disturbance curves.
 DROPOUT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -153,8 +153,25 @@ def cohort_figures(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
         )
         inside = np.abs(errors) <= 1.96 * np.stack([t.sds_s for t in timed])
         document["within_two_sd"] = round(float(inside.mean()), 4)
+        document |= _total_figures(errors, np.stack([t.sds_s for t in timed]))
         document["measures"] = measure_agreement([(t.true_measures, t.measures) for t in timed])
     return document
+
+
+#: A total wrong by more than the first with a printed SD under the second is misleading, s.
+MISLEADING_ERROR_S, MISLEADING_SD_S = 0.5, 0.2
+
+
+def _total_figures(errors: Float64Array, sds_s: Float64Array) -> dict[str, Any]:
+    """How honest the printed uncertainty of the totals is, from errors and SDs (K, 7)."""
+    total_errors, total_sds = errors[:, 6] - errors[:, 0], np.hypot(sds_s[:, 0], sds_s[:, 6])
+    misleading = (np.abs(total_errors) > MISLEADING_ERROR_S) & (total_sds < MISLEADING_SD_S)
+    return {
+        "total_within_196_sd": round(float((np.abs(total_errors) <= 1.96 * total_sds).mean()), 4),
+        "worst_total_error_s": round(float(np.abs(total_errors).max()), 4),
+        "misleading_totals": int(misleading.sum()),
+        "median_total_sd_s": round(float(np.median(total_sds)), 4),
+    }
 
 
 Curve = list[dict[str, Any]]
