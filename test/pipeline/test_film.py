@@ -42,7 +42,46 @@ def test_a_jump_back_begins_anew():
     assert stamps(film.between(0, 10**12)[0]) == [1]
 
 
+def test_a_looped_recording_takes_the_memory_of_one_loop():
+    film = TrialFilm()
+    for _ in range(50):
+        for index in range(120):
+            film.add_frame(frame(index / 8))
+            film.add_keypoints(keypoints(index / 8))
+    frames, points = film.between(0, 10**12)
+    assert len(frames) == len(points) == 120
+    assert film.held_bytes == 120 * 8
+
+
+def test_large_images_are_thinned_out_evenly():
+    film = TrialFilm(max_bytes=1 << 20)
+    for index in range(3000):
+        image = np.zeros((120, 160), np.uint16)
+        film.add_frame(ThermalFrame(index * NS_PER_S // 30, "cam", image))
+    frames, _ = film.between(0, 10**15)
+    assert film.held_bytes <= 1 << 20 and len(frames) > 12
+    steps = np.diff(stamps(frames))
+    assert steps.max() - steps.min() < 1e-6
+    assert stamps(frames)[0] == 0.0 and stamps(frames)[-1] > 90
+
+
+def test_stamps_that_stand_still_take_bounded_memory():
+    film = TrialFilm(max_bytes=1000)
+    for _ in range(20_000):
+        film.add_frame(frame(5))
+        film.add_keypoints(keypoints(5))
+    assert film.held_bytes <= 1000
+    assert len(film.between(0, 10**12)[1]) == 1
+
+
+def test_an_image_of_another_size_begins_a_new_film():
+    film = TrialFilm()
+    film.add_frame(frame(1))
+    film.add_frame(ThermalFrame(2 * NS_PER_S, "cam", np.zeros((3, 2), np.uint16)))
+    assert stamps(film.between(0, 10**12)[0]) == [2]
+
+
 def test_empty_film_and_bad_length():
     assert TrialFilm().between(0, 1) == ([], [])
-    with pytest.raises(ValueError, match="expected > 0, got 0"):
+    with pytest.raises(ValueError, match="expected > 0, got 0 and"):
         TrialFilm(max_s=0)

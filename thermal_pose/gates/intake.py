@@ -108,6 +108,11 @@ class FrameIntake:
         )
         return Refusals(dict(counts))
 
+    @property
+    def live(self) -> bool:
+        """Whether the stamps told the present time when the stream began."""
+        return self._stamps.live
+
     def begin_trial(self, since_ns: int) -> None:
         """Forget what came before a stamp: verdicts and refusals are about one trial."""
         self._stamps.begin_trial(since_ns)

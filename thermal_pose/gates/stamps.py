@@ -97,6 +97,11 @@ class StampGate:
             self._seen.append((stamp_ns, arrived_ns))
         return single
 
+    @property
+    def live(self) -> bool:
+        """Whether stamps and second clock told the same time when the stream began."""
+        return bool(self._live)
+
     def begin_trial(self, since_ns: int) -> None:
         """Forget what came before a stamp: verdicts are about the trial that begins."""
         self._seen = deque((seen for seen in self._seen if seen[0] >= since_ns), _MAX_KEPT)
@@ -209,11 +214,7 @@ def judge_clocks(
     step_s = _lasting_step_s(stamps_s, arrivals_s, limits)
     if abs(step_s) > limits.clock_step_s:
         way = "forward" if step_s > 0 else "back"
-        return Finding(
-            InputReason.CLOCK_SET,
-            f"The clock that stamps the images was set {way} by {abs(step_s):.2f} s during the "
-            "test.",
-        )
+        return _clock_set(way, abs(step_s))
     ratio = float(np.ptp(stamps_s)) / elapsed_s
     if live and not limits.rate[0] <= ratio <= limits.rate[1]:
         return Finding(
@@ -221,6 +222,18 @@ def judge_clocks(
             f"The stamps run at {ratio:.2f} times the rate at which the images came.",
         )
     return GOOD
+
+
+def clock_set_back(back_s: float) -> Finding:
+    """Return the finding that live stamps jumped back by `back_s` during a test."""
+    return _clock_set("back", back_s)
+
+
+def _clock_set(way: str, step_s: float) -> Finding:
+    return Finding(
+        InputReason.CLOCK_SET,
+        f"The clock that stamps the images was set {way} by {step_s:.2f} s during the test.",
+    )
 
 
 def _lasting_step_s(stamps_s: Float64Array, arrivals_s: Float64Array, limits: StampLimits) -> float:

@@ -20,6 +20,8 @@ from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.errors import ConfigError, StorageError
+from thermal_pose.gates.reasons import GOOD, Finding
+from thermal_pose.gates.stamps import clock_set_back
 from thermal_pose.messages.cameras import to_camera_info
 from thermal_pose.messages.images import to_thermal_frame
 from thermal_pose.messages.movement import movement_report_message, state_message
@@ -36,7 +38,7 @@ from thermal_pose.pipeline.session import FinishedTrial, TrialSession
 from thermal_pose.report.write import claim_folder, write_trial_report
 from thermal_pose.store.results import keep_and_compare
 from thermal_pose.subject_id import SubjectIdError, check_subject_id
-from thermal_pose.types import FrameKeypoints, Phase
+from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase
 
 _FILM_DEPTH = 256
 _RETRY_PERIOD_S = 5.0
@@ -120,6 +122,7 @@ class TugAnalyzerNode(PipelineNode):
         self._session.params = self._method()
         self._session.test = self._chosen_test()
         self._session.auto_start = self.parameters.auto_start
+        self._session.films = bool(self.parameters.report_dir)
 
     def _chosen_identity(self) -> tuple[object, ...]:
         return tuple(getattr(self.parameters, name) for name in _IDENTITY)
@@ -179,13 +182,22 @@ class TugAnalyzerNode(PipelineNode):
         frame = to_keypoints(message)
         self.statistics.frame(frame.stamp_ns, self.now_ns())
         if self._session.jumped_back(frame.stamp_ns):
-            self.get_logger().info("the stamps jumped back: a new run begins")
-            self._session.begin_again()
+            self._begin_run(frame)
         update = self._session.keypoints(frame)
         self._now_in = update.phase
         self._publish_phase(frame, update)
         if update.finished:
             self._end_trial(frame)
+
+    def _begin_run(self, frame: FrameKeypoints) -> None:
+        """Begin again: a recording is looped, or the clock was set back during a test."""
+        last, now_in = self._session.newest, self._now_in
+        if last is not None and self._session.live and now_in not in _IDLE:
+            back_s = (last.stamp_ns - frame.stamp_ns) / NS_PER_S
+            self._end_trial(last, clock_set_back(back_s))
+            return
+        self.get_logger().info("the stamps jumped back: a new run begins")
+        self._session.begin_again()
 
     def _publish_phase(self, frame: FrameKeypoints, update: PhaseUpdate) -> None:
         self._state.publish(
@@ -215,9 +227,12 @@ class TugAnalyzerNode(PipelineNode):
             )
         )
 
-    def _end_trial(self, last: FrameKeypoints) -> None:
-        """Close the trial, so that the next one can begin; then publish and keep its result."""
-        trial = self._session.finish()
+    def _end_trial(self, last: FrameKeypoints, fault: Finding = GOOD) -> None:
+        """Close the trial, so that the next one can begin; then publish and keep its result.
+
+        A `fault` of the input that ended the trial refuses it.
+        """
+        trial = self._session.finish(fault)
         self._session.begin_again()
         if isinstance(trial.result, TrialResult):
             self._report.publish(result_message(live, trial.result, last.stamp_ns, last.frame_id))

@@ -5,7 +5,7 @@ from typing import Final
 
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.gates.intake import FrameIntake, Refusals
-from thermal_pose.gates.reasons import Finding
+from thermal_pose.gates.reasons import GOOD, Finding
 from thermal_pose.types import NS_PER_S, TrialReason
 
 #: Outcomes that missing images explain, if images were refused.
@@ -17,6 +17,9 @@ _EXPLAINED: Final = frozenset(
         TrialReason.FRAMES_LOST,
         TrialReason.STAMP_GAP,
         TrialReason.LEFT_VIEW,
+        TrialReason.BEGAN_LATE,
+        TrialReason.CUT_OFF,
+        TrialReason.UNCERTAIN,
     }
 )
 #: Fewer refused images than this explain nothing.
@@ -25,12 +28,17 @@ _MIN_REFUSED: Final = 3
 _BEFORE_S: Final = 8.0
 
 
-def with_input(result: MovementResult, intake: FrameIntake) -> MovementResult:
+def with_input(
+    result: MovementResult, intake: FrameIntake, fault: Finding = GOOD
+) -> MovementResult:
     """Return the result, refused if the images or the stamps of its trial cannot be trusted.
 
     Stamps that do not tell the time refuse any trial. Refused images refuse it only where they
-    explain an outcome such as a gap; a valid trial keeps a note of them.
+    explain an outcome such as a gap; a valid trial keeps a note of them. A `fault` that the caller
+    found refuses it as well.
     """
+    if not fault.accepted:
+        return result.refused(TrialReason(fault.reason), fault.sentence)
     stamps_s = result.signals.stamps_s
     if not len(stamps_s):
         refused = intake.refusals()

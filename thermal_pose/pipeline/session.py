@@ -18,7 +18,7 @@ from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.gates.intake import FrameIntake
-from thermal_pose.gates.reasons import Finding
+from thermal_pose.gates.reasons import GOOD, Finding
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.pipeline.chair_rises import ChairRiseCourse
 from thermal_pose.pipeline.film import TrialFilm
@@ -176,9 +176,19 @@ class TrialSession:
         """Whether a stamp belongs to another run of a recording that is looped."""
         return self._course.jumped_back(stamp_ns)
 
-    def finish(self) -> FinishedTrial:
-        """Return the result of the trial under way, or the reason why there is none."""
-        result = with_input(with_truth(self._course.finish(), self._truth), self._intake)
+    @property
+    def live(self) -> bool:
+        """Whether the stamps are of the present, as far as images have come."""
+        return self._intake.live
+
+    def finish(self, fault: Finding = GOOD) -> FinishedTrial:
+        """Return the result of the trial under way, or the reason why there is none.
+
+        Parameters
+        ----------
+        fault : of the input, found by the caller; it refuses the trial.
+        """
+        result = with_input(with_truth(self._course.finish(), self._truth), self._intake, fault)
         stamps_s = result.signals.stamps_s
         if not len(stamps_s):
             return FinishedTrial(result)

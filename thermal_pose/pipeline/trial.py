@@ -36,6 +36,8 @@ JUMP_BACK_S = 2.0
 LIVE_AGE_NS = 2 * NS_PER_S
 #: Whether the test is over is looked at no more often than this, s.
 REVIEW_EVERY_S = 1.0
+#: Frames held, at most, whatever their stamps are: four minutes at 60 Hz.
+MAX_FRAMES = 240 * 60
 
 
 class TrialAnalyzer:
@@ -103,6 +105,8 @@ class TrialAnalyzer:
         else:
             late = self._newest_ns is not None and frame.stamp_ns < self._newest_ns
             self._frames[frame.stamp_ns] = frame
+            if len(self._frames) > MAX_FRAMES:
+                self._drop_before(sorted(self._frames)[len(self._frames) // 4])
             self._reading = None
             if late:
                 self._n_out_of_order += 1
