@@ -244,12 +244,12 @@ def main() -> int:
         return 1 if names else 0
     for path in documents():
         path.write_text(filled(path.read_text()))
-    if "docs/pictures/overlay.webp" in names:
-        sys.path.insert(0, str(Path(__file__).parent))
-        from film import write_film, write_report_picture
+    sys.path.insert(0, str(Path(__file__).parent))
+    from film import write_film, write_report_picture
 
+    write_report_picture(RESULTS / "report.png")
+    if "docs/pictures/overlay.webp" in names:
         write_film(PICTURES / "overlay.webp")
-        write_report_picture(RESULTS / "report.png")
         MADE_FROM.write_text(json.dumps({"overlay.webp": picture_inputs()}, indent=1) + "\n")
     return 0
 
