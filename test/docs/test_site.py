@@ -103,3 +103,31 @@ def test_generated_pages_name_what_the_code_has() -> None:
     assert "`--rate FACTOR`" in made["reference/commands-everyday.md"]
     assert "## PersonKeypoints" in made["reference/message-definitions.md"]
     assert "`detect_every_n`" in made["reference/parameters.md"]
+
+
+def quoted_messages() -> list[str]:
+    """Messages of the program that troubleshooting quotes, in the column 'message'."""
+    found, column = [], None
+    for line in (ROOT / "docs" / "troubleshooting.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")] if line[:1] == "|" else []
+        if "message" in cells:
+            column = cells.index("message")
+        elif not cells:
+            column = None
+        elif column is not None and cells[column].startswith("`"):
+            found.append(cells[column].strip("`"))
+    return found
+
+
+def test_troubleshooting_quotes_messages() -> None:
+    assert len(quoted_messages()) > 15
+
+
+@pytest.mark.parametrize("message", quoted_messages())
+def test_a_quoted_message_has_the_programs_words(message: str) -> None:
+    """Each part between the gaps stands in the code, wherever its line breaks are."""
+    sources = [path.read_text() for path in (ROOT / "thermal_pose").rglob("*.py")]
+    code = re.sub(r'"\s*\n\s*f?"', "", "\n".join(sources))
+    for part in re.split(r"…", message):
+        words = part.strip(" ';:?")
+        assert words in code, words
