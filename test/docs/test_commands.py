@@ -2,6 +2,7 @@
 """Every command of README and of the first-minute page runs; every other one is understood."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,16 @@ def test_python_of_a_document_runs(document: Path, number: int, folder: Path) ->
         timeout=LIMIT_S,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_make_help_lists_every_target() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = {line.split()[0] for line in shown.stdout.splitlines()}
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    targets = {
+        word
+        for line in lines
+        if re.match(r"[a-z][a-z -]*:(?!=)", line)
+        for word in line.partition(":")[0].split()
+    }
+    assert targets == listed

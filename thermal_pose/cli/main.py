@@ -8,20 +8,19 @@ examples. Only the module of the verb at hand is imported.
 import importlib
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import ModuleType
 
 from thermal_pose import __version__
-from thermal_pose.cli.exit_codes import INTERRUPTED
+from thermal_pose.cli.exit_codes import INTERRUPTED, short_codes
 from thermal_pose.cli.parser import Parser, did_you_mean
 from thermal_pose.cli.verbs import GROUPS, VERBS, module_name
 from thermal_pose.errors import EXTRA_OF, MissingExtraError, MissingRosError, ThermalPoseError
 
 _EPILOG = """\
 `thermal-pose VERB --help` shows every option and examples. `--json`, where a verb has it, prints
-one JSON document. Exit codes: 0 done, 1 no result, 2 wrong command line, 130 interrupted; others
-name the cause (docs/reference/exit-codes).
-"""
+one JSON document."""
 
 
 def overview() -> str:
@@ -34,12 +33,17 @@ def overview() -> str:
     return "\n\n".join(blocks)
 
 
+def _codes() -> str:
+    common = "0 done, 1 no result, 2 wrong command line, 130 interrupted"
+    return textwrap.fill(f"exit codes: {common}; errors: {short_codes()}", 96)
+
+
 def top_parser() -> Parser:
     """Return the parser of `thermal-pose` itself: the verb, --version, --help."""
     parser = Parser(
         "thermal-pose",
         "Keypoints and Timed Up and Go phases from low-resolution thermal cameras.",
-        f"{overview()}\n\n{_EPILOG}",
+        f"{overview()}\n\n{_EPILOG}\n\n{_codes()}",
     )
     parser.usage = "thermal-pose VERB [options]"
     parser.add_argument("--version", action="version", version=f"thermal-pose {__version__}")
