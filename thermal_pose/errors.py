@@ -31,6 +31,7 @@ _ROS_MODULES = frozenset(
 #: The extra that brings an optional module.
 EXTRA_OF = {
     "anny": "sim",
+    "google": "train",
     "numba": "sim",
     "matplotlib": "train",
     "onnx": "train",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibration files that are none: one sentence with the path and what was expected."""
+"""Calibration files that cannot be used: one sentence with the path and what was expected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,14 +30,18 @@ def _set(*keys: str, to: object) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (_set("image_width", to="wide"), "no camera_info YAML"),
-        (_set("image_width", to=0), "no camera_info YAML: image_wh: expected > 0"),
-        (_set("camera_matrix", to=7), "no camera_info YAML"),
-        (_set("camera_matrix", "rows", to=2), "no camera_info YAML"),
+        (_set("image_width", to="wide"), "not a camera_info YAML"),
+        (_set("image_width", to=0), "not a camera_info YAML file: image_wh: expected > 0"),
+        (_set("camera_matrix", to=7), "not a camera_info YAML file: expected rows"),
+        (_set("camera_matrix", "rows", to=2), "not a camera_info YAML"),
         (_set("camera_matrix", "data", to=[0.0] * 9), "positive focal lengths"),
         (_set("camera_matrix", "data", to=[float("nan")] * 9), "finite, positive focal lengths"),
         (_set("distortion_coefficients", "data", to=[float("inf")] * 5), "finite distortion"),
-        (lambda content: content.pop("distortion_model"), "no camera_info YAML"),
+        (_set("image_width", to=80.5), "image_width: expected a whole number, got 80.5"),
+        (_set("camera_matrix", to=[1.0] * 9), "expected rows, cols and data in camera_matrix"),
+        (_set("distortion_coefficients", "data", to=[0.0] * 8), "cannot reshape"),
+        (_set("image_width", to=30), r"principal point inside the image of 30 x 60 px, got \(39"),
+        (lambda content: content.pop("distortion_model"), "it lacks distortion_model .*ost.yaml"),
     ],
 )
 def test_a_camera_info_with_impossible_values(
@@ -61,7 +65,7 @@ def test_a_camera_info_with_impossible_values(
         (b"[1, 2]", "expected a mapping, got list"),
         (b"a: [", "is not a YAML file"),
         (b"\xff\xfe\x00", "is not a YAML file"),
-        (b"image_width: 80", "no camera_info YAML"),
+        (b"image_width: 80", "not a camera_info YAML"),
     ],
 )
 def test_a_file_of_another_kind(tmp_path: Path, data: bytes, match: str) -> None:

@@ -242,6 +242,55 @@ def test_report_takes_its_scale_from_a_calibration(tmp_path: Path, monkeypatch, 
     assert re.fullmatch("[0-9a-f]{12}", document["calibration"])
 
 
+@pytest.mark.faults
+def test_a_calibration_of_another_image_size_is_scaled_or_gives_no_scale(
+    tmp_path: Path, monkeypatch, capsys
+):
+    """From a file, and from the recording itself; the images have 80 x 60 px."""
+    monkeypatch.setattr(perception_params, "build_perception", DrawnPerception)
+    sizes = [
+        (80, 60),
+        (160, 120),
+        (640, 480),
+        (1280, 960),
+        (160, 122),
+        (80, 62),
+        (60, 80),
+        (80, 80),
+    ]
+    for size_wh in sizes:
+        info = default_camera_info(size_wh, 45.0)
+        plain = write_drawn_trial(tmp_path / "plain" / str(size_wh))
+        recorded = write_drawn_trial(tmp_path / "recorded" / str(size_wh), info=info)
+        save_camera_info(tmp_path / "lens.yaml", info, "thermal")
+        for bag, more in ((plain, ["--calibration", str(tmp_path / "lens.yaml")]), (recorded, [])):
+            words = [
+                "report",
+                str(bag),
+                "--out",
+                str(tmp_path / "out"),
+                "--height",
+                "1.7",
+                "--json",
+            ]
+            assert cli.main([*words, *more]) == 0
+            document = json.loads(capsys.readouterr().out)
+            speeds = [m for m in document["measures"] if m["name"].startswith("gait_speed")]
+            if 3 * size_wh[0] == 4 * size_wh[1]:
+                focal_px = 40 / math.tan(math.radians(22.5))
+                assert document["parameters"]["focal_px"] == pytest.approx(focal_px)
+                assert not any("calibration" in m["omitted"].lower() for m in speeds)
+            else:
+                assert document["parameters"]["focal_px"] == 0
+                assert all(m["value"] is None for m in speeds)
+                assert all("another aspect ratio" in m["omitted"] for m in speeds), speeds
+    faults.record(
+        "calibration made for another image size (file, recording)",
+        2 * len(sizes),
+        "scaled where the aspect ratio fits, else speeds and lengths omitted with the reason",
+    )
+
+
 def test_report_needs_a_pseudonym_to_store(tmp_path: Path, capsys):
     words = ["report", "nowhere", "--store", str(tmp_path / "s")]
     assert cli.main(words) == ConfigError.exit_code

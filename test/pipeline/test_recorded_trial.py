@@ -10,6 +10,8 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError
+from thermal_pose.imaging.camera_info import CameraInfo
+from thermal_pose.messages.cameras import camera_info_message
 from thermal_pose.messages.images import thermal_message
 from thermal_pose.pipeline.recorded_trial import analyze_recording
 from thermal_pose.pipeline.replay import replay_trial
@@ -32,9 +34,13 @@ class DrawnPerception:
         return replace(self.by_stamp[frame.stamp_ns], frame_id=frame.frame_id)
 
 
-def write_drawn_trial(path: Path) -> Path:
-    """Write the fabricated frames as a recording."""
+def write_drawn_trial(path: Path, info: CameraInfo | None = None) -> Path:
+    """Write the fabricated frames as a recording, with a calibration if one is given."""
     with BagWriter(path) as writer:
+        if info is not None:
+            first = fabricated.frames(1)[0]
+            lens = camera_info_message(schema.message, info, first.stamp_ns, first.frame_id)
+            writer.write(schema.THERMAL_INFO, first.stamp_ns, lens)
         for frame in fabricated.frames(N_FRAMES):
             message = thermal_message(schema.message, frame)
             writer.write(schema.THERMAL_IMAGE, frame.stamp_ns, message)

@@ -17,6 +17,13 @@ from thermal_pose.imaging.registration import PlaneRegistration
 
 #: Horizontal fields of view of the cameras the defaults are for, degrees.
 THERMAL_HFOV_DEG = 51.0
+_CAMERA_INFO_KEYS = (
+    "image_width",
+    "image_height",
+    "camera_matrix",
+    "distortion_coefficients",
+    "distortion_model",
+)
 RGB_HFOV_DEG = 69.0
 
 
@@ -78,9 +85,10 @@ def load_camera_info(path: Path) -> CameraInfo:
         The file is missing, is not such a YAML file, or holds impossible values.
     """
     content = _read_yaml(path)
+    _check_keys(path, content)
     try:
         info = CameraInfo(
-            image_wh=(int(content["image_width"]), int(content["image_height"])),
+            image_wh=(_whole(content, "image_width"), _whole(content, "image_height")),
             k=_array(content["camera_matrix"]),
             distortion=_array(content["distortion_coefficients"]).ravel(),
             distortion_model=str(content["distortion_model"]),
@@ -89,9 +97,37 @@ def load_camera_info(path: Path) -> CameraInfo:
         raise CalibrationError(f"{path} is not a camera_info YAML file: {error}") from error
     if not (np.isfinite(info.k).all() and info.k[0, 0] > 0 and info.k[1, 1] > 0):
         raise CalibrationError(f"{path}: expected finite, positive focal lengths")
+    centre = float(info.k[0, 2]), float(info.k[1, 2])
+    if not all(0.0 < at < size for at, size in zip(centre, info.image_wh, strict=True)):
+        raise CalibrationError(
+            f"{path}: expected a principal point inside the image of {info.image_wh[0]} x "
+            f"{info.image_wh[1]} px, got ({centre[0]:g}, {centre[1]:g})"
+        )
     if not np.isfinite(info.distortion).all():
         raise CalibrationError(f"{path}: expected finite distortion coefficients")
     return info
+
+
+def _check_keys(path: Path, content: dict[str, Any]) -> None:
+    missing = [key for key in _CAMERA_INFO_KEYS if key not in content]
+    if missing:
+        raise CalibrationError(
+            f"{path} is not a camera_info YAML file: it lacks {', '.join(missing)} (the program "
+            "camera_calibration writes such a file as ost.yaml)"
+        )
+    for key in ("camera_matrix", "distortion_coefficients"):
+        entry = content[key]
+        if not isinstance(entry, dict) or not {"rows", "cols", "data"} <= set(entry):
+            raise CalibrationError(
+                f"{path} is not a camera_info YAML file: expected rows, cols and data in {key}"
+            )
+
+
+def _whole(content: dict[str, Any], key: str) -> int:
+    value = content[key]
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"{key}: expected a whole number, got {value}")
+    return int(value)
 
 
 def save_extrinsics(path: Path, extrinsics: CameraPose) -> None:

@@ -84,7 +84,7 @@ def _run(words: list[str]) -> int:
     try:
         parser, module = verb_parser(verb)
         return int(module.start(parser.parse_args(words[1:])))
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if MissingRosError.is_ros(error.name):
             raise MissingRosError(verb, error.name) from error
         extra = EXTRA_OF.get((error.name or "").partition(".")[0])

@@ -18,6 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from thermal_pose.bags.finding import recording_name
+from thermal_pose.bags.reader import BagReader
 from thermal_pose.cli.arguments import add_json, add_out, add_person, add_recording
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ConfigError
@@ -56,18 +57,22 @@ def _params(args: argparse.Namespace) -> TugParams:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    if args.calibration is None:
-        return params
+    return params
+
+
+def _with_calibration(params: TugParams, file: Path, bag: BagReader) -> TugParams:
+    """Add the scale that a calibration gives for images of the recording's size."""
     from thermal_pose.calibration.files import load_camera_info
     from thermal_pose.pipeline.lens import with_lens
 
-    return with_lens(params, load_camera_info(args.calibration))
+    _, first = next(bag.logged_thermal_frames())
+    height, width = first.centikelvin.shape
+    return with_lens(params, load_camera_info(file), (width, height))
 
 
 def start(args: argparse.Namespace) -> int:
     """Analyse the recording, write its report, print one line."""
     from thermal_pose.bags import schema
-    from thermal_pose.bags.reader import BagReader
     from thermal_pose.clinical.records import RunInfo
     from thermal_pose.pipeline.perception_params import build_perception
     from thermal_pose.pipeline.recorded_trial import analyze_recording
@@ -80,6 +85,8 @@ def start(args: argparse.Namespace) -> int:
     params = _params(args)
     with BagReader(args.recording) as bag:
         total = bag.require(schema.THERMAL_IMAGE, "sensor_msgs/msg/Image").count
+        if args.calibration is not None:
+            params = _with_calibration(params, args.calibration, bag)
     with tqdm(total=total, unit="frame", disable=None) as bar:
         trial = analyze_recording(args.recording, build_perception(), params, bar.update)
     run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.recording.name)

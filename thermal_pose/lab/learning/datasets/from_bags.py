@@ -139,7 +139,15 @@ def _cameras(
     """
     if not truths and not options.with_rgb:
         return None, None
-    thermal = intrinsics_of(reader.camera_info())
+    _, first = next(reader.logged_thermal_frames())
+    height, width = first.centikelvin.shape
+    info = reader.camera_info().scaled_to((width, height))
+    if info is None:
+        raise BagSchemaError(
+            f"{reader.path}: its thermal calibration is for images of another aspect ratio than "
+            f"{width} x {height} px"
+        )
+    thermal = intrinsics_of(info)
     registration = None
     if options.with_rgb:
         rgb = intrinsics_of(reader.camera_info(schema.RGB_INFO))
