@@ -2,8 +2,10 @@
 """The browser view: what is logged, from a recording and live; and a look at the page itself."""
 
 import contextlib
+import re
 import shutil
 import socket
+import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -14,9 +16,10 @@ from support.models import write_warmest_spot_model
 from support.waiting import wait_for
 
 from thermal_pose.cli import main as command
-from thermal_pose.errors import MissingExtraError
+from thermal_pose.errors import GraphError, MissingExtraError
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, Phase, ThermalFrame
-from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
+from thermal_pose.viewer.rerun_view import RerunView
+from thermal_pose.viewer.server import ServeOptions, start_server
 
 DEMO = Path(__file__).parents[2] / "thermal_pose" / "assets" / "demo"
 STEP_NS = 125_000_000
@@ -186,6 +189,51 @@ def test_the_page_is_served_by_this_machine(served):
     page = urllib.request.urlopen(served.partition("?")[0], timeout=10).read().decode()
     assert "rerun" in page.lower()
     assert "%2B" in served
+
+
+def listening_addresses(port: int) -> set[str]:
+    """Return the local IPv4 addresses on which a port listens, as /proc/net/tcp has them."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ends = [row[1].split(":") for row in rows if row[3] == "0A"]
+    return {address for address, number in ends if int(number, 16) == port}
+
+
+def test_page_and_data_listen_on_the_loopback_alone(served):
+    web_port, data_port = map(int, re.findall(r"127\.0\.0\.1:(\d+)", served))
+    for port in (web_port, data_port):
+        assert listening_addresses(port) == {"0100007F"}
+        assert not port_in_ipv6(port)
+
+
+def port_in_ipv6(port: int) -> bool:
+    rows = [line.split() for line in Path("/proc/net/tcp6").read_text().splitlines()[1:]]
+    return any(row[3] == "0A" and int(row[1].split(":")[1], 16) == port for row in rows)
+
+
+def test_the_server_ends_with_a_killed_command(tmp_path):
+    pytest.importorskip("rerun", reason="extra `view`")
+    web_port, data_port = free_port(), free_port()
+    code = (
+        "import time\n"
+        "from thermal_pose.viewer.server import ServeOptions, start_server\n"
+        f"start_server(ServeOptions({web_port}, {data_port}, open_browser=False))\n"
+        "print('serving', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert command.stdout.readline() == "serving\n"
+    command.kill()
+    command.wait()
+    wait_for(lambda: not listening_addresses(data_port), 10.0, "the server has ended")
+
+
+def test_a_taken_port_is_named():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(GraphError, match=f"cannot serve on 127.0.0.1, port {port}: "):
+            start_server(ServeOptions(port, free_port(), open_browser=False))
 
 
 @pytest.mark.browser

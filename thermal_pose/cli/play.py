@@ -40,6 +40,7 @@ def start(args: argparse.Namespace) -> int:
 
     from thermal_pose.nodes.graph import check_namespace
     from thermal_pose.nodes.player import BagPlayer, PlayOptions, recording_namespace
+    from thermal_pose.nodes.signals import stay_on_this_machine
 
     options = PlayOptions(
         rate=args.rate,
@@ -49,6 +50,7 @@ def start(args: argparse.Namespace) -> int:
         clock_hz=0.0 if args.no_clock else args.clock,
         min_subscribers=args.wait,
     )
+    stay_on_this_machine()
     rclpy.init(args=[])
     try:
         namespace = check_namespace(args.namespace or recording_namespace(args.recording))

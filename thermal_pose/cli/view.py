@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Show the live topics, or a recording, in the browser (extra `view`).
 
-Page and data are served from this machine only; Ctrl-C ends it.
+Page and data are served to this machine only unless --bind says otherwise; Ctrl-C ends it.
 
 examples:
   thermal-pose view
@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_duration, add_namespace, add_out
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
-from thermal_pose.viewer.rerun_view import RerunView, ServeOptions
+from thermal_pose.viewer.rerun_view import RerunView
+from thermal_pose.viewer.server import LOOPBACK, ServeOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-port", type=int, default=9876, metavar="PORT", help="port of the page's data"
     )
+    parser.add_argument(
+        "--bind",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="IP address to serve on; 0.0.0.0 lets every machine read and change the view",
+    )
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     add_out(parser, "write a Rerun file instead of serving")
     add_duration(parser)
@@ -48,7 +55,9 @@ def start(args: argparse.Namespace) -> int:
     if args.out is not None:
         view.save(args.out)
     else:
-        options = ServeOptions(args.port, args.data_port, not args.no_browser)
+        options = ServeOptions(
+            args.port, args.data_port, open_browser=not args.no_browser, address=args.bind
+        )
         print(f"open {view.serve(options)}", flush=True)
     if args.bag is None:
         frames = _live(view, args)
@@ -74,8 +83,10 @@ def _live(view: RerunView, args: argparse.Namespace) -> int:
 
     import rclpy
 
+    from thermal_pose.nodes.signals import stay_on_this_machine
     from thermal_pose.viewer.live import show_live
 
+    stay_on_this_machine()
     rclpy.init(args=[])
     deadline_s = time.monotonic() + (args.duration or float("inf"))
     try:

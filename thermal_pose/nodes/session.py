@@ -12,7 +12,7 @@ from thermal_pose.msg import TugReport
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.processes import ProcessGraph
 from thermal_pose.nodes.prompt_executor import PromptExecutor
-from thermal_pose.nodes.signals import EndRequest, init_ros
+from thermal_pose.nodes.signals import EndRequest, init_ros, stay_on_this_machine
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.nodes.status import StatusNode
 
@@ -129,6 +129,7 @@ def run_session(
     ThermalPoseError
         A node could not start, or ended by itself.
     """
+    stay_on_this_machine()
     init_ros([])
     status = StatusNode(plan.namespace, plan.use_sim_time)
     with EndRequest() as end:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGINT and SIGTERM as a wish to end, while the ROS context is still whole.
+"""Start and end of ROS in a process: discovery range, SIGINT and SIGTERM.
 
-rclpy's own handlers shut the context down at once; a node could then neither deactivate nor say
-a last word. Ours also take SIGINT where a non-interactive shell had it ignored.
+The handlers of rclpy shut the context down at once; a node could then neither deactivate nor
+publish. Ours also take SIGINT if a non-interactive shell had it ignored.
 """
 
+import os
 import signal
 from types import FrameType
 
@@ -15,7 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class EndRequest:
-    """Whether somebody wants this process to end; a context manager for the main thread."""
+    """Whether this process was asked to end; a context manager for the main thread."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -41,3 +42,13 @@ class EndRequest:
 def init_ros(args: list[str] | None = None) -> None:
     """Initialise rclpy without its signal handlers; `EndRequest` has them."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+
+
+def stay_on_this_machine() -> None:
+    """Limit discovery to this machine unless the environment says otherwise.
+
+    For commands that start or join a graph themselves. An open DDS domain lets every machine in
+    the network read and change the graph (see docs/security.md).
+    """
+    if not os.environ.get("ROS_STATIC_PEERS"):
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")

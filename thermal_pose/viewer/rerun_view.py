@@ -1,44 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the graph sees, in a browser, through Rerun and its own web viewer (extra `view`).
+"""Shows the graph's data in a browser, through Rerun and its web viewer (extra `view`).
 
-Everything is served from this machine: the wheel brings the viewer's files along.
+The wheel contains the viewer's files; nothing is loaded from another machine.
 """
 
 import os
+import webbrowser
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
 
-from thermal_pose.errors import GraphError, MissingExtraError
+from thermal_pose.errors import MissingExtraError
 from thermal_pose.imaging.draw import IDENTITY_COLOURS, DrawSettings, colour_mapped
 from thermal_pose.skeleton import JOINT_NAMES, LIMBS
 from thermal_pose.types import FrameKeypoints, PersonKeypoints, Phase, ThermalFrame
+from thermal_pose.viewer.server import ServeOptions, start_server
 
 TIMELINE: Final = "stamp"
 _SCALE: Final = 4
 #: Height of each phase in the plot; a test climbs from 1 to 7.
 _PHASES: Final = {phase: float(phase.value) for phase in Phase}
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """Where the viewer is served.
-
-    Attributes
-    ----------
-    web_port, data_port : TCP ports of the page and of its data; 0: any free one (page only).
-    open_browser : open the page on this machine.
-    memory_limit : of what late browsers are still shown; the oldest data go first.
-    """
-
-    web_port: int = 9090
-    data_port: int = 9876
-    open_browser: bool = True
-    memory_limit: str = "512MB"
 
 
 class RerunView:
@@ -55,7 +39,7 @@ class RerunView:
     """
 
     def __init__(self, name: str = "thermal-pose") -> None:
-        # Rooms of patients: nothing is reported to anybody. Read when the module loads.
+        # No usage data leaves a room of patients. The module reads this when it loads.
         os.environ.setdefault("RERUN_ANALYTICS", "0")
         os.environ.setdefault("TELEMETRY_ENABLED", "false")
         try:
@@ -77,22 +61,13 @@ class RerunView:
         GraphError
             A port is taken.
         """
-        try:
-            data = self._stream.serve_grpc(
-                grpc_port=options.data_port,
-                default_blueprint=self.blueprint(),
-                server_memory_limit=options.memory_limit,
-            )
-            self._rr.serve_web_viewer(
-                web_port=options.web_port, open_browser=options.open_browser, connect_to=data
-            )
-        except (RuntimeError, OSError) as error:
-            raise GraphError(
-                f"cannot serve on ports {options.web_port} and {options.data_port}: {error}"
-            ) from error
+        data = start_server(options)
+        self._stream.connect_grpc(data, default_blueprint=self.blueprint())
         # '+' stands for a space in a query: the address of the data is sent escaped.
-        escaped = data.replace("+", "%2B")
-        return f"http://127.0.0.1:{options.web_port}/?url={escaped}"
+        page = f"http://{options.host}:{options.web_port}/?url={data.replace('+', '%2B')}"
+        if options.open_browser:
+            webbrowser.open(page)
+        return page
 
     def save(self, path: Path) -> None:
         """Write everything logged from now on into an .rrd file."""
@@ -125,7 +100,7 @@ class RerunView:
         self._stream.log("thermal/image", self._rr.Image(picture))
 
     def keypoints(self, keypoints: FrameKeypoints) -> None:
-        """Log all people of one image; nobody clears those of the image before."""
+        """Log all people of one image; an empty image clears those of the image before."""
         self._at(keypoints.stamp_ns)
         people = keypoints.persons
         self._log_boxes(people)
