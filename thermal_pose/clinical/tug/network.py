@@ -41,11 +41,14 @@ class SegmenterNetwork:
         as `convolve` takes them).
     dilations : of the blocks.
     name : of the file and the first 12 hex digits of its sha256.
+    sd_floor_s : (7,) uncertainty of each boundary that the distributions do not know of, s: added
+        in squares to their own. Fitted by leaving people out (`lab/learning/tug/calibrate.py`).
     """
 
     members: tuple[dict[str, Array], ...]
     dilations: tuple[int, ...]
     name: str
+    sd_floor_s: tuple[float, ...] = (0.0,) * N_BOUNDARIES
 
     def __call__(self, features: Array) -> tuple[Array, Array]:
         """Return where each boundary lies.
@@ -151,7 +154,8 @@ def load_network(path: Path) -> SegmenterNetwork:
         for m in range(int(meta["members"]))
     )
     digest = short_key(content, 12)
-    return SegmenterNetwork(members, tuple(meta["dilations"]), f"{path.stem}-{digest}")
+    floor_s = tuple(float(value) for value in meta.get("sd_floor_s", (0.0,) * N_BOUNDARIES))
+    return SegmenterNetwork(members, tuple(meta["dilations"]), f"{path.stem}-{digest}", floor_s)
 
 
 @lru_cache(maxsize=4)

@@ -106,7 +106,9 @@ def segment_by_network(
     posterior = decode.ordered_posteriors(density[present], step_s)
     boundaries_s, sds_s = np.full(N_BOUNDARIES, np.nan), np.full(N_BOUNDARIES, np.nan)
     boundaries_s[present] = decode.quantile_s(posterior, grid.start_s, step_s, 0.5)
-    sds_s[present] = decode.posterior_sd_s(posterior, step_s)
+    sds_s[present] = np.hypot(
+        decode.posterior_sd_s(posterior, step_s), np.array(network.sd_floor_s)[present]
+    )
     states = np.zeros((len(track.stamps_ns), N_BOUNDARIES + 1))
     # Between which present boundaries; absent ones in between are never reached.
     columns = np.concatenate([[0], present + 1]) if present.size else np.array([0])

@@ -55,7 +55,9 @@ class SegmenterConfig:
     seed: int = 0
 
 
-class _Block(nn.Module):
+class SegmenterBlock(nn.Module):
+    """Layer norm, dilated convolution, ReLU and linear, added to the input."""
+
     def __init__(self, channels: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
@@ -66,6 +68,7 @@ class _Block(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Return hidden values (N, T, C); `mask` (N, T, 1) is 0 where the input is padding."""
         normed = self.norm(hidden) * mask
         wide = self.conv(normed.transpose(1, 2)).transpose(1, 2)
         return hidden + self.mix(self.drop(torch.relu(wide)))
@@ -78,7 +81,9 @@ class TorchSegmenter(nn.Module):
         super().__init__()
         width = config.channels
         self.stem = nn.Linear(N_FEATURES, width)
-        self.blocks = nn.ModuleList([_Block(width, d, config.dropout) for d in config.dilations])
+        self.blocks = nn.ModuleList(
+            [SegmenterBlock(width, d, config.dropout) for d in config.dilations]
+        )
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, N_BOUNDARIES * SUB_CELLS)
         self.absent = nn.Linear(2 * width, N_BOUNDARIES)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from thermal_pose.clinical.tug.network import load_network
+from thermal_pose.lab.learning.tug.calibrate import (
+    fitted_floor_s,
+    left_out_coverage,
+    write_floor,
+)
+from thermal_pose.lab.learning.tug.segmenter import SegmenterConfig, TorchSegmenter, write_network
+
+
+def test_honest_uncertainties_need_hardly_a_floor():
+    rng = np.random.default_rng(0)
+    errors = rng.normal(0, 0.1, (4000, 7))
+    assert fitted_floor_s(errors, np.full((4000, 7), 0.1)).max() <= 0.03
+
+
+def test_the_floor_is_what_the_distributions_do_not_know():
+    rng = np.random.default_rng(1)
+    errors = rng.normal(0, np.hypot(0.1, 0.2), (4000, 7))
+    floor = fitted_floor_s(errors, np.full((4000, 7), 0.1))
+    assert floor == pytest.approx(np.full(7, 0.2), abs=0.02)
+
+
+def test_coverage_of_people_left_out():
+    rng = np.random.default_rng(2)
+    errors, sds = rng.normal(0, 0.3, (600, 7)), np.full((600, 7), 0.1)
+    people = np.repeat([f"p{k}" for k in range(20)], 30)
+    inside, totals = left_out_coverage(errors, sds, people)
+    assert inside == pytest.approx(0.95, abs=0.02)
+    assert totals == pytest.approx(0.95, abs=0.04)
+
+
+def test_wrong_shapes_are_refused():
+    with pytest.raises(ValueError, match="expected two"):
+        fitted_floor_s(np.zeros((3, 6)), np.zeros((3, 6)))
+    with pytest.raises(ValueError, match="at least one"):
+        fitted_floor_s(np.zeros((0, 7)), np.zeros((0, 7)))
+
+
+def test_a_network_keeps_its_floor(tmp_path):
+    config = SegmenterConfig(channels=4, dilations=(1,))
+    path = tmp_path / "net.npz"
+    write_network([TorchSegmenter(config)], config, path)
+    assert load_network(path).sd_floor_s == (0.0,) * 7
+    write_floor(path, np.arange(7) / 100)
+    assert load_network(path).sd_floor_s == pytest.approx(tuple(np.arange(7) / 100))

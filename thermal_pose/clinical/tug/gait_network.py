@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which foot is in the air when: a small temporal network in numpy.
+
+Legend: T cells of 1/8 s, F features, S sub-cells of a cell (1/32 s).
+The input is that of the segmentation network; for each sub-cell and leg it gives the probability
+that the foot swings. `lab/learning/tug/gait.py` holds the same network in torch.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from thermal_pose.clinical.tug.features import N_FEATURES
+from thermal_pose.clinical.tug.network import SUB_CELLS, convolve, layer_norm
+from thermal_pose.errors import ModelArtifactError
+from thermal_pose.types import Float64Array
+
+
+@dataclass(frozen=True)
+class GaitNetwork:
+    """Weights, and the uncertainty of its contact times.
+
+    Attributes
+    ----------
+    weights : name -> array as in torch, convolutions as `convolve` takes them.
+    dilations : of the blocks.
+    contact_sd_s : standard deviation of one foot contact's time, from people left out, s.
+    """
+
+    weights: dict[str, Float64Array]
+    dilations: tuple[int, ...]
+    contact_sd_s: float = 0.1
+
+    def __call__(self, features: Float64Array) -> Float64Array:
+        """Return (T * S, 2) probabilities that the left and the right foot swing.
+
+        Parameters
+        ----------
+        features : (T, F), see `features.grid_features`.
+        """
+        w = self.weights
+        hidden = features @ w["stem.weight"].T + w["stem.bias"]
+        for index, dilation in enumerate(self.dilations):
+            prefix = f"blocks.{index}."
+            normed = layer_norm(hidden, w[prefix + "norm.weight"], w[prefix + "norm.bias"])
+            wide = convolve(normed, w[prefix + "conv.weight"], w[prefix + "conv.bias"], dilation)
+            mixed = np.maximum(wide, 0.0) @ w[prefix + "mix.weight"].T + w[prefix + "mix.bias"]
+            hidden = hidden + mixed
+        hidden = layer_norm(hidden, w["norm.weight"], w["norm.bias"])
+        logits = hidden @ w["head.weight"].T + w["head.bias"]
+        by_leg = logits.reshape(len(features), 2, SUB_CELLS).transpose(0, 2, 1)
+        return np.asarray(1.0 / (1.0 + np.exp(-by_leg.reshape(-1, 2))))
+
+
+def load_gait_network(path: Path) -> GaitNetwork:
+    """Read the network's weights (`.npz`).
+
+    Raises
+    ------
+    ModelArtifactError
+        If the file is missing, not of this kind, or made for other features.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            weights = {k: archive[k].astype(np.float64) for k in archive.files if k != "meta"}
+            meta = json.loads(str(archive["meta"]))
+        if meta["n_features"] != N_FEATURES or meta["sub_cells"] != SUB_CELLS:
+            raise ModelArtifactError(f"{path}: made for other features")
+    except FileNotFoundError as error:
+        raise ModelArtifactError(f"{path}: no such gait network") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelArtifactError(f"{path}: not a gait network: {error}") from error
+    for key in [key for key in weights if key.endswith("conv.weight")]:
+        weights[key] = np.ascontiguousarray(weights[key].transpose(2, 1, 0))
+    return GaitNetwork(weights, tuple(meta["dilations"]), float(meta["contact_sd_s"]))
+
+
+@lru_cache(maxsize=2)
+def shipped_gait_network(name: str = "tug_gait.npz") -> GaitNetwork:
+    """Return the network called `name` in the package's assets (read once per process)."""
+    with as_file(files("thermal_pose") / "assets" / name) as path:
+        return load_gait_network(path)

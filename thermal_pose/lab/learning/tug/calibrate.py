@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the printed uncertainties of boundaries true, on trials that nothing was fitted to.
+
+The network's distributions know how well keypoints tell a boundary. They know nothing of how real
+people differ from simulated ones. What is missing is one number per boundary: a standard deviation
+that is added in squares, just large enough for 95 % of the errors to lie within 1.96 SDs.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.clinical.tug.result import N_BOUNDARIES
+from thermal_pose.types import Float64Array
+
+#: Share of errors that shall lie within 1.96 standard deviations.
+COVERAGE = 0.95
+#: Floors that are tried, s.
+FLOORS_S = np.arange(0.0, 0.6, 0.005)
+
+
+def fitted_floor_s(errors_s: Float64Array, sds_s: Float64Array) -> Float64Array:
+    """(7,) least floor of each boundary that covers its errors.
+
+    Parameters
+    ----------
+    errors_s, sds_s : (K, 7) of timed trials; the SDs without any floor.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or there is no trial.
+    """
+    if errors_s.shape != sds_s.shape or errors_s.ndim != 2 or errors_s.shape[1] != N_BOUNDARIES:
+        raise ValueError(
+            f"errors_s, sds_s: expected two (K, {N_BOUNDARIES}), got {errors_s.shape} and "
+            f"{sds_s.shape}"
+        )
+    if not len(errors_s):
+        raise ValueError("errors_s: expected at least one trial, got none")
+    spread = np.hypot(sds_s[..., None], FLOORS_S)
+    covered = (np.abs(errors_s)[..., None] <= 1.96 * spread).mean(axis=0)
+    return np.array(
+        [FLOORS_S[int(np.argmax(c >= COVERAGE)) if c[-1] >= COVERAGE else -1] for c in covered]
+    )
+
+
+def left_out_coverage(
+    errors_s: Float64Array, sds_s: Float64Array, people: npt.NDArray[np.str_]
+) -> tuple[float, float]:
+    """Shares of boundaries and of totals within 1.96 SDs, each person's floor from the others.
+
+    Parameters
+    ----------
+    errors_s, sds_s : (K, 7); people : (K,) whose trial each is.
+    """
+    inside, totals = [], []
+    for person in np.unique(people):
+        own = people == person
+        floor_s = fitted_floor_s(errors_s[~own], sds_s[~own])
+        spread = np.hypot(sds_s[own], floor_s)
+        inside.append(np.abs(errors_s[own]) <= 1.96 * spread)
+        error = errors_s[own][:, -1] - errors_s[own][:, 0]
+        totals.append(np.abs(error) <= 1.96 * np.hypot(spread[:, 0], spread[:, -1]))
+    return float(np.concatenate(inside).mean()), float(np.concatenate(totals).mean())
+
+
+def write_floor(path: Path, floor_s: Float64Array) -> None:
+    """Put the floors into a network file."""
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {key: archive[key] for key in archive.files if key != "meta"}
+        meta = json.loads(str(archive["meta"]))
+    meta["sd_floor_s"] = [round(float(value), 4) for value in floor_s]
+    np.savez_compressed(path, meta=np.array(json.dumps(meta)), **arrays)
