@@ -139,3 +139,15 @@ def test_without_ros_a_live_verb_names_what_is_missing(verb: str, tmp_path: Path
     assert done.returncode == MissingRosError.exit_code, done.stderr
     (line,) = done.stderr.splitlines()
     assert "needs ROS 2" in line and "analyze" in line
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`thermal-pose --help` is fast because it loads no verb and no numerical library."""
+    code = (
+        "import sys\n"
+        "from thermal_pose.cli.main import top_parser\n"
+        "assert 'everyday' in top_parser().format_help()\n"
+        "print(*sorted({'numpy', 'cv2', 'yaml', 'onnxruntime', 'rosbags'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -6,15 +6,12 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.api.images import Span, as_centikelvin, is_batch, reduced
-from thermal_pose.api.people import People, enlarged
+from thermal_pose.api.images import Span, as_centikelvin, is_batch
+from thermal_pose.api.people import People
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.types import NS_PER_S, PersonBox, ThermalFrame
-
-#: Larger images are reduced to this size, which the networks were trained on.
-_WORKING_WH = (80, 64)
 
 
 class PoseEstimator:
@@ -109,16 +106,15 @@ class PoseEstimator:
 
     def _one(self, image: npt.ArrayLike, boxes_xyxy: npt.ArrayLike | None) -> People:
         frame = as_centikelvin(image, self.span_degc)
-        small, factor = reduced(frame, _WORKING_WH)
         if boxes_xyxy is None:
-            boxes = self._perception.detection.detector.detect(small)
+            boxes = self._perception.detection.detector.detect(frame)
         else:
-            boxes = _given_boxes(boxes_xyxy, factor)
-        found = self._perception.pose.estimator.estimate(small, boxes)
+            boxes = _given_boxes(boxes_xyxy)
+        found = self._perception.pose.estimator.estimate(frame, boxes)
         if boxes_xyxy is None:
             found = tuple(p for p in found if p.person_score >= self._min_person_score)
             found = tuple(sorted(found, key=lambda person: -person.person_score))
-        return People(enlarged(found, factor), (frame.shape[1], frame.shape[0]))
+        return People(found, (frame.shape[1], frame.shape[0]))
 
 
 class Tracker:
@@ -192,10 +188,9 @@ class Tracker:
             raise ValueError(f"time_s: expected more than {self._last_s}, got {time_s}")
         self._last_s = time_s
         frame = as_centikelvin(image, self.span_degc)
-        small, factor = reduced(frame, _WORKING_WH)
         stamp_ns = round(time_s * NS_PER_S)
-        found = self._perception.step(ThermalFrame(stamp_ns, "thermal", small)).persons
-        return People(enlarged(found, factor), (frame.shape[1], frame.shape[0]))
+        found = self._perception.step(ThermalFrame(stamp_ns, "thermal", frame)).persons
+        return People(found, (frame.shape[1], frame.shape[0]))
 
     def reset(self) -> None:
         """Start a new stream: forget everybody."""
@@ -225,9 +220,8 @@ def _perception(
     )
 
 
-def _given_boxes(boxes_xyxy: npt.ArrayLike, factor: float) -> tuple[PersonBox, ...]:
+def _given_boxes(boxes_xyxy: npt.ArrayLike) -> tuple[PersonBox, ...]:
     boxes = np.asarray(boxes_xyxy, dtype=np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes_xyxy: expected (M, 4), got {boxes.shape}")
-    small = (boxes + 0.5) / factor - 0.5
-    return tuple(PersonBox((row[0], row[1], row[2], row[3]), 1.0) for row in small.tolist())
+    return tuple(PersonBox((row[0], row[1], row[2], row[3]), 1.0) for row in boxes.tolist())

@@ -3,10 +3,11 @@
 
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.gates.quality import InputLimits, judge_temperatures
+from thermal_pose.gates.reasons import InputReason
 from thermal_pose.imaging.radiometry import to_centikelvin
 from thermal_pose.types import UInt16Array
 
@@ -63,20 +64,6 @@ def is_batch(images: Any) -> bool:
     return array.ndim == 4 or (array.ndim == 3 and array.shape[-1] not in (1, 3))
 
 
-def reduced(centikelvin: UInt16Array, largest_wh: tuple[int, int]) -> tuple[UInt16Array, float]:
-    """Return the frame, reduced to fit `largest_wh`, and how many px of it one px now covers.
-
-    Frames that fit are returned unchanged, with a factor of 1.
-    """
-    height, width = centikelvin.shape
-    factor = max(width / largest_wh[0], height / largest_wh[1])
-    if factor <= 1.0:
-        return centikelvin, 1.0
-    size = (max(1, round(width / factor)), max(1, round(height / factor)))
-    small = cv2.resize(centikelvin, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint16), width / size[0]
-
-
 def _single_channel(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.ndim == 3 and array.shape[2] == 1:
         return array[..., 0]
@@ -115,11 +102,12 @@ def _from_degc(degc: npt.NDArray[Any]) -> UInt16Array:
 
 
 def _plausible_counts(counts: npt.NDArray[Any]) -> UInt16Array:
-    low, high = (round(100 * (degc + 273.15)) for degc in _PLAUSIBLE_DEGC)
-    middle = int(np.median(counts))
-    if not low <= middle <= high:
-        raise ValueError(
-            f"image: expected uint16 counts of 0.01 K (a room is near 29500), got a median of "
-            f"{middle}; convert raw counts to centikelvin or to degrees Celsius first"
-        )
-    return np.asarray(counts, dtype=np.uint16)
+    """Return the counts if they are temperatures of a room, judged as the live graph judges.
+
+    Damaged rows are a matter of cables and streams: an array that a caller made may be uniform.
+    """
+    image = np.asarray(counts, dtype=np.uint16)
+    finding = judge_temperatures(image, InputLimits())
+    if not finding.accepted and finding.reason is not InputReason.CORRUPT_ROWS:
+        raise ValueError(f"image: {finding.sentence}")
+    return image

@@ -2,12 +2,12 @@
 """The people of one image as arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.types import FloatArray, PersonBox, PersonKeypoints
+from thermal_pose.types import FloatArray, PersonKeypoints
 
 
 @dataclass(frozen=True)
@@ -68,25 +68,6 @@ class People:
 
     def __getitem__(self, index: int) -> PersonKeypoints:
         return self.persons[index]
-
-
-def enlarged(persons: tuple[PersonKeypoints, ...], factor: float) -> tuple[PersonKeypoints, ...]:
-    """Map people found in a reduced image back to the original one."""
-    if factor == 1.0:
-        return persons
-    return tuple(
-        replace(person, xy=_scaled(person.xy, factor), box=_scaled_box(person.box, factor))
-        for person in persons
-    )
-
-
-def _scaled(xy: FloatArray, factor: float) -> FloatArray:
-    return np.asarray((xy + 0.5) * factor - 0.5, dtype=np.float32)
-
-
-def _scaled_box(box: PersonBox, factor: float) -> PersonBox:
-    left, top, right, bottom = (float((edge + 0.5) * factor - 0.5) for edge in box.xyxy)
-    return replace(box, xyxy=(left, top, right, bottom))
 
 
 def _stacked(rows: list[FloatArray], shape: tuple[int, ...]) -> FloatArray:
