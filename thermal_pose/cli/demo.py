@@ -14,7 +14,6 @@ examples:
 
 import argparse
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +97,9 @@ def _newest_up(out: Path, report_json: str) -> Path:
     wanted = report_json.encode()
     for report in find_reports(out):
         if report.folder != out and report.json.read_bytes() == wanted:
-            above, kept = ReportPaths.below(out), ReportPaths.below(report.folder)
-            for field in fields(ReportPaths):
-                content = getattr(kept, field.name).read_bytes()
-                write_whole(getattr(above, field.name), content, private=True)
-            return above.html
+            for file in report.files:
+                write_whole(out / file.name, file.read_bytes(), private=True)
+            return ReportPaths.below(out).html
     raise GraphError(f"a report was published, but its files are not below {out}")
 
 
