@@ -88,10 +88,11 @@ def _agreement(rows: Sequence[tuple[Any, tuple[Any, Any]]]) -> dict[str, Any]:
         return figures
     if isinstance(given[0][0], str):
         return figures | {"right": round(float(np.mean([t == v for t, v, _ in given])), 4)}
-    truth, value, spread = np.array(given, dtype=np.float64).T
+    truth, value, spread = np.array(given, dtype=np.float64).T  # None becomes NaN
     errors = value - truth
     figures |= {"mae": float(np.abs(errors).mean()), "bias": float(errors.mean())}
-    figures |= {"within_two_sd": float(np.mean(np.abs(errors) <= 1.96 * spread))}
+    if np.isfinite(spread).all():
+        figures |= {"within_two_sd": float(np.mean(np.abs(errors) <= 1.96 * spread))}
     if len(given) > 2 and truth.std() > 0 and value.std() > 0:
         figures["correlation"] = float(np.corrcoef(truth, value)[0, 1])
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}

@@ -106,7 +106,9 @@ def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_p
     staged = dataclasses.replace(cohort, config=config)
     for beta in (0.0, 0.4, 0.7):
         found = run_folds(staged, "student_mobilenetv3", [1], Progress(tmp_path), beta)
-        assert sweep_entry(found)["epochs"] == [2]
+        steps = len(staged.folds[1].train) // 4
+        entry = sweep_entry(found)
+        assert (entry["steps"], entry["crops"]) == ([2 * steps], [8 * steps])  # two stages
     assert {path.name for path in tmp_path.glob("*.pt")} == {
         "student_mobilenetv3-s1-b0.pt",
         "student_mobilenetv3-s1-latent.pt",
@@ -117,7 +119,29 @@ def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_p
     np.testing.assert_array_equal(again[0].predictions.xy, found[0].predictions.xy)
 
 
-@pytest.mark.parametrize("row", ["supervised_no_transfer", "teacher_on_thermal"])
+def test_a_row_with_less_than_one_pass_is_empty_with_its_reason(cohort) -> None:
+    (found,) = run_folds(cohort, "supervised_no_transfer", [1])
+    assert row_entry(cohort, "supervised_no_transfer", [found])["reason"] == ""
+    hurried = dataclasses.replace(found, steps=1, crops=4)
+    entry = row_entry(cohort, "supervised_no_transfer", [hurried])
+    assert entry["ap"] == {"mean": None, "sd": None} and entry["breakdown"] is None
+    assert "1 of 1 folds learned from fewer crops" in entry["reason"]
+    assert (entry["steps"], entry["crops"]) == ([1], [4])
+
+
+def test_accuracy_is_given_for_both_areas(cohort) -> None:
+    (found,) = run_folds(cohort, "teacher_on_thermal", [1])
+    entry = row_entry(cohort, "teacher_on_thermal", [found])
+    assert entry["reason"] == "" and entry["steps"] == [0]
+    boxed = entry["box_area"]["true_boxes"]["ap"]["mean"]
+    # A box is larger than the silhouette in it, so its OKS is at least as high.
+    assert boxed >= entry["true_boxes"]["ap"]["mean"]
+    assert entry["box_area"]["ap"]["mean"] >= entry["ap"]["mean"]
+
+
+@pytest.mark.parametrize(
+    "row", ["supervised_no_transfer", "supervised_same_start", "teacher_on_thermal"]
+)
 def test_baselines_run(cohort, row) -> None:
     found = run_folds(cohort, row, [1])
     assert found[0].true_boxes.ap is not None
@@ -137,7 +161,7 @@ def test_a_fold_on_another_machine_gives_the_same_figures(cohort) -> None:
         dataclasses.replace(cohort.origin, work=None), "student_mobilenetv3", 1, 0.0
     )
     np.testing.assert_array_equal(there.predictions.xy, here.predictions.xy)
-    assert (there.subject, there.epochs) == (here.subject, here.epochs)
+    assert (there.subject, there.steps, there.crops) == (here.subject, here.steps, here.crops)
     assert there.true_boxes.ap == here.true_boxes.ap
 
 

@@ -59,7 +59,7 @@ def test_the_row_trains_a_step_and_fills_its_entry(cohort, tmp_path, monkeypatch
     monkeypatch.setattr(keypoint_rcnn, "_MOST_PEOPLE", 2)
     monkeypatch.setattr(keypoint_rcnn, "_PROPOSALS_LEARNT", 8)
     found = run_folds(cohort, "keypoint_rcnn", [1], Progress(tmp_path))
-    assert found[0].epochs == 1 and found[0].subject == "s1"
+    assert found[0].steps > 0 and found[0].subject == "s1"
     assert found[0].predictions.xy.shape == (len(cohort.folds[1].test), 17, 2)
     assert np.isfinite(found[0].predictions.xy).all()
     assert found[0].detected is not None  # by boxes of its own

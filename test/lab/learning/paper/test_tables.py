@@ -29,7 +29,12 @@ def precision(mean: float) -> dict:
 def made_up() -> dict:
     empty = dict.fromkeys(("ap", "ap50", "ap75"), NOTHING)
     run = {**precision(0.5), "params": 4_398_049, "macs": 1_461_000_000, "folds_run": 2}
-    run |= {"epochs": [9, 11], "max_minutes": 26.0, "started_from": "a teacher"}
+    run |= {
+        "steps": [900, 1100],
+        "crops": [3600, 4400],
+        "box_area": {"ap": {"mean": 0.6, "sd": 0.1}},
+    }
+    run |= {"max_minutes": 26.0, "started_from": "a teacher"}
     return {
         "data": {"hash": "feed", "subjects": 3, "simulated": True, "oks": "x", "detector": ""},
         "teacher": {"name": "tiny"},
@@ -44,17 +49,33 @@ def _row(table: str, start: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+def test_a_row_without_a_meaningful_budget_is_empty_with_its_reason(made_up) -> None:
+    models = made_up["models"]
+    hurried = {**models["student_mobilenetv3"], "reason": "1 of 1 folds learned from fewer crops"}
+    models["student_resnet50"] = hurried
+    started = {**precision(0.0), "params": 1, "macs": 1, "folds_run": 1, "epochs": [2]}
+    models["student_vit_b"] = started
+    table = table_i(made_up)
+    assert _row(table, "| distilled | ResNet-50")[2:8] == ["not run"] * 6
+    assert _row(table, "| distilled | ViT-Base")[2:8] == ["not run"] * 6
+    assert "0.000 ±" not in table
+    assert "Empty: distilled ResNet-50 (1 of 1 folds learned from fewer crops)." in table
+    assert "distilled ViT-Base (2 started epochs, of which the steps were not counted)." in table
+
+
 def test_the_table_has_all_rows_and_says_what_was_not_run(made_up) -> None:
     table = table_i(made_up)
     lines = table.splitlines()
-    assert len({line.count("|") for line in lines[:9]}) == 1
+    assert len({line.count("|") for line in lines[:10]}) == 1
     student = _row(table, "| distilled | MobileNetV3")
-    assert student[2:10] == ["0.500 ± 0.250"] * 5 + ["4.398", "1.461", "2"]
-    assert student[10:13] == ["9 to 11", "26", "a teacher"]
-    assert student[13] == "0.861 ± 0.071"  # the paper's
+    assert student[2:5] == ["0.500 ± 0.250"] * 3
+    assert student[5:8] == ["0.600 ± 0.100", "0.500 ± 0.250", "0.500 ± 0.250"]
+    assert student[8:11] == ["4.398", "1.461", "2"]
+    assert student[11:15] == ["900 to 1100", "3600 to 4400", "26", "a teacher"]
+    assert student[15] == "0.861 ± 0.071"  # the paper's
     assert _row(table, "| distilled | ViT-Base")[2] == "not run"
-    assert _row(table, "| Keypoint R-CNN")[2:10] == ["not run"] * 5 + ["-", "-", "0"]
-    assert _row(table, "| Keypoint R-CNN")[10:13] == ["-"] * 3
+    assert _row(table, "| Keypoint R-CNN")[2:11] == ["not run"] * 6 + ["-", "-", "0"]
+    assert _row(table, "| Keypoint R-CNN")[11:15] == ["-"] * 4
     assert "Simulated people" in table and "`feed`" in table
 
 
@@ -72,7 +93,7 @@ def test_rows_of_an_earlier_teacher_are_named(made_up) -> None:
 
 def test_an_empty_results_file_gives_an_empty_table() -> None:
     table = table_i({"data": None, "models": {}, "teacher": None, "device": None})
-    assert table.count("not run") == 7 * 5
+    assert table.count("not run") == 8 * 6
 
 
 def test_breakdowns_show_what_was_run(made_up) -> None:

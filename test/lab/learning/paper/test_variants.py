@@ -19,6 +19,8 @@ from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
+from thermal_pose.lab.learning.networks.teacher import build_teacher, student_state
+from thermal_pose.lab.learning.paper import train as paper_train
 from thermal_pose.lab.learning.paper.head_distillation import head_learner
 from thermal_pose.lab.learning.paper.protocol import ROWS, FoldResult, started_from
 from thermal_pose.lab.learning.paper.tables import beyond_table, read_variants
@@ -70,7 +72,7 @@ def test_an_encoder_may_begin_with_imagenets_weights(cohort, tmp_path) -> None:
         network = _network(begun, ROWS[name], 0)
         assert torch.equal(_first_weight(network), _first_weight(other))
     assert started_from(begun, ROWS["student_vit_b"]) == "random"
-    with pytest.raises(ModelArtifactError, match=r"small\.pth: of another network than the row's"):
+    with pytest.raises(ModelArtifactError, match=r"small\.pth: does not fit the row's network"):
         _network(begun, ROWS["student_resnet50"], 0)
     path.write_bytes(b"junk")
     with pytest.raises(ModelArtifactError, match="cannot be read as a state dict"):
@@ -84,7 +86,8 @@ def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
     other_input = _starting(cohort, "student-lite")
     with pytest.raises(ConfigError, match=r"student-lite: its input is .*frame_median"):
         _network(other_input, ROWS[STUDENT], 0)
-    expected = student_start("student-lite", cohort.data, settings)
+    seen = cohort.data.select(cohort.folds[0].train)
+    expected = student_start("student-lite", seen, settings)
     torch.testing.assert_close(_first_weight(student), _first_weight(expected))
     torch.testing.assert_close(student.project.weight, expected.project.weight)
     torch.testing.assert_close(student.decoder.conv.weight, shipped.decoder.conv.weight)
@@ -100,6 +103,45 @@ def test_only_students_like_the_teacher_begin_with_it(cohort) -> None:
         assert started_from(begun, ROWS[name]) == "random"
     assert started_from(cohort, ROWS[STUDENT]) == "random"
     assert started_from(_starting(cohort, "a/lite.pt"), ROWS[STUDENT]) == "lite"
+
+
+def test_the_left_out_subject_is_not_seen_by_the_batch_norms(cohort, monkeypatch) -> None:
+    seen = []
+
+    def start(model, data, config):
+        seen.append(data)
+        return build_network("mobilenetv3", ClassicDecoder(width=16))
+
+    monkeypatch.setattr(paper_train, "student_start", start)
+    _network(_starting(cohort, "student-lite"), ROWS[STUDENT], 1)
+    (data,) = seen
+    assert 1 not in data.subject and len(data) == len(cohort.folds[1].train)
+
+
+def test_a_supervised_row_can_have_the_student_s_start(cohort) -> None:
+    begun = _starting(cohort, "teacher")
+    row = ROWS["supervised_same_start"]
+    assert started_from(begun, row) == cohort.info.name
+    network = _network(begun, row, 0).state_dict()
+    for name, value in student_state(cohort.teacher).items():
+        assert torch.equal(network[name], value), name
+    assert network["decoder.deconv1.weight"].shape[1] == cohort.decoder.width
+
+
+@pytest.mark.parametrize(
+    ("encoder", "row"), [("resnet50_layer3", "student_resnet50"), ("mobilenetv3", STUDENT)]
+)
+def test_a_student_starts_from_a_teacher_of_its_own_architecture(cohort, encoder, row) -> None:
+    teacher = build_teacher(encoder, decoder_width=cohort.teacher.decoder.width)
+    begun = dataclasses.replace(_starting(cohort, "teacher"), teacher=teacher)
+    assert started_from(begun, ROWS[row]) == cohort.info.name
+    others = {"student_resnet50", STUDENT, "student_vit_b"} - {row}
+    assert {started_from(begun, ROWS[other]) for other in others} == {"random"}
+    student = _network(begun, ROWS[row], 0)
+    image = torch.rand(1, 3, 256, 192)
+    with torch.no_grad():
+        wanted = teacher.eval().encode(image)[1]
+        torch.testing.assert_close(student.eval().encode(image)[1], wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_variants_are_judged_on_the_folds_of_the_baseline(cohort, tmp_path) -> None:

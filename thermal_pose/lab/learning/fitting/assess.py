@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,12 +45,22 @@ def true_boxes(data: PoseData, rows: IntArray) -> Boxes:
     return Boxes(data.frame_of[rows], data.boxes[rows], np.ones(len(rows), np.float32))
 
 
-def true_poses(data: PoseData, rows: IntArray) -> list[TruePose]:
-    """Return the exact truth of `rows` (people with a silhouette only)."""
+#: The paper does not name the area of its OKS; COCO's is the segmentation's.
+Area = Literal["silhouette", "box"]
+
+
+def true_poses(data: PoseData, rows: IntArray, area: Area = "silhouette") -> list[TruePose]:
+    """Return the exact truth of `rows` (people with a silhouette only).
+
+    Parameters
+    ----------
+    area : the scale of OKS: the visible silhouette's area, or that of its bounding box.
+    """
+    areas_px = data.area_px
+    if area == "box":
+        areas_px = np.prod(data.boxes[:, 2:] - data.boxes[:, :2], axis=1)
     return [
-        TruePose(
-            int(data.frame_of[row]), data.xy[row], data.visibility[row], float(data.area_px[row])
-        )
+        TruePose(int(data.frame_of[row]), data.xy[row], data.visibility[row], float(areas_px[row]))
         for row in rows
         if data.person[row] and data.area_px[row] >= _SMALLEST_AREA_PX
     ]

@@ -30,6 +30,17 @@ _EAGER_STEPS: Final = 4
 _WARM_UP: Final = 0.04
 _VALIDATION_BATCH: Final = 128
 _SAVE_EVERY_S: Final = 60.0
+#: Attributes that a checkpoint keeps.
+_COUNTERS: Final = (
+    "epoch",
+    "best",
+    "stale",
+    "wait",
+    "plateau_lr",
+    "stopped",
+    "used_s",
+    "steps_taken",
+)
 #: Settings that may change on resume: duration and frequency of validation.
 _MAY_CHANGE: Final = ("epochs", "max_minutes", "validate_every", "early_stop", "cuda_graph")
 
@@ -97,6 +108,7 @@ class Learner:
     Attributes
     ----------
     used_s : wall clock that `fit_together` has given it, in all runs of its checkpoint.
+    steps_taken : optimiser steps, in all runs of its checkpoint.
 
     Notes
     -----
@@ -143,7 +155,7 @@ class Learner:
         self.best_state: dict[str, torch.Tensor] = self._learned_state()
         self.history: list[dict[str, float]] = []
         self.stopped = False
-        self.used_s = 0.0
+        self.used_s, self.steps_taken = 0.0, 0
         self._steps_done = 0
         self._saved_s = time.monotonic()
         self._order = torch.zeros(0, dtype=torch.int64)
@@ -165,6 +177,11 @@ class Learner:
             decay = self.config.weight_decay
             return torch.optim.AdamW(parameters, lr, weight_decay=decay, **options)
         return torch.optim.Adam(parameters, lr, **options)
+
+    @property
+    def crops_seen(self) -> int:
+        """Crops that the optimiser has learned from, counting repetitions."""
+        return self.steps_taken * self.config.batch
 
     @property
     def finished(self) -> bool:
@@ -204,6 +221,7 @@ class Learner:
                 rows = self.train_index[order[step * batch : (step + 1) * batch]]
                 self._step(self.task.draw(rows, generator))
             self._steps_done += 1
+            self.steps_taken += 1
             yield
 
     def _set_lr(self, progress: float) -> None:
@@ -303,10 +321,7 @@ class Learner:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best_state": self.best_state,
-            "scalars": {
-                name: getattr(self, name)
-                for name in ("epoch", "best", "stale", "wait", "plateau_lr", "stopped", "used_s")
-            },
+            "scalars": {name: getattr(self, name) for name in _COUNTERS},
             "history": self.history,
         }
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import pickle
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from thermal_pose.codecs.heatmap import Alignment
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError
 from thermal_pose.files import whole_file, write_whole
 from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH, ClassicDecoder
+from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
 from thermal_pose.lab.learning.networks.resnet import ResNet50Encoder
 from thermal_pose.lab.learning.networks.vit import VisionTransformerEncoder, VitConfig
@@ -73,6 +74,31 @@ class ResNetTeacherEncoder(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(N, 3, 256, 192) -> (N, latent, 16, 12)."""
         return self.to_latent(self.body(image))
+
+
+def is_teacher_of(teacher: PoseNetwork, network: str) -> bool:
+    """Whether a student network (`pose.NETWORKS`) has the architecture of a teacher's encoder."""
+    encoder = teacher.encoder
+    if isinstance(encoder, ResNetTeacherEncoder):
+        return network == "resnet50"
+    if isinstance(encoder, VisionTransformerEncoder):
+        return network == "vit_b" and replace(encoder.config, conv_stem=False) == VitConfig()
+    return network == "mobilenetv3" and isinstance(encoder, MobileNetV3SmallEncoder)
+
+
+def student_state(teacher: PoseNetwork) -> dict[str, torch.Tensor]:
+    """Return a teacher's weights before the latent, by the names that a student gives them.
+
+    A ViT teacher with a convolutional stem lends a student of patches everything else.
+    """
+    renamed = {"encoder.body.": "encoder.", "encoder.to_latent.": "project."}
+    state = {}
+    for name, value in teacher.state_dict().items():
+        old = next((prefix for prefix in renamed if name.startswith(prefix)), "")
+        new = renamed.get(old, "") + name.removeprefix(old)
+        if new.startswith(("encoder.", "project.")):
+            state[new] = value
+    return state
 
 
 def build_teacher(

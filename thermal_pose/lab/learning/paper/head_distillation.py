@@ -9,7 +9,6 @@ the only step in which a student's decoder is not its teacher's.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,7 +16,13 @@ import torch
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
-from thermal_pose.lab.learning.paper.protocol import ROWS, Cohort, FoldResult, evaluate_fold
+from thermal_pose.lab.learning.paper.protocol import (
+    ROWS,
+    Cohort,
+    FoldResult,
+    counted,
+    evaluate_fold,
+)
 from thermal_pose.lab.learning.paper.train import SWEPT
 from thermal_pose.lab.learning.students.thermal_teacher import ThermalTeacherTask
 
@@ -61,6 +66,6 @@ def run_head_folds(
     ]
     fit_together(learners, progress.max_minutes, progress.tick)
     return [
-        replace(evaluate_fold(cohort, ROWS[SWEPT], fold, learner.take_best()), epochs=learner.epoch)
+        counted(evaluate_fold(cohort, ROWS[SWEPT], fold, learner.take_best()), learner)
         for fold, learner in zip(folds, learners, strict=True)
     ]

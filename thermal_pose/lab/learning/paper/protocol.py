@@ -5,7 +5,7 @@
 """
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,12 +25,13 @@ from thermal_pose.lab.learning.fitting.assess import (
     true_poses,
 )
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
+from thermal_pose.lab.learning.fitting.learner import Learner
 from thermal_pose.lab.learning.fitting.predict import Predictions, predict
 from thermal_pose.lab.learning.fitting.tasks import CropSource, Inputs, KeypointTask, ThermalCrops
 from thermal_pose.lab.learning.networks.counting import NetworkSize, measure
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
-from thermal_pose.lab.learning.networks.teacher import RGB_MEAN, RGB_STD, TeacherInfo
+from thermal_pose.lab.learning.networks.teacher import RGB_MEAN, RGB_STD, TeacherInfo, is_teacher_of
 from thermal_pose.lab.learning.networks.width import without_copies
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.teachers.cache import TeacherCache
@@ -48,6 +49,7 @@ class Row:
 
     network: str
     kind: RowKind
+    same_start: bool = False  # a supervised row that starts like the student
 
 
 ROWS: Final[dict[str, Row]] = {
@@ -57,6 +59,7 @@ ROWS: Final[dict[str, Row]] = {
     "student_vit_b": Row("vit_b", "distill"),
     "vitpose_b_supervised": Row("vit_b", "supervised"),
     "supervised_no_transfer": Row("mobilenetv3", "supervised"),
+    "supervised_same_start": Row("mobilenetv3", "supervised", same_start=True),
     "teacher_on_thermal": Row("", "teacher"),
 }
 
@@ -182,18 +185,18 @@ def imagenet_file(start: str) -> Path | None:
 def started_from(cohort: Cohort, row: Row) -> str:
     """Name the weights that a row's encoder starts from (`distill.start`).
 
-    A student with another encoder than the start's begins with random weights. So do supervised
-    rows, unless the start is ImageNet's.
+    A student with another encoder than the start's has random weights. So do supervised rows,
+    unless the start is ImageNet's or the row has the student's start.
     """
     start = cohort.config.distill.start
     weights = imagenet_file(start)
     if weights is not None:
         has_any = row.network in ("mobilenetv3", "resnet50")
         return f"ImageNet ({weights.name})" if has_any else "random"
-    if row.kind != "distill" or start == "random":
+    if start == "random" or not (row.kind == "distill" or row.same_start):
         return "random"
     if start == "teacher":
-        return cohort.info.name if row.network == cohort.info.encoder else "random"
+        return cohort.info.name if is_teacher_of(cohort.teacher, row.network) else "random"
     return Path(start).stem if row.network == "mobilenetv3" else "random"
 
 
@@ -216,7 +219,15 @@ class TeacherOnThermal:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold's accuracy, and its predictions on the true boxes for break-downs."""
+    """One fold's accuracy, and its predictions on the true boxes for breakdowns.
+
+    Attributes
+    ----------
+    detected, true_boxes : with a detector's boxes and with the true ones, OKS on silhouette area.
+    detected_box_area, true_boxes_box_area : the same with OKS on box area.
+    teacher : against the teacher's labels instead of the exact keypoints, true boxes.
+    steps, crops : optimiser steps, and crops learned from, counting repetitions.
+    """
 
     subject: str
     detected: AveragePrecision | None
@@ -224,7 +235,10 @@ class FoldResult:
     teacher: AveragePrecision
     rows: IntArray
     predictions: Predictions
-    epochs: int = 0
+    detected_box_area: AveragePrecision | None = None
+    true_boxes_box_area: AveragePrecision | None = None
+    steps: int = 0
+    crops: int = 0
 
 
 def evaluate_fold(
@@ -254,13 +268,15 @@ def evaluate_fold(
     predictions = run(cohort.source, parts.test)
     boxes = true_boxes(data, parts.test)
     estimates = estimated_poses(boxes, predictions)
-    truths = true_poses(data, parts.test)
-    detected = None
+    truths, boxed = true_poses(data, parts.test), true_poses(data, parts.test, "box")
+    detected = detected_box_area = None
     if cohort.detected is not None:
         found = _of_frames(cohort.detected, np.unique(data.frame_of[parts.test]))
         view = cohort.source.with_boxes(found.frame_of, found.xyxy)
         joints = run(view, np.arange(len(found.frame_of)))
-        detected = average_precision(truths, estimated_poses(found, joints))
+        people = estimated_poses(found, joints)
+        detected = average_precision(truths, people)
+        detected_box_area = average_precision(boxed, people)
     against_teacher = average_precision(
         teacher_poses(data, parts.test, cohort.cache.labels), estimates
     )
@@ -271,6 +287,17 @@ def evaluate_fold(
         against_teacher,
         parts.test,
         predictions,
+        detected_box_area,
+        average_precision(boxed, estimates),
+    )
+
+
+def counted(result: FoldResult, *learners: Learner) -> FoldResult:
+    """Return a fold's result with the steps and crops of the learners that trained it."""
+    return replace(
+        result,
+        steps=sum(learner.steps_taken for learner in learners),
+        crops=sum(learner.crops_seen for learner in learners),
     )
 
 
@@ -281,13 +308,16 @@ def _of_frames(boxes: Boxes, frames: npt.NDArray[np.int32]) -> Boxes:
 
 def precision_of(results: list[FoldResult]) -> dict[str, Any]:
     """Return mean and SD over folds of every kind of average precision."""
-    detected = [r.detected for r in results if r.detected is not None]
-    main = over_folds(detected)
+
+    def over(name: str) -> dict[str, Any]:
+        return over_folds([ap for r in results if (ap := getattr(r, name)) is not None])
+
     return {
-        **main,
-        "ap_teacher": over_folds([r.teacher for r in results])["ap"],
-        "ap_true_boxes": over_folds([r.true_boxes for r in results])["ap"],
-        "true_boxes": over_folds([r.true_boxes for r in results]),
+        **over("detected"),
+        "ap_teacher": over("teacher")["ap"],
+        "ap_true_boxes": over("true_boxes")["ap"],
+        "true_boxes": over("true_boxes"),
+        "box_area": {**over("detected_box_area"), "true_boxes": over("true_boxes_box_area")},
     }
 
 
@@ -306,33 +336,58 @@ def size_of(cohort: Cohort, row: Row) -> NetworkSize:
 
 
 def row_entry(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str, Any]:
-    """Return one model's entry of `pose_loso.json`."""
+    """Return one model's entry of `pose_loso.json`.
+
+    A row whose folds have seen less than their training crops once has no accuracy, but a reason.
+    """
     size = size_of(cohort, ROWS[name])
+    reason = _too_short(cohort, name, results)
     rows = np.concatenate([r.rows for r in results])
     joined = Predictions(
         np.concatenate([r.predictions.xy for r in results]),
         np.concatenate([r.predictions.peaks for r in results]),
     )
     return {
-        **precision_of(results),
+        **(_no_precision() if reason else precision_of(results)),
+        "reason": reason,
         "params": size.parameters,
         "macs": size.macs,
         "paper_macs": size.paper_macs,
         "folds_run": len(results),
         "subjects": [r.subject for r in results],
-        "epochs": [r.epochs for r in results],
+        "steps": [r.steps for r in results],
+        "crops": [r.crops for r in results],
         "started_from": started_from(cohort, ROWS[name]),
         "teacher": {"name": cohort.info.name, "ap_rgb": cohort.info.figures.get("ap_rgb")},
         "decoder_channels_computed": cohort.decoder.width,
-        "breakdown": breakdown(cohort.data, rows, joined),
+        "breakdown": None if reason else breakdown(cohort.data, rows, joined),
     }
+
+
+def _too_short(cohort: Cohort, name: str, results: list[FoldResult]) -> str:
+    """Return why a row's training says nothing about its method; '' if it says something."""
+    if ROWS[name].kind == "teacher":
+        return ""
+    folds = {fold.subject: len(fold.train) for fold in cohort.folds}
+    # The last crops of a pass, fewer than a batch, are dropped.
+    short = [r for r in results if r.crops + r.crops // max(1, r.steps) <= folds[r.subject]]
+    if not short:
+        return ""
+    return (
+        f"{len(short)} of {len(results)} folds learned from fewer crops than their training set "
+        f"has ({short[0].crops} of {folds[short[0].subject]})"
+    )
+
+
+def _no_precision() -> dict[str, Any]:
+    nothing = {"mean": None, "sd": None}
+    return dict.fromkeys(("ap", "ap50", "ap75", "ap_teacher", "ap_true_boxes"), nothing)
 
 
 def empty_results() -> dict[str, Any]:
     """Return an empty `pose_loso.json`: every cell is null."""
-    nothing = {"mean": None, "sd": None}
     entry = {
-        **dict.fromkeys(("ap", "ap50", "ap75", "ap_teacher", "ap_true_boxes"), nothing),
+        **_no_precision(),
         "params": None,
         "macs": None,
         "folds_run": 0,

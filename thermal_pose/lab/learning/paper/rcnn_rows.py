@@ -25,7 +25,7 @@ from thermal_pose.lab.learning.fitting.predict import Predictions
 from thermal_pose.lab.learning.fitting.tasks import Inputs, ThermalCrops
 from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.paper.keypoint_rcnn import KeypointRcnn, Target, build_keypoint_rcnn
-from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, keypoint_task
+from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, counted, keypoint_task
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision
 from thermal_pose.types import IntArray
 
@@ -119,7 +119,7 @@ def run_rcnn_folds(
         learner = _learner(cohort, f"{name}-{cohort.folds[fold].subject}", fold, progress)
         fit_together([learner], progress.max_minutes / len(folds), progress.tick)
         network = cast(KeypointRcnn, learner.take_best())
-        results.append(_judge(cohort, fold, network, learner.epoch))
+        results.append(counted(_judge(cohort, fold, network), learner))
     return results
 
 
@@ -155,10 +155,10 @@ def _learner(
 
 
 @torch.no_grad()
-def _judge(cohort: Cohort, fold: int, network: KeypointRcnn, epochs: int) -> FoldResult:
+def _judge(cohort: Cohort, fold: int, network: KeypointRcnn) -> FoldResult:
     data, rows = cohort.data, cohort.folds[fold].test
     network.eval()
-    truths = true_poses(data, rows)
+    truths, boxed = true_poses(data, rows), true_poses(data, rows, "box")
     found, predictions = _own_people(cohort, network, rows), _in_true_boxes(cohort, network, rows)
     estimates = estimated_poses(true_boxes(data, rows), predictions)
     return FoldResult(
@@ -168,7 +168,8 @@ def _judge(cohort: Cohort, fold: int, network: KeypointRcnn, epochs: int) -> Fol
         average_precision(teacher_poses(data, rows, cohort.cache.labels), estimates),
         rows,
         predictions,
-        epochs,
+        average_precision(boxed, found),
+        average_precision(boxed, estimates),
     )
 
 

@@ -6,7 +6,7 @@ recordings that are not public; they are shown for orientation, not as a compari
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -61,6 +61,7 @@ TABLE_I: Final[dict[str, TableRow]] = {
         "distilled", "MobileNetV3", ("0.861 ± 0.071", "0.942 ± 0.039", "0.887 ± 0.074")
     ),
     "supervised_no_transfer": TableRow("supervised, no transfer", "MobileNetV3"),
+    "supervised_same_start": TableRow("supervised, same start as the student", "MobileNetV3"),
     "teacher_on_thermal": TableRow("RGB teacher on thermal", "the teacher's"),
 }
 
@@ -113,14 +114,35 @@ def _count(value: int | None, unit: float) -> str:
 
 
 def _training(entry: Mapping[str, Any]) -> list[str]:
-    """Return folds, epochs, minutes of wall clock and start of a row, where recorded."""
-    epochs = sorted(set(entry.get("epochs", ())) - {0})
+    """Return folds, steps, crops, minutes of wall clock and start of a row, where recorded."""
+    trained = any(entry.get("steps", ())) or any(entry.get("epochs", ()))
     return [
         str(entry.get("folds_run", 0)),
-        " to ".join(dict.fromkeys(map(str, epochs[:1] + epochs[-1:]))) or "-",
+        _span(entry.get("steps", ())),
+        _span(entry.get("crops", ())),
         f"{minutes:g}" if (minutes := entry.get("max_minutes")) else "-",
-        entry.get("started_from", "-") if epochs else "-",
+        entry.get("started_from", "-") if trained else "-",
     ]
+
+
+def _span(counts: Sequence[int]) -> str:
+    """Return the least and the largest of the folds' counts; '-' if nothing was counted."""
+    known = sorted(set(counts) - {0})
+    return " to ".join(dict.fromkeys(map(str, known[:1] + known[-1:]))) or "-"
+
+
+def empty_because(entry: Mapping[str, Any]) -> str:
+    """Return why a row that was run has no accuracy to show; '' if it has.
+
+    Results of release 0.1 count started epochs instead of steps. Up to two of them may be two
+    steps, one per stage, so such a row says nothing about its method.
+    """
+    if entry.get("reason"):
+        return str(entry["reason"])
+    epochs = max(entry.get("epochs", ()), default=0)
+    if "steps" not in entry and 0 < epochs <= 2:
+        return f"{epochs} started epochs, of which the steps were not counted"
+    return ""
 
 
 def table_i(results: Mapping[str, Any]) -> str:
@@ -131,19 +153,32 @@ def table_i(results: Mapping[str, Any]) -> str:
     results : as `read_results` returns them.
     """
     header = (
-        "| model | encoder | AP | AP50 | AP75 | AP, teacher's labels | AP, true boxes "
-        "| params M | multiply-adds G | folds | epochs | minutes | begins with "
+        "| model | encoder | AP | AP50 | AP75 | AP, OKS on box area | AP, teacher's labels "
+        "| AP, true boxes | params M | multiply-adds G | folds | steps per fold "
+        "| crops per fold | minutes | starts from "
         "| paper: AP | AP50 | AP75 |"
     )
     lines = [header, "|" + "---|" * header.count("|", 1)]
     for name, row in TABLE_I.items():
         entry = results["models"].get(name, {})
-        ours = [_cell(entry.get(m)) for m in (*METRICS, "ap_teacher", "ap_true_boxes")]
+        boxed = (entry.get("box_area") or {}).get("ap")
+        shown = [*(entry.get(m) for m in METRICS), boxed]
+        shown += [entry.get("ap_teacher"), entry.get("ap_true_boxes")]
+        ours = [NOT_RUN if empty_because(entry) else _cell(value) for value in shown]
         size = [_count(entry.get("params"), 1e6), _count(entry.get("macs"), 1e9)]
         cells = [row.label, row.encoder, *ours, *size, *_training(entry)]
         cells += row.paper or ("-",) * 3
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _caption(results) + _earlier_teachers(results), ""])
+    notes = _caption(results) + _earlier_teachers(results) + _empty_rows(results)
+    return "\n".join([*lines, "", notes, ""])
+
+
+def _empty_rows(results: Mapping[str, Any]) -> str:
+    return "".join(
+        f" Empty: {TABLE_I[name].label} {TABLE_I[name].encoder} ({reason})."
+        for name, entry in results["models"].items()
+        if name in TABLE_I and (reason := empty_because(entry))
+    )
 
 
 def _earlier_teachers(results: Mapping[str, Any]) -> str:
@@ -189,7 +224,7 @@ def beyond_table(results: Mapping[str, Any]) -> str:
     results : what `thermal-pose loso-variants` wrote.
     """
     header = (
-        "| change | folds | epochs | AP, true boxes | baseline | gain ± standard error "
+        "| change | folds | steps | AP, true boxes | baseline | gain ± standard error "
         "| AP, detected boxes | baseline | helps |"
     )
     lines = [header, "|" + "---|" * header.count("|", 1)]
@@ -197,11 +232,10 @@ def beyond_table(results: Mapping[str, Any]) -> str:
         gain, error = entry["gain_ap_true_boxes"], entry["gain_standard_error"]
         told = "-" if gain is None else f"{gain:+.3f}" + (f" ± {error:.3f}" if error else "")
         helps = {True: "yes", False: "no", None: "unknown"}[entry["helps"]]
-        epochs = sorted(set(entry["epochs"]))
         cells = [
             entry["change"],
             str(entry["folds_run"]),
-            "-".join(map(str, dict.fromkeys((epochs[0], epochs[-1])))) if any(epochs) else "none",
+            _span(entry.get("steps", ())),
             _cell(entry["ap_true_boxes"]),
             _cell(entry["baseline"]["ap_true_boxes"]),
             told,

@@ -23,12 +23,13 @@ from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.folded_pose import folded
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
-from thermal_pose.lab.learning.networks.teacher import UNREADABLE
+from thermal_pose.lab.learning.networks.teacher import UNREADABLE, student_state
 from thermal_pose.lab.learning.paper.protocol import (
     ROWS,
     Cohort,
     FoldResult,
     Row,
+    counted,
     evaluate_fold,
     imagenet_file,
     keypoint_task,
@@ -57,14 +58,14 @@ def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
         width = cohort.config.distill.decoder_width
         decoder = ClassicDecoder(width=width) if width else copy.deepcopy(cohort.decoder)
         network = build_network(row.network, decoder)
-        _begin(network, row, cohort)
+        _begin(network, row, cohort, fold)
         return folded(network if width else network.freeze_decoder())
     network = build_network(row.network, ClassicDecoder(width=cohort.decoder.width))
-    _begin(network, row, cohort)
+    _begin(network, row, cohort, fold)
     return network
 
 
-def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
+def _begin(network: PoseNetwork, row: Row, cohort: Cohort, fold: int) -> None:
     """Load the weights that `distill.start` names, if they fit the student's encoder.
 
     Raises
@@ -78,17 +79,23 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort) -> None:
     if (weights := imagenet_file(start)) is not None:
         _load_imagenet(network, weights)
         return
-    parts = ["encoder.", "project."]
     if start == "teacher":
-        trained = cohort.teacher
+        state = student_state(cohort.teacher)
     elif Path(start).suffix == ".pt":
-        trained, parts = load_student(Path(start))[0], ["encoder."]
+        trained = load_student(Path(start))[0].state_dict()
+        state = {name: value for name, value in trained.items() if name.startswith("encoder.")}
     else:
-        trained = student_start(start, cohort.data, cohort.config)
-    taken = {
-        name: value for name, value in trained.state_dict().items() if name.startswith(tuple(parts))
-    }
-    network.load_state_dict(taken, strict=False)
+        # Frames of the training subjects only: they set the statistics of the batch norms.
+        seen = cohort.data.select(cohort.folds[fold].train)
+        state = student_state(student_start(start, seen, cohort.config))
+    own = network.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    foreign = [k for k in state if k not in fitting and not k.startswith("encoder.patch_embed.")]
+    if foreign:
+        raise ModelArtifactError(
+            f"start {start}: its '{foreign[0]}' does not fit the row's network"
+        )
+    network.load_state_dict(fitting, strict=False)
 
 
 def _load_imagenet(network: PoseNetwork, path: Path) -> None:
@@ -113,7 +120,7 @@ class _Plan:
         self.beta, self.progress = beta, progress
         self.label = f"{name}-{cohort.folds[fold].subject}".replace("/", "_")
         self.network = _network(cohort, self.row, fold)
-        self.latent_epochs = 0
+        self.latent_steps = 0
 
     def latent(self) -> Learner | None:
         """Return the learner of the latent term alone; None if there is no such stage."""
@@ -161,7 +168,7 @@ def _fit(plans: Sequence[_Plan], progress: Progress) -> list[Learner]:
     latent_s = 0.0
     for plan, learner in first:
         learner.take_best()
-        plan.latent_epochs = learner.epoch
+        plan.latent_steps += learner.steps_taken
         latent_s = max(latent_s, learner.used_s)
     del first  # frees the optimisers' memory
     learners = [plan.last() for plan in plans]
@@ -196,12 +203,16 @@ def run_folds(
     plans = [_Plan(cohort, name, fold, beta, progress) for fold in folds]
     learners = _fit(plans, progress)
     return [
-        replace(
-            evaluate_fold(cohort, row, plan.fold, learner.take_best()),
-            epochs=plan.latent_epochs + learner.epoch,
+        _with_latent_steps(
+            counted(evaluate_fold(cohort, row, plan.fold, learner.take_best()), learner), plan
         )
         for plan, learner in zip(plans, learners, strict=True)
     ]
+
+
+def _with_latent_steps(result: FoldResult, plan: _Plan) -> FoldResult:
+    crops = plan.latent_steps * plan.cohort.config.fit.batch
+    return replace(result, steps=result.steps + plan.latent_steps, crops=result.crops + crops)
 
 
 def trained_folds(
@@ -235,5 +246,9 @@ def beta_key(beta: float) -> str:
 
 def sweep_entry(found: list[FoldResult]) -> dict[str, Any]:
     """Return one beta's entry of `beta_sweep`."""
-    epochs = [result.epochs for result in found]
-    return {**precision_of(found), "folds_run": len(found), "epochs": epochs}
+    return {
+        **precision_of(found),
+        "folds_run": len(found),
+        "steps": [result.steps for result in found],
+        "crops": [result.crops for result in found],
+    }
