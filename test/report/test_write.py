@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import errno
+import itertools
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -313,3 +315,54 @@ def test_a_result_and_its_document_make_the_same_earlier_test():
     assert EarlierTest.from_result(refused()).durations_s == {}
     with pytest.raises(ValueError, match="value"):
         EarlierTest("P", "t", 0, reason=TrialReason.LEFT_VIEW, value=1.0)
+
+
+KILLED_STEPS = ((Path, "replace"), (os, "fsync"), (os, "link"))
+
+
+@pytest.mark.faults
+def test_a_report_that_is_killed_at_any_step_is_whole_files_and_can_be_deleted(tmp_path: Path):
+    """The process dies before its n-th change on the disk, for every n."""
+    frames, keypoints = fabricated.frames(), fabricated.keypoints()
+    parts = step = 0
+    for step in itertools.count(1):
+        folder = tmp_path / str(step)
+        child = os.fork()
+        if child == 0:
+            _dies_before(step)
+            write_trial_report(fabricated.result(), frames, keypoints, folder)
+            os._exit(0)
+        killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        for path in folder.rglob("report.*"):
+            content = path.read_bytes()
+            ends = {".json": b"}\n", ".html": b"</html>\n", ".csv": b"\n"}
+            assert content.endswith(ends[path.suffix]), (step, path)
+        if not folder.exists():
+            continue
+        left = [*find_reports(folder), *find_unnamed(folder)]
+        parts += sum(file.name.endswith(".part") for found in left for file in found.files)
+        for found in left:
+            assert delete_files(found.files, folder) == {}
+        assert list(folder.rglob("*")) == [], step
+        if not killed:
+            break
+    assert step > 10 and parts > 0
+    faults.record(
+        "report killed at each of its steps",
+        step,
+        f"no half file; deletion removes all of it, {parts} unfinished files included",
+    )
+
+
+def _dies_before(step: int) -> None:
+    left = [step]
+    for owner, name in KILLED_STEPS:
+        call = getattr(owner, name)
+
+        def counted(*args: object, _call: Callable[..., object] = call, **more: object) -> object:
+            left[0] -= 1
+            if left[0] == 0:
+                os._exit(9)
+            return _call(*args, **more)
+
+        setattr(owner, name, counted)

@@ -21,6 +21,7 @@ class DiskSync:
     def __init__(self, handle: int, interval_s: float) -> None:
         self._handle = handle
         self._interval_s = interval_s
+        self._new = False
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._error: OSError | None = None
@@ -41,6 +42,7 @@ class DiskSync:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="disk sync", daemon=True)
             self._thread.start()
+        self._new = True
         self._wanted.set()
 
     def stop(self) -> None:
@@ -61,6 +63,9 @@ class DiskSync:
         while not self._stopped.is_set():
             self._wanted.wait()
             self._wanted.clear()
+            if not self._new:
+                return  # stopped
+            self._new = False
             begin_s = time.monotonic()
             try:
                 os.fdatasync(self._handle)
