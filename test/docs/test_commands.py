@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shortened(words: list[str]) -> list[str]:
     """Let a command that would run until Ctrl-C, or open a browser, end by itself."""
     if words[0] == "run" and "--bag" not in words:
-        return [*words, "--duration", "2"]
+        return [*words, "--duration", "15"]
     if words[0] == "view":
         page, data = free_ports(2)
         ports = ["--port", str(page), "--data-port", str(data)]
