@@ -78,7 +78,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.pipeline.recorded_trial import analyze_recording
     from thermal_pose.report.picture import print_page
     from thermal_pose.report.write import write_report
-    from thermal_pose.store.results import keep_and_compare
+    from thermal_pose.store.results import keep
 
     if args.store is not None and not args.subject:
         raise ConfigError("--store needs --subject: results are kept by pseudonym")
@@ -92,7 +92,7 @@ def start(args: argparse.Namespace) -> int:
     run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.recording.name)
     history = []
     if args.store is not None:
-        kept = keep_and_compare(args.store, trial.result.to_json_dict(run))
+        kept = keep(args.store, trial.result.to_json_dict(run))
         history = kept.earlier
         if kept.number > 1:
             print(
@@ -109,7 +109,7 @@ def start(args: argparse.Namespace) -> int:
     print(f"{_outcome(trial.result.timing)}; report: {paths.html}")
     for number, test in enumerate(trial.further, start=2):
         if args.store is not None:
-            keep_and_compare(args.store, test.result.to_json_dict(run))
+            keep(args.store, test.result.to_json_dict(run))
         further = write_report(
             test.result, test.frames, test.keypoints, args.out / f"test-{number}", [], run
         )

@@ -36,7 +36,7 @@ from thermal_pose.parameters.nodes import TugAnalyzerParameters
 from thermal_pose.pipeline.outbox import Outbox
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
 from thermal_pose.report.write import claim_folder, write_trial_report
-from thermal_pose.store.results import keep_and_compare
+from thermal_pose.store.results import keep
 from thermal_pose.subject_id import SubjectIdError, check_subject_id
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase
 
@@ -297,7 +297,7 @@ class TugAnalyzerNode(PipelineNode):
         """Keep the result in the store; return the person's earlier tests."""
         if not self.parameters.store_path:
             return []
-        kept = keep_and_compare(Path(self.parameters.store_path), result.to_json_dict())
+        kept = keep(Path(self.parameters.store_path), result.to_json_dict())
         if kept.number > 1:
             self.get_logger().warning(
                 f"the store holds {kept.number - 1} other results with this first stamp; all stay"
