@@ -65,6 +65,7 @@ train: setup-test  ## install training (part of setup-test)
 
 docs: setup-test  ## build the documentation site -> build/site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(EXEC) mkdocs build --quiet
+	@echo 'open build/site/index.html; with search: python3 -m http.server -d build/site'
 
 docs-figures: setup-test  ## rewrite tables and pictures of README and docs from docs/results
 	@$(EXEC) python scripts/docs/figures.py
