@@ -17,6 +17,7 @@ setup(
         "thermal_pose.bags.definitions": ["*.msg"],
         "thermal_pose": ["py.typed", "assets/*", "assets/demo/*"],
         "thermal_pose.report": ["static/*", "locale/*"],
+        "thermal_pose.serve": ["static/*"],
     },
     include_package_data=True,
 )

@@ -10,6 +10,7 @@ EVERYDAY: dict[str, str] = {
     "demo": "replay the shipped recording through the graph and write its report",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
     "view": "show the live topics, or a recording, in the browser",
+    "serve": "serve the bedside page: run tests from a tablet",
     "record": "record the running graph",
     "play": "play a recording onto its topics, with /clock",
     "info": "describe a recording: topics, counts, rates, gaps",

@@ -2,11 +2,12 @@
 """The course and the outcome of any movement test: `MovementState` and `MovementReport`."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from thermal_pose.clinical.catalogue import movement_test
-from thermal_pose.messages.fields import Make, header_message
+from thermal_pose.messages.fields import Make, header_message, refusing, to_stamp_ns
 
 _NAN = float("nan")
 
@@ -56,3 +57,47 @@ def movement_report_message(
         report_path=report_path,
         json=json.dumps(document, allow_nan=False),
     )
+
+
+def to_state_document(message: Any) -> dict[str, Any]:
+    """Return a `MovementState` as plain JSON types.
+
+    Raises
+    ------
+    MessageFormatError
+        The test is unknown, or the time is negative or not finite.
+    """
+    with refusing("state"):
+        test = movement_test(str(message.test))
+        elapsed_s = float(message.elapsed_s)
+        if not (math.isfinite(elapsed_s) and elapsed_s >= 0.0):
+            raise ValueError(f"elapsed_s: expected a finite time >= 0, got {elapsed_s}")
+        return {
+            "stamp": str(to_stamp_ns(message.header.stamp)),
+            "test": test.key,
+            "label": str(message.label),
+            "repetitions": int(message.repetitions),
+            "elapsed_s": round(elapsed_s, 2),
+            "track_id": int(message.track_id),
+            "waiting": bool(message.waiting),
+        }
+
+
+def to_report_document(message: Any) -> tuple[dict[str, Any], str]:
+    """Return the result's document in a `MovementReport`, and the folder of its report.
+
+    Raises
+    ------
+    MessageFormatError
+        The document is not JSON, not a result, or not the result that the message states.
+    """
+    with refusing("report"):
+        document = json.loads(message.json)
+        if not isinstance(document, dict) or document.get("test") != str(message.test):
+            raise ValueError(f"json: expected a result of the test {message.test!r}")
+        test = movement_test(str(message.test))
+        missing = {"valid", "reason", "sentence", "subject_id", "origin_ns", test.headline}
+        missing -= document.keys()
+        if missing or bool(document["valid"]) != bool(message.valid):
+            raise ValueError(f"json: expected a whole result, lacks {sorted(missing)}")
+        return document, str(message.report_path)
