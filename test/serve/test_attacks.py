@@ -2,12 +2,14 @@
 """What a stranger tries: each row is one attack, and the page must not give in."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import fabricated_results as fabricated
 from support.asgi import ask
+from support.faults import record
 
 from thermal_pose.report.write import write_trial_report
 from thermal_pose.serve.access import Access, hash_password
@@ -16,6 +18,7 @@ from thermal_pose.serve.guard import COOKIE
 from thermal_pose.serve.hub import Hub
 from thermal_pose.serve.records import Records
 
+pytestmark = pytest.mark.faults
 TOKEN = "a-token-of-this-test"
 HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "ward3.local"})
 
@@ -50,6 +53,19 @@ class Stage:
 
     def ask(self, *args: Any, **kwargs: Any):
         return ask(self.app, *args, **kwargs)
+
+
+@pytest.fixture(autouse=True)
+def row(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One row per attack in the table of faults, once its checks have held."""
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed == failed:
+        attack = request.node.originalname.removeprefix("test_").replace("_", " ")
+        tried = sum(
+            item.originalname == request.node.originalname for item in request.session.items
+        )
+        record(f"bedside page: {attack}", tried, "refused, nothing shown or started")
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ class Ward:
     def run_recording(self) -> subprocess.Popen:
         """Half speed, so that there is time to press a button while the person sits."""
         return self._start(
-            "run", "--bag", str(DEMO_BAG), "--rate", "0.5", "--quiet",
+            "run", "--bag", str(DEMO_BAG), "--rate", "0.4", "--quiet",
             "-p", f"tug_analyzer.report_dir={self.reports}",
         )  # fmt: skip
 
@@ -121,6 +121,8 @@ def begin(ward: Ward, tablet: Browser) -> None:
     ward.run_recording()
     wait_for(lambda: text(tablet, "phase") == "Seated", 60.0, "the seated person")
     tablet.driver.find_element("tag name", "body").send_keys("s")
+    wait_for(lambda: tablet.script("return window.lastAction") == "start", 20.0, "the start")
+    assert text(tablet, "said") == ""
 
 
 def test_a_whole_test_from_start_to_history(ward: Ward, tablet: Browser) -> None:

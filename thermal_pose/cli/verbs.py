@@ -45,6 +45,8 @@ LAB: dict[str, str] = {
     "evaluate-pose": "judge pose models on people they never saw",
     "evaluate-detector": "judge person detectors: AP50, recall, false alarms",
     "evaluate-perception": "judge keypoints offline and through the live nodes",
+    "evaluate-chair-rises": "judge the two chair-rise tests on simulated and real motion",
+    "bench-serve": "measure the bedside page: delay, memory and load per watcher",
     "evaluate-tug": "compare timed trials of the simulated clinic with their truth",
     "loso": "leave one subject out: the paper's table and beta sweep",
     "loso-detectors": "train the paper's person detector on the same folds",

@@ -42,6 +42,8 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, TrialReason, TugTiming
 TESTS: Final[tuple[Test, ...]] = ("five_times_sit_to_stand", "chair_stand_30s")
 #: Thresholds and offsets are fitted on this seed only.
 DEVELOPMENT_SEED: Final = 500
+#: More development trials, for the model of arm use.
+ARMS_SEED: Final = 510
 #: Valid trials of the published evaluation have this seed, invalid ones the next.
 EVALUATION_SEED: Final = 9800
 PRESET: Final = "clinic"
@@ -102,6 +104,12 @@ def rise_cases(test: Test, n_valid: int, n_invalid: int, seed: int) -> list[Rise
         for k in range(n_invalid)
     ]
     return valid + invalid
+
+
+def arms_cases(n: int = 60) -> list[RiseCase]:
+    """Development trials for the model of arm use: every other one with arms used."""
+    kinds = (TrialReason.VALID, TrialReason.ARMS_USED)
+    return [RiseCase(TESTS[0], ARMS_SEED, k, 0, kinds[k % 2]) for k in range(n)]
 
 
 def plan_case(case: RiseCase) -> tuple[RisesTrial, StagedTrial]:

@@ -123,6 +123,7 @@ async function post(path, values) {
     let spoken = text;
     try { spoken = JSON.parse(text).text ?? ""; } catch { /* plain text */ }
     say(answer.ok ? "" : spoken);
+    if (answer.ok && values.action) window.lastAction = values.action;
     return answer.ok;
   } catch {
     say("The server does not answer.");

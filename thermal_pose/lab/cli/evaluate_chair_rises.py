@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judge the five-times sit-to-stand and the 30-second chair stand (docs/chair-rises.md).
+
+Trials of the simulated clinic are rendered, seen by the shipped models and compared with their
+exact truth; existing keypoint files are used again. --motion counts rises and descents in real
+motion capture instead (.npz files; nothing of them is kept). --fit fits the event offsets and the
+model of arm use on the development seed, for other keypoint networks.
+
+examples:
+  thermal-pose evaluate-chair-rises --keypoints build/chair-rises \\
+      --out docs/results/chair_rises.json
+  thermal-pose evaluate-chair-rises --motion ~/motion --out docs/results/chair_rises_motion.json
+  thermal-pose evaluate-chair-rises --keypoints build/chair-rises --fit
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from thermal_pose.errors import ConfigError
+from thermal_pose.files import write_whole
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--keypoints", type=Path, metavar="FOLDER", help="keypoint files")
+    parser.add_argument("--motion", type=Path, metavar="FOLDER", help="motion capture, *.npz")
+    parser.add_argument("--noise-px", type=float, default=0.4, help="noise of --motion, px")
+    parser.add_argument("--valid", type=int, default=100, help="valid trials per test")
+    parser.add_argument("--invalid", type=int, default=32, help="invalid trials per test")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--fit", action="store_true", help="fit on the development seed")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON file of the figures")
+
+
+def start(args: argparse.Namespace) -> int:
+    """Judge, or fit; print the figures."""
+    if (args.keypoints is None) == (args.motion is None):
+        raise ConfigError("expected --keypoints or --motion")
+    if args.motion is not None:
+        document = _motion(args)
+    elif args.fit:
+        document = _fit(args)
+    else:
+        document = _simulated(args)
+    if args.out is not None:
+        write_whole(args.out, json.dumps(document, indent=1) + "\n")
+    print(json.dumps(document, indent=1))
+    return 0
+
+
+def _simulated(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.lab.evaluation.chair_rise_cases import (
+        EVALUATION_SEED,
+        TESTS,
+        cache_keypoints,
+        keypoint_path,
+        rise_cases,
+    )
+    from thermal_pose.lab.evaluation.chair_rises import evaluate_files, rise_figures
+
+    tests: dict[str, Any] = {}
+    for test in TESTS:
+        cases = rise_cases(test, args.valid, args.invalid, EVALUATION_SEED)
+        with tqdm(total=len(cases), unit="trial", desc=test, disable=None) as bar:
+            cache_keypoints(cases, args.keypoints, args.jobs, lambda _, bar=bar: bar.update())
+        paths = [keypoint_path(args.keypoints, case) for case in cases]
+        tests[test] = rise_figures(list(evaluate_files(paths)))
+    return {
+        "data": f"simulated clinic, seeds {EVALUATION_SEED} (valid) and {EVALUATION_SEED + 1} "
+        "(invalid), keypoints of the shipped models through the whole pipeline",
+        "command": f"thermal-pose evaluate-chair-rises --keypoints {args.keypoints.name} "
+        f"--valid {args.valid} --invalid {args.invalid}",
+        "tests": tests,
+    }
+
+
+def _motion(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.lab.evaluation.chair_rises import count_motion
+
+    paths = sorted(args.motion.glob("*.npz"))
+    if not paths:
+        raise ConfigError(f"{args.motion}: no .npz file of motion capture in it")
+    rows = [count_motion(path, args.noise_px) for path in paths]
+    right = [row for row in rows if row.rises == 1 and row.descents == 1]
+    return {
+        "data": "real Timed Up and Go motion (motion capture), projected by a virtual camera; one "
+        "rise and one descent in each trial",
+        "command": f"thermal-pose evaluate-chair-rises --motion {args.motion.name} "
+        f"--noise-px {args.noise_px:g}",
+        "trials": len(rows),
+        "one_rise_and_one_descent": len(right),
+        "others": [vars(row) for row in rows if row not in right],
+    }
+
+
+def _fit(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.clinical.chair_rises.arms import MODEL_PATH
+    from thermal_pose.lab.evaluation.chair_rise_cases import (
+        DEVELOPMENT_SEED,
+        TESTS,
+        arms_cases,
+        cache_keypoints,
+        keypoint_path,
+        rise_cases,
+    )
+    from thermal_pose.lab.evaluation.chair_rises_fit import fit_arms, fit_event_offsets
+
+    cases = [case for test in TESTS for case in rise_cases(test, 20, 16, DEVELOPMENT_SEED)]
+    everything = cases + arms_cases()
+    with tqdm(total=len(everything), unit="trial", desc="development", disable=None) as bar:
+        cache_keypoints(everything, args.keypoints, args.jobs, lambda case: bar.update())
+    offsets = fit_event_offsets([keypoint_path(args.keypoints, case) for case in cases])
+    arms = fit_arms([keypoint_path(args.keypoints, case) for case in everything], MODEL_PATH)
+    return {"event_offsets": offsets, "arms": arms, "arms_model": str(MODEL_PATH.name)}

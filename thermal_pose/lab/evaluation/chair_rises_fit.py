@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fits what the chair-rise tests take from development seeds: event offsets and the arms model."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from thermal_pose.clinical.chair_rises.arms import arm_features
+from thermal_pose.clinical.chair_rises.cycles import EVENT_OFFSETS, Cycle
+from thermal_pose.clinical.chair_rises.definitions import ChairRise
+from thermal_pose.clinical.chair_rises.reading import read_rises
+from thermal_pose.clinical.tug.signals import Array
+from thermal_pose.files import write_whole
+from thermal_pose.lab.evaluation.chair_rise_cases import RiseRecording, read_recording
+from thermal_pose.types import TrialReason
+
+MIN_SCORE = 0.05
+RIDGE = 0.005
+#: Log-odds above which the arms count as used: about 1 of 70 valid development trials is above.
+THRESHOLD = 0.0
+
+
+def fit_event_offsets(paths: Sequence[Path]) -> dict[str, dict[str, float]]:
+    """Return `base_s`, `per_s` and `sd_s` of each event, by least squares with few outliers."""
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in EVENT_OFFSETS}
+    for path in paths:
+        recording = read_recording(path)
+        cycles = read_rises(recording.frames, MIN_SCORE).subject.cycles
+        if recording.reason is TrialReason.VALID and len(cycles) == len(recording.rises):
+            for cycle, rise in zip(cycles, recording.rises, strict=True):
+                _event_rows(rows, cycle, rise)
+    return {name: _line(np.array(found)) for name, found in rows.items()}
+
+
+def _event_rows(rows: dict[str, list[tuple[float, float]]], cycle: Cycle, rise: ChairRise) -> None:
+    up_s = cycle.up_s[2] - cycle.up_s[0]
+    rows["rise_start"].append((rise.rise_start_s - cycle.up_s[0], up_s))
+    rows["stand"].append((rise.stand_s - cycle.up_s[2], up_s))
+    if cycle.down_s and rise.sit_start_s is not None and rise.seat_contact_s is not None:
+        down_s = cycle.down_s[2] - cycle.down_s[0]
+        rows["sit_start"].append((rise.sit_start_s - cycle.down_s[0], down_s))
+        rows["seat_contact"].append((rise.seat_contact_s - cycle.down_s[2], down_s))
+
+
+def _line(rows: Array) -> dict[str, float]:
+    design = np.stack([np.ones(len(rows)), rows[:, 1]], axis=1)
+    weights, line = np.ones(len(rows)), np.zeros(2)
+    for _ in range(10):
+        line = np.linalg.lstsq(design * weights[:, None], rows[:, 0] * weights, rcond=None)[0]
+        error = rows[:, 0] - design @ line
+        weights = 1.0 / np.sqrt(np.maximum(1.0, np.abs(error) / 0.1))
+    error = rows[:, 0] - design @ line
+    return {
+        "base_s": round(float(line[0]), 3),
+        "per_s": round(float(line[1]), 3),
+        "sd_s": round(float(error.std()), 3),
+    }
+
+
+def fit_arms(paths: Sequence[Path], out: Path) -> dict[str, Any]:
+    """Fit the model of arm use on valid trials and trials with arms used; write it.
+
+    Returns
+    -------
+    What leave-one-subject-out shows: trials, share caught, share of false alarms.
+    """
+    recordings = [read_recording(path) for path in paths]
+    kinds = (TrialReason.VALID, TrialReason.ARMS_USED)
+    chosen = [recording for recording in recordings if recording.reason in kinds]
+    features = np.stack([_features(recording) for recording in chosen])
+    used = np.array([recording.reason is TrialReason.ARMS_USED for recording in chosen])
+    subjects = np.array([recording.subject + recording.name[:5] for recording in chosen])
+    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    standard = (features - mean) / scale
+    scores = np.zeros(len(used))
+    for subject in np.unique(subjects):
+        held = subjects == subject
+        weights = _logistic(standard[~held], used[~held])
+        scores[held] = _with_one(standard[held]) @ weights
+    weights = _logistic(standard, used)
+    document = {
+        "what": "logistic model of arm use (clinical/chair_rises/arms.py)",
+        "models": sorted({recording.frames[0].model_id for recording in chosen}),
+        "threshold": THRESHOLD,
+        "bias": float(weights[-1]),
+        "mean": mean.tolist(),
+        "scale": scale.tolist(),
+        "weights": weights[:-1].tolist(),
+    }
+    write_whole(out, json.dumps(document, indent=1) + "\n")
+    return {
+        "trials": len(used),
+        "caught": round(float((scores[used] > THRESHOLD).mean()), 3),
+        "false_alarms": round(float((scores[~used] > THRESHOLD).mean()), 3),
+    }
+
+
+def _features(recording: RiseRecording) -> Array:
+    subject = read_rises(recording.frames, MIN_SCORE).subject
+    return arm_features(subject.track, subject.curves, subject.cycles)
+
+
+def _with_one(rows: Array) -> Array:
+    return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
+
+
+def _logistic(rows: Array, labels: Array) -> Array:
+    """Weights and bias of a ridge-regularized logistic regression."""
+    design, sign = _with_one(rows), 2.0 * labels - 1.0
+
+    def loss(weights: Array) -> float:
+        margin = (design @ weights) * sign
+        return float(np.logaddexp(0, -margin).mean() + RIDGE * (weights[:-1] ** 2).sum())
+
+    return np.asarray(minimize(loss, np.zeros(design.shape[1])).x)
