@@ -6,8 +6,10 @@ from support.rises import even_rises, frames
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S, FIVE_TIMES_SIT_TO_STAND
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import MeasureStatus
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.chair_rises import ChairRiseCourse
+from thermal_pose.pipeline.detect import detect_test
 from thermal_pose.pipeline.session import TrialSession
 from thermal_pose.report.page import trial_page
 from thermal_pose.report.table import trial_csv
@@ -130,3 +132,16 @@ def test_report_table_and_history_know_the_tests() -> None:
 
 def test_the_stick_figure_is_what_it_claims() -> None:
     assert stick.up_at(2.5, even_rises(1)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("made", "test"),
+    [
+        (lambda: frames(even_rises(5), 20.0), FIVE_TIMES_SIT_TO_STAND),
+        (lambda: frames(even_rises(12), 42.0), CHAIR_STAND_30S),
+        (lambda: frames([], 8.0), TIMED_UP_AND_GO),
+        (lambda: [], TIMED_UP_AND_GO),
+    ],
+)
+def test_the_kind_of_test_is_detected(made, test) -> None:
+    assert detect_test(made()) is test

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the report of one recorded trial: HTML, JSON, CSV and PNG.
+"""Write the report of one recorded trial: HTML, JSON and CSV.
 
 With --store, the result is kept under the person's pseudonym and compared with earlier tests.
 
@@ -20,9 +20,13 @@ from tqdm import tqdm
 from thermal_pose.bags.finding import recording_name
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.cli.arguments import add_json, add_out, add_person, add_recording
+from thermal_pose.clinical.catalogue import MOVEMENT_TESTS, movement_test
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.records import SEXES, WALKING_AIDS, Visit
+from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ConfigError
-from thermal_pose.types import TugTiming
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--picture", action="store_true", help="also take report.png of the page, with Chromium"
     )
+    parser.add_argument(
+        "--test",
+        default="",
+        help=f"movement test: {', '.join(MOVEMENT_TESTS)} or auto (default: the first)",
+    )
+    for name, choices in (("sex", SEXES), ("walking-aid", WALKING_AIDS)):
+        parser.add_argument(f"--{name}", default="", choices=("", *choices), help="for the report")
+    for name in ("chair", "assessor"):
+        parser.add_argument(f"--{name}", default="", help="for the report")
+    parser.add_argument("--time-zone", default="", help="IANA name, for local time (default: UTC)")
+    parser.add_argument("--language", default="en", help="of the page: en or de")
     add_json(parser, "the report")
 
 
@@ -54,6 +69,7 @@ def _params(args: argparse.Namespace) -> TugParams:
             trial_id=args.trial or recording_name(args.recording),
             age_years=args.age,
             height_m=args.height,
+            visit=Visit(args.sex, args.walking_aid, args.chair, args.assessor, args.time_zone),
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -68,6 +84,14 @@ def _with_calibration(params: TugParams, file: Path, bag: BagReader) -> TugParam
     _, first = next(bag.logged_thermal_frames())
     height, width = first.centikelvin.shape
     return with_lens(params, load_camera_info(file), (width, height))
+
+
+def _test(key: str) -> MovementTest | None:
+    """The test of a key; None for 'auto'."""
+    try:
+        return None if key == "auto" else movement_test(key)
+    except ValueError as error:
+        raise ConfigError(f"--{error}") from error
 
 
 def start(args: argparse.Namespace) -> int:
@@ -88,7 +112,9 @@ def start(args: argparse.Namespace) -> int:
         if args.calibration is not None:
             params = _with_calibration(params, args.calibration, bag)
     with tqdm(total=total, unit="frame", disable=None) as bar:
-        trial = analyze_recording(args.recording, build_perception(), params, bar.update)
+        trial = analyze_recording(
+            args.recording, build_perception(), params, bar.update, _test(args.test)
+        )
     run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.recording.name)
     history = []
     if args.store is not None:
@@ -100,24 +126,27 @@ def start(args: argparse.Namespace) -> int:
                 "this trial and first stamp; all of them stay",
                 file=sys.stderr,
             )
-    paths = write_report(trial.result, trial.frames, trial.keypoints, args.out, history, run)
+    paths = write_report(
+        trial.result, trial.frames, trial.keypoints, args.out, history, run, args.language
+    )
     if args.picture:
         print_page(paths.html, paths.png)
     if args.json:
         print(json.dumps(trial.result.to_json_dict(run), indent=2))
         return 0
-    print(f"{_outcome(trial.result.timing)}; report: {paths.html}")
+    print(f"{_outcome(trial.result)}; report: {paths.html}")
     for number, test in enumerate(trial.further, start=2):
         if args.store is not None:
             keep(args.store, test.result.to_json_dict(run))
         further = write_report(
             test.result, test.frames, test.keypoints, args.out / f"test-{number}", [], run
         )
-        print(
-            f"test {number} of the same recording: {_outcome(test.result.timing)}; {further.html}"
-        )
+        print(f"test {number} of the same recording: {_outcome(test.result)}; {further.html}")
     return 0
 
 
-def _outcome(timing: TugTiming) -> str:
-    return f"total {timing.total_s:.2f} s" if timing.total_s else f"refused: {timing.sentence}"
+def _outcome(result: MovementResult) -> str:
+    kept = EarlierTest.from_result(result)
+    if kept.value is None:
+        return f"refused: {kept.sentence}"
+    return f"{kept.kind.title}: {kept.value:.{kept.kind.decimals}f} {kept.kind.unit}"
