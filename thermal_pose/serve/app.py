@@ -27,7 +27,7 @@ from thermal_pose.serve.access import SESSION_S, Access
 from thermal_pose.serve.guard import COOKIE, App, Guard
 from thermal_pose.serve.hub import Hub
 from thermal_pose.serve.records import Records
-from thermal_pose.store.results import check_subject_id, new_subject_id
+from thermal_pose.subject_id import check_subject_id, new_subject_id
 
 #: Files that may be asked for, with their types: nothing else can be.
 _STATIC: Final = {

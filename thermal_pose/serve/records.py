@@ -13,7 +13,8 @@ from typing import Any, Final
 from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.errors import StorageError
 from thermal_pose.report.history import history_page
-from thermal_pose.store.results import ResultsStore, check_subject_id
+from thermal_pose.store.results import ResultsStore
+from thermal_pose.subject_id import check_subject_id
 
 _FOLDER: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{9}Z(-[0-9]{1,4})?", re.ASCII)
 #: How many of the newest reports are listed.

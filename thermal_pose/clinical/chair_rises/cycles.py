@@ -27,23 +27,31 @@ MIN_RANGE_SHARE: Final = 0.2
 
 @dataclass(frozen=True)
 class EventOffset:
-    """Where an event lies from a crossing: `base_s` + `per_s` times the time between crossings.
+    """Where an event lies from a crossing, s.
 
-    `sd_s` is the standard deviation of what remains, on the seed that it was fitted on.
+    `base_s` + `per_span` times the time between the two crossings + `per_period` times the time
+    from rise to rise. `sd_s` is the standard deviation of what remains.
     """
 
     base_s: float
-    per_s: float
+    per_span: float
+    per_period: float
     sd_s: float
 
+    def at(self, crossing_s: float, span_s: float, period_s: float) -> float:
+        """Return when the event is, s."""
+        return crossing_s + self.base_s + self.per_span * span_s + self.per_period * period_s
 
-#: Fitted by `thermal-pose evaluate-chair-rises --fit` on seed 500 (development).
+
+#: Fitted by `thermal-pose evaluate-chair-rises --fit` on the development seeds 500, 501 and 510.
 EVENT_OFFSETS: Final = {
-    "rise_start": EventOffset(0.135, -4.056, 0.166),
-    "stand": EventOffset(-0.056, 0.490, 0.048),
-    "sit_start": EventOffset(-0.070, -0.039, 0.057),
-    "seat_contact": EventOffset(-0.096, 0.902, 0.086),
+    "rise_start": EventOffset(0.145, -1.662, -0.183, 0.149),
+    "stand": EventOffset(-0.018, 0.336, 0.001, 0.058),
+    "sit_start": EventOffset(-0.005, 0.056, -0.030, 0.074),
+    "seat_contact": EventOffset(-0.081, 0.108, 0.080, 0.103),
 }
+#: Time from rise to rise that is assumed where there is one rise only, and its limits, s.
+PERIOD_S: Final = (1.5, 4.0, 8.0)
 
 
 @dataclass(frozen=True)
@@ -199,38 +207,43 @@ def _passes(
 def rises_of_cycles(cycles: Sequence[Cycle]) -> tuple[ChairRise, ...]:
     """Place the events of all cycles, in order of time."""
     rises: list[ChairRise] = []
-    free_from_s = 0.0
+    free_from_s, period_s = 0.0, period_of(cycles)
     for cycle in cycles:
-        rise = rise_of(cycle, free_from_s)
+        rise = rise_of(cycle, free_from_s, period_s)
         rises.append(rise)
         free_from_s = cycle.up_s[0] if rise.seat_contact_s is None else rise.seat_contact_s
     return tuple(rises)
 
 
-def rise_of(cycle: Cycle, free_from_s: float) -> ChairRise:
+def period_of(cycles: Sequence[Cycle]) -> float:
+    """Return the median time from rise to rise, within limits, s."""
+    least, usual, most = PERIOD_S
+    if len(cycles) < 2:
+        return usual
+    steps_s = np.diff([cycle.up_s[1] for cycle in cycles])
+    return float(np.clip(np.median(steps_s), least, most))
+
+
+def rise_of(cycle: Cycle, free_from_s: float, period_s: float) -> ChairRise:
     """Place the events of a cycle.
 
     Parameters
     ----------
     free_from_s : seat contact of the rise before; the first movement cannot come earlier.
+    period_s : of all rises of the trial (`period_of`).
     """
     up_s = cycle.up_s[2] - cycle.up_s[0]
-    start = _event("rise_start", cycle.up_s[0], up_s)
-    stand = max(_event("stand", cycle.up_s[2], up_s), cycle.up_s[1])
+    start = EVENT_OFFSETS["rise_start"].at(cycle.up_s[0], up_s, period_s)
+    stand = max(EVENT_OFFSETS["stand"].at(cycle.up_s[2], up_s, period_s), cycle.up_s[1])
     sit = contact = None
     if cycle.down_s:
         down_s = cycle.down_s[2] - cycle.down_s[0]
-        sit = _event("sit_start", cycle.down_s[0], down_s)
+        sit = EVENT_OFFSETS["sit_start"].at(cycle.down_s[0], down_s, period_s)
         if sit < stand:
             stand = sit = (sit + stand) / 2
-        contact = max(_event("seat_contact", cycle.down_s[2], down_s), sit)
+        contact = max(EVENT_OFFSETS["seat_contact"].at(cycle.down_s[2], down_s, period_s), sit)
     start = min(max(start, free_from_s), cycle.up_s[1])
     stand = max(stand, cycle.up_s[1])
     sit = None if sit is None else max(sit, stand)
     contact = None if contact is None or sit is None else max(contact, sit)
     return ChairRise(start, cycle.up_s[1], stand, sit, contact, cycle.share)
-
-
-def _event(name: str, crossing_s: float, span_s: float) -> float:
-    offset = EVENT_OFFSETS[name]
-    return crossing_s + offset.base_s + offset.per_s * span_s

@@ -56,8 +56,8 @@ def _simulated(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.lab.evaluation.chair_rise_cases import (
         EVALUATION_SEED,
         TESTS,
-        cache_keypoints,
         keypoint_path,
+        made_keypoints,
         rise_cases,
     )
     from thermal_pose.lab.evaluation.chair_rises import evaluate_files, rise_figures
@@ -66,7 +66,8 @@ def _simulated(args: argparse.Namespace) -> dict[str, Any]:
     for test in TESTS:
         cases = rise_cases(test, args.valid, args.invalid, EVALUATION_SEED)
         with tqdm(total=len(cases), unit="trial", desc=test, disable=None) as bar:
-            cache_keypoints(cases, args.keypoints, args.jobs, lambda _, bar=bar: bar.update())
+            for _ in made_keypoints(cases, args.keypoints, args.jobs):
+                bar.update()
         paths = [keypoint_path(args.keypoints, case) for case in cases]
         tests[test] = rise_figures(list(evaluate_files(paths)))
     return {
@@ -103,8 +104,8 @@ def _fit(args: argparse.Namespace) -> dict[str, Any]:
         DEVELOPMENT_SEED,
         TESTS,
         arms_cases,
-        cache_keypoints,
         keypoint_path,
+        made_keypoints,
         rise_cases,
     )
     from thermal_pose.lab.evaluation.chair_rises_fit import fit_arms, fit_event_offsets
@@ -112,7 +113,8 @@ def _fit(args: argparse.Namespace) -> dict[str, Any]:
     cases = [case for test in TESTS for case in rise_cases(test, 20, 16, DEVELOPMENT_SEED)]
     everything = cases + arms_cases()
     with tqdm(total=len(everything), unit="trial", desc="development", disable=None) as bar:
-        cache_keypoints(everything, args.keypoints, args.jobs, lambda case: bar.update())
-    offsets = fit_event_offsets([keypoint_path(args.keypoints, case) for case in cases])
+        for _ in made_keypoints(everything, args.keypoints, args.jobs):
+            bar.update()
+    offsets = fit_event_offsets([keypoint_path(args.keypoints, case) for case in everything])
     arms = fit_arms([keypoint_path(args.keypoints, case) for case in everything], MODEL_PATH)
     return {"event_offsets": offsets, "arms": arms, "arms_model": str(MODEL_PATH.name)}

@@ -7,7 +7,7 @@ not made again, so a run can be interrupted and resumed.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -186,18 +186,8 @@ def keypoint_path(folder: Path, case: RiseCase) -> Path:
     return folder / f"{case.name}.npz"
 
 
-def cache_keypoints(
-    cases: Sequence[RiseCase],
-    folder: Path,
-    jobs: int = 1,
-    done: Callable[[RiseCase], None] = lambda case: None,
-) -> None:
-    """Make the keypoint files that are missing, on `jobs` processes; `done` is called per case."""
-    for case in _made(cases, folder, jobs):
-        done(case)
-
-
-def _made(cases: Sequence[RiseCase], folder: Path, jobs: int) -> Iterator[RiseCase]:
+def made_keypoints(cases: Sequence[RiseCase], folder: Path, jobs: int = 1) -> Iterator[RiseCase]:
+    """Make the keypoint files that are missing, on `jobs` processes; yield each case when done."""
     missing = [case for case in cases if not keypoint_path(folder, case).is_file()]
     yield from (case for case in cases if case not in missing)
     if jobs <= 1:

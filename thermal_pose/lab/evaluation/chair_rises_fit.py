@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from thermal_pose.clinical.chair_rises.arms import arm_features
-from thermal_pose.clinical.chair_rises.cycles import EVENT_OFFSETS, Cycle
+from thermal_pose.clinical.chair_rises.cycles import EVENT_OFFSETS, Cycle, period_of
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.chair_rises.reading import read_rises
 from thermal_pose.clinical.tug.signals import Array
@@ -24,39 +24,52 @@ RIDGE = 0.005
 THRESHOLD = 0.0
 
 
+#: Trials whose rises are those of the test, whatever the hands do.
+_SOUND = (TrialReason.VALID, TrialReason.ARMS_USED)
+
+
 def fit_event_offsets(paths: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """Return `base_s`, `per_s` and `sd_s` of each event, by least squares with few outliers."""
-    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in EVENT_OFFSETS}
+    """Return the offset of each event (`EventOffset`), by robust least squares."""
+    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in EVENT_OFFSETS}
     for path in paths:
         recording = read_recording(path)
         cycles = read_rises(recording.frames, MIN_SCORE).subject.cycles
-        if recording.reason is TrialReason.VALID and len(cycles) == len(recording.rises):
+        if recording.reason in _SOUND and len(cycles) == len(recording.rises):
+            period_s = period_of(cycles)
             for cycle, rise in zip(cycles, recording.rises, strict=True):
-                _event_rows(rows, cycle, rise)
+                _event_rows(rows, cycle, rise, period_s)
     return {name: _line(np.array(found)) for name, found in rows.items()}
 
 
-def _event_rows(rows: dict[str, list[tuple[float, float]]], cycle: Cycle, rise: ChairRise) -> None:
+def _event_rows(
+    rows: dict[str, list[tuple[float, float, float]]],
+    cycle: Cycle,
+    rise: ChairRise,
+    period_s: float,
+) -> None:
     up_s = cycle.up_s[2] - cycle.up_s[0]
-    rows["rise_start"].append((rise.rise_start_s - cycle.up_s[0], up_s))
-    rows["stand"].append((rise.stand_s - cycle.up_s[2], up_s))
+    rows["rise_start"].append((rise.rise_start_s - cycle.up_s[0], up_s, period_s))
+    rows["stand"].append((rise.stand_s - cycle.up_s[2], up_s, period_s))
     if cycle.down_s and rise.sit_start_s is not None and rise.seat_contact_s is not None:
         down_s = cycle.down_s[2] - cycle.down_s[0]
-        rows["sit_start"].append((rise.sit_start_s - cycle.down_s[0], down_s))
-        rows["seat_contact"].append((rise.seat_contact_s - cycle.down_s[2], down_s))
+        rows["sit_start"].append((rise.sit_start_s - cycle.down_s[0], down_s, period_s))
+        rows["seat_contact"].append((rise.seat_contact_s - cycle.down_s[2], down_s, period_s))
 
 
 def _line(rows: Array) -> dict[str, float]:
-    design = np.stack([np.ones(len(rows)), rows[:, 1]], axis=1)
-    weights, line = np.ones(len(rows)), np.zeros(2)
+    design = np.stack([np.ones(len(rows)), rows[:, 1], rows[:, 2]], axis=1)
+    weights: Array = np.ones(len(rows))
+    line: Array = np.zeros(3)
     for _ in range(10):
-        line = np.linalg.lstsq(design * weights[:, None], rows[:, 0] * weights, rcond=None)[0]
+        fitted = np.linalg.lstsq(design * weights[:, None], rows[:, 0] * weights, rcond=None)
+        line = np.asarray(fitted[0])
         error = rows[:, 0] - design @ line
         weights = 1.0 / np.sqrt(np.maximum(1.0, np.abs(error) / 0.1))
     error = rows[:, 0] - design @ line
     return {
         "base_s": round(float(line[0]), 3),
-        "per_s": round(float(line[1]), 3),
+        "per_span": round(float(line[1]), 3),
+        "per_period": round(float(line[2]), 3),
         "sd_s": round(float(error.std()), 3),
     }
 
