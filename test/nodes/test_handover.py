@@ -116,6 +116,21 @@ def test_messages_of_others_arrive_once_in_every_stream(process, outside) -> Non
     assert first == sent and second == sent
 
 
+def test_others_messages_with_equal_stamps_all_arrive(process, outside) -> None:
+    """A camera without a clock stamps every image alike; each must be seen to be refused."""
+    first, second = [], []
+    process.stream(first.append)
+    process.stream(second.append)
+    publisher = outside.create_publisher(Image, "image", 64)
+    process.spin_until(lambda: publisher.get_subscription_count() == 2)
+    for number in range(5):
+        publisher.publish(Image(header=Header(), data=[number] * 16))
+        process.settle()
+    process.spin_until(lambda: len(first) == len(second) == 5)
+    process.settle()
+    assert [image.data[0] for image in first] == [image.data[0] for image in second] == [*range(5)]
+
+
 def test_what_is_sent_again_arrives_again(process) -> None:
     heard = []
     process.stream(heard.append)

@@ -30,6 +30,30 @@ class StreamExecutor(Protocol):
         """Call `stream.answer` soon, in the executor's thread."""
 
 
+class _Tally:
+    """Counts messages by stamp, so that cameras with equal stamps lose none; forgets the oldest."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[bytes, int] = OrderedDict()
+        self._changing = threading.Lock()
+
+    def add(self, stamp: bytes) -> None:
+        with self._changing:
+            self._counts[stamp] = self._counts.get(stamp, 0) + 1
+            while len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+
+    def take(self, stamp: bytes) -> bool:
+        """Count one message less; False where there is none."""
+        with self._changing:
+            count = self._counts.get(stamp, 0)
+            if count > 1:
+                self._counts[stamp] = count - 1
+            elif count == 1:
+                del self._counts[stamp]
+            return count > 0
+
+
 class Stream:
     """One subscription inside a process: what was handed over, and what came over DDS.
 
@@ -48,13 +72,14 @@ class Stream:
         self._kind = kind
         self._callback = callback
         self._pending: deque[Any] = deque(maxlen=depth)
-        self._handed: OrderedDict[bytes, None] = OrderedDict()
+        self._copies = _Tally()  # of what was handed over, still to come over DDS
+        self._taken = _Tally()  # over DDS, and not to be taken again from a neighbour
         self.subscription: Any = None
         self.share: Callable[[Any], None] = lambda message: None
 
     def offer(self, message: Any) -> None:
         """Hand over a message of another process, unless it came here already."""
-        if stamp_bytes(message) not in self._handed:
+        if not self._taken.take(stamp_bytes(message)):
             self.push(message)
 
     def push(self, message: Any) -> None:
@@ -62,9 +87,7 @@ class Stream:
         executor: Any = self._node.executor
         if not hasattr(executor, "hand_over"):
             return
-        self._handed[stamp_bytes(message)] = None
-        while len(self._handed) > _REMEMBERED:
-            self._handed.popitem(last=False)
+        self._copies.add(stamp_bytes(message))
         self._pending.append(message)
         executor.hand_over(self)
 
@@ -100,8 +123,10 @@ class Stream:
             return None
 
     def _accept(self, data: bytes) -> Any:
-        if bytes(data[_STAMP]) in self._handed:
+        stamp = bytes(data[_STAMP])
+        if self._copies.take(stamp):
             return None
+        self._taken.add(stamp)
         message = deserialize_message(data, self._kind)
         self.share(message)
         return message
