@@ -40,6 +40,7 @@ def start(args: argparse.Namespace) -> int:
         beyond_table,
         breakdowns,
         draw_sweep,
+        empty_because,
         read_results,
         read_variants,
         sweep_points,
@@ -50,7 +51,11 @@ def start(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     table = args.out / "pose_table.md"
     write_whole(table, f"{table_i(results)}\n{breakdowns(results)}")
-    run = [name for name, entry in results["models"].items() if entry["ap"]["mean"] is not None]
+    run = [
+        name
+        for name, entry in results["models"].items()
+        if entry["ap"]["mean"] is not None and not empty_because(entry)
+    ]
     swept = len(sweep_points(results)["ap"])
     print(f"{table}: {len(run)} rows run; beta sweep: {swept} points")
     if args.beyond is not None:

@@ -60,7 +60,7 @@ def test_a_row_without_a_meaningful_budget_is_empty_with_its_reason(made_up) -> 
     assert _row(table, "| distilled | ViT-Base")[2:8] == ["not run"] * 6
     assert "0.000 ±" not in table
     assert "Empty: distilled ResNet-50 (1 of 1 folds learned from fewer crops)." in table
-    assert "distilled ViT-Base (2 started epochs, of which the steps were not counted)." in table
+    assert "distilled ViT-Base (epochs started: 2; its steps were not counted)." in table
 
 
 def test_the_table_has_all_rows_and_says_what_was_not_run(made_up) -> None:

@@ -141,7 +141,7 @@ def empty_because(entry: Mapping[str, Any]) -> str:
         return str(entry["reason"])
     epochs = max(entry.get("epochs", ()), default=0)
     if "steps" not in entry and 0 < epochs <= 2:
-        return f"{epochs} started epochs, of which the steps were not counted"
+        return f"epochs started: {epochs}; its steps were not counted"
     return ""
 
 
@@ -208,7 +208,7 @@ def breakdowns(results: Mapping[str, Any]) -> str:
     found = {
         f"{TABLE_I[name].label}, {TABLE_I[name].encoder}": entry["breakdown"]
         for name, entry in results["models"].items()
-        if name in TABLE_I and entry.get("breakdown")
+        if name in TABLE_I and entry.get("breakdown") and not empty_because(entry)
     }
     taught = ((results.get("teacher") or {}).get("on_cohort_rgb") or {}).get("breakdown")
     if taught:
