@@ -103,10 +103,20 @@ def test_the_shipped_recording_is_analyzed_and_reported(tmp_path: Path) -> None:
     seen: list[int] = []
     test = analyze(on_frame=lambda: seen.append(1))
     assert test.valid and test.reason == "valid" and test.sentence == ""
+    assert test.test == "timed_up_and_go" and test.stands is None and test.further == ()
     assert test.total_s == pytest.approx(sum(test.phases_s.values()))
     assert len(seen) > 100
     assert test.write_report(tmp_path).read_text().startswith("<!DOCTYPE html>")
     assert test.to_dict()["total_s"] == pytest.approx(test.total_s)
+
+
+def test_another_test_is_refused_for_its_own_reason() -> None:
+    """Nobody rises five times in the shipped recording."""
+    test = analyze(test="five_times_sit_to_stand")
+    assert test.test == "five_times_sit_to_stand"
+    assert not test.valid and test.total_s is None and test.sentence
+    with pytest.raises(ValueError, match="chair_stand_30s"):
+        analyze(test="dance")
 
 
 def test_a_missing_recording_is_an_error() -> None:

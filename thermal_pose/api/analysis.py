@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from thermal_pose.bags.recording import DEMO_BAG
+from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
@@ -16,7 +17,7 @@ from thermal_pose.pipeline.session import FinishedTrial
 
 @dataclass(frozen=True)
 class Analysis:
-    """A Timed Up and Go test found in a recording, or the reason why it could not be timed.
+    """A movement test found in a recording, or the reason why it could not be timed.
 
     Attributes
     ----------
@@ -32,9 +33,26 @@ class Analysis:
         return self.trial.result.timing.valid
 
     @property
+    def test(self) -> str:
+        """Key of the movement test, such as 'timed_up_and_go'."""
+        return str(self.to_dict()["test"])
+
+    @property
     def total_s(self) -> float | None:
-        """First movement to seat contact, s; None if the test could not be timed."""
-        return self.trial.result.timing.total_s
+        """First movement to seat contact, s; None without one, as in a refused test."""
+        total_s = self.to_dict().get("total_s")
+        return None if total_s is None else float(total_s)
+
+    @property
+    def stands(self) -> int | None:
+        """Stands of a 30-second chair stand; None for other tests and refused ones."""
+        stands = self.to_dict().get("stands")
+        return None if stands is None else int(stands)
+
+    @property
+    def further(self) -> "tuple[Analysis, ...]":
+        """Further tests that the same recording holds, in their order."""
+        return tuple(Analysis(trial) for trial in self.trial.further)
 
     @property
     def reason(self) -> str:
@@ -48,7 +66,7 @@ class Analysis:
 
     @property
     def phases_s(self) -> dict[str, float]:
-        """Duration of each phase by its name, s; empty if the test could not be timed."""
+        """Duration of each phase of a Timed Up and Go, s; empty if it could not be timed."""
         timing = self.trial.result.timing
         return {p.phase.name: p.duration_s for p in timing.phases} if timing.valid else {}
 
@@ -67,6 +85,7 @@ class Analysis:
 def analyze(
     recording: str | Path = DEMO_BAG,
     *,
+    test: str = "timed_up_and_go",
     subject: str = "",
     age_years: float = 0.0,
     height_m: float = 0.0,
@@ -74,12 +93,14 @@ def analyze(
     detector: str | None = None,
     on_frame: Callable[[], object] | None = None,
 ) -> Analysis:
-    """Time the Timed Up and Go test in a recording.
+    """Time the movement test in a recording.
 
     Parameters
     ----------
     recording : str or Path
         A rosbag2 folder or .mcap file with thermal images; by default the shipped recording.
+    test : {'timed_up_and_go', 'five_times_sit_to_stand', 'chair_stand_30s'}
+        Kind of test.
     subject : str
         Pseudonym of the person, for the report.
     age_years : float
@@ -96,7 +117,7 @@ def analyze(
     BagError
         The recording is missing, damaged or has no thermal images.
     ValueError
-        An age or a height that nobody has.
+        An unknown test, or an age or a height that nobody has.
 
     Examples
     --------
@@ -105,6 +126,7 @@ def analyze(
     >>> test.valid, list(test.phases_s)[:2]
     (True, ['SIT_TO_STAND', 'WALK_OUT'])
     """
+    kind = movement_test(test)
     path = Path(recording)
     params = TugParams(
         subject_id=subject,
@@ -116,4 +138,4 @@ def analyze(
         DetectorParameters(model=detector or DetectorParameters().model),
         PoseParameters(model=model or PoseParameters().model),
     )
-    return Analysis(analyze_recording(path, perception, params, on_frame))
+    return Analysis(analyze_recording(path, perception, params, on_frame, kind))
