@@ -51,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FACTOR",
         help="learning rate (default: the recipe's)",
     )
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE", help="network file to go on from, such as the shipped"
+    )
     add_jobs(parser)
     add_out(parser, "folder for the networks", required=True)
 
@@ -58,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def start(args: argparse.Namespace) -> int:
     """Simulate, train, write, and print how well held-out trials are timed."""
     from thermal_pose.lab.learning.tug.motions import simulate_motions
-    from thermal_pose.lab.learning.tug.recipe import TugRecipe, run_recipe
+    from thermal_pose.lab.learning.tug.recipe import TugRecipe, keep_live_network, run_recipe
 
     paths = sorted(args.keypoints.glob("*.npz")) if args.keypoints else []
     if not paths and not args.motions:
@@ -68,6 +71,10 @@ def start(args: argparse.Namespace) -> int:
     names = ("steps", "batch", "channels", "members", "learning_rate")
     changed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     recipe = replace(TugRecipe(), **changed)
+    if args.start is not None:
+        # The causal network stays as it is.
+        recipe = replace(recipe, start=str(args.start), live_steps=0)
+        keep_live_network(args.start.parent, args.out)
     card = run_recipe(recipe, motions, paths, args.out, jobs_of(args))
     print(_line(card, args.out))
     return 0

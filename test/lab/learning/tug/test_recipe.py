@@ -16,7 +16,12 @@ from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.clinical.tug.live_network import load_live_network
 from thermal_pose.clinical.tug.network import load_network
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
-from thermal_pose.lab.learning.tug.recipe import CARD_FILE, TugRecipe, run_recipe
+from thermal_pose.lab.learning.tug.recipe import (
+    CARD_FILE,
+    TugRecipe,
+    keep_live_network,
+    run_recipe,
+)
 from thermal_pose.lab.learning.tug.recorded import SampleSource, read_recorded
 from thermal_pose.pipeline.trial import analyze_frames
 
@@ -73,10 +78,32 @@ def test_the_shipped_networks_are_those_of_the_card() -> None:
     assert segmenter.endswith(card["sha256"][:12])
 
 
-def test_what_ships_was_made_by_the_recipe_that_make_tug_runs() -> None:
+def test_the_card_says_how_the_shipped_networks_were_made() -> None:
     card = json.loads((files("thermal_pose") / "assets" / CARD_FILE).read_text())
-    recipe = asdict(TugRecipe())
-    assert card["recipe"] == recipe | {"held_out": list(recipe["held_out"])}
+    assert set(card["recipe"]) == set(asdict(TugRecipe()))
+    assert set(card["seeds"]).isdisjoint(card["recipe"]["held_out"])
+    # A network that went on from another names it.
+    assert bool(card["recipe"]["start"]) == bool(card["start_sha256"])
     makefile = (Path(__file__).parents[4] / "Makefile").read_text()
     (line,) = re.findall(r"thermal-pose train-tug (.*)", makefile)
     assert line == "--keypoints build/tug-dev --jobs 2 --out thermal_pose/assets"
+
+
+def test_training_may_go_on_from_a_network(tmp_path: Path) -> None:
+    paths = [keypoint_file(tmp_path, seed, k) for k, seed in enumerate((400, 400))]
+    small = replace(
+        TugRecipe(), steps=2, batch=2, channels=8, members=1, live_samples=4, live_steps=2
+    )
+    first = run_recipe(small, (), paths, tmp_path / "first")
+    keep_live_network(tmp_path / "first", tmp_path / "second")
+    further = replace(small, start=str(tmp_path / "first" / first["file"]), live_steps=0)
+    second = run_recipe(further, (), paths, tmp_path / "second")
+    assert second["start_sha256"] == first["sha256"]
+    assert second["sha256"] != first["sha256"]
+    assert second["live_sha256"] == first["live_sha256"]
+    before, after = (
+        load_network(tmp_path / name / first["file"]).members[0]["stem.weight"]
+        for name in ("first", "second")
+    )
+    # Two steps from where the first ended: nearly the same weights.
+    assert np.abs(after - before).max() < 0.05

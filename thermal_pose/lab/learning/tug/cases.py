@@ -102,8 +102,31 @@ def is_development_seed(seed: int) -> bool:
     return 0 <= seed < 1000 or seed in listed
 
 
+#: Patients to develop on: each valid trial is of another person; invalid ones under the next seed.
+PATIENT_SEED, N_PATIENTS, N_MISTAKES = 412, 500, 64
+
+
+def patient_cases() -> list[TrialCase]:
+    """Trials of patients, of other invalid trials, and of recordings that users make wrongly."""
+    from thermal_pose.lab.simulation.people.presets import INVALID_KINDS, MISUSED_KINDS
+
+    cases = [
+        TrialCase("patients", PATIENT_SEED, k, 0, TrialReason.VALID) for k in range(N_PATIENTS)
+    ]
+    for k in range(N_MISTAKES):
+        misused, invalid = (
+            MISUSED_KINDS[k % len(MISUSED_KINDS)],
+            INVALID_KINDS[k % len(INVALID_KINDS)],
+        )
+        cases.append(TrialCase("misused", PATIENT_SEED + 1, k, 0, misused))
+        cases.append(TrialCase("patients", PATIENT_SEED + 1, k, 0, invalid))
+    return cases
+
+
 def development_cases(preset: str) -> list[TrialCase]:
     """The trials of one cohort that timing is developed on."""
+    if preset == "patients":
+        return patient_cases()
     return [
         case
         for part in DEVELOPMENT

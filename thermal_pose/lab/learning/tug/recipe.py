@@ -2,6 +2,7 @@
 """From motions and keypoint files to the two shipped networks of the TUG and their card."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from thermal_pose.lab.learning.tug.recorded import LONG_REST_S, SampleSource, re
 from thermal_pose.lab.learning.tug.segmenter import (
     SegmenterConfig,
     TorchSegmenter,
+    start_weights,
     train_segmenter,
     write_network,
 )
@@ -39,7 +41,8 @@ class TugRecipe:
     steps, batch, channels, learning_rate, average : of each segmentation network.
     members : number of networks to average; each one's index is its seed.
     long_share : of samples with a long rest before the test.
-    live_hidden, live_samples, live_steps : of the causal network.
+    live_hidden, live_samples, live_steps : of the causal network; 0 steps keep the one there is.
+    start : network file that each member starts from; '' starts from random weights.
     """
 
     held_out: tuple[int, ...] = (77, 78)
@@ -53,6 +56,7 @@ class TugRecipe:
     live_hidden: int = 64
     live_samples: int = 2400
     live_steps: int = 3000
+    start: str = ""
 
 
 def run_recipe(
@@ -81,6 +85,13 @@ def run_recipe(
     return card
 
 
+def keep_live_network(source: Path, out_dir: Path) -> None:
+    """Copy the causal network, which a training that goes on from another does not change."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    if source.resolve() != out_dir.resolve():
+        shutil.copyfile(source / LIVE_FILE, out_dir / LIVE_FILE)
+
+
 def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:
     return SegmenterConfig(
         channels=recipe.channels,
@@ -96,8 +107,9 @@ def _train_all(recipe: TugRecipe, source: SampleSource, out_dir: Path, jobs: int
     """Train the members and the causal network, and write both files."""
     live_path = out_dir / LIVE_FILE
     calls: list[tuple[Any, ...]] = [(_member, recipe, source, k) for k in range(recipe.members)]
-    calls.append((_train_live, recipe, source, live_path))
-    *states, _ = map_jobs(_call, calls, jobs, ordered=True)
+    if recipe.live_steps:
+        calls.append((_train_live, recipe, source, live_path))
+    states = list(map_jobs(_call, calls, jobs, ordered=True))[: recipe.members]
     networks = []
     for state in states:
         networks.append(TorchSegmenter(_config(recipe, 0)))
@@ -113,7 +125,8 @@ def _member(recipe: TugRecipe, source: SampleSource, seed: int) -> dict[str, Any
     """Weights of one network, by name."""
     _one_thread()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = train_segmenter(source, _config(recipe, seed), _report, device=device)
+    start = start_weights(Path(recipe.start), seed) if recipe.start else None
+    network = train_segmenter(source, _config(recipe, seed), _report, device=device, start=start)
     return {name: value.numpy() for name, value in network.state_dict().items()}
 
 
@@ -145,8 +158,9 @@ def _card(
         "sha256": sha256_of(out_dir / SEGMENTER_FILE),
         "live_file": LIVE_FILE,
         "live_sha256": sha256_of(out_dir / LIVE_FILE),
-        "data": "simulated; keypoints of cohorts paper and clinic by the shipped detector and pose "
-        "model, and motions with a noise model where `n_motions` says so",
+        "start_sha256": sha256_of(Path(recipe.start)) if recipe.start else "",
+        "data": "simulated; keypoints of cohorts by the shipped detector and pose model, and "
+        "motions with a noise model where `n_motions` says so",
         "seeds": list(seeds),
         **counts,
         "recipe": asdict(recipe) | {"held_out": list(recipe.held_out)},

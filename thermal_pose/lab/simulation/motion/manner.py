@@ -68,6 +68,8 @@ class Manner:
     turn_dip : share of speed lost in the turn (0 steps around, 1 spins); None for the usual.
     shortest_final_s : of the turn before the chair.
     sit_overlap : share of the turn before the chair during which the person sits down already.
+    late_trunk : how much later than the legs the trunk straightens, as a share of the rise.
+    sit_lean_delay : how much later the trunk leans while sitting down, as a share of that phase.
     crouch, crouch_s : share of the standing height lost, slowly, before sitting down, and over how
         long.
     lean_scale : of the lean that lifts the person off the seat.
@@ -94,6 +96,8 @@ class Manner:
     turn_dip: float | None = None
     shortest_final_s: float = 0.9
     sit_overlap: float | None = None
+    late_trunk: float = 0.0
+    sit_lean_delay: float = 0.0
     crouch: float = 0.0
     crouch_s: float = 0.6
     lean_scale: float = 1.0
@@ -121,12 +125,12 @@ def draw_manner(rng: Rng, slowness: float = 0.0) -> Manner:
     return Manner(
         pauses=draw_pauses(rng, slowness),
         mark_m=_mark_m(rng),
-        head_lead_s=float(rng.uniform(0.0, 0.4)) if rng.random() < 0.6 else 0.0,
-        chest_lead_s=float(rng.uniform(0.0, 0.1)) if rng.random() < 0.6 else 0.0,
+        head_lead_s=float(rng.uniform(0.0, 0.4)) if rng.random() < 0.35 else 0.0,
+        chest_lead_s=float(rng.uniform(0.0, 0.1)) if rng.random() < 0.35 else 0.0,
         bounce=float(rng.uniform(0.0, 0.9)),
         lean_deg=float(rng.uniform(1.0, 14.0)) if rng.random() < 0.8 or two_stage else 0.0,
         lean_s=float(rng.uniform(0.25, 1.1) * (1.0 + slowness)),
-        lean_hold_s=float(rng.uniform(0.2, 2.5)) if two_stage else float(rng.uniform(-0.3, 0.05)),
+        lean_hold_s=float(rng.uniform(0.2, 2.5)) if two_stage else float(rng.uniform(-0.4, 0.05)),
         lifts=float(rng.uniform(0.0, 0.3)),
         seat_off_share=float(rng.uniform(0.32, 0.56)),
         settle_m=float(rng.uniform(0.0, 0.04)) if rng.random() < 0.6 else 0.0,
@@ -137,6 +141,8 @@ def draw_manner(rng: Rng, slowness: float = 0.0) -> Manner:
         turn_dip=float(rng.uniform(0.0, 0.95)),
         shortest_final_s=0.5,
         sit_overlap=float(rng.uniform(-0.1, 0.75)) if rng.random() < 0.85 else None,
+        late_trunk=float(rng.uniform(0.0, 0.6)) if rng.random() < 0.6 else 0.0,
+        sit_lean_delay=float(rng.uniform(-0.1, 0.5)) if rng.random() < 0.7 else 0.0,
         crouch=float(rng.uniform(0.0, 0.16)) if rng.random() < 0.75 else 0.0,
         crouch_s=float(rng.uniform(0.3, 1.3)),
         lean_scale=float(rng.uniform(0.5, 1.15)),

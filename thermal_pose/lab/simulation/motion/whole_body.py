@@ -154,9 +154,11 @@ def seat_moves(
     rest_s = schedule.sit_end_s + rng.uniform(0.3, 0.8)
     pitch = stoop if stands_first else before
     pitch = pitch + (rise_peak - seated) * ease(times_s, start_s, start_s + 0.46 * rise_s)
-    pitch -= (rise_peak - stoop) * ease(times_s, start_s + 0.44 * rise_s, schedule.rise_end_s)
-    pitch += (sit_peak - stoop) * ease(times_s, down_s - 0.15 * sit_s, down_s + 0.6 * sit_s)
-    pitch -= (sit_peak - after) * ease(times_s, down_s + 0.62 * sit_s, rest_s)
+    straight_s = schedule.rise_end_s + manner.late_trunk * rise_s
+    pitch -= (rise_peak - stoop) * ease(times_s, start_s + 0.44 * rise_s, straight_s)
+    lean_s = down_s + manner.sit_lean_delay * sit_s
+    pitch += (sit_peak - stoop) * ease(times_s, lean_s - 0.15 * sit_s, lean_s + 0.6 * sit_s)
+    pitch -= (sit_peak - after) * ease(times_s, lean_s + 0.62 * sit_s, rest_s + lean_s - down_s)
     for rock_s in schedule.rocks_s:
         rock = ease(times_s, rock_s, rock_s + 0.4) - ease(times_s, rock_s + 0.38, rock_s + 0.85)
         pitch += np.radians(rng.uniform(14, 26)) * rock
