@@ -33,6 +33,7 @@ from support.trials import STEP_NS, write_trial
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.repair import repair
+from thermal_pose.bags.writer import BagWriter
 from thermal_pose.errors import BagCorruptError, BagError, BagNotFoundError, StorageError
 
 ENDLESS_WRITER = """
@@ -354,6 +355,22 @@ def killed_at_step(step: int, path: Path) -> bool:
         setattr(owner, name, counted)
     repair(path)
     os._exit(0)
+
+
+def test_a_private_recording_stays_private(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "trial"
+    umask = os.umask(0o022)
+    try:
+        with BagWriter(path, private=True) as bag:
+            bag.add_topic("/clock")
+            bag.write_raw("/clock", 1, b"\0\1\0\0" + bytes(8))
+        modes = {file.name: file.stat().st_mode & 0o777 for file in (path, *path.iterdir())}
+        assert modes == {"trial": 0o700, "trial_0.mcap": 0o600, "metadata.yaml": 0o600}
+        (path / "metadata.yaml").unlink()
+        assert repair(path).messages == 1
+    finally:
+        os.umask(umask)
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (path, *path.iterdir()))
 
 
 def test_two_repairs_do_not_meet(tmp_path: Path) -> None:

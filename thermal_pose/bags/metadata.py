@@ -226,7 +226,7 @@ def _named_policies(profile: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def write_metadata(folder: Path, information: Mapping[str, Any]) -> None:
+def write_metadata(folder: Path, information: Mapping[str, Any], *, private: bool = False) -> None:
     """Write `metadata.yaml` in one step, so that it is whole or absent.
 
     Raises
@@ -235,4 +235,4 @@ def write_metadata(folder: Path, information: Mapping[str, Any]) -> None:
         The folder cannot be written.
     """
     text = yaml.safe_dump({_KEY: dict(information)}, sort_keys=False)
-    write_whole(folder / METADATA_NAME, text)
+    write_whole(folder / METADATA_NAME, text, private=private)

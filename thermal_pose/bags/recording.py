@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Policy of recording: what is recorded, under which name, and when the disk is too full."""
+"""The policy of recording: which topics, under which name, and when the disk is too full."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from thermal_pose.subject_id import check_optional_subject_id
 #: The recording that ships with the package: a simulated Timed Up and Go test.
 DEMO_BAG: Final = Path(__file__).resolve().parents[1] / "assets" / "demo"
 
-#: What is recorded when nothing else is asked: never a picture that shows who it is.
+#: Recorded by default. Never an image that shows who a person is.
 USUAL_TOPICS: Final = (
     schema.THERMAL_IMAGE,
     schema.THERMAL_INFO,
@@ -27,17 +27,18 @@ USUAL_TOPICS: Final = (
     "/diagnostics",
 )
 
-#: With colour images goes how their camera stands to the thermal one.
+#: Recorded with colour images; /tf_static relates the two cameras.
 RGB_TOPICS: Final = (schema.RGB_COMPRESSED, schema.RGB_INFO, schema.TF_STATIC)
 
 
 def topics_to_record(named: str, record_rgb: bool) -> tuple[str, ...]:
-    """The topics to record.
+    """Return the topics to record.
 
     Parameters
     ----------
-    named : comma-separated names relative to the namespace ('thermal/image_raw'); '': the usual.
-    record_rgb : also those of the colour camera.
+    named : comma-separated names relative to the namespace, such as 'thermal/image_raw'; '' for
+        the default.
+    record_rgb : also record the colour camera.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def topics_to_record(named: str, record_rgb: bool) -> tuple[str, ...]:
 
 
 def recording_path(folder: Path, subject_id: str, now_ns: int) -> Path:
-    """A folder for a new recording: subject, UTC time, and a number where that is taken."""
+    """Return a folder for a new recording: subject, UTC time, and a number if that is taken."""
     moment = datetime.fromtimestamp(now_ns / 1e9, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
     stem = "_".join(part for part in (check_optional_subject_id(subject_id), moment) if part)
     candidates = (folder / (stem if n == 0 else f"{stem}_{n}") for n in range(1000))
@@ -69,11 +70,11 @@ def recording_path(folder: Path, subject_id: str, now_ns: int) -> Path:
 
 
 def check_free_space(folder: Path, min_free_mb: int) -> None:
-    """Refuse to fill the disk.
+    """Check that recording cannot fill the disk.
 
     Parameters
     ----------
-    folder : an existing folder on the disk in question.
+    folder : an existing folder on the disk.
 
     Raises
     ------
@@ -88,5 +89,5 @@ def check_free_space(folder: Path, min_free_mb: int) -> None:
 
 
 def parse_topics(names: Sequence[str]) -> tuple[str, ...]:
-    """Topics as given on a command line, each with its leading slash."""
+    """Return topics from a command line, each with a leading slash."""
     return tuple("/" + name.lstrip("/") for name in names)

@@ -201,7 +201,10 @@ def _rewrite(sources: list[Path], folder: Path, file_name: str, custom: dict[str
     if first is None:
         names = ", ".join(str(source) for source in sources)
         raise BagCorruptError(f"{names}: not one whole message can be read")
-    with BagWriter(folder, sync_s=0, file_name=file_name, custom_data=custom) as writer:
+    private = all(source.stat().st_mode & 0o077 == 0 for source in sources)
+    with BagWriter(
+        folder, sync_s=0, file_name=file_name, private=private, custom_data=custom
+    ) as writer:
         for message in itertools.chain([first], messages):
             writer.add_recorded_topic(message.topic, message.recorded)
             writer.write_raw(message.topic, message.log_ns, message.cdr)

@@ -56,7 +56,7 @@ TOPIC_TYPES: Final[dict[str, str]] = {
     TF_STATIC: "tf2_msgs/msg/TFMessage",
 }
 
-#: What a late subscriber still receives, with the depth it is offered at.
+#: Topics that late subscribers still receive, with their depth.
 RESULT_DEPTHS: Final[dict[str, int]] = {
     PERSONS: 64,
     KEYPOINTS: 64,
@@ -69,7 +69,7 @@ RESULT_DEPTHS: Final[dict[str, int]] = {
 
 
 def relative_name(topic: str) -> str:
-    """The name under which a node publishes or takes a recorded topic: it gets its namespace."""
+    """Return the name by which a node publishes a recorded topic, inside its namespace."""
     return topic if topic in GLOBAL_TOPICS else topic.lstrip("/")
 
 
@@ -78,7 +78,7 @@ _INFINITE: Final = {"sec": 9223372036, "nsec": 854775807}
 
 
 def _definition_folders() -> Iterator[Traversable]:
-    """Places of the .msg texts: package data, the checkout, an ament installation."""
+    """Yield the folders that may hold the .msg files: package, checkout, ament installation."""
     package = resources.files("thermal_pose.bags")
     yield package / "definitions"
     yield Path(__file__).resolve().parents[2] / "msg"
@@ -89,7 +89,7 @@ def _definition_folders() -> Iterator[Traversable]:
 
 @cache
 def definitions() -> dict[str, str]:
-    """Texts of the package's own messages by name (`GroundTruth` -> text).
+    """Return the texts of the package's own messages by name (`GroundTruth` -> text).
 
     Raises
     ------
@@ -111,7 +111,7 @@ def definitions() -> dict[str, str]:
 
 @cache
 def typestore() -> Typestore:
-    """All message types of ROS 2 Kilted and of this package; do not register more in it."""
+    """Return all message types of ROS 2 Kilted and this package; shared, so do not add any."""
     store = get_typestore(Stores.ROS2_KILTED)
     for name, text in definitions().items():
         store.register(get_types_from_msg(text, f"{PACKAGE}/msg/{name}"))
@@ -125,12 +125,12 @@ def message(type_name: str, /, **fields: Any) -> Any:
 
 @cache
 def schema_text(type_name: str) -> str:
-    """Definition of a type and of all it contains, as MCAP's `ros2msg` wants it.
+    """Return the definition of a type and of all types in it, in MCAP's `ros2msg` encoding.
 
     Raises
     ------
     ValueError
-        The type is none of ROS 2 Kilted or this package.
+        The type is neither of ROS 2 Kilted nor of this package.
     """
     _require_known(type_name)
     return typestore().generate_msgdef(type_name, ros_version=2)[0]
@@ -138,7 +138,7 @@ def schema_text(type_name: str) -> str:
 
 @cache
 def type_hash(type_name: str) -> str:
-    """The type's REP-2016 hash (`RIHS01_...`), equal to the one rosidl generates."""
+    """Return the type's REP-2016 hash (`RIHS01_...`), the one that rosidl generates."""
     _require_known(type_name)
     return typestore().hash_rihs01(type_name)
 
@@ -149,7 +149,7 @@ def _require_known(type_name: str) -> None:
 
 
 def offered_qos(topic: str) -> dict[str, Any]:
-    """The QoS profile that this package's nodes offer, in rosbag2's version 9 layout."""
+    """Return the QoS profile that this package's nodes offer, in rosbag2's version 9 layout."""
     kept = RESULT_DEPTHS.get(topic)
     return {
         "history": "keep_last",

@@ -69,6 +69,7 @@ class BagWriter:
     flush_s : ... and at least after this many seconds of log time.
     sync_s : interval of flushing to the disk, in seconds of real time; 0: only at the end.
     file_name : name of the MCAP file; default: `<folder>_0.mcap`.
+    private : let only the owner read folder and files.
     custom_data : pairs kept in `metadata.yaml` (subject pseudonym, software version, ...).
 
     Raises
@@ -85,12 +86,14 @@ class BagWriter:
         flush_s: float = DEFAULT_FLUSH_S,
         sync_s: float = DEFAULT_SYNC_S,
         file_name: str = "",
+        private: bool = False,
         custom_data: Mapping[str, str] | None = None,
     ) -> None:
         if chunk_bytes <= 0 or flush_s <= 0:
             raise ValueError(f"expected chunk_bytes, flush_s > 0, got {chunk_bytes}, {flush_s}")
         self.path = Path(path)
         self.file_path = self.path / (file_name or f"{self.path.name}_0.mcap")
+        self._private = private
         self._custom_data = dict(custom_data or {})
         self._flush_ns = round(flush_s * 1e9)
         self._topics: dict[str, _Topic] = {}
@@ -112,9 +115,12 @@ class BagWriter:
 
     def _create(self) -> BinaryIO:
         try:
-            make_folder(self.path.parent)
-            self.path.mkdir()
-            stream = self.file_path.open("xb")
+            make_folder(self.path.parent, private=self._private)
+            self.path.mkdir(mode=0o700 if self._private else 0o777)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            stream = os.fdopen(
+                os.open(self.file_path, flags, 0o600 if self._private else 0o666), "wb"
+            )
             sync_folder(self.path)
             sync_folder(self.path.parent)
             return stream
@@ -238,7 +244,7 @@ class BagWriter:
         self._guarded(os.fsync, stream.fileno())
         self._guarded(stream.close)
         self._stream = None
-        write_metadata(self.path, self._metadata())
+        write_metadata(self.path, self._metadata(), private=self._private)
 
     def abort(self) -> None:
         """Close the file without completing the recording (`repair` can still read it)."""

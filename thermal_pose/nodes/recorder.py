@@ -78,6 +78,7 @@ class RecorderNode(PipelineNode):
         path = recording_path(self._folder, self.parameters.subject_id, self.now_ns())
         self._writer = BagWriter(
             path,
+            private=True,
             flush_s=self.parameters.flush_period_s,
             custom_data={
                 "subject_id": self.parameters.subject_id,
