@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+import ast
 import re
 from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support import fabricated_results as fabricated
 
+import thermal_pose.report
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import Measure, RunInfo, Visit
 from thermal_pose.clinical.tug.result import TrialSignals
@@ -198,6 +201,16 @@ def test_speaks_german_and_lacks_no_translation():
     assert "Gesamtzeit" in text and "nur in der Simulation geprüft" in text
     with pytest.raises(ValueError, match="expected one of en, de"):
         catalogue("xx")
+    folder = Path(thermal_pose.report.__file__).parent
+    calls = (node for path in folder.glob("*.py") for node in ast.walk(ast.parse(path.read_text())))
+    said = {
+        node.args[0].value
+        for node in calls
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "say"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert len(said) > 100 and said - catalogue("de").keys() - {""} == set()
 
 
 def test_a_simulated_trial_says_so_and_shows_its_errors():

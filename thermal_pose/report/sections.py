@@ -393,7 +393,7 @@ def _measure_table(given: Sequence[Measure]) -> str:
 def _measure_row(measure: Measure) -> str:
     if isinstance(measure.value, str):
         value, spread = html(say(measure.value)), ""
-    elif measure.name.startswith("steps"):
+    elif measure.name.startswith(("steps", "incomplete")):
         value, spread = _whole_range(measure)
     else:
         assert measure.value is not None
