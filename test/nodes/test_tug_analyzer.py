@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 from support.stick_figure import Figure
 from support.waiting import spin_for
@@ -14,13 +15,14 @@ from support.waiting import spin_for
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
 from thermal_pose.errors import ConfigError
 from thermal_pose.messages.fields import to_stamp_ns
+from thermal_pose.messages.images import thermal_message
 from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos
 from thermal_pose.nodes.tug_analyzer import TugAnalyzerNode
 from thermal_pose.store.results import ResultsStore
-from thermal_pose.types import FrameKeypoints
+from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 pytestmark = pytest.mark.graph
 FRAME_NS = 125_000_000
@@ -134,6 +136,52 @@ def test_malformed_keypoints_are_counted_and_survived(bench):
     publisher.publish(keypoints_message(live, empty_frame(1)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
     assert node.statistics.summary().counts["MessageFormatError"] == 1
+
+
+def test_odd_messages_end_nothing(bench):
+    node, peer, executor, publisher, heard = bench
+    lens = peer.create_publisher(CameraInfo, "thermal/camera_info", image_publisher_qos())
+    truth = peer.create_publisher(TugReport, "truth/tug", report_qos())
+    spin_for(executor, lambda: lens.get_subscription_count() and truth.get_subscription_count())
+    spoilt = keypoints_message(live, Figure().frames()[0])
+    spoilt.persons[0].x[3] = float("inf")
+    odd = [
+        (lens, CameraInfo(k=[84.0, 0, 0, 0, 84.0, 0, 0, 0, 1.0])),  # of 0 x 0 px
+        (lens, CameraInfo(width=80, height=60, k=[float("nan")] * 9)),
+        (truth, TugReport()),
+        (publisher, Keypoints()),
+        (publisher, spoilt),
+    ]
+    lens.publish(CameraInfo())  # an uncalibrated driver's: not even refused
+
+    def refused():
+        return node.statistics.summary().counts.get("MessageFormatError", 0)
+
+    for count, (topic, message) in enumerate(odd, start=1):
+        topic.publish(message)
+        spin_for(executor, lambda count=count: refused() == count)
+    publisher.publish(keypoints_message(live, empty_frame(0)))
+    spin_for(executor, lambda: len(heard["phases"]) == 1)
+    assert node.fault is None and "internal_error" not in node.statistics.summary().counts
+
+
+def test_a_clock_that_is_set_back_during_a_live_test_refuses_it(bench):
+    node, peer, executor, publisher, heard = bench
+    images = peer.create_publisher(Image, "thermal/image_raw", image_publisher_qos())
+    spin_for(executor, lambda: images.get_subscription_count() == 1)
+    now_ns = node.now_ns()
+    room = np.random.default_rng(0).normal(29500, 30, (60, 80)).astype(np.uint16)
+    images.publish(thermal_message(live, ThermalFrame(now_ns, "cam", room)))
+    spin_for(executor, lambda: node._session.live)
+    frames = Figure().frames(now_ns)
+    for index, frame in enumerate(frames[:60]):
+        publisher.publish(keypoints_message(live, frame))
+        spin_for(executor, lambda count=index + 1: len(heard["phases"]) >= count)
+    set_back = replace(frames[60], stamp_ns=frames[60].stamp_ns - 5 * 10**9)
+    publisher.publish(keypoints_message(live, set_back))
+    spin_for(executor, lambda: len(heard["reports"]) == 1)
+    report = heard["reports"][0]
+    assert report.reason == "clock_set" and not report.valid and "set back by 4.88 s" in report.sentence
 
 
 def test_parameters_reach_the_report(bench):

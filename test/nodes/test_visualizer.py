@@ -62,7 +62,7 @@ class Bench:
         k = [84.0, 0.0, 39.5, 0.0, 84.0, 29.5, 0.0, 0.0, 1.0]
         info = CameraInfo(width=80, height=60, k=k, d=[0.0] * 5, distortion_model="plumb_bob")
         self.publishers[CameraInfo].publish(info)
-        spin_for(self.executor, lambda: self.node._intrinsics is not None)
+        spin_for(self.executor, lambda: self.node._lens is not None)
 
     def show(self, score=0.9, people=1):
         """Publish one image with its keypoints; return the picture."""
@@ -254,3 +254,46 @@ def test_view_launch_file_names_the_topics_of_the_rviz_config():
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         assert module.generate_launch_description().entities
+
+
+@pytest.mark.graph
+def test_odd_messages_end_nothing_and_show_nothing(bench):
+    bench.calibrate()
+    before = bench.show()
+    spoilt = keypoints_message(
+        live, FrameKeypoints(bench.last_ns, "cam_7", "m", (80, 60), (bench._person(1, 0.9),))
+    )
+    spoilt.persons[0].y[5] = float("-inf")
+    header = header_message(live, bench.last_ns, "cam_7")
+    odd = (
+        (TugPhase, TugPhase(header=header, phase=255)),
+        (TugPhase, TugPhase(header=header, probability=float("nan"))),
+        (Keypoints, Keypoints()),
+        (Keypoints, spoilt),
+        (CameraInfo, CameraInfo(k=[84.0, 0, 0, 0, 84.0, 0, 0, 0, 1.0])),
+    )
+
+    def refused():
+        return bench.node.statistics.summary().counts.get("MessageFormatError", 0)
+
+    for count, (kind, message) in enumerate(odd, start=1):
+        bench.publishers[kind].publish(message)
+        spin_for(bench.executor, lambda count=count: refused() == count)
+    np.testing.assert_array_equal(bench.show(), before)
+    assert bench.node.fault is None
+
+
+@pytest.mark.graph
+def test_a_calibration_of_twice_the_size_places_people_alike(bench):
+    bench.calibrate()
+    bench.show()
+    spin_for(bench.executor, lambda: bool(bench.markers))
+    expected = [marker.pose.position for marker in bench.markers[-1].markers]
+    k = [168.0, 0.0, 79.5, 0.0, 168.0, 59.5, 0.0, 0.0, 1.0]
+    info = CameraInfo(width=160, height=120, k=k, d=[0.0] * 5, distortion_model="plumb_bob")
+    bench.publishers[CameraInfo].publish(info)
+    spin_for(bench.executor, lambda: bench.node._lens.image_wh == (160, 120))
+    shown = len(bench.markers)
+    bench.show()
+    spin_for(bench.executor, lambda: len(bench.markers) > shown)
+    assert [marker.pose.position for marker in bench.markers[-1].markers] == expected

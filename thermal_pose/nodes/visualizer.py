@@ -8,6 +8,7 @@ from visualization_msgs.msg import MarkerArray
 
 from thermal_pose.calibration.files import intrinsics_of
 from thermal_pose.errors import ConfigError
+from thermal_pose.imaging.camera_info import CameraInfo as LensInfo
 from thermal_pose.imaging.camera_model import CameraIntrinsics, intrinsics_of_view
 from thermal_pose.imaging.draw import DrawSettings, draw_overlay
 from thermal_pose.messages.cameras import to_camera_info
@@ -43,7 +44,7 @@ class VisualizerNode(PipelineNode):
         self._settings()
         self._join: StampJoin[ThermalFrame, FrameKeypoints] = StampJoin(BACKLOG)
         self._phase: TugPhase | None = None
-        self._intrinsics: CameraIntrinsics | None = None
+        self._lens: LensInfo | None = None
         self._overlay = self.publisher(Image, "overlay/image", image_publisher_qos())
         self._markers = self.publisher(MarkerArray, "markers", image_publisher_qos())
 
@@ -105,9 +106,11 @@ class VisualizerNode(PipelineNode):
         self._phase = message
 
     def _on_info(self, message: CameraInfo) -> None:
-        self._intrinsics = None
+        self._lens = None
         info = to_camera_info(message)
-        self._intrinsics = None if info is None else intrinsics_of(info)
+        if info is not None:
+            intrinsics_of(info)  # refuses a lens model that is not known
+        self._lens = info
 
     def _show(self) -> None:
         dropped_before = self._join.dropped
@@ -122,10 +125,16 @@ class VisualizerNode(PipelineNode):
                 frame.centikelvin, keypoints.persons, self._settings(), self._status(frame)
             )
             self._overlay.publish(image_message(live, picture, "bgr8", header))
-        lens = self._intrinsics or self._assumed_lens(frame)
+        lens = self._lens_for(frame) or self._assumed_lens(frame)
         if lens is not None and self._markers.get_subscription_count():
             self._markers.publish(self._people(keypoints, lens))
         self.statistics.frame(frame.stamp_ns, self.now_ns())
+
+    def _lens_for(self, frame: ThermalFrame) -> CameraIntrinsics | None:
+        """Return the camera's lens at the image's size, None if there is none that fits."""
+        height, width = frame.centikelvin.shape
+        scaled = None if self._lens is None else self._lens.scaled_to((width, height))
+        return None if scaled is None else intrinsics_of(scaled)
 
     def _assumed_lens(self, frame: ThermalFrame) -> CameraIntrinsics | None:
         """Return a lens for the markers of an uncalibrated camera, None if that is off."""
