@@ -181,7 +181,11 @@ def test_a_clock_that_is_set_back_during_a_live_test_refuses_it(bench):
     publisher.publish(keypoints_message(live, set_back))
     spin_for(executor, lambda: len(heard["reports"]) == 1)
     report = heard["reports"][0]
-    assert report.reason == "clock_set" and not report.valid and "set back by 4.88 s" in report.sentence
+    assert (
+        report.reason == "clock_set"
+        and not report.valid
+        and "set back by 4.88 s" in report.sentence
+    )
 
 
 def test_parameters_reach_the_report(bench):
