@@ -79,6 +79,21 @@ def test_sound_stamps_pass_however_they_arrive() -> None:
     faults.record("stamps: sound, with late and lost messages", tries, "none refused")
 
 
+def test_a_machine_that_gets_busy_is_no_clock_that_was_set() -> None:
+    at_s = taken_s()
+    for delay_s in (0.3, 1.0, 3.0):
+        assert judge(at_s, after(at_s, delay_s)) is InputReason.GOOD
+
+
+def test_a_replay_is_not_judged_by_its_arrivals() -> None:
+    random = np.random.default_rng(0)
+    at_s = taken_s()
+    for _ in range(20):
+        arrivals_s = np.cumsum(random.exponential(0.03, N_FRAMES))
+        arrivals_s[60:] += float(random.uniform(0.2, 5.0))
+        assert judge(at_s, arrivals_s, offset_s=-86_400.0) is InputReason.GOOD
+
+
 @pytest.mark.parametrize("rate", [0.5, 1.0, 8.0])
 def test_a_replay_may_run_at_any_rate(rate: float) -> None:
     at_s = taken_s()
