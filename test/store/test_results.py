@@ -127,6 +127,11 @@ def test_a_damaged_report_in_it_is_named_and_can_be_deleted(tmp_path: Path, dama
         with pytest.raises(StorageError, match="a report in it is damaged"):
             store.history("P-1")
         assert store.keys("P-1") == [("P-1", "a", 0)]
+        kept = keep(path, document(total_s=9.0))
+        assert (kept.earlier, kept.number, kept.damaged) == ([], 2, 1)
+        assert "1 earlier reports are damaged" in kept.remark
+        assert store.delete_trial("P-1", "a") == 2
+        store.add(document())
         assert store.delete_subject("P-1") == 1
 
 

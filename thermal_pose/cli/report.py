@@ -120,12 +120,8 @@ def start(args: argparse.Namespace) -> int:
     if args.store is not None:
         kept = keep(args.store, trial.result.to_json_dict(run))
         history = kept.earlier
-        if kept.number > 1:
-            print(
-                f"note: {args.store} holds {kept.number - 1} other results of {args.subject} with "
-                "this trial and first stamp; all of them stay",
-                file=sys.stderr,
-            )
+        if kept.remark:
+            print(f"note: {args.store}: {kept.remark}", file=sys.stderr)
     paths = write_report(
         trial.result, trial.frames, trial.keypoints, args.out, history, run, args.language
     )

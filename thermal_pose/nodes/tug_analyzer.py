@@ -298,10 +298,8 @@ class TugAnalyzerNode(PipelineNode):
         if not self.parameters.store_path:
             return []
         kept = keep(Path(self.parameters.store_path), result.to_json_dict())
-        if kept.number > 1:
-            self.get_logger().warning(
-                f"the store holds {kept.number - 1} other results with this first stamp; all stay"
-            )
+        if kept.remark:
+            self.get_logger().warning(f"{self.parameters.store_path}: {kept.remark}")
         return kept.earlier
 
     def _on_start(self, request: Any, response: Any) -> Any:

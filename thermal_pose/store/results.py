@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -144,8 +144,9 @@ class ResultsStore:
             key,
         ).fetchall()
         for number, text in rows:
-            if _without_run(self._document(text)) == document:
-                return int(number)
+            with suppress(StorageError):  # a damaged report is another one
+                if _without_run(self._document(text)) == document:
+                    return int(number)
         return int(rows[-1][0]) + 1 if rows else 1
 
     def subjects(self) -> dict[str, int]:
@@ -161,6 +162,16 @@ class ResultsStore:
     def history(self, subject_id: str) -> list[EarlierTest]:
         """Return what a comparison needs of a person's tests, oldest first; [] for nobody."""
         return [self._test(row) for row in self.documents(subject_id)]
+
+    def readable_history(self, subject_id: str) -> tuple[list[EarlierTest], int]:
+        """Return what `history` does without damaged reports, and the number of those."""
+        query = "SELECT document FROM trial WHERE subject_id = ? ORDER BY origin_ns, trial_id"
+        tests: list[EarlierTest] = []
+        rows = self._rows(query, (subject_id,))
+        for (text,) in rows:
+            with suppress(StorageError):
+                tests.append(self._test(self._document(text)))
+        return tests, len(rows) - len(tests)
 
     def _test(self, document: dict[str, Any]) -> EarlierTest:
         try:
@@ -275,10 +286,24 @@ class Kept:
     ----------
     earlier : the person's other tests.
     number : above 1 if others have subject, trial and first stamp in common with it.
+    damaged : number of the person's reports in the store that cannot be read.
     """
 
     earlier: list[EarlierTest]
     number: int
+    damaged: int = 0
+
+    @property
+    def remark(self) -> str:
+        """What the user should know, in one sentence; '' for nothing."""
+        remarks = []
+        if self.number > 1:
+            remarks.append(
+                f"{self.number - 1} other results have this trial and first stamp; all are kept"
+            )
+        if self.damaged:
+            remarks.append(f"{self.damaged} earlier reports are damaged and are not compared")
+        return "; ".join(remarks)
 
 
 def keep_and_compare(path: Path, document: dict[str, Any]) -> list[EarlierTest]:
@@ -302,10 +327,10 @@ def keep(path: Path, document: dict[str, Any]) -> Kept:
     with ResultsStore(path) as store:
         number = store.add(document)
         own = EarlierTest.from_document(document)
-        earlier = store.history(document["subject_id"])
+        earlier, damaged = store.readable_history(document["subject_id"])
     if own in earlier:
         earlier.remove(own)
-    return Kept(earlier, number)
+    return Kept(earlier, number, damaged)
 
 
 def _without_run(document: dict[str, Any]) -> dict[str, Any]:
