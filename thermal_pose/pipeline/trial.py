@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from thermal_pose import __version__
 from thermal_pose.clinical.course import PhaseUpdate
-from thermal_pose.clinical.records import Provenance
+from thermal_pose.clinical.records import Measure, Provenance
 from thermal_pose.clinical.tug.coverage import measure_coverage
+from thermal_pose.clinical.tug.gait import gait_measures
+from thermal_pose.clinical.tug.gait_network import shipped_gait_network
 from thermal_pose.clinical.tug.live import LivePhases
 from thermal_pose.clinical.tug.live_network import shipped_live_network
 from thermal_pose.clinical.tug.measures import trial_measures, trial_remarks
@@ -143,11 +145,7 @@ class TrialAnalyzer:
             provenance=self._provenance(frames),
             boundary_sds_s=tuple(float(sd_s) for sd_s in sds_s),
             total_sd_s=float(np.hypot(sds_s[0], sds_s[-1])) if verdict.valid else None,
-            measures=(
-                trial_measures(segmentation.boundaries_s, sds_s, reading.story, self.params)
-                if verdict.valid
-                else ()
-            ),
+            measures=_measures(reading) if verdict.valid else (),
             remarks=trial_remarks(reading.story, segmentation, self.params)
             if verdict.valid
             else (),
@@ -276,6 +274,16 @@ def go_stamp_ns(newest_ns: int | None, now_ns: int) -> int:
     if newest_ns is None or 0 <= now_ns - newest_ns <= LIVE_AGE_NS:
         return now_ns
     return newest_ns
+
+
+def _measures(reading: Reading) -> tuple[Measure, ...]:
+    """All measures of a valid trial."""
+    edges_s, sds_s = reading.segmentation.boundaries_s, reading.segmentation.sds_s
+    image_wh = reading.frames[0].image_wh
+    return (
+        *trial_measures(edges_s, sds_s, reading.story, reading.params),
+        *gait_measures(reading.track, image_wh, edges_s, shipped_gait_network()),
+    )
 
 
 def _timing(origin_ns: int, segmentation: Segmentation, verdict: Verdict) -> TugTiming:

@@ -60,6 +60,8 @@ def test_agreement_counts_what_was_given_and_omitted() -> None:
         "bias": 0.5,
         "within_two_sd": 1.0,
         "correlation": 1.0,
+        # 0, 1 and 2 against the same plus a half.
+        "icc": pytest.approx(8 / 9, abs=0.01),
     }
     assert figures["turn_direction"] == {"n": 4, "omitted": 0, "right": 0.75}
     assert measure_agreement([]) == {}

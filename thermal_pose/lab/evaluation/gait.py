@@ -37,6 +37,20 @@ def gait_pair(trial: KeypointTrial, network: GaitNetwork) -> Pair | None:
     )
 
 
+def true_gait(trial: KeypointTrial) -> dict[str, float]:
+    """True gait parameters of a valid trial by the names of the measures; empty if not known."""
+    swings = trial.conditions.get("swings_s")
+    if not trial.truth.valid or not swings:
+        return {}
+    edges = boundaries_s(trial.truth)
+    walks = ((float(edges[1]), float(edges[2])), (float(edges[3]), float(edges[4])))
+    left, right = (
+        tuple((lift, land) for side, lift, land in swings if side == leg) for leg in (0, 1)
+    )
+    found = gait_parameters((left, right), walks, 0.0)
+    return {name: parameter.mean for name, parameter in found.items()}
+
+
 def gait_figures(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
     """Agreement of each parameter over trials in which both truth and result have it."""
     names = sorted({name for truth, _ in pairs for name in truth})

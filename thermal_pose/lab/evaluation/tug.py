@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.jobs import map_jobs
+from thermal_pose.lab.evaluation.gait import true_gait
 from thermal_pose.lab.evaluation.tug_measures import measure_agreement, true_measures
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import (
@@ -109,7 +110,7 @@ def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance)
     if pair.timed and trial.joints_m is not None:
         times_s = (stamps_ns - trial.truth.origin_ns) / NS_PER_S
         joints_m = trial.joints_m.astype(np.float64)
-        truth = true_measures(times_s, joints_m, boundaries_s(trial.truth))
+        truth = true_measures(times_s, joints_m, boundaries_s(trial.truth)) | true_gait(trial)
     found = {row.name: (row.value, row.uncertainty) for row in result.measures}
     right: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
     if pair.truth.valid and len(frames) > 1:

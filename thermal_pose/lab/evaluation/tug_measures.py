@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from thermal_pose.clinical.tug.definitions import kinematics_from_joints
+from thermal_pose.lab.metrics.agreement import icc_a1
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import Float64Array
 
@@ -95,4 +96,5 @@ def _agreement(rows: Sequence[tuple[Any, tuple[Any, Any]]]) -> dict[str, Any]:
         figures |= {"within_two_sd": float(np.mean(np.abs(errors) <= 1.96 * spread))}
     if len(given) > 2 and truth.std() > 0 and value.std() > 0:
         figures["correlation"] = float(np.corrcoef(truth, value)[0, 1])
+        figures["icc"] = icc_a1(truth, value)
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
