@@ -14,13 +14,14 @@ import argparse
 import getpass
 from pathlib import Path
 
+from thermal_pose.cli.arguments import add_namespace
 from thermal_pose.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8080, help="port to listen on")
+    parser.add_argument("--port", type=int, default=8080, metavar="PORT", help="port to listen on")
     parser.add_argument(
         "--name", action="append", default=[], help="another host name to answer to"
     )
@@ -29,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS certificate, PEM")
     parser.add_argument("--key", type=Path, metavar="FILE", help="its private key, PEM")
     parser.add_argument(
-        "--reports", type=Path, metavar="FOLDER", help="the analyzer's report_dir, to show reports"
+        "--reports", type=Path, metavar="DIR", help="the analyzer's report_dir, to show reports"
     )
     parser.add_argument("--store", type=Path, metavar="FILE", help="results store, for histories")
-    parser.add_argument("--namespace", default="", help="only cameras at or below this namespace")
+    add_namespace(parser, "only cameras at or below this namespace")
 
 
 def start(args: argparse.Namespace) -> int:

@@ -10,16 +10,20 @@ examples:
 
 import argparse
 import json
-from pathlib import Path
 
+from thermal_pose.cli.arguments import add_out
 from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--seconds", type=float, default=30.0, help="per number of watchers")
-    parser.add_argument("--domain", type=int, default=88, help="ROS domain to measure in")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON file of the figures")
+    parser.add_argument(
+        "--seconds", type=float, default=30.0, metavar="S", help="time per number of watchers"
+    )
+    parser.add_argument(
+        "--domain", type=int, default=88, metavar="N", help="ROS domain to measure in"
+    )
+    add_out(parser, "JSON file to write")
 
 
 def start(args: argparse.Namespace) -> int:

@@ -20,20 +20,27 @@ from typing import Any
 
 from tqdm import tqdm
 
+from thermal_pose.cli.arguments import add_jobs, add_out, count
 from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--keypoints", type=Path, metavar="FOLDER", help="keypoint files")
-    parser.add_argument("--motion", type=Path, metavar="FOLDER", help="motion capture, *.npz")
-    parser.add_argument("--noise-px", type=float, default=0.4, help="noise of --motion, px")
-    parser.add_argument("--valid", type=int, default=100, help="valid trials per test")
-    parser.add_argument("--invalid", type=int, default=32, help="invalid trials per test")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--keypoints", type=Path, metavar="DIR", help="keypoint files")
+    parser.add_argument("--motion", type=Path, metavar="DIR", help="motion capture, *.npz")
+    parser.add_argument(
+        "--noise-px", type=float, default=0.4, metavar="PX", help="noise of --motion"
+    )
+    parser.add_argument(
+        "--valid", type=count, default=100, metavar="N", help="valid trials per test"
+    )
+    parser.add_argument(
+        "--invalid", type=count, default=32, metavar="N", help="invalid trials per test"
+    )
+    add_jobs(parser)
     parser.add_argument("--fit", action="store_true", help="fit on the development seed")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON file of the figures")
+    add_out(parser, "JSON file to write")
 
 
 def start(args: argparse.Namespace) -> int:
