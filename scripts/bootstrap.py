@@ -32,7 +32,7 @@ MESSAGE_INPUTS = (
     "scripts/node.py.in",
     "scripts/tf2_msgs/*.*",
     "scripts/tf2_msgs/msg/*.msg",
-    "scripts/thermal-pose",
+    "scripts/thermal-pose.in",
 )
 DEBIAN_BROWSER = ("chromium", "chromium-driver", "poppler-utils")
 
