@@ -62,6 +62,7 @@ ARGUMENTS = {
     "config_dir": ("", "folder of <node>.yaml; default: the installed one"),
     "respawn": ("false", "restart a node that ends; the thermal camera ends the launch instead"),
     "use_sim_time": ("false", "take the time from /clock"),
+    "enclave": ("", "SROS2: prefix of the nodes' enclaves, /thermal_pose in the shipped policy"),
     "discovery_range": (
         "",
         "ROS_AUTOMATIC_DISCOVERY_RANGE of the nodes; default: the environment's, else LOCALHOST",
@@ -172,6 +173,7 @@ def launch_node(name: str, values: dict[str, str]) -> Node:
     files = [own if own.exists() else CONFIG / f"{name}.yaml"]
     if values["params_file"]:
         files.append(Path(as_path("params_file", values["params_file"])))
+    enclave = values["enclave"].rstrip("/")
     end = OpaqueFunction(function=end_with_camera) if name == CAMERA else None
     return Node(
         package="thermal_pose",
@@ -182,6 +184,7 @@ def launch_node(name: str, values: dict[str, str]) -> Node:
         respawn=end is None and as_bool("respawn", values["respawn"]),
         respawn_delay=RESPAWN_DELAY_S,
         on_exit=[end] if end is not None else None,
+        ros_arguments=["--enclave", f"{enclave}/{name}"] if enclave else None,
         output="screen",
     )
 

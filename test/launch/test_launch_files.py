@@ -180,6 +180,13 @@ def test_other_nodes_respawn_where_asked_and_the_camera_ends_the_launch(tug):
     end.options["function"](died)
 
 
+def test_each_node_gets_its_enclave_of_the_policy(tug):
+    assert all(node["ros_arguments"] is None for node in started(tug).values())
+    nodes = started(tug, enclave="/thermal_pose/")
+    arguments = {name: node["ros_arguments"] for name, node in nodes.items()}
+    assert arguments["pose"] == ["--enclave", "/thermal_pose/pose"]
+
+
 @pytest.mark.parametrize(
     ("environment", "argument", "expected"),
     [(None, "", "LOCALHOST"), ("SUBNET", "", "SUBNET"), ("SUBNET", "localhost", "LOCALHOST")],

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write config/sros2/policy.xml from the nodes as they really are.
+
+examples:
+  bash scripts/with_venv.sh python scripts/sros2_policy.py
+"""
+
+import tempfile
+from pathlib import Path
+
+import rclpy
+
+from thermal_pose.bags.recording import DEMO_BAG
+from thermal_pose.nodes.graph import GraphPlan
+from thermal_pose.nodes.process_table import PROCESS_TABLE
+from thermal_pose.nodes.security import Permissions, permissions_of, policy
+from thermal_pose.nodes.signals import init_ros, stay_on_this_machine
+from thermal_pose.nodes.single_process import SingleProcessGraph
+from thermal_pose.nodes.status import StatusNode
+
+POLICY = Path(__file__).resolve().parents[1] / "config" / "sros2" / "policy.xml"
+STATUS = "thermal_pose_status"
+
+
+def observed(folder: Path) -> dict[str, Permissions]:
+    """Return the permissions of all nodes, active, and of the status line."""
+    overrides = {
+        "thermal_camera": {
+            "backend": "bag", "bag_path": str(DEMO_BAG), "bag_loop": True, "bag_clock": True,
+        },
+        "rgb_camera": {"backend": "v4l2", "device": str(folder / "no_camera")},
+        "recorder": {"output_dir": str(folder)},
+    }  # fmt: skip
+    with SingleProcessGraph(GraphPlan(PROCESS_TABLE, overrides)) as graph:
+        status = StatusNode()
+        graph.add(status)
+        observer = rclpy.create_node("observer")
+        names = [*(entry.name for entry in PROCESS_TABLE), STATUS]
+        turns = iter(range(20))
+        graph.spin_while(lambda: next(turns, None) is not None)
+        found = {name: permissions_of(observer, name) for name in names}
+        for node in (observer, status):
+            node.destroy_node()
+    return found
+
+
+def main() -> None:
+    """Write the policy."""
+    stay_on_this_machine()
+    init_ros([])
+    with tempfile.TemporaryDirectory() as folder:
+        POLICY.write_text(policy(observed(Path(folder))))
+    rclpy.try_shutdown()
+    print(POLICY)
+
+
+if __name__ == "__main__":
+    main()
