@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -23,6 +24,9 @@ PARTS = (
     "config",
     "resource",
     "scripts",
+    "test/conftest.py",
+    "test/support",
+    "test/tracking",
 )
 
 colcon = shutil.which("colcon", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -40,6 +44,7 @@ def workspace(tmp_path_factory):
             ignore = shutil.ignore_patterns("__pycache__", "assets")
             shutil.copytree(path, source / part, ignore=ignore)
         else:
+            (source / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, source / part)
     done = subprocess.run(
         [colcon, "build"],
@@ -76,6 +81,66 @@ def test_installs_every_node_as_an_executable(workspace):
     folder = workspace / "install" / "thermal_pose" / "lib" / "thermal_pose"
     names = {path.name for path in folder.iterdir() if os.access(path, os.X_OK)}
     assert names == {entry.name for entry in PROCESS_TABLE}
+
+
+@pytest.mark.slow
+def test_executables_start_the_environment_that_built_them(workspace):
+    prefix = workspace / "install" / "thermal_pose"
+    for program in [*(prefix / "lib" / "thermal_pose").iterdir(), prefix / "bin" / "thermal-pose"]:
+        interpreter = program.read_text().splitlines()[0].removeprefix("#!")
+        assert Path(interpreter).parent == Path(sys.prefix) / "bin", program.name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_colcon_test_runs_the_tests(workspace):
+    done = subprocess.run(
+        [colcon, "test", "--ctest-args", "-R", "tracking"],
+        cwd=workspace,
+        capture_output=True,
+        text=True,
+        env=ament_environment(),
+        timeout=300,
+        check=False,
+    )
+    (result,) = (workspace / "build").rglob("tracking.xunit.xml")
+    suite = next(ElementTree.parse(result).getroot().iter("testsuite"))
+    assert int(suite.attrib["tests"]) > 20, done.stdout + done.stderr
+    assert suite.attrib["failures"] == suite.attrib["errors"] == "0"
+
+
+WITHOUT_TORCH = """
+import sys
+import pytest
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("skips", [True, False], ids=["colcon test", "make test"])
+def test_a_module_without_its_optional_package_is_skipped_with_a_reason_or_fails(skips):
+    env = {**os.environ, "THERMAL_POSE_SKIP_MISSING": "1" if skips else ""}
+    module = "test/lab/learning/networks/test_unfold.py"
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, module, "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=100,
+        check=False,
+    )
+    if skips:
+        assert "'torch' is not installed (requirements/test.txt)" in done.stdout, done.stdout
+        assert "1 skipped" in done.stdout and "error" not in done.stdout
+    else:
+        assert "1 error" in done.stdout
 
 
 @pytest.mark.slow
