@@ -117,13 +117,18 @@ def _parameter(values: Sequence[float], contact_sd_s: float) -> GaitParameter | 
     return GaitParameter(float(np.mean(values)), float(spread / np.sqrt(len(values))), len(values))
 
 
+def _joint_sd(parameters: Sequence[GaitParameter]) -> float:
+    """Standard deviation of a sum of independent parameters."""
+    return float(np.sqrt(sum(p.sd**2 for p in parameters)))
+
+
 def _combined(known: dict[str, GaitParameter]) -> dict[str, GaitParameter]:
     """Cadence, double support and asymmetry, from the two legs' means."""
     combined = {}
     steps = [known[name] for leg in LEGS if (name := f"step_time_{leg}_s") in known]
     if len(steps) == len(LEGS):
         mean_s = float(np.mean([p.mean for p in steps]))
-        sd_s = float(np.hypot(*(p.sd for p in steps))) / 2
+        sd_s = _joint_sd(steps) / 2
         n = sum(p.n for p in steps)
         cadence = 60.0 / mean_s
         combined["cadence_gait_spm"] = GaitParameter(cadence, cadence * sd_s / mean_s, n)
@@ -134,7 +139,7 @@ def _combined(known: dict[str, GaitParameter]) -> dict[str, GaitParameter]:
     if len(swings) == len(strides) == len(LEGS):
         stride_s = float(np.mean([p.mean for p in strides]))
         share = 1.0 - sum(p.mean for p in swings) / stride_s
-        sd = float(np.hypot(*(p.sd for p in swings))) / stride_s
+        sd = _joint_sd(swings) / stride_s
         n = min(p.n for p in swings)
         combined["double_support_pct"] = GaitParameter(100 * share, 100 * sd, n)
     return combined

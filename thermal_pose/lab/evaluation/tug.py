@@ -110,7 +110,8 @@ def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance)
     if pair.timed and trial.joints_m is not None:
         times_s = (stamps_ns - trial.truth.origin_ns) / NS_PER_S
         joints_m = trial.joints_m.astype(np.float64)
-        truth = true_measures(times_s, joints_m, boundaries_s(trial.truth)) | true_gait(trial)
+        truth = true_measures(times_s, joints_m, boundaries_s(trial.truth))
+        truth.update(true_gait(trial))
     found = {row.name: (row.value, row.uncertainty) for row in result.measures}
     right: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
     if pair.truth.valid and len(frames) > 1:
