@@ -18,7 +18,7 @@ EXEC       = bash scripts/with_venv.sh
 endif
 
 .PHONY: help demo test lint setup setup-test faults soak bench bench-simulation demo-recording clean
-.PHONY: openvino view torchvision sim train tug arm docs docs-figures
+.PHONY: openvino view torchvision serve sim train tug arm docs docs-figures
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,7 @@ torchvision: setup  ## install the paper's detector
 openvino view torchvision:
 	@$(EXEC) pip install --quiet --disable-pip-version-check -r requirements/$@.txt
 
+serve: setup  ## install the bedside page (part of setup)
 sim: setup-test  ## install the simulated clinic (part of setup-test)
 train: setup-test  ## install training (part of setup-test)
 

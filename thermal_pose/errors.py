@@ -39,11 +39,15 @@ EXTRA_OF = {
     "pycocotools": "train",
     "ray": "train",
     "rerun": "view",
+    "rerun_cli": "view",
     "scipy": "train",
+    "segno": "serve",
+    "starlette": "serve",
     "tensorboard": "train",
     "torch": "train",
     "torchvision": "torchvision",
     "transformers": "train",
+    "uvicorn": "serve",
 }
 
 
