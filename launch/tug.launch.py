@@ -27,6 +27,7 @@ CONFIG = Path(__file__).absolute().parents[1] / "config"
 #: Nodes in starting order: consumers first, so that the camera finds them listening. A test
 #: compares both tuples with `nodes/process_table.py`.
 NODES = (
+    "bedside",
     "recorder",
     "visualizer",
     "tug_analyzer",

@@ -44,6 +44,7 @@ class ProcessEntry:
 
 #: Consumers first: the camera then finds them listening.
 PROCESS_TABLE = (
+    ProcessEntry("bedside", "thermal_pose.serve.node:BedsideNode", False, aside=True),
     ProcessEntry("recorder", "thermal_pose.nodes.recorder:RecorderNode", False, aside=True),
     ProcessEntry("visualizer", "thermal_pose.nodes.visualizer:VisualizerNode", False, aside=True),
     ProcessEntry("tug_analyzer", "thermal_pose.nodes.tug_analyzer:TugAnalyzerNode", aside=True),

@@ -426,3 +426,19 @@ def parameter_classes() -> dict[str, type[NodeParameters]]:
         if isinstance(kind, type) and issubclass(kind, NodeParameters) and "node_name" in vars(kind)
     ]
     return {kind.node_name: kind for kind in kinds if kind is not NodeParameters}
+
+
+@dataclass(frozen=True)
+class BedsideParameters(NodeParameters):
+    """Parameters of `bedside`; the rules are those of `thermal-pose serve` (docs/bedside.md)."""
+
+    node_name: ClassVar[str] = "bedside"
+
+    host: str = parameter("127.0.0.1", "Address to listen on; any but the loopback needs a login.")
+    port: int = parameter(8080, "Port to listen on.", bounds=(1, 65535))
+    names: str = parameter("", "Further host names to answer to, comma-separated.")
+    password_file: str = parameter("", "Users and passwords; empty: a token in a printed link.")
+    certificate: str = parameter("", "TLS certificate, PEM; empty: not encrypted.")
+    key: str = parameter("", "Private key of the certificate, PEM.")
+    reports: str = parameter("", "Folder of reports, the analyzer's report_dir; empty: none shown.")
+    store: str = parameter("", "Results store (SQLite) for histories; empty: none.")

@@ -10,6 +10,7 @@ from typing import Any, Final
 import rclpy
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
@@ -38,10 +39,13 @@ class GraphClient(Node):
     hub : what the page shows.
     records : keeps results.
     namespace : only cameras at or below it; '' for all.
+    context : of rclpy; None for the default one.
     """
 
-    def __init__(self, hub: Hub, records: Records, namespace: str = "") -> None:
-        super().__init__("bedside", use_global_arguments=False)
+    def __init__(
+        self, hub: Hub, records: Records, namespace: str = "", context: Context | None = None
+    ) -> None:
+        super().__init__("bedside_client", use_global_arguments=False, context=context)
         self._hub = hub
         self._records = records
         self._below = namespace.rstrip("/")
@@ -151,7 +155,7 @@ class SpinningGraph:
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
-        self._executor = SingleThreadedExecutor()
+        self._executor = SingleThreadedExecutor(context=client.context)
         self._executor.add_node(client)
         self._thread = threading.Thread(target=self._spin, name="graph", daemon=True)
 
@@ -168,7 +172,7 @@ class SpinningGraph:
 
     def _spin(self) -> None:
         try:
-            while rclpy.ok():
+            while rclpy.ok(context=self._client.context):
                 self._executor.spin_once(timeout_sec=0.2)
         except (ExternalShutdownException, RuntimeError):
             return

@@ -3,7 +3,7 @@
 
 import socket
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ import uvicorn
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.serve.access import Access, new_token, read_passwords
-from thermal_pose.serve.app import build_app
+from thermal_pose.serve.app import Graph, build_app
 from thermal_pose.serve.graph_client import GraphClient, SpinningGraph
 from thermal_pose.serve.guard import is_loopback
 from thermal_pose.serve.hub import Hub
@@ -45,7 +45,6 @@ class ServeOptions:
     reports: Path | None = None
     store: Path | None = None
     namespace: str = ""
-    quiet: bool = field(default=False)
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -121,35 +120,40 @@ def announce(options: ServeOptions, access: Access) -> None:
         )
 
 
+def server_config(
+    options: ServeOptions, hub: Hub, graph: Graph, records: Records, access: Access
+) -> uvicorn.Config:
+    """Return the configuration of a server for these objects."""
+    app = build_app(hub, graph, records, access, host_names(options), bool(options.certificate))
+    return uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="off",
+        ws="none",
+        limit_concurrency=100,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=16384,
+        proxy_headers=False,
+        ssl_certfile=options.certificate,
+        ssl_keyfile=options.key,
+    )
+
+
 def serve(options: ServeOptions) -> int:
     """Serve until interrupted; return the exit code."""
     access = access_of(options)
+    check_free(options)
     hub, records = Hub(), Records(options.reports, options.store)
     rclpy.init(args=[])
     try:
         with SpinningGraph(GraphClient(hub, records, options.namespace)) as graph:
-            app = build_app(
-                hub, graph, records, access, host_names(options), bool(options.certificate)
-            )
-            config = uvicorn.Config(
-                app,
-                host=options.host,
-                port=options.port,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                lifespan="off",
-                ws="none",
-                limit_concurrency=100,
-                timeout_keep_alive=5,
-                timeout_graceful_shutdown=2,
-                h11_max_incomplete_event_size=16384,
-                proxy_headers=False,
-                ssl_certfile=options.certificate,
-                ssl_keyfile=options.key,
-            )
-            _check_free(options)
+            config = server_config(options, hub, graph, records, access)
             announce(options, access)
             uvicorn.Server(config).run()
     finally:
@@ -157,8 +161,14 @@ def serve(options: ServeOptions) -> int:
     return 0
 
 
-def _check_free(options: ServeOptions) -> None:
-    """Refuse an address that is taken or not this machine's, before anything is printed."""
+def check_free(options: ServeOptions) -> None:
+    """Check that the address is free and this machine's.
+
+    Raises
+    ------
+    ConfigError
+        It is taken, or not this machine's.
+    """
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
