@@ -137,7 +137,7 @@ def test_sim_time_in_any_usual_spelling(tug, spelling):
         ({"bag": "/nowhere"}, "bag:=/nowhere: no such file or folder"),
         ({"use_sim_time": "maybe"}, "use_sim_time:=maybe: expected true or false"),
         ({"respawn": "2"}, "respawn:=2: expected true or false"),
-        ({"nodes": "posse"}, "nodes:=posse: no node 'posse'; known: recorder, "),
+        ({"nodes": "posse"}, "nodes:=posse: no node 'posse'; known: bedside, recorder, "),
         ({"without": "posse"}, "without:=posse: no node 'posse'"),
         ({"backend": "kinect"}, "backend:=kinect: expected one of senxor, "),
         ({"image_reliability": "some"}, "image_reliability:=some: expected one of reliable"),

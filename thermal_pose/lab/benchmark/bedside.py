@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -181,13 +182,19 @@ def _browser_delays_ms(port: int, seconds: float) -> dict[str, float] | None:
     try:
         from selenium import webdriver
         from selenium.common.exceptions import WebDriverException
+        from selenium.webdriver.chrome.service import Service
     except ModuleNotFoundError:
         return None
+    chromium, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver_path is None:
+        return None
     options = webdriver.ChromeOptions()
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu"):
+    options.binary_location = chromium
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"):
         options.add_argument(flag)
     try:
-        driver = webdriver.Chrome(options=options)
+        # The paths are given, so that selenium looks for nothing on the network.
+        driver = webdriver.Chrome(options=options, service=Service(driver_path))
     except WebDriverException:
         return None
     try:
