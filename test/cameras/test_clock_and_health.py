@@ -167,6 +167,21 @@ def test_corrupt_bands_are_found_and_a_hot_person_is_not() -> None:
     assert corrupt_rows(torn, limits)[30]
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda image: (image // 10).astype(np.uint16), "wrong_unit"),
+        (lambda image: image.byteswap(), "byte_order"),
+        (lambda image: np.vstack([image, 65535 - image[:2] // 2]), "telemetry_rows"),
+    ],
+)
+def test_the_judge_of_a_device_names_what_the_gate_names(change, reason) -> None:
+    judge = FrameJudge()
+    assert judge.judge(change(room(0)), 0) is Verdict.CORRUPT
+    assert judge.refusal.reason == reason and judge.refusal.sentence
+    assert judge.judge(room(1), PERIOD_NS) is Verdict.GOOD
+
+
 def test_gap_counter_learns_the_rate() -> None:
     counter = GapCounter(period_s=0.04)
     stamps = [number * PERIOD_NS for number in range(20)]

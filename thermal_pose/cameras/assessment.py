@@ -69,6 +69,7 @@ def describe(status: DriverStatus) -> dict[str, str]:
         "duplicate or reordered frames": str(health.duplicates),
         "stamps held after a clock step": str(status.stamps_held),
         "clock jumps followed": str(status.clock_jumps),
+        "fault of the stamps": status.stamp_fault or "none",
         "device clock drift": f"{status.drift_ppm:.1f} ppm",
         "device clock resets": str(status.clock_resets),
         "last error": status.last_error or "none",

@@ -37,10 +37,13 @@ from thermal_pose.errors import (
     CameraIdentityError,
     ThermalPoseError,
 )
+from thermal_pose.gates.stamps import StampGate
 
 _READ_TIMEOUT_S = 0.2
 _PRESENCE_POLL_S = 0.2
 _RATE_WINDOW_S = 5.0
+#: Stamps that the gate looks at for the status: about a minute.
+_STAMPS_JUDGED = 512
 
 
 class DriverState(StrEnum):
@@ -105,6 +108,7 @@ class DriverStatus:
     """A snapshot for diagnostics.
 
     `rate_hz` and `age_s` are of published frames; `age_s` is None before the first one.
+    `stamp_fault` is the gate's sentence on the stamps of about the last minute; '' if sound.
     `activity` says what a slow connection is busy with.
     """
 
@@ -121,6 +125,7 @@ class DriverStatus:
     clock_resets: int
     stamps_held: int
     clock_jumps: int
+    stamp_fault: str
     health: HealthCounts
     activity: str = ""
 
@@ -167,6 +172,7 @@ class CameraDriver:
         self._frame_divider = options.frame_divider
         self._judge = FrameJudge(options.limits)
         self._stamps = StampClock(options.latency_s)
+        self._stamp_gate = StampGate(kept=_STAMPS_JUDGED)
         self._gaps: GapCounter | None = None
         self._recent_s: deque[float] = deque(maxlen=256)
         self._published = self._good = self._reconnects = self._refused = 0
@@ -240,6 +246,7 @@ class CameraDriver:
             clock_resets=self._stamps.device.resets,
             stamps_held=self._stamps.held,
             clock_jumps=self._stamps.jumps,
+            stamp_fault=self._stamp_gate.verdict().sentence,
             activity=opening.activity if isinstance(opening, SlowCamera) else "",
             health=HealthCounts(
                 repeated=counts.repeated,
@@ -367,7 +374,10 @@ class CameraDriver:
         self._last_good_s = time.monotonic()
         now = HostTime(time.monotonic_ns(), self._now_ros_ns())
         stamp_ns = self._stamps.stamp(frame.device_ns, frame.arrived_ns, now)
-        if stamp_ns is not None:
+        if stamp_ns is None:
+            return
+        found = self._stamp_gate.admit(stamp_ns, frame.arrived_ns, now.ros_ns)
+        if found.accepted:
             self._hand_over(frame, stamp_ns)
 
     def _hand_over(self, frame: CapturedFrame, stamp_ns: int) -> None:

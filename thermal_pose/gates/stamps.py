@@ -60,20 +60,26 @@ class StampGate:
     `admit` decides about single images by the stamps alone, so that every node decides alike;
     `verdict` judges a span of time with all that is known.
 
+    Parameters
+    ----------
+    limits : see `StampLimits`.
+    kept : stamps remembered.
+
     Attributes
     ----------
     last_ns : stamp of the image accepted last; None before the first.
     """
 
-    def __init__(self, limits: StampLimits | None = None) -> None:
+    def __init__(self, limits: StampLimits | None = None, kept: int = _MAX_KEPT) -> None:
         self.limits = limits or StampLimits()
+        self._kept = kept
         self.restart()
 
     def restart(self) -> None:
         """Forget everything: the next stamp begins a new stream."""
         self.last_ns: int | None = None
         self._ahead_ns: int | None = None
-        self._seen: deque[tuple[int, int | None]] = deque(maxlen=_MAX_KEPT)
+        self._seen: deque[tuple[int, int | None]] = deque(maxlen=self._kept)
         self._live: bool | None = None
 
     def admit(
@@ -104,7 +110,7 @@ class StampGate:
 
     def begin_trial(self, since_ns: int) -> None:
         """Forget what came before a stamp: verdicts are about the trial that begins."""
-        self._seen = deque((seen for seen in self._seen if seen[0] >= since_ns), _MAX_KEPT)
+        self._seen = deque((seen for seen in self._seen if seen[0] >= since_ns), self._kept)
 
     def _begin_run(self, stamp_ns: int) -> None:
         """Forget the run before, where a recording starts over.
@@ -138,7 +144,7 @@ class StampGate:
         """Judge the stamps from `first_ns` to `last_ns` together; None: without that bound."""
         seen = [
             (stamp_ns, arrived_ns)
-            for stamp_ns, arrived_ns in self._seen
+            for stamp_ns, arrived_ns in tuple(self._seen)  # another thread may add to it
             if (first_ns is None or stamp_ns >= first_ns)
             and (last_ns is None or stamp_ns <= last_ns)
         ]
