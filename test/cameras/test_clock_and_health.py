@@ -177,9 +177,9 @@ def test_corrupt_bands_are_found_and_a_hot_person_is_not() -> None:
 )
 def test_the_judge_of_a_device_names_what_the_gate_names(change, reason) -> None:
     judge = FrameJudge()
-    assert judge.judge(change(room(0)), 0) is Verdict.CORRUPT
+    assert judge.judge(change(room(0)), 0) is FrameVerdict.CORRUPT
     assert judge.refusal.reason == reason and judge.refusal.sentence
-    assert judge.judge(room(1), PERIOD_NS) is Verdict.GOOD
+    assert judge.judge(room(1), PERIOD_NS) is FrameVerdict.GOOD
 
 
 def test_gap_counter_learns_the_rate() -> None:

@@ -130,6 +130,7 @@ def _changes(message: Any) -> Iterator[tuple[str, Callable[[], None], Callable[[
                 )
 
 
+@pytest.mark.faults
 @pytest.mark.filterwarnings("error")
 def test_no_value_of_any_field_raises_anything_else():
     tried = refused = 0
