@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from thermal_pose.errors import StorageError
+from thermal_pose.files import write_whole
 from thermal_pose.lab.simulation.motion.recorded import read_folder, subjects_of
 from thermal_pose.lab.simulation.recordings.cohort import EPOCH_NS, MANIFEST_JSON
 from thermal_pose.lab.simulation.recordings.from_motion import MotionCase, stage_motion
@@ -62,7 +63,7 @@ def make_motion_cohort(
         for number, case in enumerate(tqdm(cases, desc="motion", unit="trial", disable=quiet))
     ]
     manifest = {"data": "recorded motion on simulated bodies", "trials": entries}
-    (folder / MANIFEST_JSON).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / MANIFEST_JSON, json.dumps(manifest, indent=1) + "\n")
     return entries
 
 
