@@ -61,7 +61,19 @@ def keypoints() -> str:
         label = f"{name.replace('_', ' ')}, hand labels"
         figures = [f"{one[key]['value']:.2f}" for key in ("ap", "ap50")]
         rows.append([label, "**real camera**", str(one["people"]), *figures])
-    return markdown(["people in", "kind", "n", "AP", "AP50"], rows)
+    table = markdown(["people in", "kind", "n", "AP", "AP50"], rows)
+    return table + other_models({"student-lite": models["student-lite"]["model_id"]})
+
+
+def other_models(measured: dict[str, str]) -> str:
+    """Return a note that names figures of another model than the one that ships; '' if none."""
+    notes = []
+    for name, model_id in measured.items():
+        card = json.loads((ROOT / "thermal_pose" / "assets" / f"{name}.json").read_text())
+        shipped = f"{name}-{card['sha256'][:12]}"
+        if model_id != shipped:
+            notes.append(f"`{name}`: simulated figures are of `{model_id}`; `{shipped}` ships.")
+    return f"\n\n{' '.join(notes)}" if notes else ""
 
 
 def models() -> str:
@@ -73,7 +85,8 @@ def models() -> str:
         refused = one["broad"]["confidence"].get("half_visible_refused_at_99_recall")
         share = f"{100 * refused:.1f} %" if refused is not None else "-"
         rows.append([f"`{name}`", *(f"{one[key]['ap']:.3f}" for key in sets), share])
-    return markdown(["AP, true boxes, simulated", *sets, "refused"], rows)
+    table = markdown(["AP, true boxes, simulated", *sets, "refused"], rows)
+    return table + other_models({name: one["model_id"] for name, one in found.items()})
 
 
 def real_sets(model: str) -> dict[str, Any]:
