@@ -49,7 +49,8 @@ class InputLimits:
     room_degc : range of an image's median; no room or yard is colder or hotter.
     unit_room_degc : narrower range that a median must fall in for a unit to be named.
     max_spread_k : an image spans less than this between its 5th and 95th percentile.
-    max_range_k : an image that is no room and spans more than this is stretched to all 16 bits.
+    max_range_k : an image that does not show a room and spans more than this is stretched to
+        16 bits.
     band_step_k : a step between two rows in three quarters of all columns at once, K, that no
         scene at this resolution shows and a shifted or lost transfer does.
     """

@@ -55,7 +55,7 @@ REMEDIES: Final = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What a gate says of one image or of the stamps of a stream.
+    """The verdict of a gate on one image or on the stamps of a stream.
 
     Attributes
     ----------

@@ -44,7 +44,7 @@ def sample_crops(
 
     Notes
     -----
-    OpenCV's affine warp is some five times faster than two matrix products a crop.
+    OpenCV's affine warp is about five times faster than two matrix products per crop.
     """
     source = np.asarray(image, dtype=np.float32)
     if source.ndim != 2 or not source.size:

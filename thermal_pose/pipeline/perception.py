@@ -32,7 +32,7 @@ CADENCE_GAP_S = 1.0
 
 @dataclass(frozen=True)
 class Detections:
-    """What the detector says of one image; `detected` is False where it did not run."""
+    """The detections of one image; `detected` is False if the detector did not run on it."""
 
     detected: bool
     boxes: tuple[PersonBox, ...] = ()

@@ -36,7 +36,7 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, Tug
 JUMP_BACK_S = 2.0
 #: A newest image no older than this is a live one.
 LIVE_AGE_NS = 2 * NS_PER_S
-#: Whether the test is over is looked at no more often than this, s.
+#: Minimum interval between checks for the end of the test, s.
 REVIEW_EVERY_S = 1.0
 #: Frames held, at most, whatever their stamps are: four minutes at 60 Hz.
 MAX_FRAMES = 240 * 60
@@ -164,7 +164,7 @@ class TrialAnalyzer:
         return shipped_network(self.params.segmenter).name
 
     def _keep_after(self, frame: FrameKeypoints) -> None:
-        """Keep what a recording shows after the end: somebody else may do the test there."""
+        """Keep frames after the end: another person may do the test there."""
         longest_ns = int(self.params.max_total_s * NS_PER_S)
         if self._newest_ns is not None and 0 < frame.stamp_ns - self._newest_ns <= longest_ns:
             self._after[frame.stamp_ns] = frame
@@ -178,7 +178,7 @@ class TrialAnalyzer:
         return reading
 
     def _other(self, reading: Reading) -> Segmentation | None:
-        """What somebody else did, also after the end where a recording goes on."""
+        """Return what another person did, also after the end of the trial."""
         other = segment_other(reading)
         if not self._after or (other is not None and did_the_test(other)):
             return other
