@@ -233,6 +233,13 @@ def test_all_text_has_the_contrast_of_wcag_aa(chromium, pages, name, scheme):
     assert chromium.script(CONTRAST) == []
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(chromium, pages, name):
+    chromium.open(pages[name])
+    chromium.script("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    assert chromium.violations() == []
+
+
 def test_print_is_a4_without_the_player(chromium, pages):
     chromium.open(pages["valid"], scheme="dark")
     chromium.media("print", "dark")

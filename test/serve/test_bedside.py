@@ -7,9 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.browser import Browser, browser
@@ -103,16 +101,6 @@ def fill(page: Browser, **values: str) -> None:
         )
 
 
-def violations(page: Browser) -> list[Any]:
-    """What axe-core finds, as (rule, elements)."""
-    axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    page.driver.execute_script(axe)
-    found = page.driver.execute_async_script(
-        "const done = arguments[arguments.length - 1]; axe.run().then(r => done(r.violations))"
-    )
-    return [(row["id"], [node["target"] for node in row["nodes"]]) for row in found]
-
-
 def begin(ward: Ward, tablet: Browser) -> None:
     """Open the page, say who is tested, start the recording, press the key for 'start'."""
     tablet.driver.get(ward.address)
@@ -142,7 +130,7 @@ def test_a_whole_test_from_start_to_history(ward: Ward, tablet: Browser) -> None
     asked = [url for url in tablet.requests() if url.startswith(("http", "ws"))]
     assert asked and all(url.startswith(ward.address) for url in asked)
     wait_for(lambda: "P-4F7K2Q" in text(tablet, "recent"), 10.0, "the list of recent tests")
-    assert violations(tablet) == []
+    assert tablet.violations() == []
     link = tablet.script("return document.getElementById('report-link').href")
     past = tablet.script("return document.getElementById('history-link').href")
     tablet.driver.get(link)
@@ -193,5 +181,5 @@ def test_the_page_fits_and_is_accessible_at_rest(
     tablet.driver.get(ward.address)
     wait_for(lambda: "No camera" in text(tablet, "link"), 60.0, "the page")
     assert tablet.script("return document.documentElement.scrollWidth") == width
-    assert violations(tablet) == []
+    assert tablet.violations() == []
     assert tablet.console() == []

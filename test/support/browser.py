@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ class Browser:
     def console(self) -> list[str]:
         """Return the console's messages since the page was opened."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def violations(self) -> list[tuple[str, list[Any]]]:
+        """Return what axe-core finds against the page, as (rule, elements)."""
+        axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        self.driver.execute_script(axe)
+        found = self.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];axe.run().then(r => done(r.violations))"
+        )
+        return [(row["id"], [node["target"] for node in row["nodes"]]) for row in found]
 
     def pdf(self) -> bytes:
         """Return the page as it prints."""

@@ -366,16 +366,17 @@ def measures_section(given: Sequence[Measure], valid: bool, hidden: Collection[s
         "Experimental: read from one frontal view of 80 × 60 pixels, where lengths, sides and "
         "single steps are uncertain; agreement was not shown or is weak, so do not rely on them."
     )
-    body = _measure_table(checked) + (f'<p class="fine">{html(note)}</p>' if checked else "")
+    body = _measure_table(checked, say("Table of measures")) + (f'<p class="fine">{html(note)}</p>' if checked else "")
     if experimental:
         body += (
             f"<details><summary>{html(say('Experimental measures'))}</summary>"
-            f'<p class="fine">{html(why)}</p>{_measure_table(experimental)}</details>'
+            f'<p class="fine">{html(why)}</p>{_measure_table(experimental, say('Table of experimental measures'))}"
+            "</details>'
         )
     return section("measures", say("Measures"), body + _omitted(given))
 
 
-def _measure_table(given: Sequence[Measure]) -> str:
+def _measure_table(given: Sequence[Measure], label: str) -> str:
     if not given:
         return ""
     heads = "".join(
@@ -385,7 +386,7 @@ def _measure_table(given: Sequence[Measure]) -> str:
     rows = "".join(_measure_row(measure) for measure in given)
     return (
         f'<div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{html(say("Table of measures"))}"><table>'
+        f'aria-label="{html(label)}"><table>'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
