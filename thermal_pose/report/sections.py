@@ -366,12 +366,14 @@ def measures_section(given: Sequence[Measure], valid: bool, hidden: Collection[s
         "Experimental: read from one frontal view of 80 × 60 pixels, where lengths, sides and "
         "single steps are uncertain; agreement was not shown or is weak, so do not rely on them."
     )
-    body = _measure_table(checked, say("Table of measures")) + (f'<p class="fine">{html(note)}</p>' if checked else "")
+    body = _measure_table(checked, say("Table of measures"))
+    body += f'<p class="fine">{html(note)}</p>' if checked else ""
     if experimental:
         body += (
             f"<details><summary>{html(say('Experimental measures'))}</summary>"
-            f'<p class="fine">{html(why)}</p>{_measure_table(experimental, say('Table of experimental measures'))}"
-            "</details>'
+            f'<p class="fine">{html(why)}</p>'
+            + _measure_table(experimental, say("Table of experimental measures"))
+            + "</details>"
         )
     return section("measures", say("Measures"), body + _omitted(given))
 
