@@ -109,13 +109,13 @@ def test_colcon_test_runs_the_tests(workspace):
     assert suite.attrib["failures"] == suite.attrib["errors"] == "0"
 
 
-WITHOUT_TORCH = """
+WITHOUT_JSONSCHEMA = """
 import sys
 import pytest
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "torch":
+        if name.partition(".")[0] == "jsonschema":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
@@ -126,9 +126,9 @@ sys.exit(pytest.main(sys.argv[1:]))
 @pytest.mark.parametrize("skips", [True, False], ids=["colcon test", "make test"])
 def test_a_module_without_its_optional_package_is_skipped_with_a_reason_or_fails(skips):
     env = {**os.environ, "THERMAL_POSE_SKIP_MISSING": "1" if skips else ""}
-    module = "test/lab/learning/networks/test_unfold.py"
+    module = "test/report/test_write.py"
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, module, "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-c", WITHOUT_JSONSCHEMA, module, "-q", "-p", "no:cacheprovider"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -137,7 +137,7 @@ def test_a_module_without_its_optional_package_is_skipped_with_a_reason_or_fails
         check=False,
     )
     if skips:
-        assert "'torch' is not installed (requirements/test.txt)" in done.stdout, done.stdout
+        assert "'jsonschema' is not installed (requirements/test.txt)" in done.stdout, done.stdout
         assert "1 skipped" in done.stdout and "error" not in done.stdout
     else:
         assert "1 error" in done.stdout

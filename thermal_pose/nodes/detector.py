@@ -11,6 +11,7 @@ from thermal_pose.messages.people import person_boxes_message
 from thermal_pose.msg import PersonBoxes
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.image_intake import ImageIntake
+from thermal_pose.nodes.interoperability import DetectionPublisher
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, newest_of
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
@@ -38,6 +39,7 @@ class DetectorNode(PipelineNode):
         self._stage = build_detection_stage(self.parameters)
         self._enabled = True
         self._persons = self.publisher(PersonBoxes, "persons", result_qos(), exclusive=True)
+        self._detections = DetectionPublisher(self) if self.parameters.publish_detections else None
 
     def connect(self) -> None:
         """Listen to images; a new sequence begins."""
@@ -70,9 +72,12 @@ class DetectorNode(PipelineNode):
 
     def _answer(self, frame: ThermalFrame) -> None:
         found = self._stage.step(frame) if self._enabled else Detections(False)
-        self._persons.publish(
-            person_boxes_message(live, frame.stamp_ns, frame.frame_id, found.boxes, found.detected)
+        boxes = person_boxes_message(
+            live, frame.stamp_ns, frame.frame_id, found.boxes, found.detected
         )
+        self._persons.publish(boxes)
+        if self._detections is not None:
+            self._detections.publish(boxes)
         self.statistics.frame(frame.stamp_ns, self.now_ns())
 
     def _on_enable(self, request: Any, response: Any) -> Any:

@@ -13,6 +13,7 @@ from thermal_pose.messages.people import keypoints_message, to_person_boxes
 from thermal_pose.msg import Keypoints, PersonBoxes
 from thermal_pose.nodes.base import PipelineNode
 from thermal_pose.nodes.image_intake import ImageIntake, readable
+from thermal_pose.nodes.interoperability import BodyPublisher
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.newest import BACKLOG, waiting
 from thermal_pose.nodes.qos import image_subscription_qos, result_qos
@@ -39,6 +40,13 @@ class PoseNode(PipelineNode):
         self._join: StampJoin[ThermalFrame, Detections] = StampJoin(BACKLOG)
         self._enabled = True
         self._keypoints = self.publisher(Keypoints, "keypoints", result_qos(), exclusive=True)
+        self._bodies = BodyPublisher(self) if self.parameters.publish_bodies else None
+
+    def release(self) -> None:
+        """Remove the topics of bodies."""
+        bodies: BodyPublisher | None = getattr(self, "_bodies", None)
+        if bodies is not None:
+            bodies.close()
 
     def connect(self) -> None:
         """Listen to images and boxes; a new sequence begins."""
@@ -93,7 +101,10 @@ class PoseNode(PipelineNode):
             self.statistics.count("repeated")  # a replay grew impatient; its answer is on the way
             return
         self._answered = frame
-        self._keypoints.publish(keypoints_message(live, self._stage.step(frame, detections)))
+        keypoints = keypoints_message(live, self._stage.step(frame, detections))
+        self._keypoints.publish(keypoints)
+        if self._bodies is not None:
+            self._bodies.publish(keypoints)
         self.statistics.frame(frame.stamp_ns, self.now_ns())
 
     def _on_enable(self, request: Any, response: Any) -> Any:

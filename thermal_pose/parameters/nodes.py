@@ -285,6 +285,9 @@ class DetectorParameters(ImageConsumerParameters):
         bounds=(-1.0, 1.0),
         dynamic=True,
     )
+    publish_detections: bool = parameter(
+        False, "Also publish persons/detections, vision_msgs/Detection2DArray."
+    )
     warm_threshold_k: float = parameter(
         1.5,
         "warm_blob only: a pixel is warm this far above the frame's median, K.",
@@ -341,6 +344,9 @@ class PoseParameters(ImageConsumerParameters):
         True,
         "Keep left and right over time: joints do not jump, and people walk forwards.",
         dynamic=True,
+    )
+    publish_bodies: bool = parameter(
+        False, "Also publish /humans/bodies (REP-155, hri_msgs): identities and 2-D skeletons."
     )
     smoothing: str = parameter(
         "none",
