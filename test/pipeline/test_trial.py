@@ -192,3 +192,11 @@ def test_somebody_else_who_does_the_test_after_the_end_refuses_a_recording() -> 
     assert analyzer.finish().timing.valid
     assert frames[end].stamp_ns - frames[0].stamp_ns < 16 * 10**9
     assert analyze_frames(frames).timing.reason is TrialReason.SECOND_PERSON
+
+
+def test_any_32_bit_identity_is_followed(frames: list[FrameKeypoints]) -> None:
+    largest = 2**32 - 1
+    renamed = [
+        replace(f, persons=tuple(replace(p, track_id=largest) for p in f.persons)) for f in frames
+    ]
+    assert analyze_frames(renamed).track_id == largest
