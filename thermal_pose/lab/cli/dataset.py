@@ -94,8 +94,6 @@ def start(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> bool:
     """Refuse options that make no sense together; return whether the sources are COCO files."""
-    if args.every < 1:
-        raise ConfigError(f"--every {args.every}: expected 1 or more")
     coco = [source.suffix == ".json" for source in args.sources]
     if any(coco):
         if not all(coco):

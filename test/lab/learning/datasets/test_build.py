@@ -63,8 +63,6 @@ def test_thermal_pictures_alone_need_no_calibrated_camera(tmp_path, call) -> Non
     ("words", "message"),
     [
         (("--boxes", "rgb", "--no-rgb"), "--boxes rgb needs the RGB pictures"),
-        (("--every", "0"), "--every 0: expected 1 or more"),
-        (("--jobs", "-1"), "--jobs -1: expected 0"),
         (("--teacher", "x", "--no-rgb"), "--teacher needs the RGB pictures"),
         (("--boxes", "rgb"), "needs a detector on RGB pictures, got none: use --detector Pek"),
         (("--boxes", "rgb", "--detector", "detector"), "got detector: use --detector Pek"),
@@ -77,6 +75,14 @@ def test_options_that_make_no_sense_end_in_one_line(bags, call, words, message) 
     code, _, said = call(bags, *words)
     assert code == ConfigError.exit_code
     assert message in said and said.count("\n") == 1 and "Traceback" not in said
+
+
+@pytest.mark.parametrize(("option", "least"), [("--every", 1), ("--jobs", 0)])
+def test_numbers_out_of_range_are_usage_errors(bags, call, option, least, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        call(bags, option, str(least - 1))
+    expected = f"argument {option}: expected a whole number of at least {least}, got {least - 1}"
+    assert expected in capsys.readouterr().err
 
 
 def test_a_wrong_detector_is_told_before_anything_is_built(bags, call, tmp_path) -> None:
