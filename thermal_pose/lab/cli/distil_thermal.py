@@ -12,10 +12,14 @@ examples:
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_settings
 from thermal_pose.lab.cli.train import add_data_arguments, load_data
 from thermal_pose.parameters.folder import config_folder
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.learning.students.ship import ShipData
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="training time of the latent term alone",
     )
     add_max_minutes(parser, 4.0)
+    parser.add_argument(
+        "--only-widen",
+        action="store_true",
+        help="write the teacher itself, widened to the classic decoder, without training",
+    )
     parser.add_argument("--cold", action="store_true", help="start with random weights")
     parser.add_argument(
         "--config",
@@ -56,7 +65,12 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.run_log import command_line, write_run
     from thermal_pose.lab.learning.fitting.training import Progress, Training
     from thermal_pose.lab.learning.networks.folded_pose import slim
-    from thermal_pose.lab.learning.students.ship import add_confidence, decode_rule, save_student
+    from thermal_pose.lab.learning.students.ship import (
+        add_confidence,
+        decode_rule,
+        load_student,
+        save_student,
+    )
     from thermal_pose.lab.learning.students.ship_export import TrainedStudent, export_shipped
     from thermal_pose.lab.learning.students.thermal_teacher import (
         distil_from_thermal,
@@ -68,6 +82,11 @@ def start(args: argparse.Namespace) -> int:
     teacher, info = load_thermal_teacher(args.teacher)
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     training = Training(config, device, Progress(args.out, args.max_minutes))
+    if args.only_widen:
+        head = load_student(args.teacher)[1]
+        student = TrainedStudent("student", teacher, head, info, info.name, info.trained_on)
+        _report(export_shipped(student, data, training, args.out, command_line()), data)
+        return 0
     network = distil_from_thermal(
         teacher.to(device), data, training, args.latent_minutes, warm_start=not args.cold
     )
@@ -75,9 +94,12 @@ def start(args: argparse.Namespace) -> int:
     save_student(args.out / "student.pt", network, head)
     begun = "random weights" if args.cold else info.name
     student = TrainedStudent("student", network, head, info, begun, info.trained_on)
-    cards = export_shipped(student, data, training, args.out, command_line())
+    _report(export_shipped(student, data, training, args.out, command_line()), data)
+    return 0
+
+
+def _report(cards: dict[str, Path], data: "ShipData") -> None:
     for precision, path in cards.items():
         figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
         shown = {part: figures[part]["runtime"] for part in data.evaluation}
         print(f"student {precision}: {json.dumps(shown)}")
-    return 0

@@ -68,6 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sheets", type=Path, metavar="DIR", help="folder for overlay sheets of --labels sets"
     )
+    parser.add_argument(
+        "--sensitivity",
+        action="store_true",
+        help="also judge --evaluation sets with cloth texture, contrast, blur and noise",
+    )
     parser.add_argument("--detector", default="", help="also measure with this detector's boxes")
     add_out(parser, "JSON file; models that it holds on these sets are kept")
     add_json(parser)
@@ -129,6 +134,7 @@ def _named(option: str, text: str) -> tuple[str, str]:
 
 
 def _on_shards(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.lab.evaluation.sensitivity import sensitivity
     from thermal_pose.lab.learning.fitting.run_log import command_line
     from thermal_pose.lab.learning.students.judge import evaluate_detected, evaluate_model
 
@@ -153,6 +159,8 @@ def _on_shards(args: argparse.Namespace) -> dict[str, Any]:
             label = f"{model} on {name}"
             with tqdm(total=len(data.frames), unit="frame", desc=label, disable=None) as bar:
                 judged[name] = evaluate_model(estimator, data, bar.update)
+                if args.sensitivity and data.person.any():
+                    judged[name]["disturbed_ap"] = sensitivity(estimator, data)
                 if finder is not None and data.person.any():
                     judged[name]["detected"] = evaluate_detected(estimator, finder, data)
             if not args.json:
