@@ -82,7 +82,7 @@ def models() -> str:
     sets = [name for name, one in next(iter(found.values())).items() if isinstance(one, dict)]
     rows = []
     for name, one in found.items():
-        refused = one["broad"]["confidence"].get("half_visible_refused_at_99_recall")
+        refused = one["broad"]["confidence"].get("empty_refused_live")
         share = f"{100 * refused:.1f} %" if refused is not None else "-"
         rows.append([f"`{name}`", *(f"{one[key]['ap']:.3f}" for key in sets), share])
     table = markdown(["AP, true boxes, simulated", *sets, "refused"], rows)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import BoolArray
 
+#: Persons of a lower score are left out by the live graph (`pose.min_person_score`).
+LIVE_PERSON_SCORE: Final = 0.3
 #: A person with this many visible joints counts as at least half visible.
 HALF_OF_JOINTS: Final = (N_JOINTS + 1) // 2
 
@@ -90,6 +92,12 @@ def confidence_figures(
         "people": int(is_person.sum()),
         "crops_without_people": int((~is_person).sum()),
     }
+    right = hits[:, N_JOINTS] > 0
+    if right.any():
+        figures["right_poses_kept_live"] = float((person[right] >= LIVE_PERSON_SCORE).mean())
+    if not is_person.all():
+        refused_live = person[~is_person] < LIVE_PERSON_SCORE
+        figures["empty_refused_live"] = float(refused_live.mean())
     if is_person.any() and not is_person.all():
         refused, threshold = refused_at_recall(person[is_person], person[~is_person])
         figures |= {"refused_at_99_recall": refused, "person_threshold": threshold}
