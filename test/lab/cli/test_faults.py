@@ -30,6 +30,17 @@ def test_the_table_in_the_documents_is_that_of_the_figures() -> None:
         ("clock stepped forward", 20),
         ("clock stepped back", 20),
         ("frame sent twice, exchanged", 500),
+        ("recording cut at any byte", 1000),
+        ("compression bomb", 8),
+        ("damaged or cut zstd and lz4", 60),
+        ("repair killed at each of its steps", 20),
+        ("power cut while recording", 30),
+        ("report killed at each of its steps", 10),
+        ("two analyzers writing to one report folder", 100),
+        ("visits with subject, trial and first stamp in common", 200),
+        ("COCO labels that only look like COCO", 40),
+        ("every verb without any optional package", 38),
+        ("calibration made for another image size", 16),
     ],
 )
 def test_every_promised_fault_was_tried_as_often_as_promised(fault: str, least: int) -> None:
