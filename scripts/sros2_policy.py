@@ -5,6 +5,7 @@ examples:
   bash scripts/with_venv.sh python scripts/sros2_policy.py
 """
 
+import socket
 import tempfile
 from pathlib import Path
 
@@ -13,13 +14,20 @@ import rclpy
 from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import PROCESS_TABLE
-from thermal_pose.nodes.security import Permissions, permissions_of, policy
+from thermal_pose.nodes.security import COMPANIONS, Permissions, permissions_of, policy
 from thermal_pose.nodes.signals import init_ros, stay_on_this_machine
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.nodes.status import StatusNode
 
 POLICY = Path(__file__).resolve().parents[1] / "config" / "sros2" / "policy.xml"
 STATUS = "thermal_pose_status"
+
+
+def free_port() -> int:
+    """Return a TCP port that no process uses just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def observed(folder: Path) -> dict[str, Permissions]:
@@ -30,14 +38,21 @@ def observed(folder: Path) -> dict[str, Permissions]:
         },
         "rgb_camera": {"backend": "v4l2", "device": str(folder / "no_camera")},
         "recorder": {"output_dir": str(folder)},
+        "bedside": {"port": free_port()},
     }  # fmt: skip
     with SingleProcessGraph(GraphPlan(PROCESS_TABLE, overrides)) as graph:
         status = StatusNode()
         graph.add(status)
         observer = rclpy.create_node("observer")
-        names = [*(entry.name for entry in PROCESS_TABLE), STATUS]
-        turns = iter(range(20))
-        graph.spin_while(lambda: next(turns, None) is not None)
+        names = [*(entry.name for entry in PROCESS_TABLE), *COMPANIONS, STATUS]
+        turns = iter(range(200))
+
+        def incomplete() -> bool:
+            """Return whether the bedside page has still to find the camera."""
+            heard = observer.get_subscriber_names_and_types_by_node("bedside_client", "/")
+            return "/test/report" not in dict(heard) and next(turns, None) is not None
+
+        graph.spin_while(incomplete)
         found = {name: permissions_of(observer, name) for name in names}
         for node in (observer, status):
             node.destroy_node()

@@ -36,10 +36,14 @@ def test_every_node_has_an_enclave_of_its_own():
         assert text.count(f'<enclave path="{ENCLAVES}/{entry.name}">') == 1
 
 
-def test_no_node_may_change_another_ones_parameters():
-    for permissions in read_policy(POLICY.read_text()).values():
+def test_only_the_bedside_page_may_change_another_ones_parameters():
+    """It sets who is tested; no node may call life-cycle services."""
+    for node, permissions in read_policy(POLICY.read_text()).items():
         requests = permissions["services", "request"]
-        assert not {name for name in requests if "parameters" in name or "state" in name}
+        assert not {name for name in requests if "state" in name}
+        changes = {name for name in requests if "parameters" in name}
+        expected = {"tug_analyzer/set_parameters_atomically"} if node == "bedside_client" else set()
+        assert changes == expected, node
 
 
 def test_only_the_analyzer_publishes_results_and_only_the_camera_images():

@@ -8,6 +8,17 @@ from rclpy.node import Node
 
 #: Prefix of all enclaves.
 ENCLAVES = "/thermal_pose"
+#: A node inside another one's process -> the node whose enclave it shares.
+COMPANIONS = {"bedside_client": "bedside"}
+#: Services that a node calls only when a person acts, so the graph does not show them.
+ON_DEMAND = {
+    "bedside_client": {
+        "tug_analyzer/reset",
+        "tug_analyzer/set_parameters_atomically",
+        "tug_analyzer/start",
+        "tug_analyzer/stop",
+    }
+}
 #: Topics with the same name in every namespace.
 _GLOBAL = ("/clock", "/diagnostics", "/parameter_events", "/rosout", "/tf_static")
 #: (element, attribute) of each kind of permission.
@@ -42,6 +53,7 @@ def permissions_of(observer: Node, name: str, namespace: str = "/") -> Permissio
         for kind, entries in found.items()
     }
     permissions["topics", "subscribe"].add("/clock")  # with use_sim_time
+    permissions["services", "request"] |= ON_DEMAND.get(name, set())
     return permissions
 
 
@@ -58,9 +70,13 @@ def policy(nodes: dict[str, Permissions], namespace: str = "/") -> str:
     """Return the policy as XML of the SROS2 schema, version 0.2.0."""
     root = ElementTree.Element("policy", version="0.2.0")
     enclaves = ElementTree.SubElement(root, "enclaves")
+    profiles_of: dict[str, ElementTree.Element] = {}
     for name, permissions in sorted(nodes.items()):
-        enclave = ElementTree.SubElement(enclaves, "enclave", path=f"{ENCLAVES}/{name}")
-        profiles = ElementTree.SubElement(enclave, "profiles")
+        home = COMPANIONS.get(name, name)
+        if home not in profiles_of:
+            enclave = ElementTree.SubElement(enclaves, "enclave", path=f"{ENCLAVES}/{home}")
+            profiles_of[home] = ElementTree.SubElement(enclave, "profiles")
+        profiles = profiles_of[home]
         profile = ElementTree.SubElement(profiles, "profile", ns=namespace, node=name)
         for element, attribute in _KINDS:
             _add(profile, element, attribute, permissions.get((element, attribute), set()))
