@@ -18,7 +18,7 @@ _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 def to_rst(markdown: str, package: str = "thermal_pose") -> str:
     """Return the changelog in the form of REP-132.
 
-    A version without a date is not released yet: it becomes 'Forthcoming'.
+    Versions without a date are not released yet: they become 'Forthcoming'.
 
     Examples
     --------
@@ -40,7 +40,8 @@ def to_rst(markdown: str, package: str = "thermal_pose") -> str:
         version = _VERSION.match(line)
         if version:
             name = f"{version['version']} ({version['date']})" if version["date"] else "Forthcoming"
-            lines += [name, "-" * len(name), ""]
+            if name not in lines:
+                lines += [name, "-" * len(name), ""]
             group, within = "", True
         elif within and line.startswith("### "):
             group = line.removeprefix("### ")
