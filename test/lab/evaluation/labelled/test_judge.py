@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from thermal_pose.cli.main import main
 from thermal_pose.errors import TrainingError
 from thermal_pose.lab.evaluation.labelled.answers import LabelledAnswers, ask
 from thermal_pose.lab.evaluation.labelled.judge import figures
@@ -120,3 +121,23 @@ def test_a_missing_picture_is_named(labelled) -> None:
     (labelled[1] / "1.png").unlink()
     with pytest.raises(TrainingError, match=r"1\.png"):
         answers(labelled, Oracle())
+
+
+def test_the_command_judges_every_span_and_writes_results_and_sheets(labelled, capsys) -> None:
+    labels, folder = labelled
+    out = folder / "results.json"
+    words = ["evaluate-pose", "--model", "student-lite", "--labels", f"mine={labels}", str(folder)]
+    words += ["--span", "21", "33", "--span", "20", "36", "--about", "mine=drawn here, CC0"]
+    assert main([*words, "--sheets", str(folder / "sheets"), "--out", str(out)]) == 0
+    assert "mine 20..36: 6 people" in capsys.readouterr().out
+    results = json.loads(out.read_text())
+    assert results["simulated"] is False and results["sets"]["mine"]["source"] == "drawn here, CC0"
+    judged = results["models"]["student-lite"]["mine"]
+    assert set(judged["spans_degc"]) == {"21..33", "20..36"}
+    assert judged["ap_spread_over_spans"] < 0.05  # its input does not depend on the span
+    assert len(list((folder / "sheets").glob("student-lite-*-mine.png"))) == 1
+
+
+def test_the_command_wants_one_kind_of_sets(labelled, capsys) -> None:
+    assert main(["evaluate-pose", "--model", "student-lite"]) != 0
+    assert "expected --evaluation (simulated) or --labels" in capsys.readouterr().err
