@@ -424,7 +424,7 @@ def parameter_classes() -> dict[str, type[NodeParameters]]:
     """Return the parameters of every node by the node's name.
 
     >>> sorted(parameter_classes())[:3]
-    ['detector', 'pose', 'recorder']
+    ['bedside', 'detector', 'pose']
     """
     kinds = [
         kind
