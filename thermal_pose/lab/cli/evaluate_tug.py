@@ -149,6 +149,12 @@ def _start_motion(args: argparse.Namespace) -> int:
         document["noise_floor"] = noise_floor(first_room, args.noise_draws)
     if args.csv is not None:
         write_rows(motion_rows(trials), args.csv)
+    if args.plots is not None:
+        from thermal_pose.lab.evaluation.tug import error_rows
+        from thermal_pose.lab.evaluation.tug_plots import draw_cohort
+
+        evaluated = error_rows([trial.evaluated for trial in trials])
+        draw_cohort("real_motion", evaluated, {}, args.plots, "trials of recorded motion")
     if args.out is not None:
         write_whole(args.out, json.dumps(document, indent=2) + "\n")
     if args.page is not None:

@@ -21,14 +21,19 @@ _BOUNDARIES = (*(phase.name.lower() for phase in TIMED_PHASES), "end")
 
 
 def draw_cohort(
-    name: str, rows: Sequence[dict[str, Any]], curves: dict[str, Any], folder: Path
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    curves: dict[str, Any],
+    folder: Path,
+    kind: str = "simulated trials",
 ) -> list[Path]:
     """Write a cohort's plots as PNG; return their paths.
 
     Parameters
     ----------
     rows : one per trial, as `pipeline.tug_evaluation.error_rows` gives them.
-    curves : name -> points.
+    curves : name -> points; empty for none.
+    kind : what the trials are, for the title.
 
     Raises
     ------
@@ -50,14 +55,16 @@ def draw_cohort(
         left, right = figure.subplots(1, 2)
         _bland_altman(left, timed)
         _boundary_errors(right, timed)
-        figure.suptitle(f"{name}: {len(timed)} simulated trials")
+        figure.suptitle(f"{name}: {len(timed)} {kind}")
         paths.append(folder / f"tug_{name}_agreement.png")
         figure.savefig(paths[-1], dpi=110)
+    if not curves:
+        return paths
     figure = Figure(figsize=(3.1 * len(curves), 3.2), layout="constrained")
-    for axes, (kind, points) in zip(
+    for axes, (condition, points) in zip(
         np.atleast_1d(figure.subplots(1, len(curves))), curves.items(), strict=True
     ):
-        _curve(axes, kind, points)
+        _curve(axes, condition, points)
     paths.append(folder / f"tug_{name}_curves.png")
     figure.savefig(paths[-1], dpi=110)
     return paths
