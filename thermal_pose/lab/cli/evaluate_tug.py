@@ -35,7 +35,9 @@ from thermal_pose.files import write_whole
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.tug.cases import TrialCase
 
-COHORTS = ("paper", "clinic")
+COHORTS = ("paper", "clinic", "patients")
+#: Rooms, clothes and cameras of recorded motion unless --cohorts names another preset.
+MOTION_PRESET = "clinic"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keypoints", type=Path, required=True, metavar="DIR", help="folder of keypoint files"
     )
-    parser.add_argument("--cohorts", nargs="+", default=list(COHORTS), help="presets to evaluate")
+    parser.add_argument(
+        "--cohorts", nargs="+", default=list(COHORTS), help="presets to evaluate (--motion: rooms)"
+    )
     parser.add_argument(
         "--valid", type=count, default=200, metavar="N", help="valid trials per cohort"
     )
@@ -127,6 +131,7 @@ def start(args: argparse.Namespace) -> int:
 
 def _start_motion(args: argparse.Namespace) -> int:
     """Judge the pipeline on recorded motion; print one line."""
+    from thermal_pose.clinical.tug.network import shipped_network
     from thermal_pose.clinical.tug.options import TugParams
     from thermal_pose.lab.evaluation.motion import evaluate_motion, motion_document, motion_rows
     from thermal_pose.lab.evaluation.noise_floor import noise_floor
@@ -135,7 +140,8 @@ def _start_motion(args: argparse.Namespace) -> int:
     from thermal_pose.lab.simulation.recordings.motion_cohort import motion_cases
 
     seed = MOTION_SEED if args.seed is None else args.seed
-    cases = motion_cases(args.motion, args.cohorts[-1], args.rooms, seed)
+    preset = MOTION_PRESET if args.cohorts == list(COHORTS) else args.cohorts[0]
+    cases = motion_cases(args.motion, preset, args.rooms, seed)
     with tqdm(total=len(cases), unit="trial", desc="keypoints", disable=None) as bar:
         cache_motion(cases, args.keypoints, bar.update)
     if args.keypoints_only:
@@ -143,7 +149,8 @@ def _start_motion(args: argparse.Namespace) -> int:
         return 0
     params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
     trials = evaluate_motion([motion_path(args.keypoints, case) for case in cases], params)
-    document = motion_document(trials, _motion_command(args, seed))
+    floor_s = shipped_network(params.segmenter).sd_floor_s
+    document = motion_document(trials, _motion_command(args, seed), floor_s)
     if args.noise_draws:
         first_room = [case for case in cases if case.room == 0]
         document["noise_floor"] = noise_floor(first_room, args.noise_draws)

@@ -21,6 +21,7 @@ from thermal_pose.lab.evaluation.tug import (
     cohort_figures,
     evaluate_trial,
 )
+from thermal_pose.lab.learning.tug.calibrate import left_out_coverage
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
 from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS
@@ -65,8 +66,16 @@ def _evaluated(trial: KeypointTrial, params: TugParams) -> MotionTrial:
     )
 
 
-def motion_document(trials: Sequence[MotionTrial], command: str) -> dict[str, Any]:
-    """The figures with what they were measured on."""
+def motion_document(
+    trials: Sequence[MotionTrial], command: str, floor_s: Sequence[float] = (0.0,) * 7
+) -> dict[str, Any]:
+    """The figures with what they were measured on.
+
+    Parameters
+    ----------
+    floor_s : (7,) the network's floor of the uncertainties, which was fitted to recorded motion:
+        shares of people left out are given beside those with it.
+    """
     models = sorted({trial.model_id for trial in trials})
     return {
         "data": "recorded motion of real people on simulated bodies, rendered by the simulated "
@@ -74,7 +83,21 @@ def motion_document(trials: Sequence[MotionTrial], command: str) -> dict[str, An
         "command": command,
         "models": models,
         **motion_figures(trials),
+        "left_out": left_out_shares(trials, np.array(floor_s)),
     }
+
+
+def left_out_shares(trials: Sequence[MotionTrial], floor_s: Array) -> dict[str, float]:
+    """Boundaries and totals within 1.96 SDs, each person's floor fitted to the other people."""
+    timed = [trial for trial in trials if trial.estimate_s is not None]
+    people = np.array([trial.evaluated.pair.subject for trial in timed])
+    if len(set(people)) < 2:
+        return {}
+    errors = np.stack([_errors(trial) for trial in timed])
+    printed = np.stack([np.array(trial.evaluated.sds_s) for trial in timed])
+    own = np.sqrt(np.maximum(printed**2 - floor_s**2, 0.0))
+    boundaries, totals = left_out_coverage(errors, own, people)
+    return {"within_two_sd": round(boundaries, 4), "total_within_196_sd": round(totals, 4)}
 
 
 def motion_figures(trials: Sequence[MotionTrial]) -> dict[str, Any]:
