@@ -104,7 +104,7 @@ def real_frames() -> str:
             cells = [_with_interval(one[key]) for key in ("ap", "ap50", "ap75", "oks")]
             rows.append(
                 [
-                    f"`{Path(model).stem}`" if model.endswith(".json") else f"`{model}`",
+                    f"`{Path(model).stem}`, earlier" if model.endswith(".json") else f"`{model}`",
                     name.replace("_", " "),
                     str(one["people"]),
                     *cells,
