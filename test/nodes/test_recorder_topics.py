@@ -14,6 +14,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from support.trials import thermal_frame
 from support.waiting import spin_for
@@ -22,6 +23,7 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.namespaces import recorded_namespace
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import GraphError
+from thermal_pose.messages.fields import time_message
 from thermal_pose.messages.images import thermal_message
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.offered_qos import adapted, bag_profile
@@ -207,3 +209,23 @@ def test_infinite_and_finite_durations_in_a_bags_profile():
     assert bag_profile(endless)["deadline"] == {"sec": 9223372036, "nsec": 854775807}
     timed = QoSProfile(depth=1, deadline=Duration(seconds=1, nanoseconds=5))
     assert bag_profile(timed)["deadline"] == {"sec": 1, "nsec": 5}
+
+
+def test_messages_before_the_simulated_clock_get_its_first_time(executor, recorder, peer, tmp_path):
+    node = recorder(topics="thermal/image_raw", use_sim_time=True)
+    camera = peer.create_publisher(Image, "thermal/image_raw", RELIABLE)
+    clock = peer.create_publisher(Clock, "/clock", 10)
+    spin_for(executor, lambda: camera.get_subscription_count() == 1)
+    camera.publish(image(0))
+    spin_for(executor, lambda: len(node._early) == 1)
+
+    def recorded():
+        clock.publish(Clock(clock=time_message(live, 10**18)))
+        camera.publish(image(1))
+        return int(node.details()["images"]) >= 2
+
+    spin_for(executor, recorded)
+    node.stop()
+    assert not recording(tmp_path).name.startswith("1970")
+    with BagReader(recording(tmp_path)) as bag:
+        assert bag.start_ns == 10**18

@@ -6,6 +6,7 @@ under the resolved names of their topics, as `ros2 bag record` does.
 """
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ _ADAPT_PERIOD_S = 0.25
 #: Without an image for this long, the recording is in trouble.
 _NO_IMAGE_S = 3.0
 _DIAGNOSTICS = "/diagnostics"
+#: Messages kept until a simulated clock begins.
+_EARLY = 1000
 
 
 @dataclass
@@ -75,7 +78,7 @@ class RecorderNode(PipelineNode):
 
     def connect(self) -> None:
         """Open a new recording and subscribe to its topics; deactivation completes it."""
-        path = recording_path(self._folder, self.parameters.subject_id, self.now_ns())
+        path = recording_path(self._folder, self.parameters.subject_id, time.time_ns())
         self._writer = BagWriter(
             path,
             private=True,
@@ -87,6 +90,7 @@ class RecorderNode(PipelineNode):
         )
         self._stopped_because = ""
         self._images, self._image_s = 0, time.monotonic()
+        self._early = deque[tuple[str, bytes]](maxlen=_EARLY)
         self._connections.append(self._finish)
         self._connections.append(self._unsubscribe)
         for topic in self._topics:
@@ -164,16 +168,24 @@ class RecorderNode(PipelineNode):
         return [info.qos_profile for info in infos]
 
     def _write(self, topic: str, cdr: bytes) -> None:
-        stream = self._streams.get(topic)
-        if self._writer is None or stream is None:
+        if self._writer is None or topic not in self._streams:
             return
         content = self._own_diagnostics(cdr) if topic == _DIAGNOSTICS else cdr
         if content is None:
             return
+        now_ns = self.now_ns()
+        if now_ns == 0:  # use_sim_time, and /clock has not begun
+            self._early.append((topic, content))
+            return
+        while self._early:
+            self._store(*self._early.popleft(), now_ns)
+        self._store(topic, content, now_ns)
+
+    def _store(self, topic: str, content: bytes, now_ns: int) -> None:
+        stream = self._streams[topic]
         if not stream.declared:
             self._guard(lambda writer: self._declare(writer, stream))
             stream.declared = True
-        now_ns = self.now_ns()
         self._guard(lambda writer: writer.write_raw(stream.resolved, now_ns, content))
         self.statistics.frame(now_ns, now_ns)
         if topic == schema.THERMAL_IMAGE:
