@@ -190,7 +190,10 @@ def _offsets_removed(difference: Array, people: npt.NDArray[np.str_]) -> Array:
 
 
 def motion_rows(trials: Sequence[MotionTrial]) -> list[dict[str, Any]]:
-    """One row per trial: all that is needed to recompute every figure."""
+    """One row per trial: what is needed to recompute every figure but those of hand labels.
+
+    The labels themselves belong to whoever recorded the motion, and are not written.
+    """
     return [_row(trial) for trial in trials]
 
 
@@ -198,8 +201,6 @@ def _row(trial: MotionTrial) -> dict[str, Any]:
     conditions = trial.evaluated.conditions
     row = {"recording": conditions["recording"], "room": conditions["case"]["room"]}
     row |= trial_row(trial.evaluated)
-    for k, name in enumerate(HAND_LABELS):
-        row[f"label_{name}"] = None if trial.labels_s is None else round(trial.labels_s[k], 4)
     for key, total_s in conditions["totals_by_contact_s"].items():
         row[f"true_total_contact_{key}_m"] = None if total_s is None else round(total_s, 4)
     return row
