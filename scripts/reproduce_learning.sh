@@ -91,9 +91,8 @@ if [ "$SCALE" = cpu ]; then
 fi
 STUDENT=()
 if [ -n "${STUDENT_START:-}" ]; then
-    STUDENT=(--set "distill.start=$STUDENT_START" --set normalization.kind=frame_median
-        --set normalization.scale_k=5.0 --set normalization.clip_min=-2.0
-        --set normalization.clip_max=3.0)
+    STUDENT=(--set "distill.start=$STUDENT_START" --set normalization.kind=crop_percentile
+        --set normalization.clip_min=-1.0 --set normalization.clip_max=3.0)
 fi
 tp() { echo "+ thermal-pose $*" >&2; "$PYTHON" -m thermal_pose.cli.main "$@"; }
 once() { # once NAME COMMAND...: run unless NAME is done

@@ -40,6 +40,7 @@ TESTED_IN = {
     "tug_analyzer": ("test_dynamic_parameters.py", "test_tug_analyzer.py"),
     "visualizer": ("test_visualizer.py",),
     "recorder": (),
+    "bedside": (),
 }
 
 

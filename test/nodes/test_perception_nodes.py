@@ -3,6 +3,7 @@
 
 import array
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from thermal_pose.nodes.pose import PoseNode
 from thermal_pose.nodes.qos import image_publisher_qos, result_qos
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
+from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import ThermalFrame
 
 pytestmark = pytest.mark.graph
@@ -302,6 +304,36 @@ def test_max_lost_s_changes_whether_an_identity_survives(bench):
     gone = [frame(n, people=0) for n in range(7, 12)]
     *_, again = bench.show(*gone, frame(12))
     assert again.persons[0].track_id == 2
+
+
+def test_keep_sides_changes_what_one_mirrored_answer_shows(bench):
+    stage = bench.pose._stage
+    honest = stage.estimator
+
+    class Mirrors:
+        model_id, info = honest.model_id, honest.info
+
+        def estimate(self, image, boxes):
+            return tuple(
+                replace(person, xy=person.xy[list(MIRROR)], scores=person.scores[list(MIRROR)])
+                for person in honest.estimate(image, boxes)
+            )
+
+    def apart_px(numbers, keep_sides):
+        """Return how far right joints lie from left ones, before and after the mirrored answer."""
+        bench.set(bench.pose, keep_sides=keep_sides)
+        stage.reset()
+        stage.estimator = honest
+        *_, before = bench.show(*map(frame, numbers[:-1]))
+        stage.estimator = Mirrors()
+        (after,) = bench.show(frame(numbers[-1]))
+        joints = [one.persons[0].xy for one in (before, after)]
+        return [xy - xy[list(MIRROR)] for xy in joints]
+
+    before, after = apart_px(range(6), keep_sides=True)
+    assert np.sum(before * after) > 0, "sides stay"
+    before, after = apart_px(range(6, 12), keep_sides=False)
+    assert np.sum(before * after) < 0, "sides are as the network says"
 
 
 def test_min_joint_score_changes_the_box_between_detections(bench):

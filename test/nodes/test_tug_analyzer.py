@@ -13,11 +13,13 @@ from support.stick_figure import Figure
 from support.waiting import spin_for
 
 from thermal_pose.calibration.files import THERMAL_HFOV_DEG, default_camera_info
+from thermal_pose.clinical.chair_rises.about import FIVE_TIMES_SIT_TO_STAND
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.errors import ConfigError
 from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.messages.images import thermal_message
 from thermal_pose.messages.people import keypoints_message
-from thermal_pose.msg import Keypoints, TugPhase, TugReport
+from thermal_pose.msg import Keypoints, MovementState, TugPhase, TugReport
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos
 from thermal_pose.nodes.tug_analyzer import TugAnalyzerNode
@@ -190,13 +192,16 @@ def test_a_clock_that_is_set_back_during_a_live_test_refuses_it(bench):
 
 def test_parameters_reach_the_report(bench):
     node, peer, executor, publisher, heard = bench
-    node.set_parameters(
-        [
-            rclpy.parameter.Parameter("subject_id", value="P017"),
-            rclpy.parameter.Parameter("age_years", value=71.0),
-            rclpy.parameter.Parameter("height_m", value=1.62),
-        ]
-    )
+    visit = {
+        "sex": "female",
+        "walking_aid": "cane",
+        "chair": "arm rests, seat 46 cm",
+        "assessor": "AB",
+        "time_zone": "Europe/Berlin",
+    }
+    values = {"subject_id": "P017", "age_years": 71.0, "height_m": 1.62, **visit}
+    changes = [rclpy.parameter.Parameter(name, value=value) for name, value in values.items()]
+    assert all(result.successful for result in node.set_parameters(changes))
     publisher.publish(keypoints_message(live, empty_frame(0)))
     spin_for(executor, lambda: len(heard["phases"]) == 1)
     call(executor, peer, "tug_analyzer/stop")
@@ -207,7 +212,21 @@ def test_parameters_reach_the_report(bench):
         71.0,
         1.62,
     )
+    assert document["visit"] == visit
     assert heard["reports"][0].subject_id == "P017"
+
+
+def test_the_test_can_be_changed_between_trials(bench):
+    node, peer, executor, publisher, heard = bench
+    states = []
+    peer.create_subscription(MovementState, "test/state", states.append, result_qos())
+    for index, key in enumerate((TIMED_UP_AND_GO.key, FIVE_TIMES_SIT_TO_STAND.key)):
+        (result,) = node.set_parameters([rclpy.parameter.Parameter("test", value=key)])
+        assert result.successful, result.reason
+        publisher.publish(keypoints_message(live, empty_frame(index)))
+        spin_for(executor, lambda index=index: len(states) == index + 1)
+        assert states[-1].test == key
+    assert len(heard["phases"]) == 1, "phases are those of the Timed Up and Go alone"
 
 
 def test_without_auto_start_nothing_is_collected_before_go(bench):

@@ -84,7 +84,7 @@ def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
     shipped = dataclasses.replace(cohort, config=settings)
     student = _network(shipped, ROWS[STUDENT], 0)
     other_input = _starting(cohort, "student-lite")
-    with pytest.raises(ConfigError, match=r"student-lite: its input is .*frame_median"):
+    with pytest.raises(ConfigError, match=r"student-lite: its input is .*crop_percentile"):
         _network(other_input, ROWS[STUDENT], 0)
     seen = cohort.data.select(cohort.folds[0].train)
     expected = student_start("student-lite", seen, settings)

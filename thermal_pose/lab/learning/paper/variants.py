@@ -61,6 +61,13 @@ _RADIOMETRIC: Final = (
     "normalization.clip_max=3.0",
 )
 
+#: The input of the shipped students.
+_SHIPPED_INPUT: Final = (
+    "normalization.kind=crop_percentile",
+    "normalization.clip_min=-1.0",
+    "normalization.clip_max=3.0",
+)
+
 VARIANTS: Final[dict[str, Variant]] = {
     "argmax": Variant("highest pixel instead of DARK", decode="argmax"),
     "quarter": Variant("a quarter pixel to the higher neighbour instead of DARK", decode="quarter"),
@@ -83,7 +90,7 @@ VARIANTS: Final[dict[str, Variant]] = {
     "from_shipped": Variant(
         "the shipped model's encoder and 1x1 at the start (the teacher started there too), and "
         "its input",
-        ("distill.start={thermal}", *_RADIOMETRIC),
+        ("distill.start={thermal}", *_SHIPPED_INPUT),
     ),
     "from_teacher": Variant(
         "the teacher's encoder and 1x1 at the start, and each crop's minimum to maximum as input",
