@@ -62,6 +62,7 @@ def test_an_unreachable_cluster_is_named(monkeypatch):
     def refuse(**_):
         raise ConnectionError("timed out")
 
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(WorkerError, match="no Ray cluster answers at 'elsewhere:1': timed out"):
         list(map_jobs(pow, [(2, 3)], ray_address="elsewhere:1"))
