@@ -49,7 +49,7 @@ def shortened(words: list[str]) -> list[str]:
 def test_a_command_of_the_first_pages_runs(command: Command, folder: Path, ros_domain: int) -> None:
     program, *words = command.words
     if program == "make":
-        argv = ["make", "--dry-run", *words]
+        argv = ["make", "--no-print-directory", "--dry-run", *words]
         cwd = ROOT
     else:
         assert program == "thermal-pose", f"{command}: mark it, or teach this test to run it"
@@ -119,7 +119,9 @@ def test_python_of_a_document_runs(document: Path, number: int, folder: Path) ->
 
 
 def test_make_help_lists_every_target() -> None:
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    # Below `make test`, make would announce the folders that it enters.
+    command = ["make", "--no-print-directory", "help"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     listed = {line.split()[0] for line in shown.stdout.splitlines()}
     lines = (ROOT / "Makefile").read_text().splitlines()
     targets = {
