@@ -12,6 +12,7 @@ _BEGIN: Final = "<!-- measured: written by `thermal-pose bench --page` -->"
 _END: Final = "<!-- end of measured -->"
 _OURS: Final = "#0072b2"
 _PEERS: Final = "#999999"
+_STEP_COLOURS: Final = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7")
 _ROUGH: Final = " **Other programs used {share:.0f} % of the machine: the figures are rough.**"
 _PLOT_NAMES: Final = (
     "performance-crops.svg",
@@ -316,19 +317,19 @@ def _plot_load(found: Mapping[str, Any], path: Path) -> None:
 
 
 def _plot_path(path: Mapping[str, Any], file: Path) -> None:
-    figure, axes = _figure(7.5, 2.2)
+    figure, axes = _figure(7.5, 2.6)
     ways = {"one process": path["one_process_ms"], "several": path["processes_ms"]}
     steps = sorted(path["processes_ms"], key=lambda name: -path["processes_ms"][name])
-    large = [name for name in steps if name != "sum"][:5]
-    for place, parts in enumerate(ways.values()):
-        left = 0.0
-        for name in large:
-            axes.barh(place, parts.get(name, 0.0), left=left, height=0.6)
-            left += parts.get(name, 0.0)
-        axes.barh(place, parts["sum"] - left, left=left, height=0.6, color=_PEERS)
-    axes.set_yticks(range(len(ways)), list(ways), fontsize=8)
+    large = [name for name in steps if name != "sum"][: len(_STEP_COLOURS)]
+    left = dict.fromkeys(ways, 0.0)
+    for name, colour in zip(large, _STEP_COLOURS, strict=False):
+        widths = [parts.get(name, 0.0) for parts in ways.values()]
+        axes.barh(list(ways), widths, left=list(left.values()), color=colour, label=name)
+        left = {way: left[way] + width for way, width in zip(ways, widths, strict=True)}
+    others = [parts["sum"] - left[way] for way, parts in ways.items()]
+    axes.barh(list(ways), others, left=list(left.values()), color=_PEERS, label="all other steps")
     axes.set_xlabel("ms from image to keypoints, without waiting")
-    axes.legend([*large, "all other steps"], fontsize=7, ncols=2)
+    figure.legend(fontsize=7, ncols=6, loc="outside upper center")
     _save(figure, file)
 
 
@@ -346,8 +347,10 @@ def _plot_growth(found: Mapping[str, Any], file: Path) -> None:
     figure = Figure(figsize=(9, 2.6), layout="constrained")
     for place, (across, up, values) in enumerate(curves, start=1):
         axes = figure.add_subplot(1, len(curves), place)
-        axes.plot(list(values), list(values.values()), "o-", color=_OURS)
-        axes.set_ylim(bottom=0)
+        # Counts and seconds are drawn to scale, image sizes side by side.
+        places = [float(name) if name.isdecimal() else name for name in values]
+        axes.plot(places, list(values.values()), "o-", color=_OURS)
+        axes.set_ylim(0, 1.15 * max(values.values()))
         axes.set_xlabel(across, fontsize=8)
         axes.set_ylabel(up, fontsize=8)
         axes.tick_params(labelsize=7)
