@@ -80,12 +80,12 @@ class ReplayClock:
 
     Time spent waiting for consumers moves the whole schedule, so that a held-up replay goes on
     at its rate and does not rush to catch up. A stamp earlier than its predecessor (a recording
-    that loops) starts the schedule anew.
+    that loops) restarts the schedule.
 
     Parameters
     ----------
     rate : 1 is real time; 0 means at once.
-    max_leap_s : a stamp further ahead of its predecessor starts the schedule anew, as one fault
+    max_leap_s : a stamp further ahead of its predecessor restarts the schedule, as one fault
         in a recording would otherwise hold it up for hours.
     """
 

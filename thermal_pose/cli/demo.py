@@ -89,7 +89,7 @@ def _through_ros(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
 def _newest_up(out: Path, report_json: str) -> Path:
     """Copy the last trial's files from its own folder up to `out`; return the page's path.
 
-    The node keeps a folder for each trial; whoever runs the demo looks for one page.
+    The node keeps a folder for each trial; people who run the demo look for one page.
     """
     from thermal_pose.report.files import find_reports
     from thermal_pose.report.write import ReportPaths

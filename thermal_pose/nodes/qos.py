@@ -56,12 +56,12 @@ def result_qos(depth: int = RESULT_DEPTH) -> QoSProfile:
 
 
 def static_transform_qos() -> QoSProfile:
-    """Offer of /tf_static, as tf2 has it; whoever listens keeps more, one of each writer."""
+    """Offer of /tf_static, as tf2 has it; readers keep more, one of each writer."""
     return result_qos(depth=1)
 
 
 def report_qos() -> QoSProfile:
-    """The latched report: the last one waits for whoever asks."""
+    """The latched report: the last one waits for late readers."""
     return result_qos(depth=1)
 
 

@@ -192,7 +192,7 @@ def _offsets_removed(difference: Array, people: npt.NDArray[np.str_]) -> Array:
 def motion_rows(trials: Sequence[MotionTrial]) -> list[dict[str, Any]]:
     """One row per trial: what is needed to recompute every figure but those of hand labels.
 
-    The labels themselves belong to whoever recorded the motion, and are not written.
+    The labels themselves belong to the people who recorded the motion, and are not written.
     """
     return [_row(trial) for trial in trials]
 

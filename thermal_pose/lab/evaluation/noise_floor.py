@@ -2,7 +2,7 @@
 """How far the truth of recorded motion moves with the noise of the sensor that recorded it.
 
 The length of a trunk and the width of hips are constant; what they vary by in a recording is the
-sensor's noise. The truth is computed again with as much noise, drawn anew: no method can be judged
+sensor's noise. The truth is computed again with as much fresh noise: no method can be judged
 more finely on these recordings than the truth repeats.
 """
 

@@ -209,7 +209,7 @@ def _label_section(motion: Document) -> str:
     if floor:
         rows.append(
             f"**Noise floor.** The depth camera's joints are uncertain by about "
-            f"{floor['joint_noise_mm']:.1f} mm. With noise of that size drawn anew, the truth "
+            f"{floor['joint_noise_mm']:.1f} mm. With fresh noise of that size, the truth "
             f"itself moves by {floor['boundary_mae_s']:.3f} s per boundary and "
             f"{floor['total_mae_s']:.3f} s in the total (mean absolute). The sensor invented limbs "
             "near the turn, where they were rebuilt; that is not in these figures.\n"

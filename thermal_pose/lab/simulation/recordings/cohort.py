@@ -156,7 +156,7 @@ def stage_trial(
                 ),
             )
         except ValueError:
-            # A motion without all boundaries in order is drawn anew, always in the same way.
+            # A motion without all boundaries in order is drawn again, always in the same way.
             continue
         return stage(trial, session, rng(_NOISE, trial_index))
     raise SimulationError(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The frames that a recording of a trial holds, its faults applied, and its truth on their stamps.
 
-Apart from `output`, which writes recordings: whoever only looks at frames needs no bag library.
+Apart from `output`, which writes recordings: looking at frames alone needs no bag library.
 """
 
 from collections.abc import Iterator
