@@ -20,8 +20,6 @@ import torch
 
 from thermal_pose.lab.benchmark.machine import describe_machine
 from thermal_pose.lab.learning.fitting.losses import adaptive_wing
-from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
-from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.students.ship import SHIPPED
 
 OUT = Path("docs/results/training_speed.json")
@@ -38,9 +36,7 @@ def main() -> None:
     image = torch.randn(_BATCH, 1, 256, 192).expand(-1, 3, -1, -1)
     target = torch.rand(_BATCH, 17, 64, 48)
     networks = {
-        name: build_network("mobilenetv3", ClassicDecoder(width=SHIPPED["student-lite"]))
-        .train()
-        .to(memory_format=layout)  # type: ignore[call-overload]
+        name: SHIPPED["student-lite"].build().train().to(memory_format=layout)  # type: ignore[call-overload]
         for name, (_, layout) in _FORMS.items()
     }
     spent_s: dict[str, list[float]] = {name: [] for name in _FORMS}

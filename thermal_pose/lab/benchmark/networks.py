@@ -22,7 +22,6 @@ from thermal_pose.inference.factory import make_engine
 from thermal_pose.lab.benchmark.rtmpose import RtmPose
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
-from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
 from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.vit import VisionTransformerEncoder, VitConfig
@@ -63,10 +62,10 @@ class _Heatmaps(nn.Module):
         return heatmaps
 
 
-def student(width: int = 256) -> PoseNetwork:
-    """Return the paper's student with a decoder of `width` channels, random weights."""
+def student(name: str = "student") -> PoseNetwork:
+    """Return a student of `SHIPPED` with random weights."""
     torch.manual_seed(0)
-    return PoseNetwork(MobileNetV3SmallEncoder(), ClassicDecoder(width=width)).eval()
+    return SHIPPED[name].build().eval()
 
 
 def vitpose(width: int, heads: int) -> PoseNetwork:
@@ -86,7 +85,7 @@ def timed_networks(folder: Path, openvino: bool) -> list[TimedNetwork]:
     folder.mkdir(parents=True, exist_ok=True)
     unfolded = _traced(folder / "student-unfolded.onnx", _Heatmaps(student()))
     ours = {name: _ours(folder, name) for name in SHIPPED}
-    lite = SHIPPED["student-lite"]
+    lite = SHIPPED["student-lite"].width
     rows = [
         TimedNetwork(
             "student_unfolded_torch",
@@ -158,7 +157,7 @@ def _ours(folder: Path, name: str) -> dict[str, Path]:
     except ModelArtifactError:
         pass
     files = {"fp32": folder / f"{name}.onnx", "int8": folder / f"{name}-int8.onnx"}
-    network = student(SHIPPED[name])
+    network = student(name)
     onnx.save(build_onnx(network, ConfidenceHead(48).eval(), name), files["fp32"])
     crops = np.random.default_rng(0).random((4, 1, INPUT_WH[1], INPUT_WH[0]), np.float32)
     quantise(files["fp32"], files["int8"], crops)

@@ -60,11 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Train, calibrate, measure and export."""
+    from thermal_pose.errors import ConfigError
     from thermal_pose.lab.learning.fitting.config import load_config
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import command_line, write_run
     from thermal_pose.lab.learning.fitting.training import Progress, Training
     from thermal_pose.lab.learning.networks.folded_pose import slim
+    from thermal_pose.lab.learning.networks.pose import build_network
     from thermal_pose.lab.learning.students.ship import (
         add_confidence,
         decode_rule,
@@ -83,6 +85,11 @@ def start(args: argparse.Namespace) -> int:
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     training = Training(config, device, Progress(args.out, args.max_minutes))
     if args.only_widen:
+        if len(teacher.state_dict()) != len(build_network("mobilenetv3").state_dict()):
+            raise ConfigError(
+                f"--only-widen: {args.teacher} is deeper than the paper's student; leave the "
+                "option out to distil from it"
+            )
         head = load_student(args.teacher)[1]
         student = TrainedStudent("student", teacher, head, info, info.name, info.trained_on)
         _report(export_shipped(student, data, training, args.out, command_line()), data)

@@ -32,14 +32,12 @@ def start(args: argparse.Namespace) -> int:
     import torch
 
     from thermal_pose.lab.learning.networks.counting import measure
-    from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
     from thermal_pose.lab.learning.networks.pose import NETWORKS, build_network
     from thermal_pose.lab.learning.students.ship import SHIPPED
 
     with torch.device("meta"):  # shapes are all that counts
         sizes = {name: measure(build_network(name)) for name in NETWORKS}
-        narrow = ClassicDecoder(width=SHIPPED["student-lite"])
-        sizes["student-lite"] = measure(build_network("mobilenetv3", narrow))
+        sizes["student-lite"] = measure(SHIPPED["student-lite"].build())
     if args.json:
         print(json.dumps({name: asdict(size) for name, size in sizes.items()}, indent=2))
         return 0

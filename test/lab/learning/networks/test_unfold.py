@@ -10,9 +10,8 @@ import torch
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.artifacts import ASSETS
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
-from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
-from thermal_pose.lab.learning.networks.pose import build_network
+from thermal_pose.lab.learning.networks.pose import StudentShape
 from thermal_pose.lab.learning.networks.unfold import unfold_student
 
 
@@ -32,12 +31,14 @@ def _outputs(network, head, crops: np.ndarray) -> list[np.ndarray]:
     return [out.heatmaps.numpy(), *(s.numpy() for s in head(out.features, out.heatmaps))]
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory, crops: np.ndarray):
+@pytest.fixture(scope="module", params=[0, 2], ids=["as the paper's", "deeper"])
+def path(request, tmp_path_factory, crops: np.ndarray):
     """Write a student whose norms have seen something and whose 1x1 has a bias."""
     torch.manual_seed(3)
-    network = build_network("mobilenetv3", ClassicDecoder(width=16))
+    network = StudentShape(16, extra=request.param).build()
     torch.nn.init.normal_(network.project.bias)
+    for block in network.encoder.features[8:]:
+        torch.nn.init.normal_(block.block[-1][1].weight)
     network.train()(torch.from_numpy(crops).expand(-1, 3, -1, -1))
     path = tmp_path_factory.mktemp("student") / "some.onnx"
     onnx.save(build_onnx(network.eval(), ConfidenceHead(48).eval(), "some"), path)
@@ -80,6 +81,19 @@ def test_all_that_is_learnt_can_be_learnt_on(path, crops) -> None:
     ).square().sum().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None and bool(torch.isfinite(parameter.grad).all()), name
+
+
+def test_a_deepened_encoder_computes_the_same_and_learns(path, crops) -> None:
+    network, head = unfold_student(path, crops)
+    before = _outputs(network, head, crops)
+    extra = network.encoder.extra
+    network.encoder = network.encoder.deepened(extra + 2)
+    for mine, theirs in zip(_outputs(network, head, crops), before, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    network.heatmaps(torch.from_numpy(crops).expand(-1, 3, -1, -1)).square().sum().backward()
+    assert float(network.encoder.features[-1].block[-1][1].weight.grad.abs().max()) > 0
+    with pytest.raises(ValueError, match=f"extra: expected at least {extra + 2}, got {extra}"):
+        network.encoder.deepened(extra)
 
 
 @pytest.mark.parametrize("name", ["student-lite-int8.onnx", "detector.onnx"])

@@ -9,7 +9,7 @@ import torch
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.folded_pose import FoldedPoseNetwork, folded, slim
 from thermal_pose.lab.learning.networks.pose import build_network
-from thermal_pose.lab.learning.networks.width import widen, without_copies
+from thermal_pose.lab.learning.networks.width import narrowed, widen, without_copies
 
 
 def _decoder(width: int = 8, latent: int = 12) -> ClassicDecoder:
@@ -44,6 +44,18 @@ def test_what_was_widened_is_found_again() -> None:
     ]
     torch.testing.assert_close(back(latent), wide(latent), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
+def test_a_widened_decoder_is_narrowed_though_its_copies_differ_by_rounding() -> None:
+    wide = widen(_decoder(), 32).eval()
+    with torch.no_grad():
+        wide.deconv1.weight *= 1 + 1e-6 * torch.randn_like(wide.deconv1.weight)
+    narrow = narrowed(wide, 8)
+    latent = torch.randn(2, wide.latent_channels, 4, 3)
+    assert narrow.width == 8
+    torch.testing.assert_close(narrow(latent), wide(latent), rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match="not one of 4 channels, widened"):
+        narrowed(narrow, 4)
 
 
 def test_a_decoder_without_copies_comes_back_as_it_is() -> None:

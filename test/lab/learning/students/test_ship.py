@@ -14,6 +14,7 @@ from thermal_pose.cli import main as command
 from thermal_pose.errors import ConfigError, ModelArtifactError, TrainingError
 from thermal_pose.inference.card import load_card
 from thermal_pose.lab.learning.fitting.config import load_config
+from thermal_pose.lab.learning.networks.pose import StudentShape
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, build_teacher, save_teacher
 from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.students import confidence, ship
@@ -52,7 +53,7 @@ def teacher(tmp_path_factory):
 @pytest.fixture
 def narrow(monkeypatch):
     """Students with decoders as narrow as the teacher's."""
-    monkeypatch.setitem(ship.SHIPPED, "student", WIDTH)
+    monkeypatch.setitem(ship.SHIPPED, "student", StudentShape(WIDTH))
     monkeypatch.setattr(confidence, "_STEPS", 20)
 
 
@@ -114,7 +115,7 @@ def test_distillation_moves_the_encoder_and_never_the_decoder(teacher, narrow, t
     for key, value in teacher[1].decoder.state_dict().items():
         torch.testing.assert_close(network.decoder.state_dict()[key], value, rtol=0, atol=0)
     torch.manual_seed(1)  # the configuration's: the student before its training
-    before = ship.build_network("mobilenetv3").encoder.state_dict()
+    before = ship.SHIPPED["student"].build().encoder.state_dict()
     moved = network.encoder.state_dict()["features.0.0.weight"]
     assert not torch.equal(moved, before["features.0.0.weight"])
 
@@ -203,7 +204,7 @@ def test_a_shipped_model_learns_on_and_its_card_says_so(
     assert third.normalization.kind == "crop_minmax" != first.normalization.kind
     assert _command(tmp_path, "third", *start, "--teacher", "any") != 0
     assert "no --teacher" in capsys.readouterr().err
-    monkeypatch.setitem(ship.SHIPPED, "student", 2 * WIDTH)
+    monkeypatch.setitem(ship.SHIPPED, "student", StudentShape(2 * WIDTH))
     assert _command(tmp_path, "third", *start) != 0
     assert "its decoder is 16 wide, that of 'student' 32" in capsys.readouterr().err
 

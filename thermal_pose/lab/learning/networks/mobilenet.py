@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first eight layers of MobileNetV3-Small, under torchvision's state-dict names.
+"""The first eight layers of MobileNetV3-Small, under torchvision's state-dict names, or more.
 
 Written out here because torchvision is not importable everywhere; official ImageNet weights
 load by name (`load_by_name`).
@@ -35,6 +35,8 @@ _LAYERS: Final = (
     _Bottleneck(5, 240, 40, True, True, 1),
     _Bottleneck(5, 120, 48, True, True, 1),
 )
+#: What a deeper encoder repeats behind the paper's layers: 7 M multiply-adds each.
+_EXTRA: Final = _Bottleneck(5, 288, 48, True, True, 1)
 _STEM_CHANNELS: Final = 16
 
 
@@ -112,6 +114,11 @@ class InvertedResidual(nn.Module):
 class MobileNetV3SmallEncoder(nn.Module):
     """`torchvision.models.mobilenet_v3_small().features[:8]`: (N, 3, H, W) -> (N, 48, H/16, W/16).
 
+    Parameters
+    ----------
+    extra : residual bottlenecks behind the paper's layers. Each begins as the identity (its
+        last norm is zero), so that a trained encoder can be deepened without a change.
+
     Attributes
     ----------
     out_channels : 48.
@@ -119,21 +126,40 @@ class MobileNetV3SmallEncoder(nn.Module):
 
     out_channels: int = 48
 
-    def __init__(self) -> None:
+    def __init__(self, extra: int = 0) -> None:
         super().__init__()
+        self.extra = extra
         layers: list[nn.Module] = [
             _conv_norm(3, _STEM_CHANNELS, 3, 2, 1, nn.Hardswish(inplace=True))
         ]
         channels = _STEM_CHANNELS
-        for layer in _LAYERS:
+        for layer in (*_LAYERS, *[_EXTRA] * extra):
             layers.append(InvertedResidual(channels, layer))
             channels = layer.out
         self.features = nn.Sequential(*layers)
         initialise(self)
+        for block in layers[1 + len(_LAYERS) :]:
+            assert isinstance(block, InvertedResidual)
+            last_norm = block.block[-1][1]  # type: ignore[index]
+            nn.init.zeros_(last_norm.weight)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Encode a crop."""
         return self.features(image)
+
+    def deepened(self, extra: int) -> "MobileNetV3SmallEncoder":
+        """Return an encoder of `extra` bottlenecks that computes the same.
+
+        Raises
+        ------
+        ValueError
+            This one has more already.
+        """
+        if extra < self.extra:
+            raise ValueError(f"extra: expected at least {self.extra}, got {extra}")
+        deep = MobileNetV3SmallEncoder(extra)
+        deep.load_state_dict(self.state_dict(), strict=False)
+        return deep.train(self.training)
 
 
 def initialise(module: nn.Module) -> None:

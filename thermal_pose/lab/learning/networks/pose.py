@@ -129,6 +129,23 @@ class PoseNetwork(nn.Module):
         return functional.conv_transpose2d(features, one, stride=2, padding=1) + offset
 
 
+class StudentShape(NamedTuple):
+    """What tells students with a MobileNetV3-Small encoder apart.
+
+    Attributes
+    ----------
+    width : channels of the decoder.
+    extra : bottlenecks behind the paper's layers (`MobileNetV3SmallEncoder`).
+    """
+
+    width: int
+    extra: int = 0
+
+    def build(self) -> PoseNetwork:
+        """Build the student with random weights."""
+        return PoseNetwork(MobileNetV3SmallEncoder(self.extra), ClassicDecoder(width=self.width))
+
+
 def _mobilenet(decoder: ClassicDecoder | None) -> PoseNetwork:
     return PoseNetwork(MobileNetV3SmallEncoder(), decoder)
 
@@ -193,6 +210,7 @@ __all__ = [
     "NETWORKS",
     "PoseNetwork",
     "PoseOutput",
+    "StudentShape",
     "build_network",
     "load_by_name",
 ]

@@ -23,10 +23,14 @@ from torch import nn
 
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
-from thermal_pose.lab.learning.networks.decoder import LATENT_CHANNELS, ClassicDecoder
+from thermal_pose.lab.learning.networks.decoder import LATENT_CHANNELS
 from thermal_pose.lab.learning.networks.fold import PARITIES, TAPS
-from thermal_pose.lab.learning.networks.mobilenet import InvertedResidual, SqueezeExcitation
-from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
+from thermal_pose.lab.learning.networks.mobilenet import (
+    InvertedResidual,
+    MobileNetV3SmallEncoder,
+    SqueezeExcitation,
+)
+from thermal_pose.lab.learning.networks.pose import PoseNetwork, StudentShape
 from thermal_pose.skeleton import N_JOINTS
 
 Weights = Mapping[str, torch.Tensor]
@@ -63,8 +67,7 @@ def unfold_student(
         raise ValueError(f"crops: expected (N >= 2, 1, 256, 192), got {crops.shape}")
     weights = _read(path)
     try:
-        width = weights["deconv2.0.bias"].shape[0]
-        network = build_network("mobilenetv3", ClassicDecoder(width=width))
+        network = _shape(weights).build()
         biases = _fill_encoder(network, weights) | _fill_decoder(network, weights)
         head = _head(weights)
     except (KeyError, RuntimeError) as error:
@@ -73,6 +76,12 @@ def unfold_student(
         ) from error
     _normalise(network, biases, torch.from_numpy(crops))
     return network.eval(), head.eval()
+
+
+def _shape(weights: Weights) -> StudentShape:
+    blocks = {name.split(".")[1] for name in weights if name.startswith("encoder.")}
+    extra = len(blocks) - len(MobileNetV3SmallEncoder().features)
+    return StudentShape(weights["deconv2.0.bias"].shape[0], max(0, extra))
 
 
 def _read(path: Path) -> Weights:

@@ -6,6 +6,7 @@ widened exactly has the classic shape, and students that learn through it can co
 the narrow one: heatmaps and gradients are the same.
 """
 
+import copy
 from typing import Final
 
 import torch
@@ -39,6 +40,32 @@ def widen(decoder: ClassicDecoder, width: int = DECODER_WIDTH) -> ClassicDecoder
     state["conv.weight"] = state["conv.weight"].repeat(1, times, 1, 1) / times
     wide.load_state_dict(state)
     return wide
+
+
+@torch.no_grad()
+def narrowed(decoder: ClassicDecoder, width: int) -> ClassicDecoder:
+    """Return the decoder that `widen` made this one from, equal but for rounding.
+
+    Raises
+    ------
+    ValueError
+        Its channels are not copies of the first `width` ones.
+    """
+    narrow = ClassicDecoder(decoder.latent_channels, width, decoder.conv.out_channels)
+    state = {name: value.clone() for name, value in decoder.state_dict().items()}
+    for layer, norm in (("deconv1", "batchnorm1"), ("deconv2", "batchnorm2")):
+        state[f"{layer}.weight"] = state[f"{layer}.weight"][:, :width]
+        for name in _PER_CHANNEL:
+            state[f"{norm}.{name}"] = state[f"{norm}.{name}"][:width]
+    for name, dim in (("deconv2.weight", 0), ("conv.weight", 1)):
+        state[name] = torch.stack(state[name].split(width, dim)).sum(dim=0)
+    narrow.load_state_dict(state)
+    generator = torch.Generator().manual_seed(0)
+    latent = torch.randn(1, decoder.latent_channels, 4, 3, generator=generator)
+    wide, small = (one.eval()(latent) for one in (copy.deepcopy(decoder), narrow))
+    if not torch.allclose(wide, small, rtol=1e-2, atol=1e-2 * float(wide.abs().max())):
+        raise ValueError(f"width: the decoder is not one of {width} channels, widened")
+    return narrow.train(decoder.training)
 
 
 @torch.no_grad()

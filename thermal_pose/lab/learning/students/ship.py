@@ -27,8 +27,9 @@ from thermal_pose.lab.learning.fitting.tasks import (
     ThermalCrops,
 )
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
-from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
-from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
+from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH
+from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
+from thermal_pose.lab.learning.networks.pose import PoseNetwork, StudentShape
 from thermal_pose.lab.learning.networks.teacher import UNREADABLE, TeacherInfo, fingerprint
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.confidence import (
@@ -42,8 +43,11 @@ from thermal_pose.lab.learning.teachers.cache import build_cache
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
 from thermal_pose.types import IntArray
 
-#: Decoder widths by shipped name; everything else is the paper's student.
-SHIPPED: Final[dict[str, int]] = {"student": 256, "student-lite": 64}
+#: Shapes by shipped name: `student` is the paper's.
+SHIPPED: Final[dict[str, StudentShape]] = {
+    "student": StudentShape(DECODER_WIDTH),
+    "student-lite": StudentShape(64, extra=4),
+}
 
 
 @dataclass(frozen=True)
@@ -120,15 +124,16 @@ def distillation_task(
 
 
 def _network(name: str, teacher: PoseNetwork | None) -> PoseNetwork:
+    network, width = SHIPPED[name].build(), SHIPPED[name].width
     if teacher is None:
-        return build_network("mobilenetv3", ClassicDecoder(width=SHIPPED[name]))
-    decoder = copy.deepcopy(teacher.decoder)
-    if SHIPPED[name] != decoder.width:
+        return network
+    if width != teacher.decoder.width:
         raise ConfigError(
-            f"--names: '{name}' has a decoder {SHIPPED[name]} wide, the teacher's is "
-            f"{decoder.width} wide and cannot be shared"
+            f"--names: '{name}' has a decoder {width} wide, the teacher's is "
+            f"{teacher.decoder.width} wide and cannot be shared"
         )
-    return build_network("mobilenetv3", decoder).freeze_decoder()
+    network.decoder = copy.deepcopy(teacher.decoder)
+    return network.freeze_decoder()
 
 
 def train_students(
@@ -273,10 +278,12 @@ def _empty_and_as_many_people(data: PoseData) -> IntArray:
 
 def save_student(path: Path, network: PoseNetwork, head: ConfidenceHead) -> None:
     """Write trained weights in fp16 (half the size, far below what int8 loses)."""
+    assert isinstance(network.encoder, MobileNetV3SmallEncoder)
     state = {
         "network": {k: _half(v) for k, v in network.state_dict().items()},
         "head": dict(head.state_dict()),
         "width": network.decoder.width,
+        "extra": network.encoder.extra,
     }
     try:
         torch.save(state, path)
@@ -298,7 +305,7 @@ def load_student(path: Path) -> tuple[PoseNetwork, ConfidenceHead]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        network = build_network("mobilenetv3", ClassicDecoder(width=state["width"]))
+        network = StudentShape(state["width"], state.get("extra", 0)).build()
         network.load_state_dict(state["network"])
         head = ConfidenceHead(network.encoder.out_channels)
         head.load_state_dict(state["head"])

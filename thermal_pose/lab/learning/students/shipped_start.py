@@ -12,8 +12,10 @@ from thermal_pose.errors import ConfigError, ModelArtifactError
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import ModelCard, load_card
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
+from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.unfold import unfold_student
+from thermal_pose.lab.learning.networks.width import narrowed
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.ship import SHIPPED
 from thermal_pose.lab.learning.students.ship_export import calibration_crops
@@ -27,6 +29,7 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
     """Return the network of a shipped model, what a card says of it, and whom it has seen.
 
     The configuration's normalization may differ from the model's: it then learns the new input.
+    A student with more bottlenecks than the model begins as the same function, deepened.
 
     Parameters
     ----------
@@ -37,13 +40,21 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
     Raises
     ------
     ConfigError
-        The model's decoder is not that of the student to train.
+        The model's decoder is not that of the student to train, or it has more bottlenecks.
     ModelArtifactError
         Card or file missing or damaged, or the file is quantised.
     """
     card = load_card(card_path(model))
     network = _unfolded(model, card, data, config)
-    _check_width(card, network, SHIPPED[name], f"'{name}'")
+    _check_width(card, network, SHIPPED[name].width, f"'{name}'")
+    encoder, wanted = network.encoder, SHIPPED[name].extra
+    assert isinstance(encoder, MobileNetV3SmallEncoder)
+    if encoder.extra > wanted:
+        raise ConfigError(
+            f"--start {card.name}: it has {encoder.extra} bottlenecks more than the paper's "
+            f"encoder, '{name}' {wanted}"
+        )
+    network.encoder = encoder.deepened(wanted)
     return TeacherStart(network, described(card), learnt_from(card))
 
 
@@ -92,6 +103,16 @@ def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Teacher
     width = settings.trained_width or settings.decoder_width
     same_input = replace(config, normalization=card.normalization)
     network = _unfolded(model, card, data, same_input)
+    assert isinstance(network.encoder, MobileNetV3SmallEncoder)
+    if network.encoder.extra:
+        raise ConfigError(
+            f"--start {card.name}: its encoder is deeper than the teacher's; --start student is not"
+        )
+    if network.decoder.width > width:
+        try:
+            network.decoder = narrowed(network.decoder, width)
+        except ValueError as error:
+            raise ConfigError(f"--start {card.name}: {error}") from error
     _check_width(card, network, width, "the teacher")
     return TeacherStart(network, described(card), learnt_from(card))
 

@@ -108,14 +108,14 @@ def distil_from_thermal(
     ----------
     training : its `max_minutes` limits the second stage.
     latent_minutes : wall-clock limit of the first stage.
-    warm_start : begin with the teacher's encoder. From random weights, minutes on a CPU hardly
-        move the latent (L1 0.378 of 0.410 after six minutes).
+    warm_start : begin with the teacher's encoder, as far as the student has its layers. From
+        random weights, minutes on a CPU hardly move the latent (L1 0.378 of 0.410 after six).
     """
     config, device, progress = training.config, training.device, training.progress
     torch.manual_seed(config.seed)
     network = build_network("mobilenetv3", copy.deepcopy(teacher.decoder))
     if warm_start:
-        network.load_state_dict(teacher.state_dict())
+        network.load_state_dict(teacher.state_dict(), strict=False)
     network.freeze_decoder()
     learning, teacher = slim(network), slim(teacher)
     source = ThermalCrops(data.train, config.normalization, config.augment, device)
