@@ -13,8 +13,8 @@ from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cameras.bag import BagCamera
 from thermal_pose.errors import BagSchemaError
-from thermal_pose.lab.learning.datasets.from_bags import _usable
 from thermal_pose.lab.learning.datasets.options import Quality
+from thermal_pose.lab.learning.datasets.pairing import usable_frames
 from thermal_pose.messages.images import thermal_message
 from thermal_pose.nodes.collect import collect_keypoints
 from thermal_pose.pipeline.perception_params import build_perception
@@ -85,6 +85,6 @@ def test_a_recording_of_images_in_another_unit_is_refused_before_the_replay(tmp_
 def test_data_sets_leave_the_same_images_out(spoilt: Path) -> None:
     quality = Quality()
     with BagReader(spoilt) as bag:
-        used = list(_usable(bag, quality))
+        used = list(usable_frames(bag, quality))
     assert (len(used), quality.thermal_frames, quality.refused) == (N_FRAMES - 6, N_FRAMES, 6)
     assert "bit for bit" in quality.refusal

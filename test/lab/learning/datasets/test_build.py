@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support.real_bags import write_bag
 
+from thermal_pose.bags import reader as reader_module
 from thermal_pose.calibration.files import save_extrinsics
 from thermal_pose.cli import main as command
 from thermal_pose.errors import (
@@ -17,10 +18,9 @@ from thermal_pose.errors import (
 )
 from thermal_pose.imaging.camera_model import CameraPose
 from thermal_pose.lab.learning.datasets import build as build_dataset
-from thermal_pose.lab.learning.datasets import files as dataset_files
 from thermal_pose.lab.learning.datasets.from_bags import build_shard
 from thermal_pose.lab.learning.datasets.options import BuildOptions
-from thermal_pose.lab.learning.datasets.recordings import find_training_recordings
+from thermal_pose.lab.learning.datasets.recordings import Recording, find_training_recordings
 from thermal_pose.lab.learning.pose_data import load_folder
 
 
@@ -102,7 +102,7 @@ def test_recordings_without_truth_say_what_to_use(bags, call) -> None:
 def test_recordings_without_rgb_say_what_to_use(tmp_path) -> None:
     bag = write_bag(tmp_path / "P01_walk", rgb=False)
     with pytest.raises(BagSchemaError, match="no RGB pictures: use --no-rgb"):
-        build_shard(bag, "P01", "walk", BuildOptions("detector"), detect=lambda _: [])
+        build_shard(Recording(bag, "P01", "walk"), BuildOptions("detector"), detect=lambda _: [])
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_page_covers_all_calls(bags, call, tmp_path) -> None:
 
 
 def test_what_an_interruption_left_is_counted(bags, call, tmp_path, monkeypatch) -> None:
-    save, saved = dataset_files.save_shard, []
+    save, saved = build_dataset.save_shard, []
 
     def interrupted(data, path):
         if saved:
@@ -195,9 +195,9 @@ def test_what_an_interruption_left_is_counted(bags, call, tmp_path, monkeypatch)
         saved.append(path)
         save(data, path)
 
-    monkeypatch.setattr(dataset_files, "save_shard", interrupted)
+    monkeypatch.setattr(build_dataset, "save_shard", interrupted)
     assert call(bags, *THERMAL)[0] == 130
-    monkeypatch.setattr(dataset_files, "save_shard", save)
+    monkeypatch.setattr(build_dataset, "save_shard", save)
     summary = json.loads(call(bags, *THERMAL, "--json")[1])
     assert summary["built_now"] == 2 and summary["without_counts"] == 0
 
@@ -222,7 +222,7 @@ def test_an_error_that_every_recording_would_meet_ends_the_build(
     def fails(*_):
         raise error
 
-    monkeypatch.setattr(build_dataset, "write_shard", fails)
+    monkeypatch.setattr(build_dataset, "build_shard", fails)
     code, _, said = call(bags, *THERMAL)
     assert code == error.exit_code
     assert said.splitlines()[-1] == f"thermal-pose: error: {error}"
@@ -250,8 +250,29 @@ def test_late_pairs_of_real_recordings_are_marked(tmp_path, call) -> None:
 def test_an_empty_topic_of_truth_is_none(bags) -> None:
     recording = find_training_recordings([bags / "alice"], subject="alice")[0]
     options = BuildOptions("detector", with_rgb=False)
-    data, quality = build_shard(
-        recording.path, "alice", "walk", options, detect=lambda _: [(10.0, 5.0, 30.0, 45.0)]
-    )
+    data, quality = build_shard(recording, options, detect=lambda _: [(10.0, 5.0, 30.0, 45.0)])
     assert len(data) == 12 and quality.start_ns == recording.start_ns == 10**18
     assert not data.visibility.any()
+
+
+def test_files_are_opened_once_per_shard_and_each_picture_is_read_once(bags, monkeypatch) -> None:
+    recording = find_training_recordings([bags / "alice"], subject="alice")[0]
+    opened, read = [], []
+    open_storage, to_rgb_frame = reader_module.open_storage, reader_module.to_rgb_frame
+
+    def opening(path):
+        opened.append(path)
+        return open_storage(path)
+
+    def converting(message):
+        read.append(message)
+        return to_rgb_frame(message)
+
+    monkeypatch.setattr(reader_module, "open_storage", opening)
+    monkeypatch.setattr(reader_module, "to_rgb_frame", converting)
+    data, quality = build_shard(
+        recording, BuildOptions("detector"), detect=lambda _: [(30.0, 10.0, 50.0, 50.0)]
+    )
+    assert quality.synchrony == "pictures" and len(data) == 12
+    assert opened == [recording.path]
+    assert len(read) == 12

@@ -15,14 +15,16 @@ from thermal_pose.calibration.files import intrinsics_of
 from thermal_pose.cli import main as command
 from thermal_pose.errors import BagError, BagNotFoundError
 from thermal_pose.imaging.registration import Registration
-from thermal_pose.lab.learning.datasets.build import _extrinsics_for, build_all
+from thermal_pose.lab.learning.datasets.build import build_all
+from thermal_pose.lab.learning.datasets.extrinsics import find_extrinsics
 from thermal_pose.lab.learning.datasets.from_bags import build_shard
 from thermal_pose.lab.learning.datasets.options import BuildOptions
-from thermal_pose.lab.learning.datasets.recordings import find_training_recordings
+from thermal_pose.lab.learning.datasets.recordings import Recording, find_training_recordings
 from thermal_pose.lab.learning.pose_data import load_folder
 from thermal_pose.types import RgbFrame
 
 DEMO = Path(thermal_pose.__file__).parent / "assets" / "demo"
+RECORDING = Recording(DEMO, "s", "1")
 EVERY = 16
 
 
@@ -75,7 +77,7 @@ def test_a_detectors_boxes_get_the_truth_that_they_overlap() -> None:
         return [(float(left), float(top), float(right), float(bottom)), (0.0, 0.0, 9.0, 9.0)]
 
     options = BuildOptions("detector", with_rgb=False, every=64)
-    data, quality = build_shard(DEMO, "s", "1", options, detect=detect)
+    data, quality = build_shard(RECORDING, options, detect=detect)
     assert 1 <= len(data) == quality.rows <= 3
     assert (data.visibility > 0).any(axis=1).all()
 
@@ -90,7 +92,7 @@ def test_a_real_recording_has_boxes_and_an_area_but_no_joints(monkeypatch) -> No
 
     monkeypatch.setattr(BagReader, "__init__", without_truth)
     options = BuildOptions("detector", with_rgb=False, every=64)
-    data, quality = build_shard(DEMO, "s", "1", options, detect=lambda _: [(10.0, 5.0, 30.0, 45.0)])
+    data, quality = build_shard(RECORDING, options, detect=lambda _: [(10.0, 5.0, 30.0, 45.0)])
     assert len(data) == quality.rows == 3
     assert not data.visibility.any() and np.isnan(data.distance_m).all()
     assert (data.area_px == 400).all()  # half of the box: a teacher's labels can be judged
@@ -103,7 +105,7 @@ def test_a_corrupt_recording_is_skipped_and_named(tmp_path) -> None:
     torn.write_bytes(b"no recording" * 100)
     options = BuildOptions(with_rgb=False, every=64)
     with pytest.raises(BagError, match="bad_1"):
-        build_shard(tmp_path / "bad_1", "s", "1", options)
+        build_shard(Recording(tmp_path / "bad_1", "s", "1"), options)
     bad, good = find_training_recordings([tmp_path])
     assert "bad_1" in bad.error and not good.error
     results = list(build_all([bad, good], tmp_path / "out", options, jobs=1))
@@ -121,21 +123,21 @@ def test_boxes_of_rgb_pictures_land_on_the_people(tmp_path_factory) -> None:
     words = ["simulate", "--preset", "paper", "--subjects", "1", "--trials", "1"]
     assert command.main([*words, "--frame-rate", "2", "--jobs", "1", "--out", str(folder)]) == 0
     recording = find_training_recordings([folder])[0]
-    extrinsics = _extrinsics_for(recording.path, None)
-    truth, _ = build_shard(recording.path, "s", "1", BuildOptions(), extrinsics)
+    with BagReader(recording.path) as bag:
+        extrinsics = find_extrinsics(bag)
+        cameras = (bag.camera_info(), bag.camera_info(schema.RGB_INFO))
+    view = Registration(*map(intrinsics_of, cameras), extrinsics)
+    truth, _ = build_shard(recording, BuildOptions())
     found_in = []
 
     def detect(frame):
         assert isinstance(frame, RgbFrame)
-        with BagReader(recording.path) as bag:
-            cameras = (bag.camera_info(), bag.camera_info(schema.RGB_INFO))
-        view = Registration(*map(intrinsics_of, cameras), extrinsics)
         row = int(np.argmin(np.abs(truth.stamp_ns - frame.stamp_ns)))
         found_in.append(row)
         return view.boxes_to_rgb(truth.boxes[row], truth.distance_m[row])
 
     options = BuildOptions("rgb")
-    data, _ = build_shard(recording.path, "s", "1", options, extrinsics, detect)
+    data, _ = build_shard(recording, options, detect=detect)
     assert len(found_in) >= len(data) >= 0.8 * len(truth)
     rows = np.searchsorted(truth.stamp_ns, data.stamp_ns)
     off = np.abs(data.boxes - np.clip(truth.boxes[rows], 0, [79, 59, 79, 59]))

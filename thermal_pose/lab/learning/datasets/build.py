@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from thermal_pose.bags import schema
-from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import load_extrinsics
 from thermal_pose.errors import (
     ConfigError,
@@ -32,16 +30,17 @@ from thermal_pose.lab.learning.datasets.files import (
     keep_options,
     load_options,
     load_quality,
-    write_shard,
+    save_quality,
 )
+from thermal_pose.lab.learning.datasets.from_bags import build_shard
 from thermal_pose.lab.learning.datasets.options import BuildOptions, Quality
 from thermal_pose.lab.learning.datasets.quality import quality_page, sample_rows, teacher_confidence
 from thermal_pose.lab.learning.datasets.recordings import Recording
+from thermal_pose.lab.learning.datasets.rows import Detect
 from thermal_pose.lab.learning.networks.rgb_detector import load_rgb_detector
-from thermal_pose.lab.learning.pose_data import PoseData, load_shard
+from thermal_pose.lab.learning.pose_data import PoseData, load_shard, save_shard
 from thermal_pose.types import RgbFrame, ThermalFrame
 
-EXTRINSICS_NAME: Final = "extrinsics.yaml"
 #: Not a matter of the recording that meets them first.
 _FATAL: Final = (StorageError, ModelArtifactError, MissingExtraError, ConfigError)
 
@@ -53,43 +52,6 @@ class BuildResult:
     recording: Recording
     quality: Quality | None = None
     error: str = ""
-
-
-def _extrinsics_for(path: Path, given: Path | None) -> CameraPose | None:
-    if given is not None:
-        return load_extrinsics(given)
-    for folder in (path, *list(path.parents)[:2]):
-        if (folder / EXTRINSICS_NAME).is_file():
-            return load_extrinsics(folder / EXTRINSICS_NAME)
-    return _recorded_extrinsics(path) or _simulated_extrinsics(path / "trial.json")
-
-
-def _recorded_extrinsics(path: Path) -> CameraPose | None:
-    """Return how the cameras stand by the recording's own /tf_static, where it has both images."""
-    with BagReader(path) as bag:
-        images = bag.has(schema.RGB_IMAGE) or bag.has(schema.RGB_COMPRESSED)
-        if not images or not bag.has(schema.TF_STATIC):
-            return None
-        thermal, rgb = next(bag.thermal_frames()), next(bag.rgb_frames())
-        return bag.static_transform(thermal.frame_id, rgb.frame_id)
-
-
-def _simulated_extrinsics(trial: Path) -> CameraPose | None:
-    """Return how the cameras of a simulated recording stand, from its manifest entry."""
-    if not trial.is_file():
-        return None
-    try:
-        scene = json.loads(trial.read_text(encoding="utf-8"))["scene"]
-        thermal, rgb = (
-            CameraPose.looking_at(
-                scene[name]["position_m"], scene[name]["target_m"], scene[name]["roll_rad"]
-            )
-            for name in ("thermal_placement", "rgb_placement")
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{trial}: no description of a simulated scene: {error}") from error
-    rotation = thermal.rotation @ rgb.rotation.T
-    return CameraPose(rotation, thermal.translation_m - rotation @ rgb.translation_m)
 
 
 @cache
@@ -114,13 +76,11 @@ def _build_one(
     if recording.error or (out / recording.shard_name).is_file():
         return BuildResult(recording, error=recording.error)
     try:
-        quality = write_shard(
-            recording.path,
+        quality = _write_shard(
+            recording,
             out,
-            recording.subject,
-            recording.trial,
             options,
-            _extrinsics_for(recording.path, extrinsics),
+            load_extrinsics(extrinsics) if extrinsics else None,
             None if options.boxes == "truth" else detect,
         )
     except _FATAL:
@@ -128,6 +88,20 @@ def _build_one(
     except ThermalPoseError as error:
         return BuildResult(recording, error=str(error))
     return BuildResult(recording, quality)
+
+
+def _write_shard(
+    recording: Recording,
+    out: Path,
+    options: BuildOptions,
+    extrinsics: CameraPose | None,
+    detect: Detect | None,
+) -> Quality:
+    path = out / recording.shard_name
+    data, quality = build_shard(recording, options, extrinsics, detect)
+    save_quality(quality, path)  # first: a shard is never without it
+    save_shard(data, path)
+    return quality
 
 
 def build_all(

@@ -9,11 +9,8 @@ from typing import Any, Final
 from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
-from thermal_pose.imaging.camera_model import CameraPose
-from thermal_pose.lab.learning.datasets.from_bags import Detect, build_shard
 from thermal_pose.lab.learning.datasets.options import BuildOptions, Quality
-from thermal_pose.lab.learning.datasets.recordings import Recording, same_shard, shard_name
-from thermal_pose.lab.learning.pose_data import save_shard
+from thermal_pose.lab.learning.datasets.recordings import Recording, same_shard
 
 OPTIONS_NAME: Final = "options.json"
 SUMMARY_NAME: Final = "dataset.json"
@@ -136,22 +133,3 @@ def check_same_recordings(out: Path, recordings: list[Recording]) -> None:
                 "the same pictures would be two people's or trials'; delete that file, or give "
                 "another --out"
             )
-
-
-def write_shard(
-    bag: Path,
-    folder: Path,
-    subject: str,
-    trial: str,
-    options: BuildOptions,
-    extrinsics: CameraPose | None = None,
-    detect: Detect | None = None,
-) -> Quality | None:
-    """Build and write one recording's shard; None if it exists already."""
-    path = folder / shard_name(subject, trial)
-    if path.is_file():
-        return None
-    data, quality = build_shard(bag, subject, trial, options, extrinsics, detect)
-    save_quality(quality, path)  # first: a shard is never without it
-    save_shard(data, path)
-    return quality

@@ -1,77 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asynchronous pairs of a recording that has no truth, by its pictures as `thermal-pose sync`."""
+"""Finds asynchronous pairs of a recording without truth from its pictures, as `sync` does."""
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.calibration.asynchrony import (
-    PairVerdict,
-    Synchrony,
-    judge_pairs,
-    rgb_row,
-    thermal_rows,
-)
+from thermal_pose.calibration.asynchrony import Synchrony, judge_pairs, rgb_row, thermal_rows
 from thermal_pose.types import RgbFrame, ThermalFrame
 
 #: Pairs judged at a time: 40 MB of small colour pictures.
 _WINDOW: Final = 256
-#: Windows share so many pairs: near its ends a window lacks neighbours.
+#: Pairs that successive windows share, because a window's ends lack neighbours.
 _SHARED: Final = 32
 
 
-class _Window:
-    """The pairs in memory."""
+class PairCheck:
+    """Judges the pairs of a recording while they are read; a window of them is in memory.
+
+    Attributes
+    ----------
+    asynchronous : thermal stamps of pairs of which one picture is older than the other.
+    undecidable : thermal stamps of pairs whose pictures do not tell.
+    """
 
     def __init__(self) -> None:
-        self.stamps: list[int] = []
-        self.thermal: list[npt.NDArray[np.uint16]] = []
-        self.rgb: list[npt.NDArray[np.float32]] = []
+        self.asynchronous: set[int] = set()
+        self.undecidable: set[int] = set()
+        self._stamps: list[int] = []
+        self._thermal: list[npt.NDArray[np.uint16]] = []
+        self._rgb: list[npt.NDArray[np.float32]] = []
+        self._first = 0
 
     def add(self, frame: ThermalFrame, rgb: RgbFrame) -> None:
-        self.stamps.append(frame.stamp_ns)
-        self.thermal.append(frame.centikelvin)
-        self.rgb.append(rgb_row(rgb.bgr))
+        """Add the next pair of the recording."""
+        self._stamps.append(frame.stamp_ns)
+        self._thermal.append(frame.centikelvin)
+        self._rgb.append(rgb_row(rgb.bgr))
+        if len(self._stamps) == _WINDOW:
+            self._judge(_WINDOW - _SHARED // 2)
+            for column in (self._stamps, self._thermal, self._rgb):
+                del column[:-_SHARED]
+            self._first = _SHARED // 2
 
-    def judge(self) -> list[PairVerdict]:
-        return judge_pairs(thermal_rows(self.thermal), np.concatenate(self.rgb))
+    def finish(self) -> None:
+        """Judge the pairs since the last full window."""
+        if self._stamps:
+            self._judge(len(self._stamps))
 
-    def keep_last(self, count: int) -> None:
-        for column in (self.stamps, self.thermal, self.rgb):
-            del column[:-count]
-
-
-def asynchronous_stamps(
-    pairs: Iterable[tuple[ThermalFrame, RgbFrame | None]],
-) -> tuple[frozenset[int], frozenset[int]]:
-    """Find the pairs of which one picture is older than the other.
-
-    Parameters
-    ----------
-    pairs : all of a recording, in order of time.
-
-    Returns
-    -------
-    asynchronous, undecidable : stamps of the thermal pictures of those pairs, and of pairs
-        whose pictures do not tell.
-    """
-    window, first = _Window(), 0
-    found: dict[Synchrony, set[int]] = {outcome: set() for outcome in Synchrony}
-
-    def judge(start: int, stop: int) -> None:
-        for stamp_ns, verdict in list(zip(window.stamps, window.judge(), strict=True))[start:stop]:
-            found[verdict.outcome].add(stamp_ns)
-
-    for frame, rgb in pairs:
-        if rgb is None:
-            continue
-        window.add(frame, rgb)
-        if len(window.stamps) == _WINDOW:
-            judge(first, _WINDOW - _SHARED // 2)
-            window.keep_last(_SHARED)
-            first = _SHARED // 2
-    if window.stamps:
-        judge(first, len(window.stamps))
-    return frozenset(found[Synchrony.ASYNCHRONOUS]), frozenset(found[Synchrony.UNDECIDABLE])
+    def _judge(self, stop: int) -> None:
+        verdicts = judge_pairs(thermal_rows(self._thermal), np.concatenate(self._rgb))
+        for stamp_ns, verdict in list(zip(self._stamps, verdicts, strict=True))[self._first : stop]:
+            if verdict.outcome is Synchrony.ASYNCHRONOUS:
+                self.asynchronous.add(stamp_ns)
+            elif verdict.outcome is Synchrony.UNDECIDABLE:
+                self.undecidable.add(stamp_ns)
