@@ -35,7 +35,7 @@ from thermal_pose.lab.learning.networks.unfold import unfold_student
 from thermal_pose.lab.learning.pose_data import PoseData, concatenate, load_folder, load_shard
 from thermal_pose.lab.learning.students.export import Provenance, export_student
 from thermal_pose.lab.learning.students.judge import evaluate_model
-from thermal_pose.lab.learning.students.ship import supervised_task
+from thermal_pose.lab.learning.students.ship import SHIPPED, supervised_task
 from thermal_pose.lab.learning.students.ship_export import calibration_crops
 
 BEFORE = (
@@ -51,11 +51,12 @@ SPANS = ((21.0, 33.0), (22.0, 31.0), (20.0, 36.0))
 
 @dataclass(frozen=True)
 class Variant:
-    """Settings on top of `BEFORE`, the kinds of clips learnt from, and whether it trains."""
+    """Settings on top of `BEFORE`, clips learnt from, whether it trains, further bottlenecks."""
 
     settings: tuple[str, ...] = ()
     everyday_life: bool = False
     trains: bool = True
+    extra: int = 0
 
 
 VARIANTS = {
@@ -64,7 +65,11 @@ VARIANTS = {
     "scale-free input": Variant(SCALE_FREE),
     "heavy augmentation": Variant(HEAVY),
     "everyday life in the stream": Variant(everyday_life=True),
-    "all together": Variant((*SCALE_FREE, *HEAVY), everyday_life=True),
+    "a deeper encoder": Variant(extra=SHIPPED["student-lite"].extra),
+    "all but the deeper encoder": Variant((*SCALE_FREE, *HEAVY), everyday_life=True),
+    "all together": Variant(
+        (*SCALE_FREE, *HEAVY), everyday_life=True, extra=SHIPPED["student-lite"].extra
+    ),
 }
 
 
@@ -103,6 +108,7 @@ def run(name: str, variant: Variant, args: argparse.Namespace) -> dict[str, Any]
         data = data.select(np.array(kept)[data.subject])
     start = card_path(args.start)
     network, head = unfold_student(start.with_suffix(".onnx"), calibration_crops(data, config, 128))
+    network.encoder = network.encoder.deepened(variant.extra)
     began = time.process_time()
     if variant.trains:
         fit(network, data, config, args.steps)

@@ -42,6 +42,17 @@ def test_noise_and_blur_change_what_they_say(figures) -> None:
     assert (disturbed(figures, "noise_k", 0.5, seed=3).xy == figures.xy).all()
 
 
+def test_a_lamp_covers_its_share_of_the_crop(figures) -> None:
+    lit = disturbed(figures, "lamp", 0.1).frames.astype(int)
+    changed = lit != figures.frames
+    for row, (left, top, right, bottom) in enumerate(figures.boxes):
+        crop = 1.25**2 * (right - left) * (bottom - top)
+        frame = figures.frame_of[row]
+        assert changed[frame].sum() / crop == pytest.approx(0.1, rel=0.35)
+        room = np.median(figures.frames[frame, :60])
+        assert lit[frame][changed[frame]] == pytest.approx(room + 4000, abs=1)
+
+
 def test_unknown_effects_are_named() -> None:
     with pytest.raises(ValueError, match="effect: expected one of"):
         disturbed(None, "rain", 1.0)  # type: ignore[arg-type]

@@ -20,6 +20,11 @@ _ON_PERSON: Final = 0.35
 #: Grain of cloth texture, px (standard deviation of the blur of white noise).
 _GRAIN_PX: Final = 1.5
 
+#: A lamp or radiator is this much warmer than the room, K.
+_LAMP_K: Final = 40.0
+#: Area of a crop over that of its box (`CropRule`: padded on all sides).
+_CROP_OVER_BOX: Final = 1.25**2
+
 #: What is measured unless told otherwise: name -> (effect, strength).
 STANDARD: Final[tuple[tuple[str, float], ...]] = (
     ("texture_k", 1.0),
@@ -29,6 +34,8 @@ STANDARD: Final[tuple[tuple[str, float], ...]] = (
     ("contrast", 0.5),
     ("blur_px", 1.2),
     ("noise_k", 0.5),
+    ("lamp", 0.03),
+    ("lamp", 0.10),
 )
 
 
@@ -38,7 +45,8 @@ def disturbed(data: PoseData, effect: str, strength: float, seed: int = 0) -> Po
     Parameters
     ----------
     effect : 'texture_k' (cloth on people, deviation in K), 'contrast' (factor about the frame's
-        median), 'blur_px' (standard deviation), 'noise_k' (deviation per pixel).
+        median), 'blur_px' (standard deviation), 'noise_k' (deviation per pixel), 'lamp' (a square
+        40 K above the room in the upper left corner of each box, as a share of the crop's area).
 
     Raises
     ------
@@ -105,9 +113,20 @@ def _noise(image: FloatArray, boxes: FloatArray, strength: float, rng: Rng) -> F
     return np.asarray(image + np.float32(strength * _COUNTS_PER_K) * noise, np.float32)
 
 
+def _lamp(image: FloatArray, boxes: FloatArray, strength: float, rng: Rng) -> FloatArray:
+    del rng
+    lit, room = image.copy(), np.float32(np.median(image))
+    for left, top, right, bottom in boxes:
+        side = round(float(np.sqrt(strength * _CROP_OVER_BOX * (right - left) * (bottom - top))))
+        x, y = max(round(float(left)), 0), max(round(float(top)), 0)
+        lit[y : y + side, x : x + side] = room + _LAMP_K * _COUNTS_PER_K
+    return lit
+
+
 _EFFECTS: Final[dict[str, Callable[[FloatArray, FloatArray, float, Rng], FloatArray]]] = {
     "texture_k": _texture,
     "contrast": _contrast,
     "blur_px": _blur,
     "noise_k": _noise,
+    "lamp": _lamp,
 }
