@@ -110,8 +110,9 @@ def test_cohorts_have_all_kinds_of_invalid_trials() -> None:
 def test_development_trials_are_of_development_seeds() -> None:
     pytest.importorskip("numba")
     cases = development_cases("paper")
-    assert len({case.name for case in cases}) == len(cases) == 640 + 182
+    assert len({case.name for case in cases}) == len(cases) == 240 + 70
     assert all(is_development_seed(case.seed) for case in cases)
+    assert is_development_seed(9100)
     assert not is_development_seed(9000)
 
 
@@ -140,6 +141,7 @@ def test_command_analyzes_what_is_cached(
     for k, case in enumerate(cases):
         write_keypoints(trial(k), keypoint_path(tmp_path / "kp", case))
     monkeypatch.setattr("thermal_pose.lab.learning.tug.cases.cohort_cases", lambda *_: cases)
+    monkeypatch.setattr("thermal_pose.lab.learning.tug.frame_store.is_current", lambda *_: True)
     out, page = tmp_path / "a.json", tmp_path / "page.md"
     words = f"evaluate-tug --keypoints {tmp_path / 'kp'} --cohorts paper --seed 100"
     code = cli.main([*words.split(), "--out", str(out), "--page", str(page)])

@@ -90,6 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --motion: draws of the sensor's noise, for the noise floor",
     )
     parser.add_argument("--bake-only", action="store_true", help="only bake the bodies")
+    parser.add_argument(
+        "--frames-only", action="store_true", help="only render; the frames stay in DIR/frames"
+    )
     parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
     add_out(parser, "JSON file to write")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="folder for plots")
@@ -112,8 +115,14 @@ def start(args: argparse.Namespace) -> int:
         print(f"{bake_cases(everything)} bodies are in the cache")
         return 0
     with tqdm(total=len(everything), unit="trial", desc="keypoints", disable=None) as bar:
-        cache_keypoints(everything, args.keypoints, jobs_of(args), lambda case: bar.update())
-    if args.keypoints_only:
+        cache_keypoints(
+            everything,
+            args.keypoints,
+            jobs_of(args),
+            lambda case: bar.update(),
+            frames_only=args.frames_only,
+        )
+    if args.keypoints_only or args.frames_only:
         print(f"{len(everything)} trials are in {args.keypoints}")
         return 0
     document = _figures(args, cases)
@@ -143,8 +152,8 @@ def _start_motion(args: argparse.Namespace) -> int:
     preset = MOTION_PRESET if args.cohorts == list(COHORTS) else args.cohorts[0]
     cases = motion_cases(args.motion, preset, args.rooms, seed)
     with tqdm(total=len(cases), unit="trial", desc="keypoints", disable=None) as bar:
-        cache_motion(cases, args.keypoints, bar.update)
-    if args.keypoints_only:
+        cache_motion(cases, args.keypoints, bar.update, frames_only=args.frames_only)
+    if args.keypoints_only or args.frames_only:
         print(f"{len(cases)} trials are in {args.keypoints}")
         return 0
     params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()

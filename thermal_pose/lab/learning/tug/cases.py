@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.jobs import map_jobs
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
+from thermal_pose.lab.learning.tug.frame_store import FrameTrial, cache_trial
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.skeleton import N_JOINTS, Joint
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from thermal_pose.lab.simulation.people.subject import Subject
     from thermal_pose.lab.simulation.recordings.staging import StagedTrial
 
-#: Seeds from here on are for evaluation: nothing is trained or tuned on them unless they are named
-#: in `DEVELOPMENT`.
+#: Seeds from here on are for evaluation: nothing is trained or tuned on them unless they are among
+#: `_USED_SEEDS`.
 FIRST_EVALUATION_SEED = 9000
 #: The evaluation of docs/validation.md: valid trials under this seed, invalid ones under the next.
 EVALUATION_SEED = 9900
@@ -86,20 +86,16 @@ class DevelopmentSet:
     n_invalid: int
 
 
-#: All that timing is developed on. 9100 and 9200 were evaluated on once; their errors have been
-#: looked at, so they can show nothing any more but how to do better.
-DEVELOPMENT = (
-    DevelopmentSet(77, 40, 28),
-    DevelopmentSet(400, 200, 42),
-    DevelopmentSet(9100, 200, 56),
-    DevelopmentSet(9200, 200, 56),
-)
+#: What timing is developed on, beside patients.
+DEVELOPMENT = (DevelopmentSet(77, 40, 28), DevelopmentSet(400, 200, 42))
+#: Evaluation seeds that were used once; their errors have been looked at, so they can show nothing
+#: any more but how to do better.
+_USED_SEEDS = frozenset({9100, 9101, 9200, 9201})
 
 
 def is_development_seed(seed: int) -> bool:
     """Whether trials of a seed may be trained and tuned on."""
-    listed = {part.seed + k for part in DEVELOPMENT for k in (0, 1)}
-    return 0 <= seed < 1000 or seed in listed
+    return 0 <= seed < 1000 or seed in _USED_SEEDS
 
 
 #: Patients to develop on: each valid trial is of another person; invalid ones under the next seed.
@@ -226,20 +222,16 @@ def blocked(staged: "StagedTrial") -> bool:
     )
 
 
-def case_keypoints(case: TrialCase, perception: Perception) -> KeypointTrial:
-    """Render a trial and let the pipeline find its keypoints."""
+def render_case(case: TrialCase) -> FrameTrial:
+    """Render a trial."""
     conditions = {"case": asdict(case) | {"kind": str(case.kind)}}
-    return staged_keypoints(stage_case(case), perception, case.name, case.subject, conditions)
+    return render_staged(stage_case(case), case.name, case.subject, conditions)
 
 
-def staged_keypoints(
-    staged: "StagedTrial",
-    perception: Perception,
-    name: str,
-    subject: str,
-    conditions: dict[str, Any],
-) -> KeypointTrial:
-    """Render a staged trial and let the pipeline find its keypoints.
+def render_staged(
+    staged: "StagedTrial", name: str, subject: str, conditions: dict[str, Any]
+) -> FrameTrial:
+    """Render a staged trial.
 
     Parameters
     ----------
@@ -248,11 +240,10 @@ def staged_keypoints(
     """
     from thermal_pose.lab.simulation.recordings.frames import stamped_timing, trial_frames
 
-    perception.reset()
-    frames, joints_m = [], []
+    frames: list[ThermalFrame] = []
+    joints_m = []
     for _, rendered in trial_frames(staged, START_NS, with_rgb=False):
-        image: ThermalFrame = rendered.thermal
-        frames.append(perception.step(image))
+        frames.append(rendered.thermal)
         joints_m.append(subject_joints_m(rendered.truth))
     truth = stamped_timing(
         staged.trial.truth, staged.scene.thermal_clock, START_NS, frames[0].stamp_ns
@@ -269,7 +260,7 @@ def staged_keypoints(
         "aid": str(staged.trial.subject.aid),
         "swings_s": stamped_swings_s(staged, frames[0].stamp_ns),
     }
-    return KeypointTrial(name, subject, tuple(frames), truth, room | conditions, np.stack(joints_m))
+    return FrameTrial(name, subject, tuple(frames), truth, room | conditions, np.stack(joints_m))
 
 
 def stamped_swings_s(staged: "StagedTrial", origin_ns: int) -> list[tuple[int, float, float]]:
@@ -314,26 +305,28 @@ def cache_keypoints(
     folder: Path,
     jobs: int = 1,
     done: Callable[[TrialCase], None] = lambda case: None,
+    frames_only: bool = False,
 ) -> None:
-    """Make the keypoint files that are missing, on `jobs` processes.
+    """Make the frames and keypoint files that are missing, on `jobs` processes.
+
+    Keypoints of other models than the shipped ones are made again from the frames.
 
     Parameters
     ----------
     done : called after each case, for a progress bar.
+    frames_only : render, and leave the keypoints for later.
     """
-    missing = [case for case in cases if not keypoint_path(folder, case).is_file()]
-    for case in cases:
-        if case not in missing:
-            done(case)
     if jobs != 1:
         # The longest first, so that they do not run alone at the end.
-        missing.sort(key=lambda case: case.kind is not TrialReason.TOO_SLOW)
-    for case in map_jobs(_cache_one, [(case, folder) for case in missing], jobs):
+        cases = sorted(cases, key=lambda case: case.kind is not TrialReason.TOO_SLOW)
+    calls = [(case, folder, frames_only) for case in cases]
+    for case in map_jobs(_cache_one, calls, jobs):
         done(case)
 
 
-def _cache_one(case: TrialCase, folder: Path) -> TrialCase:
-    write_keypoints(case_keypoints(case, shipped_perception()), keypoint_path(folder, case))
+def _cache_one(case: TrialCase, folder: Path, frames_only: bool) -> TrialCase:
+    path = keypoint_path(folder, case)
+    cache_trial(path, lambda: render_case(case), shipped_perception(), frames_only)
     return case
 
 

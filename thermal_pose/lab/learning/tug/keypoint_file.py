@@ -53,8 +53,13 @@ class KeypointTrial:
     joints_m: npt.NDArray[np.float32] | None = None
 
 
-def write_keypoints(trial: KeypointTrial, path: Path) -> None:
-    """Write one trial; an existing file is replaced atomically."""
+def write_keypoints(trial: KeypointTrial, path: Path, detector_id: str = "") -> None:
+    """Write one trial; an existing file is replaced atomically.
+
+    Parameters
+    ----------
+    detector_id : the model that found the people; the frames name that of the joints.
+    """
     persons = [(row, person) for row, f in enumerate(trial.frames) for person in f.persons]
     first = trial.frames[0] if trial.frames else None
     meta = {
@@ -64,12 +69,8 @@ def write_keypoints(trial: KeypointTrial, path: Path) -> None:
         "model_id": first.model_id if first else "",
         "image_wh": list(first.image_wh) if first else [0, 0],
         "conditions": trial.conditions,
-        "truth": {
-            "origin_ns": trial.truth.origin_ns,
-            "phases": [[int(p.phase), p.start_s, p.end_s] for p in trial.truth.phases],
-            "reason": str(trial.truth.reason),
-            "sentence": trial.truth.sentence,
-        },
+        "truth": truth_to_json(trial.truth),
+        "detector_id": detector_id,
     }
     arrays = {
         "stamps_ns": np.array([f.stamp_ns for f in trial.frames], dtype=np.int64),
@@ -84,6 +85,39 @@ def write_keypoints(trial: KeypointTrial, path: Path) -> None:
         arrays["joints_m"] = trial.joints_m
     with whole_file(path) as stream:
         np.savez_compressed(stream, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+
+
+def truth_to_json(timing: TugTiming) -> dict[str, Any]:
+    """A trial's exact timing for a file's metadata."""
+    return {
+        "origin_ns": timing.origin_ns,
+        "phases": [[int(p.phase), p.start_s, p.end_s] for p in timing.phases],
+        "reason": str(timing.reason),
+        "sentence": timing.sentence,
+    }
+
+
+def truth_from_json(values: dict[str, Any]) -> TugTiming:
+    """Read what `truth_to_json` wrote."""
+    phases = tuple(PhaseInterval(Phase(p), start, end) for p, start, end in values["phases"])
+    reason = TrialReason(values["reason"])
+    return TugTiming(values["origin_ns"], phases, reason, values["sentence"])
+
+
+def keypoint_models(path: Path) -> tuple[str, str]:
+    """The detector and the pose model that made a file; '' where it does not name one.
+
+    Raises
+    ------
+    StorageError
+        If the file is missing or not one of these.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            meta = json.loads(str(archive["meta"]))
+        return str(meta.get("detector_id", "")), str(meta["model_id"])
+    except (OSError, KeyError, ValueError) as error:
+        raise StorageError(f"{path}: not a file of keypoints: {error}") from error
 
 
 def _stack(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
@@ -134,12 +168,9 @@ def _trial(arrays: dict[str, Any], meta: dict[str, Any], timed: bool) -> Keypoin
         )
         for stamp_ns, persons in zip(arrays["stamps_ns"], people, strict=True)
     )
-    truth = meta["truth"]
-    phases = tuple(PhaseInterval(Phase(p), start, end) for p, start, end in truth["phases"])
-    valid = truth["reason"] == TrialReason.VALID
-    if timed and valid and tuple(p.phase for p in phases) != TIMED_PHASES:
-        raise ValueError(f"truth: expected the six timed phases, got {truth['phases']}")
-    timing = TugTiming(truth["origin_ns"], phases, TrialReason(truth["reason"]), truth["sentence"])
+    timing = truth_from_json(meta["truth"])
+    if timed and timing.valid and tuple(p.phase for p in timing.phases) != TIMED_PHASES:
+        raise ValueError(f"truth: expected the six timed phases, got {meta['truth']['phases']}")
     return KeypointTrial(
         meta["name"], meta["subject"], frames, timing, meta["conditions"], arrays.get("joints_m")
     )

@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keypoint files of recorded motion: real people's movement on simulated bodies."""
+"""Frames and keypoints of recorded motion: real people's movement on simulated bodies."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from thermal_pose.clinical.tug.definitions import SEAT_CONTACT_M
-from thermal_pose.lab.learning.tug.cases import START_NS, shipped_perception, staged_keypoints
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
+from thermal_pose.lab.learning.tug.cases import START_NS, render_staged, shipped_perception
+from thermal_pose.lab.learning.tug.frame_store import FrameTrial, cache_trial
 from thermal_pose.lab.simulation.recordings.from_motion import (
     MotionCase,
     labels_on_motion_s,
     stage_motion,
     totals_by_contact_s,
 )
-from thermal_pose.pipeline.perception import Perception
 from thermal_pose.types import NS_PER_S
 
 #: Seed of the rooms and bodies that recorded motion is evaluated in.
 MOTION_SEED = 9800
 
 
-def motion_keypoints(case: MotionCase, perception: Perception) -> KeypointTrial:
-    """Render a recording and let the pipeline find its keypoints."""
+def render_motion(case: MotionCase) -> FrameTrial:
+    """Render a recording."""
     staged = stage_motion(case)
     conditions = {
         "case": {"seed": case.seed, "preset": case.preset, "room": case.room},
@@ -29,7 +29,7 @@ def motion_keypoints(case: MotionCase, perception: Perception) -> KeypointTrial:
         "totals_by_contact_s": {str(k): v for k, v in totals_by_contact_s(case).items()},
         "contact_m": SEAT_CONTACT_M,
     }
-    trial = staged_keypoints(staged, perception, case.name, case.recording.subject, conditions)
+    trial = render_staged(staged, case.name, case.recording.subject, conditions)
     labels = labels_on_motion_s(case.recording)
     if labels is not None:
         clock = staged.scene.thermal_clock
@@ -47,15 +47,16 @@ def cache_motion(
     cases: Sequence[MotionCase],
     folder: Path,
     done: Callable[[], object] = lambda: None,
+    frames_only: bool = False,
 ) -> None:
-    """Make the keypoint files that are missing.
+    """Make the frames and keypoint files that are missing, as `cases.cache_keypoints` does.
 
     Parameters
     ----------
     done : called after each case, for a progress bar.
+    frames_only : render, and leave the keypoints for later.
     """
     for case in cases:
         path = motion_path(folder, case)
-        if not path.is_file():
-            write_keypoints(motion_keypoints(case, shipped_perception()), path)
+        cache_trial(path, partial(render_motion, case), shipped_perception(), frames_only)
         done()

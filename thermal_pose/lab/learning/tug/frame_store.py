@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rendered trials kept as images, so that another model's keypoints need no new rendering.
+
+Two caches lie in one folder. `frames/NAME.npz` holds the images of a trial with its truth, and
+depends on the simulation alone. `NAME.npz` holds the keypoints (`keypoint_file`), and depends on
+these images and on the models: where it is missing, or was made by other models, it is made from
+the images. Remove `frames` after a change of the simulation's behaviour.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.errors import StorageError
+from thermal_pose.files import whole_file
+from thermal_pose.lab.learning.tug.keypoint_file import (
+    KeypointTrial,
+    keypoint_models,
+    truth_from_json,
+    truth_to_json,
+    write_keypoints,
+)
+from thermal_pose.pipeline.perception import Perception
+from thermal_pose.types import ThermalFrame, TugTiming
+
+FRAMES_FOLDER = "frames"
+
+
+@dataclass(frozen=True)
+class FrameTrial:
+    """One rendered trial.
+
+    Attributes
+    ----------
+    name, subject, truth, conditions : as in `KeypointTrial`.
+    frames : by rising stamp, all of one size.
+    joints_m : (N, 17, 3) the subject's true joints in the room, NaN where absent.
+    """
+
+    name: str
+    subject: str
+    frames: tuple[ThermalFrame, ...]
+    truth: TugTiming
+    conditions: dict[str, Any]
+    joints_m: npt.NDArray[np.float32]
+
+
+def write_frames(trial: FrameTrial, path: Path) -> None:
+    """Write one rendered trial; an existing file is replaced atomically."""
+    meta = {
+        "name": trial.name,
+        "subject": trial.subject,
+        "frame_id": trial.frames[0].frame_id,
+        "conditions": trial.conditions,
+        "truth": truth_to_json(trial.truth),
+    }
+    with whole_file(path) as stream:
+        np.savez_compressed(
+            stream,
+            meta=np.array(json.dumps(meta)),
+            stamps_ns=np.array([frame.stamp_ns for frame in trial.frames], dtype=np.int64),
+            centikelvin=np.stack([frame.centikelvin for frame in trial.frames]),
+            joints_m=trial.joints_m,
+        )
+
+
+def read_frames(path: Path) -> FrameTrial:
+    """Read what `write_frames` wrote.
+
+    Raises
+    ------
+    StorageError
+        If the file is missing or not one of these.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            meta = json.loads(str(archive["meta"]))
+            stamps_ns, images = archive["stamps_ns"], archive["centikelvin"]
+            joints_m = archive["joints_m"]
+        frames = tuple(
+            ThermalFrame(int(stamp_ns), meta["frame_id"], image)
+            for stamp_ns, image in zip(stamps_ns, images, strict=True)
+        )
+        truth = truth_from_json(meta["truth"])
+    except (OSError, KeyError, ValueError) as error:
+        raise StorageError(f"{path}: not a file of frames: {error}") from error
+    return FrameTrial(meta["name"], meta["subject"], frames, truth, meta["conditions"], joints_m)
+
+
+def seen_keypoints(trial: FrameTrial, perception: Perception) -> KeypointTrial:
+    """What the pipeline finds in a trial's images."""
+    perception.reset()
+    frames = tuple(perception.step(frame) for frame in trial.frames)
+    return KeypointTrial(
+        trial.name, trial.subject, frames, trial.truth, trial.conditions, trial.joints_m
+    )
+
+
+def frames_path(keypoints: Path) -> Path:
+    """Where the images lie from which a keypoint file is made."""
+    return keypoints.parent / FRAMES_FOLDER / keypoints.name
+
+
+def models_of(perception: Perception) -> tuple[str, str]:
+    """The detector and the pose model, as keypoint files name them."""
+    return perception.detection.detector.model_id, perception.pose.estimator.model_id
+
+
+def is_current(keypoints: Path, perception: Perception) -> bool:
+    """Whether a keypoint file was made by these models."""
+    return keypoints.is_file() and keypoint_models(keypoints) == models_of(perception)
+
+
+def cache_trial(
+    keypoints: Path,
+    render: Callable[[], FrameTrial],
+    perception: Perception,
+    frames_only: bool = False,
+) -> None:
+    """Make a trial's images and keypoints where they are missing or made by other models.
+
+    Parameters
+    ----------
+    keypoints : the trial's keypoint file; its images lie beside it (`frames_path`).
+    render : makes the images.
+    frames_only : leave the keypoints for later.
+    """
+    if not frames_only and is_current(keypoints, perception):
+        return
+    stored = frames_path(keypoints)
+    if not stored.is_file():
+        write_frames(render(), stored)
+    if not frames_only:
+        trial = seen_keypoints(read_frames(stored), perception)
+        write_keypoints(trial, keypoints, detector_id=models_of(perception)[0])
