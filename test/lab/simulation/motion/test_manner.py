@@ -118,3 +118,47 @@ def test_only_patients_have_manners():
 def test_impossible_pauses_are_refused():
     with pytest.raises(SimulationError, match="length_s"):
         Pause(Place.TURN, 0.0)
+
+
+def contact_speed_mps(trial):
+    """Speed at which the hips sink in the last 0.15 s before seat contact."""
+    contact_s = trial.truth.phases[-1].end_s
+    heights = [trial.joints(contact_s - lead_s)[11:13, 2].mean() for lead_s in (0.15, 0.0)]
+    return (heights[0] - heights[1]) / 0.15
+
+
+def test_who_drops_onto_the_seat_lands_fast_at_the_usual_time():
+    soft, hard = (planned(Manner(plump=plump)) for plump in (1.15, 2.0))
+    assert contact_speed_mps(hard) > 1.3 * contact_speed_mps(soft)
+    assert hard.truth.total_s == pytest.approx(soft.truth.total_s, abs=0.25)
+
+
+def test_the_trunk_leans_furthest_just_before_contact():
+    trial = planned(Manner(sit_peak_lead_s=0.2, straighten_s=0.6))
+    contact_s = trial.truth.phases[-1].end_s
+    times_s = np.arange(contact_s - 1.0, contact_s + 1.0, 0.02)
+    leans = [
+        trial.joints(float(t))[5:7, 0].mean() - trial.joints(float(t))[11:13, 0].mean()
+        for t in times_s
+    ]
+    assert times_s[int(np.argmax(leans))] - contact_s == pytest.approx(-0.2, abs=0.15)
+
+
+def test_a_pivot_turns_faster_before_the_chair():
+    def fastest_dps(trial):
+        start_s, end_s = trial.truth.phases[4].start_s, trial.truth.phases[5].end_s
+        joints = np.stack([trial.joints(float(t)) for t in np.arange(start_s, end_s, 0.02)])
+        aside = joints[:, 11] - joints[:, 12]
+        yaw = np.unwrap(np.arctan2(-aside[:, 0], aside[:, 1]))
+        return np.degrees(np.abs(np.diff(yaw)).max() / 0.02)
+
+    assert fastest_dps(planned(Manner(final_spin=0.25))) > 1.8 * fastest_dps(planned())
+
+
+def test_a_level_pelvis_rises_and_falls_less():
+    def range_m(trial):
+        phase = trial.truth.phases[1]
+        times_s = np.arange(phase.start_s + 0.5, phase.end_s, 0.02)
+        return np.ptp([trial.joints(float(t))[11:13, 2].mean() for t in times_s])
+
+    assert range_m(planned(Manner(bounce=0.1))) < 0.6 * range_m(planned())

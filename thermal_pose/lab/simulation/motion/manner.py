@@ -8,6 +8,7 @@ compares the distributions) and, beyond it, what clinicians report of slow and f
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class Manner:
     mark_m : where the person turns, m from the chair.
     head_lead_s, chest_lead_s : how far gaze and chest run ahead of the pelvis in turns.
     bounce : share of the pelvis's rise and fall over straight legs that is left.
+    early_walk : how much earlier than usual the first step begins, as a share of the rise.
     lean_deg, lean_s, lean_hold_s : a slow lean before the one that lifts off, and how long it is
         held (a two-stage rise).
     lifts : share of the standing height that failed attempts to rise reach.
@@ -69,10 +71,21 @@ class Manner:
     shortest_final_s : of the turn before the chair.
     sit_overlap : share of the turn before the chair during which the person sits down already.
     late_trunk : how much later than the legs the trunk straightens, as a share of the rise.
-    sit_lean_delay : how much later the trunk leans while sitting down, as a share of that phase.
+    plump : how hard the person drops: 1 lands softly, 2 at full speed; None for the usual.
+    sit_peak_lead_s, sit_lean_s, straighten_s : how long before seat contact the trunk leans
+        furthest (None for the usual), how long it leans until then, and how long it then takes to
+        straighten.
+    turn_lean_deg : lean that comes with the turn before the chair, part of the one of sitting down.
     crouch, crouch_s : share of the standing height lost, slowly, before sitting down, and over how
         long.
     lean_scale : of the lean that lifts the person off the seat.
+    lean_peak : share of the rise at which the trunk leans furthest.
+    lean_skew : above 1, that lean begins slowly.
+    recline_deg : further lean back while sitting at rest.
+    heading_deg : by which the pelvis is turned against the walkway on the way out.
+    approach : how far from the chair the turn before it begins, as a share of the usual.
+    final_spin, final_spin_at : share of the turn before the chair in which the body turns (small
+        for a quick pivot), and where in it that lies, 0 to 1.
     twist : share of the pelvis's and chest's rotation with the steps that is left.
     sway_deg, weave_deg : irregular motion of trunk lean and pelvis yaw while walking.
     seed : of the irregular motion.
@@ -83,6 +96,7 @@ class Manner:
     head_lead_s: float = 0.35
     chest_lead_s: float = 0.08
     bounce: float = 1.0
+    early_walk: float = 0.0
     lean_deg: float = 0.0
     lean_s: float = 0.4
     lean_hold_s: float = 0.0
@@ -97,10 +111,21 @@ class Manner:
     shortest_final_s: float = 0.9
     sit_overlap: float | None = None
     late_trunk: float = 0.0
-    sit_lean_delay: float = 0.0
+    plump: float | None = None
+    sit_peak_lead_s: float | None = None
+    sit_lean_s: float = 0.8
+    straighten_s: float = 0.7
+    turn_lean_deg: float = 0.0
     crouch: float = 0.0
     crouch_s: float = 0.6
     lean_scale: float = 1.0
+    lean_peak: float = 0.46
+    lean_skew: float = 1.0
+    recline_deg: float = 0.0
+    heading_deg: float = 0.0
+    approach: float = 1.0
+    final_spin: float = 1.0
+    final_spin_at: float = 0.5
     twist: float = 1.0
     sway_deg: float = 0.0
     weave_deg: float = 0.0
@@ -121,36 +146,77 @@ def draw_manner(rng: Rng, slowness: float = 0.0) -> Manner:
     ----------
     slowness : 0 for a healthy walker .. 1 for somebody who freezes often.
     """
-    two_stage = rng.random() < 0.15 + 0.3 * slowness
     return Manner(
         pauses=draw_pauses(rng, slowness),
         mark_m=_mark_m(rng),
-        head_lead_s=float(rng.uniform(0.0, 0.4)) if rng.random() < 0.35 else 0.0,
-        chest_lead_s=float(rng.uniform(0.0, 0.1)) if rng.random() < 0.35 else 0.0,
-        bounce=float(rng.uniform(0.0, 0.9)),
-        lean_deg=float(rng.uniform(1.0, 14.0)) if rng.random() < 0.8 or two_stage else 0.0,
-        lean_s=float(rng.uniform(0.25, 1.1) * (1.0 + slowness)),
-        lean_hold_s=float(rng.uniform(0.2, 2.5)) if two_stage else float(rng.uniform(-0.4, 0.05)),
-        lifts=float(rng.uniform(0.0, 0.3)),
-        seat_off_share=float(rng.uniform(0.32, 0.56)),
-        settle_m=float(rng.uniform(0.0, 0.04)) if rng.random() < 0.6 else 0.0,
-        settle_s=float(rng.uniform(0.2, 1.3)),
-        sit_lean_deg=float(rng.uniform(0.0, 24.0)),
-        turn_skew=float(np.exp(rng.normal(0, 0.15 + 0.2 * slowness))),
-        final_skew=float(np.exp(rng.normal(0, 0.2 + 0.2 * slowness))),
-        turn_dip=float(rng.uniform(0.0, 0.95)),
-        shortest_final_s=0.5,
-        sit_overlap=float(rng.uniform(-0.1, 0.75)) if rng.random() < 0.85 else None,
-        late_trunk=float(rng.uniform(0.0, 0.6)) if rng.random() < 0.6 else 0.0,
-        sit_lean_delay=float(rng.uniform(-0.1, 0.5)) if rng.random() < 0.7 else 0.0,
-        crouch=float(rng.uniform(0.0, 0.16)) if rng.random() < 0.75 else 0.0,
-        crouch_s=float(rng.uniform(0.3, 1.3)),
-        lean_scale=float(rng.uniform(0.5, 1.15)),
-        twist=float(rng.uniform(0.2, 1.0)),
-        sway_deg=float(rng.uniform(0.0, 5.5)),
-        weave_deg=float(rng.uniform(0.0, 4.0)),
+        **_rising(rng, slowness),
+        **_walking(rng, slowness),
+        **_sitting(rng),
         seed=int(rng.integers(2**31)),
     )
+
+
+def _rising(rng: Rng, slowness: float) -> dict[str, float]:
+    """Lean and lift-off. In a two-stage rise most of the lean may come before the hold."""
+    two_stage = rng.random() < 0.2 + 0.3 * slowness
+    deep = two_stage and rng.random() < 0.6
+    return {
+        "lean_deg": float(rng.uniform(12.0, 40.0))
+        if deep
+        else float(rng.uniform(1.0, 14.0)) * float(rng.random() < 0.5 or two_stage),
+        "lean_s": float(rng.uniform(0.25, 1.1) * (1.0 + slowness)),
+        "lean_hold_s": float(
+            rng.uniform(0.05, 0.6) if rng.random() < 0.6 else rng.uniform(0.3, 2.5)
+        )
+        if two_stage
+        else float(rng.uniform(-0.4, 0.05)),
+        "lifts": float(rng.uniform(0.0, 0.3)),
+        "seat_off_share": float(rng.uniform(0.1, 0.5) if deep else rng.uniform(0.32, 0.58)),
+        "late_trunk": float(rng.uniform(0.0, 0.6)) if rng.random() < 0.6 else 0.0,
+        "lean_scale": float(rng.uniform(0.08, 0.6) if deep else rng.uniform(0.5, 1.2)),
+        "lean_peak": float(rng.uniform(0.46, 0.76)),
+        "lean_skew": float(rng.uniform(1.0, 1.6)),
+        "recline_deg": float(rng.uniform(-14.0, 6.0)),
+    }
+
+
+def _walking(rng: Rng, slowness: float) -> dict[str, float]:
+    """Turns, and how far head, chest and pelvis go their own ways."""
+    pivots = rng.random() < 0.6
+    return {
+        "head_lead_s": float(rng.uniform(0.0, 0.4)) if rng.random() < 0.35 else 0.0,
+        "chest_lead_s": float(rng.uniform(0.0, 0.1)) if rng.random() < 0.35 else 0.0,
+        "bounce": float(rng.uniform(0.0, 0.9)),
+        "early_walk": float(rng.uniform(0.0, 0.22)),
+        "turn_skew": float(np.exp(rng.normal(0, 0.15 + 0.2 * slowness))),
+        "final_skew": float(np.exp(rng.normal(0, 0.2 + 0.2 * slowness))),
+        "turn_dip": float(rng.uniform(0.0, 0.75)),
+        "shortest_final_s": 0.5,
+        "approach": float(rng.uniform(0.9, 2.0)),
+        "final_spin": float(rng.uniform(0.15, 0.5)) if pivots else 1.0,
+        "final_spin_at": float(rng.random()),
+        "twist": float(rng.uniform(0.0, 1.0)),
+        "sway_deg": float(rng.uniform(0.0, 5.5)),
+        "weave_deg": float(rng.uniform(0.0, 4.0)),
+        "heading_deg": float(rng.normal(0.0, 4.0)),
+    }
+
+
+def _sitting(rng: Rng) -> dict[str, Any]:
+    """Most people drop onto the seat, leaning furthest just before, and straighten at once."""
+    return {
+        "settle_m": float(rng.uniform(0.0, 0.03)) if rng.random() < 0.3 else 0.0,
+        "settle_s": float(rng.uniform(0.2, 1.0)),
+        "sit_lean_deg": float(rng.uniform(-8.0, 20.0)),
+        "sit_overlap": float(rng.uniform(-0.1, 0.75)) if rng.random() < 0.85 else None,
+        "plump": float(rng.uniform(1.15, 2.0)) if rng.random() < 0.9 else None,
+        "sit_peak_lead_s": float(rng.uniform(-0.05, 0.45)) if rng.random() < 0.9 else None,
+        "sit_lean_s": float(rng.uniform(0.45, 1.3)),
+        "straighten_s": float(rng.uniform(0.4, 1.2)),
+        "turn_lean_deg": float(rng.uniform(0.0, 20.0)) if rng.random() < 0.7 else 0.0,
+        "crouch": float(rng.uniform(0.0, 0.2)) if rng.random() < 0.75 else 0.0,
+        "crouch_s": float(rng.uniform(0.3, 1.3)),
+    }
 
 
 def draw_pauses(rng: Rng, slowness: float) -> tuple[Pause, ...]:
@@ -170,10 +236,10 @@ def draw_pauses(rng: Rng, slowness: float) -> tuple[Pause, ...]:
 
 
 def _mark_m(rng: Rng) -> float:
-    """Most people turn a little before the line; some walkways are 2 to 4 m long."""
+    """Most pelvises turn a little before the line; some walkways are 2 to 4 m long."""
     if rng.random() < 0.2:
         return float(rng.uniform(2.0, 4.0))
-    return 3.0 - abs(float(rng.normal(0.15, 0.25)))
+    return 2.98 - abs(float(rng.normal(0.28, 0.18)))
 
 
 def skewed(share: Array, skew: float) -> Array:

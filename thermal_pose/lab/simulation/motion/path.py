@@ -165,6 +165,7 @@ def plan_tug(
     rocks_s = tuple(rests.before_s + rock_s * k for k in range(subject.n_rocks))
     rise_start_s = rests.before_s + rock_s * subject.n_rocks
     walk_start_s = rise_start_s + rise_s * rng.uniform(0.7, 0.84) + subject.hesitation_s
+    walk_start_s -= manner.early_walk * rise_s
     speed, yaw, marks, pause = _walk_samples(subject, rng, stand_m, mark_m, pause_s, manner)
     x, y = _excursion(speed, yaw)
     x += stand_m
@@ -246,7 +247,7 @@ def _final_duration_s(subject: Subject, manner: Manner) -> float:
 
 
 def _final_distance_m(subject: Subject, arrive_mps: float, manner: Manner) -> float:
-    return max(0.18, 0.42 * arrive_mps * _final_duration_s(subject, manner))
+    return max(0.18, 0.42 * manner.approach * arrive_mps * _final_duration_s(subject, manner))
 
 
 def _final_turn(
@@ -275,6 +276,9 @@ def _final_turn(
     xy = xy + (3 * u**2 - 2 * u**3) * end
     side = subject.turn_side if rng.random() < 0.6 else -subject.turn_side
     share = skewed(times_s / duration_s, manner.final_skew)
+    if manner.final_spin < 1:
+        begin = manner.final_spin_at * (1.0 - manner.final_spin)
+        share = np.clip((share - begin) / manner.final_spin, 0.0, 1.0)
     return xy, yaw_rad + side * np.pi * ramp(share, 0.0, 1.0, TURN_ROUNDING), pause_s
 
 

@@ -35,9 +35,13 @@ from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair
 
 #: Share of a rise's time after which the pelvis leaves the seat.
 SEAT_OFF_SHARE = 0.36
+#: Share of the time of sitting down after which the pelvis usually lands.
+_CONTACT_SHARE = 0.75
+#: Share of the drop's time after which it usually lands.
+_LANDING_SHARE = 0.68
 #: Height that a pelvis gains from sitting to standing, about, m.
 STANDING_GAIN_M = 0.42
-#: A flattened pelvis stays below the least height within this time, s.
+#: Rise and fall of the pelvis with the steps are averaged over about this time, s.
 FLATTENING_S = 0.35
 
 
@@ -132,9 +136,14 @@ def seat_moves(
     sit_s = schedule.sit_end_s - schedule.sit_start_s
     start_s, down_s = schedule.rise_start_s, schedule.sit_start_s
     off_s = start_s + manner.seat_off_share * rise_s
-    plump = rng.uniform(1.1, 1.35)
+    usual = rng.uniform(1.1, 1.35)
+    plump = usual if manner.plump is None else manner.plump
     risen = ease(times_s, off_s, schedule.rise_end_s)
-    sunk = soft_floor(plump * ease(times_s, down_s, schedule.sit_end_s + 0.1 * sit_s))
+    dropped_s = schedule.sit_end_s + 0.1 * sit_s
+    if manner.plump is not None:
+        # A harder landing comes at the same time.
+        dropped_s = down_s + 1.1 * sit_s * _LANDING_SHARE / _landing_share(plump)
+    sunk = soft_floor(plump * ease(times_s, down_s, dropped_s))
     if manner.settle_m:
         share = manner.settle_m / STANDING_GAIN_M
         slow = ease(times_s, schedule.sit_end_s - 0.3 * sit_s, schedule.sit_end_s + manner.settle_s)
@@ -148,17 +157,27 @@ def seat_moves(
     stands_first = float(down_s < start_s)
     stoop = np.radians(subject.stoop_deg)
     before, after = np.radians(rng.uniform(-9, 3, 2))
+    before, after = before + np.radians(manner.recline_deg), after + np.radians(manner.recline_deg)
     seated = after if stands_first else before
     rise_peak = stoop + np.radians(rng.uniform(26, 40)) * manner.lean_scale
     sit_peak = stoop + np.radians(rng.uniform(20, 34) + manner.sit_lean_deg)
     rest_s = schedule.sit_end_s + rng.uniform(0.3, 0.8)
     pitch = stoop if stands_first else before
-    pitch = pitch + (rise_peak - seated) * ease(times_s, start_s, start_s + 0.46 * rise_s)
+    peak_s = start_s + manner.lean_peak * rise_s
+    lean = ease(times_s, start_s, peak_s) ** manner.lean_skew
+    pitch = pitch + (rise_peak - seated) * lean
     straight_s = schedule.rise_end_s + manner.late_trunk * rise_s
-    pitch -= (rise_peak - stoop) * ease(times_s, start_s + 0.44 * rise_s, straight_s)
-    lean_s = down_s + manner.sit_lean_delay * sit_s
-    pitch += (sit_peak - stoop) * ease(times_s, lean_s - 0.15 * sit_s, lean_s + 0.6 * sit_s)
-    pitch -= (sit_peak - after) * ease(times_s, lean_s + 0.62 * sit_s, rest_s + lean_s - down_s)
+    back_s = start_s + (manner.lean_peak - 0.02) * rise_s
+    pitch -= (rise_peak - stoop) * ease(times_s, back_s, straight_s)
+    turned = np.radians(manner.turn_lean_deg)
+    turned_s = schedule.final_turn_start_s
+    pitch += turned * ease(times_s, turned_s + 0.1, turned_s + 0.5)
+    lean_s, lowest_s = down_s - 0.15 * sit_s, down_s + 0.6 * sit_s
+    if manner.sit_peak_lead_s is not None:
+        lowest_s = down_s + _CONTACT_SHARE * sit_s - manner.sit_peak_lead_s
+        lean_s, rest_s = lowest_s - manner.sit_lean_s, lowest_s + manner.straighten_s
+    pitch += (sit_peak - stoop - turned) * ease(times_s, lean_s, lowest_s)
+    pitch -= (sit_peak - after) * ease(times_s, lowest_s + 0.02 * sit_s, rest_s)
     for rock_s in schedule.rocks_s:
         rock = ease(times_s, rock_s, rock_s + 0.4) - ease(times_s, rock_s + 0.38, rock_s + 0.85)
         pitch += np.radians(rng.uniform(14, 26)) * rock
@@ -167,6 +186,12 @@ def seat_moves(
         )
     pitch += _early_lean(times_s, start_s, rise_s, manner)
     return SeatMoves(risen - sunk + stands_first, out - back + stands_first, pitch)
+
+
+def _landing_share(plump: float) -> float:
+    """Share of the drop's time after which a pelvis lands that falls `plump` seat heights."""
+    share = np.linspace(0.0, 1.0, 1001)
+    return float(np.interp(1.0 / plump, ease(share, 0.0, 1.0), share))
 
 
 def _early_lean(times_s: Array, start_s: float, rise_s: float, manner: Manner) -> Array:
@@ -212,6 +237,9 @@ def plan_motion(
     if manner.weave_deg:
         weave = noise(manner.rng(), len(path.times_s), 0.3, np.radians(manner.weave_deg))
         sway = replace(sway, yaw_rad=sway.yaw_rad + moves.up * weave)
+    if manner.heading_deg:
+        aside = np.radians(manner.heading_deg) * (1 + np.cos(path.yaw_rad)) / 2
+        sway = replace(sway, yaw_rad=sway.yaw_rad + aside * (path.yaw_rad**2 < np.pi**2))
     hips = _hips_m(subject, limbs, path, moves, sway, ankles, chair, stand_x_m, manner.bounce)
     pelvis, chest, head = _trunk(path, moves, sway, rng, manner)
     plan = plan_arms(
@@ -319,7 +347,9 @@ def _hips_m(
         legs_m.append(ankles[:, column, 2] + np.sqrt(np.maximum(reach_m**2 - aside, 0.04)))
     height = below(np.minimum(*legs_m), 0.1)
     if bounce < 1:
-        height = bounce * height + (1 - bounce) * below(height, FLATTENING_S)
+        # Heels rise: a level pelvis is higher than straight legs and flat feet allow.
+        level = 0.4 * smooth_curve(height, FLATTENING_S) + 0.6 * height.max()
+        height = bounce * height + (1 - bounce) * level
     seated_m = chair.seat_height_m + limbs.seat_drop_m
     z = seated_m + moves.up * (height - seated_m)
     return np.concatenate([xy, z[:, None]], axis=-1)

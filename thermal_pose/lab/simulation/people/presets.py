@@ -63,10 +63,10 @@ IMPAIRED = Population(
 #: Adults who do the test as 43 recorded real people did: quick turns into the chair, arms free.
 RECORDED = Population(
     age_years=(45, 20),
-    rise_s=(1.05, 0.28),
-    walk_s=(2.2, 0.5),
+    rise_s=(1.15, 0.25),
+    walk_s=(3.1, 0.6),
     turn_s=(1.6, 0.4),
-    final_turn_s=(1.3, 0.35),
+    final_turn_s=(1.05, 0.35),
     sit_s=(0.9, 0.25),
 )
 #: Fit people who hurry: totals from 5 s.
