@@ -26,7 +26,7 @@ from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.batch import analyze_many, find_recordings
 from thermal_pose.pipeline.perception_params import build_perception
-from thermal_pose.pipeline.trial import TrialAnalyzer
+from thermal_pose.pipeline.session import TrialSession
 from thermal_pose.types import FrameKeypoints
 
 OUT = Path("docs/results/tug_cost.json")
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def frame_cost(repeats: int) -> dict[str, Any]:
-    """Time of each `TrialAnalyzer.update` and of the final result, over passes of one trial."""
+    """Time per frame of a `TrialSession` and of the final result, over passes of one trial."""
     frames = _keypoints(DEMO_BAG)
     _pass(frames)
     updates_s, finishes_s = zip(*(_pass(frames) for _ in range(repeats)), strict=True)
@@ -74,12 +74,12 @@ def _keypoints(bag_path: Path) -> list[FrameKeypoints]:
 
 
 def _pass(frames: list[FrameKeypoints]) -> tuple[np.ndarray[Any, Any], float]:
-    analyzer = TrialAnalyzer()
+    session = TrialSession(films=False)
     marks = [time.perf_counter()]
     for frame in frames:
-        analyzer.update(frame)
+        session.keypoints(frame)
         marks.append(time.perf_counter())
-    analyzer.finish()
+    session.finish()
     return np.diff(marks), time.perf_counter() - marks[-1]
 
 

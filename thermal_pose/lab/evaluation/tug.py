@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.evaluation.gait import true_gait
 from thermal_pose.lab.evaluation.tug_measures import measure_agreement, true_measures
@@ -23,7 +24,7 @@ from thermal_pose.lab.metrics.agreement import (
     estimate_on_truth_clock,
     live_right,
 )
-from thermal_pose.pipeline.trial import TrialAnalyzer
+from thermal_pose.pipeline.session import TrialSession
 from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints
 
 #: Settings of the disturbance curves.
@@ -99,11 +100,11 @@ class EvaluatedTrial:
 
 
 def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance) -> EvaluatedTrial:
-    """Analyze one trial as the live node would."""
+    """Analyze one trial as every caller does, by a `TrialSession`."""
     frames = change(trial.frames, trial.name)
-    analyzer = TrialAnalyzer(_with_scale(params, trial.conditions))
-    phases = np.array([int(analyzer.update(frame).phase) for frame in frames], dtype=np.int64)
-    result = analyzer.finish()
+    session = TrialSession(_with_scale(params, trial.conditions), films=False)
+    phases = np.array([int(session.keypoints(frame).phase) for frame in frames], dtype=np.int64)
+    result = cast(TrialResult, session.finish().result)
     stamps_ns = np.array([frame.stamp_ns for frame in trial.frames], dtype=np.int64)
     pair = TrialPair(trial.truth, result.timing, stamps_ns, trial.subject)
     truth: dict[str, float | str] = {}
