@@ -16,6 +16,9 @@ examples:
       --noise-draws 4 --out docs/results/tug_real_motion.json \\
       --csv docs/results/tug_real_motion.csv --page docs/validation.md
 
+With --difficult N, patients with one long pause (N per place and length) and N recordings of each
+mistake are judged instead: the former are to be timed or refused as a pause, the latter refused.
+
 With --motion, recorded 3-D joints of real people (docs/simulated-clinic.md) are put on simulated
 bodies, rendered, and timed; the figures are against the truth of our own definitions and, where
 the recordings have them, against hand labels.
@@ -74,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --curves: valid trials per cohort",
     )
     parser.add_argument(
+        "--difficult", type=count, default=0, metavar="N", help="judge pauses and mistakes, N each"
+    )
+    parser.add_argument(
         "--motion", type=Path, metavar="DIR", help="judge on the recorded 3-D joints in this folder"
     )
     parser.add_argument(
@@ -108,6 +114,8 @@ def start(args: argparse.Namespace) -> int:
 
     if args.motion is not None:
         return _start_motion(args)
+    if args.difficult:
+        return _start_difficult(args)
     args.seed = EVALUATION_SEED if args.seed is None else args.seed
     cases = {name: _cases(args, name) for name in args.cohorts}
     everything = [case for group in cases.values() for case in group]
@@ -176,6 +184,44 @@ def _start_motion(args: argparse.Namespace) -> int:
     if args.page is not None:
         _write_page(args, _kept(args, "tug_agreement.json"), document)
     print(json.dumps(document, indent=2) if args.json else _line("motion", document))
+    return 0
+
+
+def _start_difficult(args: argparse.Namespace) -> int:
+    """Judge the pipeline on pauses and mistakes; print the tables."""
+    from thermal_pose.clinical.tug.options import TugParams
+    from thermal_pose.lab.evaluation.tug_difficult import (
+        DIFFICULT_SEED,
+        difficult_cases,
+        difficult_figures,
+        page_lines,
+    )
+    from thermal_pose.lab.learning.tug.cases import cache_keypoints, keypoint_path
+
+    seed = DIFFICULT_SEED if args.seed is None else args.seed
+    groups = difficult_cases(seed, args.difficult)
+    cases = [case for group in groups for case in group]
+    with tqdm(total=len(cases), unit="trial", desc="keypoints", disable=None) as bar:
+        cache_keypoints(
+            cases,
+            args.keypoints,
+            jobs_of(args),
+            lambda case: bar.update(),
+            frames_only=args.frames_only,
+        )
+    if args.keypoints_only or args.frames_only:
+        print(f"{len(cases)} trials are in {args.keypoints}")
+        return 0
+    params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
+    paused, mistaken = ([keypoint_path(args.keypoints, case) for case in g] for g in groups)
+    command = (
+        f"thermal-pose evaluate-tug --keypoints {args.keypoints.name} "
+        f"--difficult {args.difficult} --seed {seed}"
+    )
+    document = {"command": command, **difficult_figures(paused, mistaken, params)}
+    if args.out is not None:
+        write_whole(args.out, json.dumps(document, indent=2) + "\n")
+    print(json.dumps(document, indent=2) if args.json else "\n".join(page_lines(document)))
     return 0
 
 
@@ -266,7 +312,8 @@ def _write_page(
     below = args.page.resolve().parent
     folder = args.plots.resolve() if args.plots is not None else below / "pictures"
     plots = [str(path.relative_to(below)) for path in sorted(folder.glob("tug_*.png"))]
-    write_whole(args.page, validation_page(simulated, motion, plots, _kept(args, "tug_cost.json")))
+    cost, difficult = (_kept(args, f"tug_{name}.json") for name in ("cost", "difficult"))
+    write_whole(args.page, validation_page(simulated, motion, plots, cost, difficult))
 
 
 def _command(args: argparse.Namespace) -> str:

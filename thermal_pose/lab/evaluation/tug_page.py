@@ -4,6 +4,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from thermal_pose.lab.evaluation.tug_difficult import page_lines
+
 Document = Mapping[str, Any]
 
 #: Key -> (label, factor, format, pass and aim on simulated people, pass and aim on real motion).
@@ -78,6 +80,7 @@ def validation_page(
     motion: Document,
     plots: Sequence[str] = (),
     cost: Document | None = None,
+    difficult: Document | None = None,
 ) -> str:
     """Return the page as Markdown.
 
@@ -87,6 +90,7 @@ def validation_page(
     motion : what `thermal-pose evaluate-tug --motion --out` writes; empty if not measured.
     plots : paths of pictures, relative to the page.
     cost : what `scripts/tug_cost.py` writes; left out where not measured.
+    difficult : what `thermal-pose evaluate-tug --difficult --out` writes; left out likewise.
     """
     cohorts = simulated["cohorts"]
     parts = [
@@ -95,6 +99,7 @@ def validation_page(
         _boundary_tables(cohorts, motion),
         _label_section(motion),
         _refusals(cohorts, motion),
+        "\n".join(page_lines(difficult)) if difficult else "",
         _measure_table(cohorts),
         *(f"![Agreement and curves]({plot})\n" for plot in plots),
         _cost_section(cost or {}),

@@ -7,7 +7,7 @@ again, so a run can be broken off and resumed, and spread over processes and mac
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from math import atan2, degrees, hypot
 from pathlib import Path
@@ -52,6 +52,8 @@ class TrialCase:
     preset, seed, subject_index, trial_index : its identity.
     kind : VALID, or what is wrong with it.
     camera, rate_hz : of the thermal camera.
+    pause_s, pause_place : one pause of this length and place (`manner.Place`) instead of those
+        that the preset draws; 0 for these.
     """
 
     preset: str
@@ -61,14 +63,17 @@ class TrialCase:
     kind: TrialReason
     camera: str = "lepton"
     rate_hz: float = 8.0
+    pause_s: float = 0.0
+    pause_place: str = ""
 
     @property
     def name(self) -> str:
         """File name without suffix, unique in an evaluation."""
         rate = "" if self.rate_hz == 8.0 else f"-{self.rate_hz:g}hz"
+        pause = f"-{self.pause_place}-{self.pause_s:g}s" if self.pause_s else ""
         return (
             f"{self.preset}-{self.seed}-{self.subject_index:03d}-{self.trial_index}"
-            f"-{self.kind}{rate}"
+            f"-{self.kind}{rate}{pause}"
         )
 
     @property
@@ -179,7 +184,7 @@ def stage_case(case: TrialCase) -> "StagedTrial":
         If the body cannot do any of the draws.
     """
     from thermal_pose.errors import SimulationError
-    from thermal_pose.lab.simulation.motion.manner import trial_manner
+    from thermal_pose.lab.simulation.motion.manner import Pause, Place, trial_manner
     from thermal_pose.lab.simulation.motion.trial import plan_trial
     from thermal_pose.lab.simulation.people.presets import find_preset
     from thermal_pose.lab.simulation.people.subject import subject_rng
@@ -198,6 +203,9 @@ def stage_case(case: TrialCase) -> "StagedTrial":
                 subject.speed_mps,
                 subject_rng(*identity, _MANNER, case.trial_index, attempt),
             )
+            if case.pause_s:
+                pause = Pause(Place(case.pause_place), case.pause_s)
+                manner = replace(manner, pauses=(pause,))
             trial = plan_trial(
                 subject, rng, kind=case.kind, carer=carer, second=second, manner=manner
             )
