@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trials that both chair-rise tests are evaluated on: simulated, rendered, kept as keypoints.
 
-A case is a handful of numbers from which body, motion, room, camera and noise all follow. The
-keypoints that the shipped models find are written to one small file per case; an existing file is
-not made again, so a run can be interrupted and resumed.
+A case is a handful of numbers from which body, motion, room, camera and noise all follow. Two files
+are kept per case: the thermal frames, which take long to simulate, and the keypoints that the
+shipped models find in them. An existing file is used again, so a run can be interrupted and
+resumed; keypoints of another network are found again from the frames.
 """
 
 import multiprocessing
@@ -18,6 +19,12 @@ from typing import Any, Final
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
+from thermal_pose.lab.evaluation.chair_rise_frames import (
+    RiseFrames,
+    frames_path,
+    read_frames,
+    write_frames,
+)
 from thermal_pose.lab.learning.tug.keypoint_file import (
     KeypointTrial,
     read_keypoints,
@@ -145,14 +152,10 @@ def _nearer(scene: Scene, rng: Rng) -> Scene:
     return replace(scene, thermal_placement=place, rgb_placement=draw_beside(rng, place))
 
 
-def case_keypoints(case: RiseCase, perception: Perception) -> KeypointTrial:
-    """Render a trial and let the pipeline find its keypoints."""
+def case_frames(case: RiseCase) -> RiseFrames:
+    """Render a trial: its thermal frames, truth and conditions."""
     planned, staged = plan_case(case)
-    perception.reset()
-    frames = [
-        perception.step(rendered.thermal)
-        for _, rendered in trial_frames(staged, START_NS, with_rgb=False)
-    ]
+    frames = [rendered.thermal for _, rendered in trial_frames(staged, START_NS, with_rgb=False)]
     clock = staged.scene.thermal_clock
     offset_s = clock.offset_s + (START_NS - frames[0].stamp_ns) / NS_PER_S
     x, y, z = staged.scene.thermal_placement.position_m
@@ -164,8 +167,15 @@ def case_keypoints(case: RiseCase, perception: Perception) -> KeypointTrial:
         "case": asdict(case) | {"kind": str(case.kind)},
         "rises": [asdict(rise.shifted(offset_s)) for rise in planned.rises],
     }
+    return RiseFrames(tuple(frames), conditions)
+
+
+def case_keypoints(case: RiseCase, seen: RiseFrames, perception: Perception) -> KeypointTrial:
+    """Let the pipeline find the keypoints of a rendered trial."""
+    perception.reset()
+    frames = tuple(perception.step(frame) for frame in seen.frames)
     truth = TugTiming(frames[0].stamp_ns, reason=case.kind)
-    return KeypointTrial(case.name, case.subject, tuple(frames), truth, conditions)
+    return KeypointTrial(case.name, case.subject, frames, truth, seen.conditions)
 
 
 def read_recording(path: Path) -> RiseRecording:
@@ -187,8 +197,12 @@ def keypoint_path(folder: Path, case: RiseCase) -> Path:
 
 
 def made_keypoints(cases: Sequence[RiseCase], folder: Path, jobs: int = 1) -> Iterator[RiseCase]:
-    """Make the keypoint files that are missing, on `jobs` processes; yield each case when done."""
-    missing = [case for case in cases if not keypoint_path(folder, case).is_file()]
+    """Make the keypoint files that are missing or of another network, on `jobs` processes.
+
+    Yields each case when its file is there.
+    """
+    model_id = _perception().pose.estimator.model_id
+    missing = [case for case in cases if _model_of(keypoint_path(folder, case)) != model_id]
     yield from (case for case in cases if case not in missing)
     if jobs <= 1:
         yield from (_cache_one(case, folder) for case in missing)
@@ -199,8 +213,20 @@ def made_keypoints(cases: Sequence[RiseCase], folder: Path, jobs: int = 1) -> It
         yield from (future.result() for future in as_completed(futures))
 
 
+def _model_of(path: Path) -> str:
+    """The network whose keypoints a file holds; '' if there is no such file."""
+    return read_keypoints(path, timed=False).frames[0].model_id if path.is_file() else ""
+
+
 def _cache_one(case: RiseCase, folder: Path) -> RiseCase:
-    write_keypoints(case_keypoints(case, _perception()), keypoint_path(folder, case))
+    path = frames_path(folder, case.name)
+    if path.is_file():
+        seen = read_frames(path)
+    else:
+        seen = case_frames(case)
+        write_frames(seen, path)
+    trial = case_keypoints(case, seen, _perception())
+    write_keypoints(trial, keypoint_path(folder, case))
     return case
 
 
