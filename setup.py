@@ -15,8 +15,8 @@ setup(
     package_data={
         "thermal_pose.config": ["*.yaml"],
         "thermal_pose.bags.definitions": ["*.msg"],
-        "thermal_pose": ["py.typed", "assets/*", "assets/demo/*"],
-        "thermal_pose.report": ["static/*", "locale/*"],
+        "thermal_pose": ["py.typed", "assets/*", "assets/demo/*", "locale/*"],
+        "thermal_pose.report": ["static/*"],
         "thermal_pose.serve": ["static/*"],
     },
     include_package_data=True,

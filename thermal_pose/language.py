@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report's language: English texts in the code, one catalogue file per further language.
+"""The language of pages: English texts in the code, one catalogue file per further language.
 
-`say` looks an English text up in the catalogue of the language that `speaking` chose. A text that
-a catalogue lacks stays English. `locale/<code>.json` maps English texts to translations; a further
-language is one such file.
+`say` looks an English text up in the catalogue of the language that `speaking` chose.
+`locale/<code>.json` maps English texts to translations; a further language is one such file. A
+text with figures is a key with `{fields}`; a finished sentence, such as the reason of a refusal
+that came in a message or from the store, is recognised by that key and translated as well.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
 ENGLISH: Final = "en"
+#: Key of a language's own name in its catalogue.
+NAME_KEY: Final = "English"
 _LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
+_FIELD: Final = re.compile(r"\{(\w+)\}")
+_BETWEEN_SENTENCES: Final = re.compile(r"(?<=[.?!]) (?=\S)")
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """Return the codes of all languages, English first."""
-    folder = files("thermal_pose.report").joinpath("locale")
+    folder = files("thermal_pose").joinpath("locale")
     found = sorted(entry.name.removesuffix(".json") for entry in folder.iterdir())
     return (ENGLISH, *(code for code in found if code.isalpha()))
 
@@ -38,8 +45,29 @@ def catalogue(code: str) -> dict[str, str]:
         return {}
     if code not in languages():
         raise ValueError(f"language: expected one of {', '.join(languages())}, got {code!r}")
-    text = files("thermal_pose.report").joinpath("locale", f"{code}.json").read_text("utf-8")
+    text = files("thermal_pose").joinpath("locale", f"{code}.json").read_text("utf-8")
     return dict(json.loads(text))
+
+
+def language_name(code: str) -> str:
+    """Return a language's name in itself, such as 'Deutsch'."""
+    return catalogue(code).get(NAME_KEY, NAME_KEY)
+
+
+def preferred(accepted: str) -> str:
+    """Return the first language of an Accept-Language header that there is; else English.
+
+    >>> preferred("fr-CH, de;q=0.8, en;q=0.5"), preferred("")
+    ('de', 'en')
+    """
+    wishes = []
+    for place, part in enumerate(accepted.split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            wishes.append((-float(weight or 1.0), place, tag.partition("-")[0].lower()))
+        except ValueError:
+            continue
+    return next((code for _, _, code in sorted(wishes) if code in languages()), ENGLISH)
 
 
 @contextmanager
@@ -61,8 +89,45 @@ def language() -> str:
 def say(text: str, **values: object) -> str:
     """Return a text in the language in use, with `{name}` fields filled in.
 
+    Without values, `text` may be a finished sentence, or several.
+
     >>> say("{n} rises", n=3)
     '3 rises'
     """
-    translated = catalogue(_LANGUAGE.get()).get(text, text)
-    return translated.format(**values) if values else translated
+    code = _LANGUAGE.get()
+    if values:
+        return catalogue(code).get(text, text).format(**values)
+    return text if code == ENGLISH else translated(text, code)
+
+
+@lru_cache(maxsize=1024)
+def translated(text: str, code: str) -> str:
+    """Return a finished text in a language; what the catalogue does not know stays as it is."""
+    known = catalogue(code)
+    if text in known:
+        return known[text]
+    for pattern, template in _templates(code):
+        if match := pattern.fullmatch(text):
+            parts = {name: translated(part, code) for name, part in match.groupdict().items()}
+            return template.format(**parts)
+    sentences = _BETWEEN_SENTENCES.split(text)
+    if len(sentences) > 1:
+        return " ".join(translated(sentence, code) for sentence in sentences)
+    return text
+
+
+@cache
+def _templates(code: str) -> list[tuple[re.Pattern[str], str]]:
+    """Patterns of the keys with fields, those with the most fixed text first."""
+    keys = [key for key in catalogue(code) if _FIELD.search(key)]
+    keys.sort(key=lambda key: -len(_FIELD.sub("", key)))
+    return [(_pattern(key), catalogue(code)[key]) for key in keys]
+
+
+def _pattern(key: str) -> re.Pattern[str]:
+    pieces = _FIELD.split(key)
+    # Text and field names alternate.
+    parts = [
+        f"(?P<{piece}>.+?)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)
+    ]
+    return re.compile("".join(parts), re.DOTALL)

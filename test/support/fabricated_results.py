@@ -132,7 +132,7 @@ def measures() -> tuple[Measure, ...]:
         Measure("turn_peak_velocity_dps", "Turn, mean angular velocity", "deg/s", 85.3, 7.0),
         Measure(
             "gait_speed_out_m_per_s", "Gait speed, walk out", "m/s", None, None, experimental,
-            "Needs a scale: the person's height was not given and the camera is not calibrated.",
+            "Needs the person's height and the camera's calibration, not given.",
         ),
     )  # fmt: skip
 

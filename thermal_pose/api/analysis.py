@@ -74,12 +74,17 @@ class Analysis:
         """Return the whole result as in `report.json` (`docs/report.schema.json`)."""
         return self.trial.result.to_json_dict()
 
-    def write_report(self, folder: str | Path) -> Path:
-        """Write report.html, .json and .csv to a folder; return the page's path."""
+    def write_report(self, folder: str | Path, language: str = "en") -> Path:
+        """Write report.html, .json and .csv to a folder; return the page's path.
+
+        `language` is the page's, such as 'de' (`thermal_pose.language.languages`).
+        """
         from thermal_pose.report.write import write_report
 
         trial = self.trial
-        return write_report(trial.result, trial.frames, trial.keypoints, Path(folder)).html
+        return write_report(
+            trial.result, trial.frames, trial.keypoints, Path(folder), language=language
+        ).html
 
 
 def analyze(

@@ -11,6 +11,7 @@ from typing import Final
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.jobs import processors
+from thermal_pose.language import ENGLISH, languages
 
 #: What an option means, in every verb that has it.
 VOCABULARY: Final[dict[str, str]] = {
@@ -128,6 +129,13 @@ def add_duration(parser: argparse.ArgumentParser) -> None:
 def add_namespace(parser: argparse.ArgumentParser, text: str = "ROS namespace") -> None:
     """Declare `--namespace`."""
     parser.add_argument("--namespace", default="", metavar="NAME", help=f"{text} (default: none)")
+
+
+def add_language(parser: argparse.ArgumentParser) -> None:
+    """Declare `--language`."""
+    parser.add_argument(
+        "--language", default=ENGLISH, choices=languages(), help="language of the page"
+    )
 
 
 def add_person(parser: argparse.ArgumentParser) -> None:

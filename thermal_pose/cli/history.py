@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from thermal_pose.cli.arguments import add_json, add_out
+from thermal_pose.cli.arguments import add_json, add_language, add_out
 from thermal_pose.clinical.history import EarlierTest
 
 
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("store", type=Path, help="results store")
     parser.add_argument("subject", nargs="?", help="pseudonym (default: list all persons)")
     add_out(parser, "also write the person's history page, an HTML file")
+    add_language(parser)
     add_json(parser)
 
 
@@ -48,7 +49,7 @@ def start(args: argparse.Namespace) -> int:
             print(_line(test))
         print(f"{args.subject}: {len(tests)} tests, {sum(test.valid for test in tests)} valid")
     if args.out is not None:
-        path = write_history(args.out, args.subject, tests)
+        path = write_history(args.out, args.subject, tests, args.language)
         if not args.json:
             print(f"history: {path}")
     return 0
@@ -66,5 +67,8 @@ def _print_subjects(subjects: dict[str, int], as_json: bool) -> None:
 def _line(test: EarlierTest) -> str:
     from thermal_pose.report.text import recorded
 
-    outcome = f"{test.value:.2f} s" if test.value is not None else f"refused ({test.reason})"
+    kind = test.kind
+    outcome = f"{kind.title}: refused ({test.reason})"
+    if test.value is not None:
+        outcome = f"{kind.title}: {test.value:.{kind.decimals}f} {kind.unit}"
     return "  ".join(filter(None, (recorded(test.origin_ns), test.trial_id, outcome)))

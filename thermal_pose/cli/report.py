@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from thermal_pose.bags.finding import recording_name
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.cli.arguments import add_json, add_out, add_person, add_recording
+from thermal_pose.cli.arguments import add_json, add_language, add_out, add_person, add_recording
 from thermal_pose.clinical.catalogue import MOVEMENT_TESTS, movement_test
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.movement_test import MovementTest
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("chair", "assessor"):
         parser.add_argument(f"--{name}", default="", help="for the report")
     parser.add_argument("--time-zone", default="", help="IANA name, for local time (default: UTC)")
-    parser.add_argument("--language", default="en", help="of the page: en or de")
+    add_language(parser)
     add_json(parser, "the report")
 
 
@@ -135,7 +135,13 @@ def start(args: argparse.Namespace) -> int:
         if args.store is not None:
             keep(args.store, test.result.to_json_dict(run))
         further = write_report(
-            test.result, test.frames, test.keypoints, args.out / f"test-{number}", [], run
+            test.result,
+            test.frames,
+            test.keypoints,
+            args.out / f"test-{number}",
+            [],
+            run,
+            args.language,
         )
         print(f"test {number} of the same recording: {_outcome(test.result)}; {further.html}")
     return 0

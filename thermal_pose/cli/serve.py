@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reports", type=Path, metavar="DIR", help="the analyzer's report_dir, to show reports"
     )
     parser.add_argument("--store", type=Path, metavar="FILE", help="results store, for histories")
+    parser.add_argument(
+        "--language", default="", help="of the page, such as de; default: the browser's"
+    )
     add_namespace(parser, "only cameras at or below this namespace")
 
 
@@ -54,6 +57,7 @@ def start(args: argparse.Namespace) -> int:
             reports=args.reports,
             store=args.store,
             namespace=check_namespace(args.namespace),
+            language=args.language,
         )
     )
 

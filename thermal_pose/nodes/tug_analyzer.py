@@ -288,7 +288,14 @@ class TugAnalyzerNode(PipelineNode):
             failure = error
         if self.parameters.report_dir:
             below = Path(self.parameters.report_dir)
-            paths = write_trial_report(trial.result, trial.frames, trial.keypoints, below, earlier)
+            paths = write_trial_report(
+                trial.result,
+                trial.frames,
+                trial.keypoints,
+                below,
+                earlier,
+                self.parameters.language,
+            )
             self.get_logger().info(f"report: {paths.html}")
         if failure is not None:
             raise failure

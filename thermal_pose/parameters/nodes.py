@@ -9,6 +9,7 @@ construction: an error names the parameter, its value and the bound.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from thermal_pose.language import ENGLISH, languages
 from thermal_pose.parameters.parameter import NodeParameters, parameter
 
 
@@ -67,6 +68,9 @@ class TugAnalyzerParameters(ImageConsumerParameters, StorageParameters):
     assessor: str = parameter("", "Who runs the test, for the report.", dynamic=True)
     time_zone: str = parameter(
         "", "IANA time zone of the report, such as Europe/Berlin; empty: UTC.", dynamic=True
+    )
+    language: str = parameter(
+        ENGLISH, "Language of the report's page.", choices=languages(), dynamic=True
     )
     test: str = parameter(
         "",
@@ -448,3 +452,8 @@ class BedsideParameters(NodeParameters):
     key: str = parameter("", "Private key of the certificate, PEM.")
     reports: str = parameter("", "Folder of reports, the analyzer's report_dir; empty: none shown.")
     store: str = parameter("", "Results store (SQLite) for histories; empty: none.")
+    language: str = parameter(
+        "",
+        "Language of the page; empty: the browser's. A person may choose another one on the page.",
+        choices=("", *languages()),
+    )

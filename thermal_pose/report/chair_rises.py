@@ -11,9 +11,9 @@ from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import RunInfo
+from thermal_pose.language import say
 from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.charts import Axis, Trace
-from thermal_pose.report.language import say
 from thermal_pose.report.text import html, seconds
 
 _TABLE = (
@@ -185,9 +185,7 @@ def quality(result: ChairRiseResult) -> str:
 
 def notes() -> str:
     """Return how to read the figures, and their sources."""
-    sources = "".join(
-        f"<li>{html(s.full)} <span class='url'>{html(s.url)}</span></li>" for s in norms.SOURCES
-    )
+    sources = sections.source_items(norms.SOURCES)
     reading = (
         f"<ul><li>{html(say('Published times start at the word ‘go’ and contain the reaction time; the time here starts at the first movement.'))}</li>"  # noqa: E501
         f"<li>{html(say('References are limits to read a figure beside, not a verdict on a person.'))}</li></ul>"  # noqa: E501

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.norms import DETECTABLE_CHANGES, LANDMARKS, IndividualSpread
-from thermal_pose.report.language import say
-from thermal_pose.report.text import PHASE_NAMES, figure, html, recorded_date, seconds
+from thermal_pose.language import say
+from thermal_pose.report.text import PHASE_NAMES, REASON_NAMES, figure, html, recorded_date, seconds
 from thermal_pose.types import NS_PER_S, PhaseInterval
 
 Array = npt.NDArray[np.float64]
@@ -81,11 +81,14 @@ def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = Tru
             f"{inner}</i>"
         )
     summary = "; ".join(
-        f"{PHASE_NAMES[i.phase]} {seconds(i.duration_s)}" if durations else PHASE_NAMES[i.phase]
+        f"{say(PHASE_NAMES[i.phase])} {seconds(i.duration_s)}"
+        if durations
+        else say(PHASE_NAMES[i.phase])
         for i in phases
     )
     return (
-        f'<div class="bar" role="img" aria-label="Phases in order: {html(summary)}.">'
+        f'<div class="bar" role="img" '
+        f'aria-label="{html(say("Phases in order: {listed}.", listed=summary))}">'
         f"{''.join(segments)}</div>{scale(axis) if durations else ''}"
     )
 
@@ -122,7 +125,7 @@ def total_scale(
         side = "left" if mark is LANDMARKS[0] else "right"
         parts.append(
             f'<i class="mark {side}" style="left:{axis.percent(mark.at_s)}%">'
-            f"<b>{html(mark.label)}</b></i>"
+            f"<b>{html(say(mark.label))}</b></i>"
         )
     for value in totals:
         parts.append(f'<i class="past" style="left:{axis.percent(value)}%"></i>')
@@ -149,7 +152,7 @@ def _scale_words(total_s: float, spread: IndividualSpread | None, totals: Sequen
                 sd=f"{spread.sd_s:.1f}",
             )
         )
-    words += [f"{mark.label}: {mark.meaning}." for mark in LANDMARKS]
+    words += [f"{say(mark.label)}: {say(mark.meaning)}." for mark in LANDMARKS]
     if totals:
         listed = ", ".join(seconds(value) for value in totals)
         words.append(say("Earlier tests: {listed}.", listed=listed))
@@ -199,10 +202,13 @@ def signal_plot(trace: Trace, stamps_s: Array, phases: Sequence[PhaseInterval], 
 def _signal_words(trace: Trace) -> str:
     seen = trace.values[np.isfinite(trace.values)]
     if not seen.size:
-        return f"{trace.label}: never seen."
-    return (
-        f"{trace.label}: from {seen.min():.2f}{trace.unit} to {seen.max():.2f}{trace.unit} "
-        f"over the trial; {trace.explanation}"
+        return say("{label}: never seen.", label=trace.label)
+    return say(
+        "{label}: from {low} to {high} over the trial; {explanation}",
+        label=trace.label,
+        low=f"{seen.min():.2f}{trace.unit}",
+        high=f"{seen.max():.2f}{trace.unit}",
+        explanation=trace.explanation,
     )
 
 
@@ -274,7 +280,7 @@ def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
     )
     words = ", ".join(
         f"{recorded_date(test.origin_ns) or test.trial_id} "
-        f"{figure(test.value or 0.0, kind.decimals, kind.unit)}"
+        f"{figure(test.value or 0.0, kind.decimals, say(kind.unit))}"
         for _, test in valid
     )
     note = ""
@@ -315,7 +321,7 @@ def _date_scale(tests: Sequence[EarlierTest], axis: Axis) -> str:
 
 def _history_mark(test: EarlierTest, place: float, vertical: Axis, is_current: bool) -> str:
     if test.value is None:
-        why = html(test.sentence or str(test.reason))
+        why = html(say(test.sentence or REASON_NAMES[test.reason]))
         return f'<i class="refusal" style="left:{place}%" title="{why}">×</i>'
     whisker = ""
     if test.sd:

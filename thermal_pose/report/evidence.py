@@ -7,8 +7,8 @@ from thermal_pose.clinical.records import Coverage, RunInfo
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.result import TrialResult
-from thermal_pose.report.language import say
-from thermal_pose.report.sections import folded, pairs_list
+from thermal_pose.language import say
+from thermal_pose.report.sections import folded, pairs_list, source_items
 from thermal_pose.report.text import PHASE_NAMES, REASON_NAMES, html, seconds, signed_seconds
 from thermal_pose.types import TugTiming
 
@@ -39,9 +39,9 @@ def quality_section(coverage: Coverage, timing: TugTiming, input_notes: Sequence
     verdict = (
         say("Valid: all parts of the test were seen, in their order.")
         if timing.valid
-        else f"{say('Refused:')} {timing.sentence}"
+        else f"{say('Refused:')} {say(timing.sentence)}"
     )
-    listed = "".join(f"<li>{html(note)}</li>" for note in input_notes)
+    listed = "".join(f"<li>{html(say(note))}</li>" for note in input_notes)
     notes_list = f'<ul class="facts">{listed}</ul>' if listed else ""
     return folded(
         "quality",
@@ -56,15 +56,16 @@ def truth(result: TrialResult) -> str:
     if exact is None:
         return ""
     if not (exact.valid and result.timing.valid):
-        words = (
-            f"By construction this simulated trial is: {REASON_NAMES[exact.reason].lower()}. "
-            f"The analysis says: {REASON_NAMES[result.timing.reason].lower()}."
+        words = say(
+            "By construction this simulated trial is: {truth}. The analysis says: {found}.",
+            truth=say(REASON_NAMES[exact.reason]),
+            found=say(REASON_NAMES[result.timing.reason]),
         )
         return folded("truth", say("Simulated trial"), f"<p>{html(words)}</p>")
     measured = {interval.phase: interval for interval in result.timing.phases}
-    rows = [("Total", exact.total_s or 0.0, result.total_s or 0.0)]
+    rows = [(say("Total"), exact.total_s or 0.0, result.total_s or 0.0)]
     rows += [
-        (PHASE_NAMES[i.phase], i.duration_s, measured[i.phase].duration_s)
+        (say(PHASE_NAMES[i.phase]), i.duration_s, measured[i.phase].duration_s)
         for i in exact.phases
         if i.phase in measured
     ]
@@ -74,9 +75,13 @@ def truth(result: TrialResult) -> str:
         for name, true, found in rows
     )
     table = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Table of exact and measured '
-        'times"><table><thead><tr><th scope="col">Seconds</th><th scope="col">Exact</th>'
-        '<th scope="col">Measured</th><th scope="col">Error</th></tr></thead>'
+        '<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{html(say("Table of exact and measured times"))}"><table><thead><tr>'
+        + "".join(
+            f'<th scope="col">{html(say(name))}</th>'
+            for name in ("Seconds", "Exact", "Measured", "Error")
+        )
+        + "</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
     lead = (
@@ -133,12 +138,10 @@ def provenance(result: MovementResult, run: RunInfo | None) -> str:
 def notes(valid: bool) -> str:
     """Return how to read the figures, and the sources of all references."""
     landmarks = "".join(
-        f"<li>{html(mark.label)}: {html(say(mark.meaning))} ({html(mark.source.short)}).</li>"
+        f"<li>{html(say(mark.label))}: {html(say(mark.meaning))} ({html(mark.source.short)}).</li>"
         for mark in norms.LANDMARKS
     )
-    sources = "".join(
-        f"<li>{html(s.full)} <span class='url'>{html(s.url)}</span></li>" for s in norms.SOURCES
-    )
+    sources = source_items(norms.SOURCES)
     sd = say("± is one standard deviation of the measurement.")
     bands = say("References are bands to read a figure beside, not a verdict on a person.")
     falls = say("The risk of falling is not predicted: one test has limited ability to do so.")

@@ -8,8 +8,8 @@ from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.files import write_whole
+from thermal_pose.language import ENGLISH, say, speaking
 from thermal_pose.report import charts, evidence, sections
-from thermal_pose.report.language import say
 from thermal_pose.report.page import render_page
 from thermal_pose.report.text import figure, html, recorded_date, signed, subject_name
 
@@ -65,7 +65,9 @@ def _kind_section(
     return sections.section(f"history-{kind.key.replace('_', '-')}", say(kind.title), body)
 
 
-def write_history(path: Path, subject_id: str, tests: Sequence[EarlierTest]) -> Path:
+def write_history(
+    path: Path, subject_id: str, tests: Sequence[EarlierTest], language: str = ENGLISH
+) -> Path:
     """Write the history page to a file, whole or not at all.
 
     Raises
@@ -73,7 +75,8 @@ def write_history(path: Path, subject_id: str, tests: Sequence[EarlierTest]) -> 
     StorageError
         When it cannot be written.
     """
-    page = history_page(subject_id, tests)
+    with speaking(language):
+        page = history_page(subject_id, tests)
     write_whole(path, page, private=True)
     return path
 

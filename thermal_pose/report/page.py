@@ -16,6 +16,7 @@ from thermal_pose.clinical.records import RunInfo
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.language import language, say
 from thermal_pose.report import charts, evidence, sections
 from thermal_pose.report.chair_rises import chair_rise_sections
 from thermal_pose.report.film import (
@@ -26,8 +27,14 @@ from thermal_pose.report.film import (
     replay_data,
     subject_window,
 )
-from thermal_pose.report.language import language, say
-from thermal_pose.report.text import NOT_A_DEVICE, PHASE_NAMES, REASON_NAMES, html, subject_name
+from thermal_pose.report.text import (
+    NOT_A_DEVICE,
+    PHASE_NAMES,
+    REASON_NAMES,
+    html,
+    subject_name,
+    with_texts,
+)
 from thermal_pose.skeleton import LIMBS, Joint
 from thermal_pose.types import FloatArray, PhaseInterval
 
@@ -46,6 +53,13 @@ RISE_PHASE_NAMES = (
     "Standing", "Seated", "Standing up", "Standing", "Standing", "Standing", "Standing",
     "Sitting down",
 )  # fmt: skip
+#: What the replay's script writes.
+_REPLAY_WORDS = {
+    "play": "Play",
+    "pause": "Pause",
+    "frame": "frame {n} of {all}",
+    "moment": "{time} seconds, {name}",
+}
 _N_PLAIN_KEY_FRAMES = 4
 
 #: Part of an image: left, top, right, bottom, px, the latter two excluded.
@@ -181,23 +195,26 @@ def replay(result: MovementResult, film: Film | None) -> str:
         "names": names,
         "sheet": png_data_uri(film.sheet),
         "axis": [round(axis.low, 4), round(axis.high, 4)],
+        "words": {name: say(text) for name, text in _REPLAY_WORDS.items()},
     }
     jumps = "".join(
         f'<button type="button" class="jump" data-time="{i.start_s:.3f}">'
         f'<i class="swatch p{int(i.phase)}"></i>{html(say(PHASE_NAMES[i.phase]))}</button>'
         for i in intervals
     )
+    to_phase = html(say("Go to phase"))
     thinned = " " + say("One in {n} frames is shown.", n=film.every) if film.every > 1 else ""
-    body = Template(static_text("replay.html")).substitute(
+    body = Template(with_texts(static_text("replay.html"))).substitute(
         width=width,
         height=height,
         last=len(film.frames) - 1,
         strip=_strip(result, film),
-        jumps=f'<div class="jumps" role="group" aria-label="Go to phase">{jumps}</div>'
+        jumps=f'<div class="jumps" role="group" aria-label="{to_phase}">{jumps}</div>'
         if jumps
         else "",
-        low=f"{film.low_degc:.1f}",
-        high=f"{film.high_degc:.1f}",
+        range=html(
+            say("{low} to {high} °C", low=f"{film.low_degc:.1f}", high=f"{film.high_degc:.1f}")
+        ),
         data=script_json(data),
         thinned=html(thinned),
     )
@@ -229,7 +246,11 @@ def key_frames(result: TrialResult, film: Film | None) -> str:
     else:
         shares = np.linspace(0.0, 1.0, min(_N_PLAIN_KEY_FRAMES, last + 1))
         indices = sorted({round(float(share) * last) for share in shares})
-        chosen = [(i, f"{film.frames[i].time_s:.1f} s into the recording", "") for i in indices]
+        moments = [f"{film.frames[i].time_s:.1f}" for i in indices]
+        chosen = [
+            (i, say("{time} s into the recording", time=moment), "")
+            for i, moment in zip(indices, moments, strict=True)
+        ]
         lead = "Frames spread evenly over the recording."
     # A refused trial shows whole images: what lies around the person may be the reason.
     window = subject_window(film) if result.timing.valid else (0, 0, *film.image_wh)
@@ -241,8 +262,8 @@ def key_frames(result: TrialResult, film: Film | None) -> str:
 def _key_frame(film: Film, window: Window, index: int, name: str, when: str) -> str:
     left, top, right, bottom = window
     frame = film.frames[index]
-    seen = "with the estimated skeleton" if frame.person else "person not found"
-    alt = f"Thermal image, {name.lower()}, {seen}"
+    seen = say("with the estimated skeleton") if frame.person else say("person not found")
+    alt = f"{say('Thermal image')}, {name}, {seen}"
     picture = coloured(film.image(index)[top:bottom, left:right])
     overlay = skeleton_svg(drawable(frame.person), window)
     return (

@@ -12,9 +12,9 @@ from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.result import TrialResult
+from thermal_pose.language import say
 from thermal_pose.report import charts
 from thermal_pose.report.charts import Array, Axis, Trace
-from thermal_pose.report.language import say
 from thermal_pose.report.text import (
     ADVICE,
     PHASE_NAMES,
@@ -58,6 +58,14 @@ def folded(anchor: str, title: str, body: str) -> str:
     )
 
 
+def source_items(sources: Sequence[norms.Source]) -> str:
+    """Return publications as list items; they keep their language."""
+    return "".join(
+        f"<li lang='en'>{html(source.full)} <span class='url'>{html(source.url)}</span></li>"
+        for source in sources
+    )
+
+
 def person_line(result: MovementResult) -> str:
     """Return who was tested and when, as one line of pairs."""
     visit = result.visit
@@ -90,7 +98,7 @@ def refusal(reason: TrialReason, sentence: str) -> str:
         '<section id="outcome" class="card hero refused" aria-labelledby="outcome-title">'
         f'<p class="kicker">{html(say("Trial refused"))}</p>'
         f'<h2 id="outcome-title">{html(say(REASON_NAMES[reason]))}</h2>'
-        f'<p class="sentence">{html(sentence)}</p>'
+        f'<p class="sentence">{html(say(sentence))}</p>'
         + (what if advice else "")
         + f'<p class="fine">{html(fine)} {html(say("Reason code:"))} '
         f"<code>{html(reason)}</code>.</p></section>"
@@ -156,7 +164,7 @@ def _scale_key(has_spread: bool, has_past: bool) -> str:
         keys.append(f'<span><i class="k-band"></i>{html(words)}</span>')
     for mark in norms.LANDMARKS:
         keys.append(
-            f'<span><i class="k-mark"></i>{html(mark.label)} {html(mark.source.short)}</span>'
+            f'<span><i class="k-mark"></i>{html(say(mark.label))} {html(mark.source.short)}</span>'
         )
     if has_past:
         keys.append(f'<span><i class="k-past"></i>{html(say("earlier tests"))}</span>')
@@ -258,7 +266,8 @@ def _phase_table(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
         )
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Table of phases"><table>'
+        f'<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{html(say("Table of phases"))}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="fine">{note}</p>'
     )
@@ -318,15 +327,15 @@ def signals(result: TrialResult) -> str:
 def _traces(result: TrialResult) -> tuple[Trace, ...]:
     data = result.signals
     return (
-        Trace("Hip height", "", "1 is the person's own standing height", data.hip_height,
+        Trace(say("Hip height"), "", say("1 is the person's own standing height"), data.hip_height,
               *_limits(data.hip_height, 0.4, 1.2, 0.2)),
-        Trace("Trunk lean", "°", "against the image's vertical", data.trunk_lean_deg,
+        Trace(say("Trunk lean"), "°", say("against the image's vertical"), data.trunk_lean_deg,
               *_limits(data.trunk_lean_deg, 0.0, 30.0, 10.0), 0.0),
-        Trace("Facing", "", "+1 faces the camera, −1 turns the back to it",
+        Trace(say("Facing"), "", say("+1 faces the camera, −1 turns the back to it"),
               data.facing, -1.1, 1.1, 0.0),
-        Trace("Distance", "", "from the camera; 1 is at the chair", data.distance,
+        Trace(say("Distance"), "", say("from the camera; 1 is at the chair"), data.distance,
               *_limits(data.distance, 0.4, 1.2, 0.2)),
-        Trace("Confidence", "", "mean joint score; 0 where the person was not found",
+        Trace(say("Confidence"), "", say("mean joint score; 0 where the person was not found"),
               data.confidence, 0.0, 1.0),
     )  # fmt: skip
 
@@ -402,7 +411,7 @@ def _measure_row(measure: Measure) -> str:
         assert measure.value is not None
         value = number(measure.value, measure.uncertainty)
         spread = number(measure.uncertainty, measure.uncertainty) if measure.uncertainty else ""
-    unit = f" {html(measure.unit)}" if measure.unit else ""
+    unit = f" {html(say(measure.unit))}" if measure.unit else ""
     return (
         f'<tr><th scope="row">{html(say(measure.label))}</th><td><b>{value}</b>{unit}</td>'
         f'<td>{spread}</td><td class="status {html(measure.status)}">{_mark(measure)}</td></tr>'
@@ -468,7 +477,7 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
         if links and test.origin_ns in links:
             name = f'<a href="{html(links[test.origin_ns])}">{name}</a>'
         if not test.valid:
-            why = test.sentence or say(REASON_NAMES[test.reason])
+            why = say(test.sentence or REASON_NAMES[test.reason])
             cells = f'<td class="why" colspan="{1 + len(phases_shown)}">'
             cells += f"{html(say('refused:'))} {html(why)}</td>"
         else:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words and numbers of the report: formats, names of phases, advice for a refused trial."""
 
+import re
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from thermal_pose.clinical.records import MeasureStatus
-from thermal_pose.report.language import say
+from thermal_pose.language import say
 from thermal_pose.types import NS_PER_S, Phase, TrialReason
 
 NOT_A_DEVICE: Final = (
@@ -128,6 +129,7 @@ ADVICE: Final = {
     TrialReason.STAMP_RATE: "Use a camera driver that stamps each image when it is taken.",
 }
 
+_MARK: Final = re.compile(r"\{\{(.+?)\}\}")
 #: Keeps a figure and its unit on one line.
 _SPACE: Final = "\N{NO-BREAK SPACE}"
 
@@ -184,6 +186,11 @@ def recorded_date(origin_ns: int) -> str:
 def subject_name(subject_id: str) -> str:
     """Return the pseudonym for people."""
     return subject_id or say("not named")
+
+
+def with_texts(template: str) -> str:
+    """Return an HTML template with each `{{English text}}` in the language in use, escaped."""
+    return _MARK.sub(lambda mark: html(say(mark[1])), template)
 
 
 def html(text: object) -> str:

@@ -16,8 +16,8 @@ from thermal_pose.clinical.records import RunInfo
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.errors import StorageError
 from thermal_pose.files import claim_whole, write_whole
+from thermal_pose.language import ENGLISH, speaking
 from thermal_pose.report.film import build_film
-from thermal_pose.report.language import ENGLISH, speaking
 from thermal_pose.report.page import earlier_than, trial_page
 from thermal_pose.report.table import trial_csv
 from thermal_pose.types import NS_PER_S, FrameKeypoints, ThermalFrame
@@ -59,7 +59,7 @@ def write_report(
     out_dir : created if it is missing; an earlier report in it is replaced.
     history : other tests of the same person, in any order.
     run : what differs between identical runs, such as the time of the run; shown when given.
-    language : code of the page's language (`report.language.languages`).
+    language : code of the page's language (`thermal_pose.language.languages`).
 
     Raises
     ------
@@ -91,10 +91,11 @@ def write_trial_report(
     keypoints: Sequence[FrameKeypoints],
     report_dir: Path,
     history: Sequence[EarlierTest] = (),
+    language: str = ENGLISH,
 ) -> ReportPaths:
     """Write a report into a folder of its own below `report_dir` (see `claim_folder`)."""
     folder = claim_folder(report_dir, result)
-    return write_report(result, frames, keypoints, folder, history)
+    return write_report(result, frames, keypoints, folder, history, language=language)
 
 
 def claim_folder(report_dir: Path, result: MovementResult) -> Path:

@@ -4,8 +4,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final, Protocol
 
 from starlette.applications import Starlette
@@ -23,16 +21,19 @@ from starlette.routing import Route
 from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
 from thermal_pose.clinical.records import SEXES, WALKING_AIDS
 from thermal_pose.errors import StorageError
+from thermal_pose.language import languages
 from thermal_pose.serve.access import SESSION_S, Access
 from thermal_pose.serve.guard import COOKIE, App, Guard
 from thermal_pose.serve.hub import Hub
 from thermal_pose.serve.records import Records
+from thermal_pose.serve.templates import chosen_language, page_text, static_text
 from thermal_pose.subject_id import check_subject_id, new_subject_id
 
 #: Files that may be asked for, with their types: nothing else can be.
 _STATIC: Final = {
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "language.js": "text/javascript",
     "login.js": "text/javascript",
 }
 _KEEP_ALIVE_S: Final = 10.0
@@ -58,12 +59,6 @@ class Graph(Protocol):
         ...
 
 
-@cache
-def static_text(name: str) -> str:
-    """Return a file of `serve/static/`."""
-    return files("thermal_pose.serve").joinpath("static", name).read_text(encoding="utf-8")
-
-
 class Pages:
     """Handlers of all routes.
 
@@ -74,16 +69,24 @@ class Pages:
     records : reports and histories.
     access : login rules.
     secure : whether the server speaks TLS.
+    language : code of the language of browsers that did not choose; '' asks the browser.
     """
 
     def __init__(
-        self, hub: Hub, graph: Graph, records: Records, access: Access, secure: bool
+        self,
+        hub: Hub,
+        graph: Graph,
+        records: Records,
+        access: Access,
+        secure: bool,
+        language: str = "",
     ) -> None:
         self._hub = hub
         self._graph = graph
         self._records = records
         self._access = access
         self._secure = secure
+        self._language = language
         self._actions = asyncio.Lock()
 
     def routes(self) -> list[Route]:
@@ -103,15 +106,18 @@ class Pages:
             Route("/api/person", self.person, methods=["POST"]),
         ]
 
+    def _language_of(self, request: Request) -> str:
+        return chosen_language(request, self._language)
+
     async def home(self, request: Request) -> Response:
         """The page itself."""
-        return HTMLResponse(static_text("page.html"))
+        return HTMLResponse(page_text("page.html", self._language_of(request)))
 
     async def login_page(self, request: Request) -> Response:
         """The login; a token in the link's fragment is sent by its script."""
         if not self._access.required:
             return RedirectResponse("/", 303)
-        text = static_text("login.html")
+        text = page_text("login.html", self._language_of(request))
         kind = "password" if self._access.passwords else "token"
         return HTMLResponse(text.replace("$kind", kind))
 
@@ -133,7 +139,9 @@ class Pages:
     async def history(self, request: Request) -> Response:
         """One person's history."""
         try:
-            page = await asyncio.to_thread(self._records.history, request.path_params["subject"])
+            page = await asyncio.to_thread(
+                self._records.history, request.path_params["subject"], self._language_of(request)
+            )
         except StorageError as error:
             return PlainTextResponse(str(error), 503)
         if page is None:
@@ -257,6 +265,7 @@ def person_values(values: dict[str, Any]) -> dict[str, Any]:
         "assessor": lambda value: _text("assessor", value),
         "time_zone": lambda value: _text("time_zone", value),
         "test": lambda value: _choice("test", value, tuple(MOVEMENT_TESTS)),
+        "language": lambda value: _choice("language", value, languages()),
     }
     unknown = values.keys() - expected.keys()
     if unknown:
@@ -303,7 +312,8 @@ def build_app(
     access: Access,
     hosts: frozenset[str],
     secure: bool = False,
+    language: str = "",
 ) -> App:
     """Return the guarded ASGI application."""
-    pages = Pages(hub, graph, records, access, secure)
+    pages = Pages(hub, graph, records, access, secure, language)
     return Guard(Starlette(routes=pages.routes()), access, hosts, secure)

@@ -24,7 +24,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE: Final = "thermal_pose_session"
 MAX_BODY: Final = 4096
 #: Paths that do not need a session.
-OPEN_PATHS: Final = frozenset({"/login", "/api/login", "/static/login.js", "/static/page.css"})
+OPEN_PATHS: Final = frozenset(
+    {"/login", "/api/login", "/static/login.js", "/static/language.js", "/static/page.css"}
+)
 _ACTIONS: Final = frozenset({"POST"})
 _READS: Final = frozenset({"GET", "HEAD"})
 

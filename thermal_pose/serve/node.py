@@ -42,6 +42,7 @@ class BedsideNode(PipelineNode):
             reports=_path(chosen.reports),
             store=_path(chosen.store),
             namespace=self.get_namespace().rstrip("/"),
+            language=chosen.language,
         )
         self._access = access_of(self._options)
         check_free(self._options)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.errors import StorageError
+from thermal_pose.language import ENGLISH, speaking
 from thermal_pose.report.history import history_page
 from thermal_pose.store.results import ResultsStore
 from thermal_pose.subject_id import check_subject_id
@@ -69,8 +70,12 @@ class Records:
             return f"The result was not kept: {error}"
         return ""
 
-    def history(self, subject_id: str) -> str | None:
+    def history(self, subject_id: str, language: str = ENGLISH) -> str | None:
         """Return one person's history page; None for an unknown person or without a store.
+
+        Parameters
+        ----------
+        language : code of the page's language.
 
         Raises
         ------
@@ -90,7 +95,8 @@ class Records:
         listed = {row["origin_ns"]: f"/report/{row['name']}" for row in self.recent()}
         links = {test.origin_ns: listed[str(test.origin_ns)] for test in tests
                  if str(test.origin_ns) in listed}  # fmt: skip
-        return history_page(subject_id, tests, links)
+        with speaking(language):
+            return history_page(subject_id, tests, links)
 
     def _folders(self) -> list[str]:
         if self._reports is None or not self._reports.is_dir():

@@ -12,6 +12,7 @@ import segno
 import uvicorn
 
 from thermal_pose.errors import ConfigError
+from thermal_pose.language import languages
 from thermal_pose.serve.access import Access, new_token, read_passwords
 from thermal_pose.serve.app import Graph, build_app
 from thermal_pose.serve.graph_client import GraphClient, SpinningGraph
@@ -34,6 +35,7 @@ class ServeOptions:
     certificate, key : PEM files for TLS; None: plain HTTP.
     reports, store : see `serve.records.Records`.
     namespace : only cameras at or below it.
+    language : code of the page's language; '' takes the browser's.
     """
 
     host: str = LOOPBACK
@@ -45,6 +47,7 @@ class ServeOptions:
     reports: Path | None = None
     store: Path | None = None
     namespace: str = ""
+    language: str = ""
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -52,6 +55,10 @@ class ServeOptions:
         for path in (self.certificate, self.key):
             if path is not None and not path.is_file():
                 raise ConfigError(f"{path}: there is no such file")
+        if self.language and self.language not in languages():
+            raise ConfigError(
+                f"--language: expected one of {', '.join(languages())}, got {self.language!r}"
+            )
         if not 1 <= self.port <= 65535:
             raise ConfigError(f"--port: expected 1 to 65535, got {self.port}")
 
@@ -124,7 +131,15 @@ def server_config(
     options: ServeOptions, hub: Hub, graph: Graph, records: Records, access: Access
 ) -> uvicorn.Config:
     """Return the configuration of a server for these objects."""
-    app = build_app(hub, graph, records, access, host_names(options), bool(options.certificate))
+    app = build_app(
+        hub,
+        graph,
+        records,
+        access,
+        host_names(options),
+        bool(options.certificate),
+        options.language,
+    )
     return uvicorn.Config(
         app,
         host=options.host,

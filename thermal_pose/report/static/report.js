@@ -57,9 +57,9 @@
     drawSkeleton();
     const name = data.names[data.phases[index]], time = times[index];
     phaseText.textContent = name;
-    timeText.textContent = `${time.toFixed(2).replace("-", "\u2212")} s \u00b7 frame ${index + 1} of ${last + 1}`;
+    timeText.textContent = `${time.toFixed(2).replace("-", "\u2212")} s \u00b7 ${fill(data.words.frame, { n: index + 1, all: last + 1 })}`;
     slider.value = index;
-    slider.setAttribute("aria-valuetext", `${time.toFixed(2)} seconds, ${name}`);
+    slider.setAttribute("aria-valuetext", fill(data.words.moment, { time: time.toFixed(2), name }));
     head.style.left = `${(100 * (time - times[0])) / Math.max(times[last] - times[0], 1e-3)}%`;
     const place = (100 * (time - data.axis[0])) / (data.axis[1] - data.axis[0]);
     for (const plot of plots) {
@@ -70,10 +70,11 @@
     player.dataset.index = index;
   };
 
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (mark, name) => values[name]);
   const show = (next) => { index = Math.min(last, Math.max(0, next)); draw(); };
   const nearest = (time) => times.reduce((best, t, i) => (Math.abs(t - time) < Math.abs(times[best] - time) ? i : best), 0);
   const pause = () => {
-    playing = false; playButton.textContent = "Play"; playButton.setAttribute("aria-pressed", "false");
+    playing = false; playButton.textContent = data.words.play; playButton.setAttribute("aria-pressed", "false");
     cancelAnimationFrame(wanted);
   };
   const tick = (now) => {
@@ -87,7 +88,7 @@
   };
   const play = () => {
     if (index >= last) index = 0;
-    playing = true; playButton.textContent = "Pause"; playButton.setAttribute("aria-pressed", "true");
+    playing = true; playButton.textContent = data.words.pause; playButton.setAttribute("aria-pressed", "true");
     clock = performance.now(); wanted = requestAnimationFrame(tick);
   };
   const toggle = () => (playing ? pause() : play());

@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const passwords = document.querySelector("main").dataset.kind === "password";
 byId("user-row").hidden = !passwords;
-if (passwords) byId("secret-label").textContent = "Password";
+if (passwords) byId("secret-label").textContent = say("Password");
 
 async function login(user, secret) {
   const answer = await fetch("/api/login", {
@@ -12,7 +12,7 @@ async function login(user, secret) {
     body: JSON.stringify({ user, secret }),
   });
   if (answer.ok) location.replace("/");
-  else byId("said").textContent = await answer.text();
+  else byId("said").textContent = say(await answer.text());
 }
 
 byId("login").addEventListener("submit", (event) => {

@@ -73,7 +73,7 @@ const handlers = {
   view(message) {
     byId("view").replaceChildren(...message.findings.map((finding) => {
       const item = document.createElement("li");
-      item.textContent = finding.text;
+      item.textContent = say(finding.text);
       item.className = finding.ok ? "" : "bad";
       item.dataset.code = finding.code;
       return item;
@@ -81,7 +81,7 @@ const handlers = {
   },
   state(message) {
     state = message;
-    const label = message.waiting ? "Ready" : NAMES[message.label] ?? message.label;
+    const label = say(message.waiting ? "Ready" : NAMES[message.label] ?? message.label);
     if (byId("phase").textContent !== label) byId("phase").textContent = label;
     byId("time").textContent = message.elapsed_s.toFixed(1);
     byId("count").textContent = message.repetitions ? `${message.repetitions} ×` : "";
@@ -93,7 +93,7 @@ const handlers = {
     const key = `${message.test} ${message.origin_ns}`;
     if (!seen.has(key)) { seen.add(key); loadRecent(); }
   },
-  notice(message) { say(message.text); },
+  notice(message) { tell(message.text); },
 };
 
 function connect() {
@@ -111,8 +111,8 @@ function connect() {
   for (const [kind, take] of Object.entries(handlers)) source.addEventListener(kind, (event) => take(JSON.parse(event.data)));
 }
 
-function link(kind, text) { byId("link").className = `link ${kind}`; byId("link").textContent = text; }
-function say(text) { byId("said").textContent = text; }
+function link(kind, text) { byId("link").className = `link ${kind}`; byId("link").textContent = say(text); }
+function tell(text) { byId("said").textContent = say(text); }
 
 // -- actions --------------------------------------------------------------------------------
 async function post(path, values) {
@@ -122,17 +122,17 @@ async function post(path, values) {
     const text = await answer.text();
     let spoken = text;
     try { spoken = JSON.parse(text).text ?? ""; } catch { /* plain text */ }
-    say(answer.ok ? "" : spoken);
+    tell(answer.ok ? "" : spoken);
     if (answer.ok && values.action) window.lastAction = values.action;
     return answer.ok;
   } catch {
-    say("The server does not answer.");
+    tell("The server does not answer.");
     return false;
   }
 }
 
 function personValues() {
-  const values = { test: byId("test").value };
+  const values = { test: byId("test").value, language: document.documentElement.lang };
   for (const name of ["subject_id", "sex", "walking_aid", "chair", "assessor"]) values[name] = byId(name).value.trim();
   values.age_years = Number(byId("age_years").value || 0);
   values.height_m = Number(byId("height_cm").value || 0) / 100;
@@ -171,31 +171,31 @@ function anchor(text, address) {
   return made;
 }
 
-function figureOf(row) { return row.valid ? `${row.value.toFixed(row.decimals)} ${row.unit}` : "refused"; }
+function figureOf(row) { return row.valid ? `${row.value.toFixed(row.decimals)} ${say(row.unit)}` : say("refused"); }
 
 function showResult(row) {
-  const parts = [element("p", row.title + (row.subject_id ? `, ${row.subject_id}` : ""), "soft")];
+  const parts = [element("p", say(row.title) + (row.subject_id ? `, ${row.subject_id}` : ""), "soft")];
   if (row.valid) {
     const figure = element("p", row.value.toFixed(row.decimals), "figure");
-    figure.append(element("small", ` ${row.unit}${row.sd ? ` ± ${row.sd.toFixed(2)}` : ""}`));
-    parts.push(figure, element("p", "Valid; checked in simulation only.", "soft"));
+    figure.append(element("small", ` ${say(row.unit)}${row.sd ? ` ± ${row.sd.toFixed(2)}` : ""}`));
+    parts.push(figure, element("p", say("Valid; checked in simulation only."), "soft"));
     if (row.phases.length) {
       const list = element("dl", undefined, "phases");
       for (const phase of row.phases) {
         const pair = element("div");
-        pair.append(element("dt", NAMES[phase.phase.toLowerCase()] ?? phase.phase), element("dd", `${phase.duration_s.toFixed(2)} s`));
+        pair.append(element("dt", say(NAMES[phase.phase.toLowerCase()] ?? phase.phase)), element("dd", `${phase.duration_s.toFixed(2)} s`));
         list.append(pair);
       }
       parts.push(list);
     }
   } else {
     const box = element("div", undefined, "refused");
-    box.append(element("b", "Refused. "), document.createTextNode(row.sentence));
+    box.append(element("b", `${say("Refused.")} `), document.createTextNode(say(row.sentence)));
     parts.push(box);
   }
   const links = element("p", undefined, "bed");
-  if (row.name) { const report = anchor("Open the report", `/report/${row.name}`); report.id = "report-link"; links.append(report); }
-  if (row.subject_id) { const past = anchor("History of this person", `/history/${encodeURIComponent(row.subject_id)}`); past.id = "history-link"; links.append(past); }
+  if (row.name) { const report = anchor(say("Open the report"), `/report/${row.name}`); report.id = "report-link"; links.append(report); }
+  if (row.subject_id) { const past = anchor(say("History of this person"), `/history/${encodeURIComponent(row.subject_id)}`); past.id = "history-link"; links.append(past); }
   if (links.childElementCount) parts.push(links);
   byId("result").replaceChildren(...parts);
   byId("result").dataset.origin = row.origin_ns;
@@ -207,11 +207,11 @@ async function loadRecent() {
   const rows = (await answer.json()).results;
   byId("recent").replaceChildren(...rows.map((row) => {
     const line = element("tr"), when = new Date(Number(row.origin_ns) / 1e6);
-    const date = when.getFullYear() < 2000 ? "—" : when.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    line.append(element("td", date), element("td", row.subject_id || "—"), element("td", row.title), element("td", figureOf(row), "number"));
-    if (!row.valid) line.children[3].title = row.sentence;
+    const date = when.getFullYear() < 2000 ? "—" : when.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    line.append(element("td", date), element("td", row.subject_id || "—"), element("td", say(row.title)), element("td", figureOf(row), "number"));
+    if (!row.valid) line.children[3].title = say(row.sentence);
     const cell = element("td");
-    if (row.name) cell.append(anchor("Report", `/report/${row.name}`));
+    if (row.name) cell.append(anchor(say("Report"), `/report/${row.name}`));
     line.append(cell);
     return line;
   }));
@@ -226,9 +226,9 @@ function options(select, rows, chosen) {
 function describe() {
   const test = setup.tests.find((row) => row.key === byId("test").value) ?? setup.tests[0];
   const list = element("ol");
-  list.append(...test.instructions.map((text) => element("li", text)));
-  byId("how").replaceChildren(list, element("p", `Camera: ${test.placement}`));
-  byId("steps").replaceChildren(...test.phases.map((name) => { const made = element("li", NAMES[name] ?? name); made.dataset.phase = name; return made; }));
+  list.append(...test.instructions.map((text) => element("li", say(text))));
+  byId("how").replaceChildren(list, element("p", `${say("Camera:")} ${say(test.placement)}`));
+  byId("steps").replaceChildren(...test.phases.map((name) => { const made = element("li", say(NAMES[name] ?? name)); made.dataset.phase = name; return made; }));
 }
 
 async function load() {
@@ -240,15 +240,15 @@ async function load() {
   setup = fresh;
   byId("logout").hidden = !setup.login;
   if (first) {
-    options(byId("test"), setup.tests.map((row) => [row.key, row.title]));
-    options(byId("sex"), [["", "not given"], ...setup.sexes.map((name) => [name, name])]);
-    options(byId("walking_aid"), [["", "not given"], ...setup.walking_aids.map((name) => [name, name])]);
+    options(byId("test"), setup.tests.map((row) => [row.key, say(row.title)]));
+    options(byId("sex"), [["", say("not given")], ...setup.sexes.map((name) => [name, say(name)])]);
+    options(byId("walking_aid"), [["", say("not given")], ...setup.walking_aids.map((name) => [name, say(name)])]);
     describe();
     loadRecent();
   }
   if (!setup.cameras.length) { link("off", "No camera in the graph yet"); setTimeout(load, 1000); return; }
   if (camera === null || !setup.cameras.includes(camera)) camera = setup.cameras[0];
-  options(byId("camera"), setup.cameras.map((name) => [name, name || "only camera"]), camera);
+  options(byId("camera"), setup.cameras.map((name) => [name, name || say("only camera")]), camera);
   connect();
 }
 
