@@ -7,6 +7,7 @@ room are named by their likely cause: another unit, the other byte order, teleme
 last rows, or automatic gain.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -130,9 +131,8 @@ def judge_temperatures(centikelvin: UInt16Array, limits: InputLimits) -> Finding
     ----------
     centikelvin : (H, W) uint16.
     """
-    sample = _sample(centikelvin)
-    if not _is_room(sample, limits):
-        return _name_misfit(sample, limits)
+    if not _shows_room(centikelvin, limits):
+        return _name_misfit(_sample(centikelvin), limits)
     bad = corrupt_rows(centikelvin, limits)
     return _name_bad_rows(centikelvin, bad, limits) if bad.any() else GOOD
 
@@ -153,6 +153,15 @@ def _quantiles(sample: UInt16Array, *shares: float) -> Float64Array:
     flat = sample.ravel().astype(np.int32)
     ranks = [min(int(share * flat.size), flat.size - 1) for share in shares]
     return np.partition(flat, ranks)[ranks].astype(np.float64)
+
+
+def _shows_room(centikelvin: UInt16Array, limits: InputLimits) -> bool:
+    """Whether an image's quantiles are those of a room; nearly always its extremes tell."""
+    low, high = _degc((centikelvin.min(), centikelvin.max()))
+    within = limits.room_degc[0] <= low and high <= limits.room_degc[1]
+    if within and high - low <= limits.max_spread_k:
+        return True
+    return _is_room(_sample(centikelvin), limits)
 
 
 def _is_room(sample: UInt16Array, limits: InputLimits) -> bool:
@@ -238,15 +247,17 @@ def corrupt_rows(centikelvin: UInt16Array, limits: InputLimits) -> npt.NDArray[n
     noise, and rows past a torn edge.
     """
     low, high = (round((degc + 273.15) * 100) for degc in limits.plausible_degc)
-    outside = (centikelvin < low) | (centikelvin > high)
-    implausible = outside.mean(axis=1) > limits.implausible_share
-    constant = np.ptp(centikelvin, axis=1) == 0
+    lowest, highest = centikelvin.min(axis=1), centikelvin.max(axis=1)
+    bad = _torn_rows(centikelvin, limits)
+    if lowest.min() < low or highest.max() > high:
+        outside = (centikelvin < low) | (centikelvin > high)
+        bad |= outside.mean(axis=1) > limits.implausible_share
+    constant = lowest == highest
     # One constant row can be a plain wall at a coarse resolution; two in a row are a lost band,
     # unless the image has no noise at all, as a simulator's may.
-    lost = constant & (np.roll(constant, 1) | np.roll(constant, -1))
-    if lost.any() and not _has_noise(centikelvin[~constant]):
-        lost[:] = False
-    return np.asarray(implausible | lost | _torn_rows(centikelvin, limits), dtype=np.bool_)
+    if constant.any() and _has_noise(centikelvin[~constant]):
+        bad |= constant & (np.roll(constant, 1) | np.roll(constant, -1))
+    return bad
 
 
 def _has_noise(rows: UInt16Array) -> bool:
@@ -260,6 +271,8 @@ def _torn_rows(centikelvin: UInt16Array, limits: InputLimits) -> npt.NDArray[np.
     """Return rows whose step from the row above is large in three quarters of the columns."""
     torn = np.zeros(len(centikelvin), dtype=bool)
     if len(centikelvin) > 1:
-        steps = np.abs(np.diff(centikelvin.astype(np.int32), axis=0))
-        torn[1:] = (steps > limits.band_step_k * 100).mean(axis=1) > 0.75
+        above, below = centikelvin[:-1], centikelvin[1:]
+        steps = np.maximum(above, below) - np.minimum(above, below)  # never wraps, unlike a - b
+        large = steps > math.floor(limits.band_step_k * 100)
+        torn[1:] = large.sum(axis=1) > 0.75 * large.shape[1]
     return torn
