@@ -42,6 +42,7 @@ def observed(folder: Path) -> dict[str, Permissions]:
     }  # fmt: skip
     with SingleProcessGraph(GraphPlan(PROCESS_TABLE, overrides)) as graph:
         status = StatusNode()
+        status.listen()
         graph.add(status)
         observer = rclpy.create_node("observer")
         names = [*(entry.name for entry in PROCESS_TABLE), *COMPANIONS, STATUS]

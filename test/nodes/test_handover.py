@@ -12,6 +12,7 @@ rclpy = pytest.importorskip("rclpy")
 from builtin_interfaces.msg import Time  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from rclpy.node import Node  # noqa: E402
+from rclpy.qos import QoSProfile  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
@@ -42,12 +43,11 @@ class Process:
         self.node: Node = rclpy.create_node("inside", use_global_arguments=False)
         self.executor.add_node(self.node)
 
-    def stream(self, callback: Callable[[Any], None]) -> Stream:
-        stream = Stream(self.node, Image, callback, _DEPTH)
-        stream.subscription = self.node.create_subscription(
-            Image, "image", stream.on_serialized, _DEPTH, raw=True
+    def stream(self, callback: Callable[[Any], None], *, patient: bool = False) -> Stream:
+        qos = QoSProfile(depth=_DEPTH)
+        stream, _ = self.handover.subscribe(
+            self.node, Image, "image", callback, qos, patient=patient
         )
-        self.handover.join(stream.subscription.topic_name, stream)
         return stream
 
     def publisher(self) -> HandingPublisher:
@@ -163,12 +163,55 @@ def test_no_more_wait_than_the_queue_holds(process) -> None:
     assert heard == [image(number) for number in range(2 * _DEPTH, 3 * _DEPTH)]
 
 
+def test_copies_of_own_messages_wake_nobody(process) -> None:
+    heard = []
+    stream = process.stream(heard.append)
+    assert stream.wakes(), "somebody else may publish"
+    plain = process.node.create_publisher(Image, "image", 64)
+    publisher = HandingPublisher(plain, process.handover)
+    process.spin_until(lambda: not stream.wakes())
+    publisher.publish(image(1))
+    process.spin_until(lambda: len(heard) == 1)
+    process.node.destroy_publisher(plain)
+    process.spin_until(stream.wakes)
+
+
+def test_others_are_heard_beside_own_messages(process, outside) -> None:
+    heard = []
+    stream = process.stream(heard.append)
+    own = process.publisher()
+    process.spin_until(lambda: not stream.wakes())
+    other = outside.create_publisher(Image, "image", 64)
+    process.spin_until(lambda: other.get_subscription_count() == 1)
+    for number in range(_DEPTH):
+        (own if number % 2 else other).publish(image(number))
+    process.spin_until(lambda: len(heard) == _DEPTH)
+    process.settle()
+    assert sorted(message.data[0] for message in heard) == [*range(_DEPTH)]
+
+
+def test_a_patient_stream_is_answered_with_the_next_message_or_soon(process, outside) -> None:
+    heard = []
+    process.stream(lambda message: heard.append("patient"), patient=True)
+    publisher = outside.create_publisher(Image, "image", 64)
+    process.spin_until(lambda: publisher.get_subscription_count() == 1)
+    process.settle()
+    publisher.publish(image(1))
+    process.spin_until(lambda: heard == ["patient"])
+    process.stream(lambda message: heard.append("prompt"))
+    process.spin_until(lambda: publisher.get_subscription_count() == 2)
+    publisher.publish(image(2))
+    process.spin_until(lambda: len(heard) == 3)
+    process.settle()
+    assert sorted(heard) == ["patient", "patient", "prompt"]
+
+
 def test_a_stream_that_left_hears_nothing(process) -> None:
     heard = []
     stream = Stream(process.node, Image, heard.append, _DEPTH)
     leave = process.handover.join("/image", stream)
     leave()
-    process.handover.push("/image", image(1))
+    assert process.handover.push("/image", image(1)) == []
     process.settle()
     assert heard == []
 

@@ -9,11 +9,12 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from thermal_pose.nodes.prompt_executor import LOOK_AT_LATEST_S, PromptExecutor  # noqa: E402
+from thermal_pose.nodes.prompt_executor import LOOK_EVERY_S, PromptExecutor  # noqa: E402
 
 _LIMIT_S = 20.0
 
@@ -145,4 +146,55 @@ def test_it_returns_when_nothing_happens(executor: PromptExecutor, node: Node) -
     begin_s = time.monotonic()
     executor.spin_once(timeout_sec=0.01)
     executor.spin_once()  # without a limit it comes back at the next look at services
-    assert time.monotonic() - begin_s < LOOK_AT_LATEST_S + _LIMIT_S
+    assert time.monotonic() - begin_s < LOOK_EVERY_S + _LIMIT_S
+
+
+def test_a_service_wakes_the_executor(executor: PromptExecutor, node: Node) -> None:
+    def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = True
+        return response
+
+    node.create_service(Trigger, "ask", answer)
+    client = node.create_client(Trigger, "ask")
+    spin_until(executor, client.service_is_ready)
+    begin_s = time.monotonic()
+    for _ in range(8):
+        asked = client.call_async(Trigger.Request())
+        spin_until(executor, asked.done)
+    assert time.monotonic() - begin_s < 4 * LOOK_EVERY_S, "none waits for the next look"
+
+
+def test_an_idle_executor_sleeps(
+    executor: PromptExecutor, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    monkeypatch.setattr(
+        SingleThreadedExecutor, "spin_once", lambda self, timeout_sec: looks.append(timeout_sec)
+    )
+    executor.spin_once(timeout_sec=0.0)  # the node that was added is looked at
+    looks.clear()
+    end_s = time.monotonic() + 2 * LOOK_EVERY_S
+    while time.monotonic() < end_s:
+        executor.spin_once(timeout_sec=0.05)
+    assert 1 <= len(looks) <= 3
+
+
+def test_timers_keep_their_pace_without_messages(executor: PromptExecutor, node: Node) -> None:
+    ticks: list[float] = []
+    node.create_timer(0.2, lambda: ticks.append(time.monotonic()))
+    begin_s = time.monotonic()
+    spin_until(executor, lambda: len(ticks) == 10)
+    assert 1.9 < time.monotonic() - begin_s < 4.0, "lateness does not add up"
+
+
+def test_a_timer_that_is_due_follows_a_message(executor: PromptExecutor, node: Node) -> None:
+    events: list[str] = []
+    node.create_subscription(Header, "stream", lambda header: events.append("message"), 8)
+    publisher = node.create_publisher(Header, "stream", 8)
+    spin_until(executor, lambda: publisher.get_subscription_count() == 1)
+    timer = node.create_timer(0.3, lambda: events.append("timer"))
+    while not timer.is_ready():
+        time.sleep(0.01)
+    publisher.publish(Header())
+    spin_until(executor, lambda: len(events) >= 2)
+    assert events[:2] == ["message", "timer"]

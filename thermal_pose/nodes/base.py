@@ -158,12 +158,15 @@ class PipelineNode(LifecycleNode):
         group: CallbackGroup | None = None,
         *,
         required: bool = False,
+        patient: bool = False,
     ) -> "Subscription[Any] | Stream":
         """Subscribe while active; the callback runs inside the boundary of `guarded`.
 
         Parameters
         ----------
         required : silence and refused messages show in the diagnostics.
+        patient : beside other nodes in one process, messages wait until this node has another
+            reason to wake, at most a second; the queue must hold that many.
         """
         watch = InputWatch(topic, time.monotonic())
         if required:
@@ -171,16 +174,13 @@ class PipelineNode(LifecycleNode):
             self._connections.append(lambda: self._inputs.remove(watch))
         watched = functools.partial(self._watched, watch, callback)
         if self.handover is not None and has_header(kind):
-            return self._stream(kind, topic, watched, qos, group, self.handover)
-        events = SubscriptionEventCallbacks(
-            incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "asks")
-        )
+            return self._stream(kind, topic, watched, qos, group, patient)
         subscription = self.create_subscription(
             kind,
             topic,
             self.guarded(watched),
             qos,
-            event_callbacks=events,
+            event_callbacks=self._reader_events(topic, qos),
             callback_group=group,
             qos_overriding_options=qos_overrides(),
         )
@@ -194,28 +194,29 @@ class PipelineNode(LifecycleNode):
         callback: Callable[[Any], None],
         qos: QoSProfile,
         group: CallbackGroup | None,
-        handover: Handover,
+        patient: bool,
     ) -> Stream:
         """Subscribe as `subscribe` does, and take what this process publishes directly."""
-        stream = Stream(self, kind, self.guarded(callback), qos.depth)
-        events = SubscriptionEventCallbacks(
-            incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "asks")
-        )
-        subscription = self.create_subscription(
+        assert self.handover is not None
+        stream, leave = self.handover.subscribe(
+            self,
             kind,
             topic,
-            stream.on_serialized,
+            self.guarded(callback),
             qos,
-            event_callbacks=events,
+            patient=patient,
+            event_callbacks=self._reader_events(topic, qos),
             callback_group=group,
             qos_overriding_options=qos_overrides(),
-            raw=True,
         )
-        stream.subscription = subscription
-        leave = handover.join(subscription.topic_name, stream)
         self._connections.append(leave)
-        self._connections.append(lambda: self.destroy_subscription(subscription))
+        self._connections.append(lambda: self.destroy_subscription(stream.subscription))
         return stream
+
+    def _reader_events(self, topic: str, qos: QoSProfile) -> SubscriptionEventCallbacks:
+        return SubscriptionEventCallbacks(
+            incompatible_qos=functools.partial(self._warn_incompatible, topic, qos, "asks")
+        )
 
     def every(
         self, period_s: float, callback: Callable[[], None], clock: Clock | None = None

@@ -12,7 +12,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
+from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 
 #: Stamps that a stream remembers as handed over; DDS copies arrive within a few messages.
@@ -63,10 +65,18 @@ class Stream:
     kind : message class; its first field is a header.
     callback : called with each message, in the executor's thread.
     depth : messages that may wait; the oldest is dropped beyond, as DDS does.
+    patient : its messages wake nobody: they are answered when another message does, or within
+        a second.
     """
 
     def __init__(
-        self, node: Node, kind: type[Any], callback: Callable[[Any], None], depth: int
+        self,
+        node: Node,
+        kind: type[Any],
+        callback: Callable[[Any], None],
+        depth: int,
+        *,
+        patient: bool = False,
     ) -> None:
         self._node = node
         self._kind = kind
@@ -74,27 +84,50 @@ class Stream:
         self._pending: deque[Any] = deque(maxlen=depth)
         self._copies = _Tally()  # of what was handed over, still to come over DDS
         self._taken = _Tally()  # over DDS, and not to be taken again from a neighbour
+        self.patient = patient
         self.subscription: Any = None
         self.share: Callable[[Any], None] = lambda message: None
+        self.all_ours: Callable[[], bool] = lambda: False
+
+    def wakes(self) -> bool:
+        """Whether what comes over DDS is waited for.
+
+        It is not if this process alone publishes the topic, since then only copies come.
+        """
+        return not self.patient and not self.all_ours()
 
     def offer(self, message: Any) -> None:
         """Hand over a message of another process, unless it came here already."""
-        if not self._taken.take(stamp_bytes(message)):
-            self.push(message)
+        if not self._taken.take(stamp_bytes(message)) and self.push(message):
+            self.call()
 
-    def push(self, message: Any) -> None:
-        """Hand a message over; any thread may call."""
-        executor: Any = self._node.executor
-        if not hasattr(executor, "hand_over"):
-            return
+    def push(self, message: Any) -> bool:
+        """Let a message wait here, until `call`; any thread may call.
+
+        Returns
+        -------
+        False where the executor takes messages from DDS alone.
+        """
+        if not hasattr(self._node.executor, "hand_over"):
+            return False
         self._copies.add(stamp_bytes(message))
         self._pending.append(message)
+        return True
+
+    def call(self) -> None:
+        """Have the message that was pushed answered."""
+        executor: Any = self._node.executor
         executor.hand_over(self)
 
     def answer(self) -> None:
         """Call back with the oldest message handed over, if one still waits."""
         message = self._take()
         if message is not None:
+            self._callback(message)
+
+    def answer_all(self) -> None:
+        """Call back with every message that waits."""
+        for message in self.waiting():
             self._callback(message)
 
     def on_serialized(self, data: bytes) -> None:
@@ -115,6 +148,10 @@ class Stream:
             message = self._accept(taken[0])
             if message is not None:
                 yield message
+
+    def publishers(self, topic: str) -> int:
+        """Return how many publishers a resolved topic has, in all processes."""
+        return int(self._node.count_publishers(topic))
 
     def _take(self) -> Any:
         try:
@@ -137,13 +174,42 @@ class Handover:
 
     def __init__(self) -> None:
         self._streams: dict[str, list[Stream]] = {}
+        self._publishers: dict[str, list[Any]] = {}
         self._changing = threading.Lock()
+
+    def subscribe(
+        self,
+        node: Node,
+        kind: type[Any],
+        topic: str,
+        callback: Callable[[Any], None],
+        qos: QoSProfile,
+        *,
+        patient: bool = False,
+        **options: Any,
+    ) -> tuple[Stream, Callable[[], None]]:
+        """Subscribe a node to a topic, in this process and over DDS.
+
+        Parameters
+        ----------
+        options : further ones of `Node.create_subscription`.
+
+        Returns
+        -------
+        The stream, and what ends the handing over; the caller destroys the subscription.
+        """
+        stream = Stream(node, kind, callback, qos.depth, patient=patient)
+        stream.subscription = node.create_subscription(
+            kind, topic, stream.on_serialized, qos, raw=True, **options
+        )
+        return stream, self.join(stream.subscription.topic_name, stream)
 
     def join(self, topic: str, stream: Stream) -> Callable[[], None]:
         """Hand messages of a resolved topic to a stream; return what ends that."""
         with self._changing:
             self._streams[topic] = [*self._streams.get(topic, []), stream]
         stream.share = lambda message: self._share(topic, message, stream)
+        stream.all_ours = lambda: 0 < self._ours(topic) == stream.publishers(topic)
 
         def leave() -> None:
             with self._changing:
@@ -153,10 +219,22 @@ class Handover:
 
         return leave
 
-    def push(self, topic: str, message: Any) -> None:
-        """Hand a message to all streams of a resolved topic."""
-        for stream in self._streams.get(topic, ()):
-            stream.push(message)
+    def announce(self, publisher: Any) -> None:
+        """Note a publisher whose messages are pushed here, until it is destroyed."""
+        topic = publisher.topic_name
+        with self._changing:
+            self._publishers[topic] = [*self._publishers.get(topic, []), publisher]
+
+    def push(self, topic: str, message: Any) -> list[Stream]:
+        """Let a message wait in all streams of a resolved topic; return those to be called."""
+        return [stream for stream in self._streams.get(topic, ()) if stream.push(message)]
+
+    def _ours(self, topic: str) -> int:
+        """Return how many publishers of this process a resolved topic has."""
+        with self._changing:
+            alive = [item for item in self._publishers.get(topic, ()) if _is_alive(item)]
+            self._publishers[topic] = alive
+        return len(alive)
 
     def _share(self, topic: str, message: Any, source: Stream) -> None:
         for stream in self._streams.get(topic, ()):
@@ -167,22 +245,34 @@ class Handover:
 class HandingPublisher:
     """A publisher that also hands its messages to streams of this process.
 
-    Streams come first, so that no DDS copy arrives before its stamp is known here.
+    Streams get a message first, so that no DDS copy arrives before its stamp is known there, and
+    are called last, so that no other thread delays the publishing.
     """
 
     def __init__(self, publisher: Any, handover: Handover) -> None:
         self._publisher = publisher
         self._handover = handover
         self._topic: str = publisher.topic_name
+        handover.announce(publisher)
 
     def publish(self, message: Any) -> None:
-        """Hand over, then publish; serialised messages go over DDS alone."""
-        if not isinstance(message, bytes):
-            self._handover.push(self._topic, message)
+        """Publish, then call the streams; serialised messages go over DDS alone."""
+        streams = [] if isinstance(message, bytes) else self._handover.push(self._topic, message)
         self._publisher.publish(message)
+        for stream in streams:
+            stream.call()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._publisher, name)
+
+
+def _is_alive(publisher: Any) -> bool:
+    """Whether a publisher is not destroyed yet."""
+    try:
+        with publisher.handle:
+            return True
+    except InvalidHandle:
+        return False
 
 
 def stamp_bytes(message: Any) -> bytes:

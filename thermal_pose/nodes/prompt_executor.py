@@ -1,33 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An executor that answers messages at once and looks at services between them.
+"""An executor that wakes for what must be answered, and for nothing else.
 
-rclpy's own builds a wait set of every entity, some thirty a life-cycle node and nearly all of
-them services that nobody calls, up to three times a callback: half a millisecond each time with
-four nodes. This one waits for messages and timers, and looks at the rest when messages pause.
+rclpy's own builds a wait set of every entity, up to three times per callback, and half of those
+entities are events that hardly ever come. This one waits for messages, timers, services and
+clients; it looks at everything else once per second. An idle processor core takes longest to
+wake, so that each wake-up that nobody needs costs several times what it does on a busy core.
 """
 
-import contextlib
 import gc
-import inspect
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Any, Final
 
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
-from rclpy.subscription import Subscription
+from rclpy.node import Node
 
+from thermal_pose.nodes.awaited import AwaitedEntities, Ready
 from thermal_pose.nodes.handover import Stream
 
-#: A pause in the messages: what one brings about in the same process is there sooner.
-PAUSE_S: Final = 0.005
-#: Services, events and clients are looked at this often while messages pause ...
-LOOK_EVERY_S: Final = 0.05
-#: ... and this often if they never do.
-LOOK_AT_LATEST_S: Final = 0.2
-_NS_PER_S: Final = 1_000_000_000
+#: Events, and publishers that come or go, are looked at this often, s.
+LOOK_EVERY_S: Final = 1.0
+#: A look may be this late, s, so that it follows a message and needs no wake-up of its own.
+_LATE_S: Final = 0.2
 
 
 def settle() -> None:
@@ -47,49 +42,55 @@ class PromptExecutor(SingleThreadedExecutor):
     """
 
     def __init__(self, **options: Any) -> None:
+        # Before rclpy's own, which may call `wake`. The lock is held during a turn.
+        self._turn = threading.Lock()
+        self._awaited: AwaitedEntities | None = None
+        self._changed = False
         super().__init__(**options)
-        self._answered_s = self._looked_s = time.monotonic()
+        self._looked_s = time.monotonic()
         self._handed: deque[Stream] = deque()
         self._spinning: int | None = None
 
     def hand_over(self, stream: Stream) -> None:
         """Answer a message of this process before anything from DDS; any thread may call."""
-        asleep = not self._handed and threading.get_ident() != self._spinning
+        asleep = threading.get_ident() != self._spinning
         self._handed.append(stream)
-        if asleep:
-            self.wake()
+        if asleep and not stream.patient and self._guard is not None:
+            self._guard.trigger()
+
+    def wake(self) -> None:
+        """Return from waiting, since entities were created or destroyed."""
+        self._forget()
+        super().wake()
+
+    def add_node(self, node: Node) -> bool:
+        """Manage a node's callbacks from the next turn on."""
+        self._forget()
+        return super().add_node(node)
+
+    def remove_node(self, node: Node) -> None:
+        """Stop managing a node's callbacks."""
+        super().remove_node(node)
+        self._forget()
+
+    def shutdown(self, timeout_sec: float | None = None) -> bool:
+        """Stop, as rclpy's executor does."""
+        self._forget()
+        return super().shutdown(timeout_sec)
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Run what is ready, one callback of each subscription; return after `timeout_sec`.
+        """Run what is ready, one callback of each subscription and timer.
 
-        Returns earlier, perhaps with nothing done, where services were to be looked at.
+        Returns after `timeout_sec`, or earlier, perhaps with nothing done.
         """
-        pause_s = max(self._answered_s + PAUSE_S, self._looked_s + LOOK_EVERY_S)
-        due_s = min(pause_s, self._looked_s + LOOK_AT_LATEST_S)
-        wait_s = max(due_s - time.monotonic(), 0.0)
+        due_s = self._looked_s + LOOK_EVERY_S
+        wait_s = max(due_s + _LATE_S - time.monotonic(), 0.0)
         if timeout_sec is not None and timeout_sec >= 0:
             wait_s = min(wait_s, timeout_sec)
-        others_ready = self._answer(wait_s)
-        if others_ready or time.monotonic() >= due_s:
+        if self._answer(wait_s) or time.monotonic() >= due_s:
             super().spin_once(timeout_sec=0)
             self._looked_s = time.monotonic()
-
-    def _answer(self, wait_s: float) -> bool:
-        """Wait for messages, call back with them; return whether timers or a guard woke us."""
-        if self.answer_handed():
-            wait_s = 0.0
-        with contextlib.ExitStack() as held:
-            subscriptions = [entity for entity in self._streams() if _entered(held, entity)]
-            nodes = self.get_nodes()
-            timers = [item for node in nodes for item in node.timers if _entered(held, item)]
-            ready, others = self._wait(subscriptions, timers, wait_s)
-            for subscription in ready:
-                taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
-                if taken is not None:
-                    plain: Any = subscription.callback
-                    plain(taken[0])
-                    self._answered_s = time.monotonic()
-        return others and not self._handed
+            self._forget()
 
     def answer_handed(self) -> bool:
         """Call back with all messages handed over, and with those that this brings about."""
@@ -97,48 +98,64 @@ class PromptExecutor(SingleThreadedExecutor):
         answered = bool(self._handed)
         while self._handed:
             self._handed.popleft().answer()
-            self._answered_s = time.monotonic()
         return answered
 
-    def _wait(
-        self, subscriptions: list["Subscription[Any]"], timers: list[Any], wait_s: float
-    ) -> tuple[list["Subscription[Any]"], bool]:
-        with contextlib.ExitStack() as held:
+    def _answer(self, wait_s: float) -> bool:
+        """Wait, and call back with messages and timers; return whether rclpy has to look."""
+        with self._turn:
+            try:
+                if self.answer_handed():
+                    wait_s = 0.0
+                ready = self._wait(wait_s)
+                if ready is None:
+                    return True
+                self._call_back(ready)
+                return ready.others or self._changed or self._has_tasks()
+            finally:
+                if self._changed:
+                    self._let_go()
+
+    def _wait(self, wait_s: float) -> Ready | None:
+        """Return what is ready, None after a shutdown, about which rclpy knows what to do."""
+        if self._changed:
+            self._let_go()
+        if self._awaited is None:
             context, guard = self.context.handle, self._guard
-            if context is None or guard is None or not _entered(held, guard):
-                return [], True  # shut down: rclpy's own way says so
-            held.enter_context(context)
-            waits = _rclpy.WaitSet(len(subscriptions), 1, len(timers), 0, 0, 0, context)
-            waits.clear_entities()
-            for subscription in subscriptions:
-                waits.add_subscription(subscription.handle)
-            for timer in timers:
-                waits.add_timer(timer.handle)
-            waits.add_guard_condition(guard.handle)
-            waits.wait(round(wait_s * _NS_PER_S))
-            woken = set(waits.get_ready_entities("subscription"))
-            others = waits.get_ready_entities("timer") or waits.get_ready_entities(
-                "guard_condition"
-            )
-        return [item for item in subscriptions if item.handle.pointer in woken], bool(others)
+            if context is None or guard is None or not self.context.ok():
+                return None
+            self._awaited = AwaitedEntities(self.get_nodes(), guard, context)
+        return self._awaited.wait(wait_s)
 
-    def _streams(self) -> Iterator["Subscription[Any]"]:
-        for node in self.get_nodes():
-            yield from filter(_is_plain, node.subscriptions)
+    def _call_back(self, ready: Ready) -> None:
+        assert self._awaited is not None
+        for stream in self._awaited.patient:
+            stream.answer_all()
+        for subscription in ready.subscriptions:
+            taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+            if taken is not None:
+                plain: Any = subscription.callback
+                plain(taken[0])
+        self.answer_handed()
+        for timer in ready.timers:
+            if timer.handle.is_timer_ready():  # not where a callback cancelled it meanwhile
+                timer.handle.call_timer()
+                timer.callback()
 
+    def _forget(self) -> None:
+        """Find the entities again before the next wait; those destroyed may go."""
+        self._changed = True
+        if self._turn.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._turn.release()
 
-def _is_plain(subscription: "Subscription[Any]") -> bool:
-    # rclpy keeps the kind of callback it found to itself.
-    kind = subscription._callback_type
-    return kind is Subscription.CallbackType.MessageOnly and not inspect.iscoroutinefunction(
-        subscription.callback
-    )
+    def _let_go(self) -> None:
+        self._changed = False
+        if self._awaited is not None:
+            self._awaited.close()
+            self._awaited = None
 
-
-def _entered(held: contextlib.ExitStack, entity: Any) -> bool:
-    """Keep an entity from being destroyed while it is waited for; False: it already is."""
-    try:
-        held.enter_context(entity.handle)
-    except _rclpy.InvalidHandle:
-        return False
-    return True
+    def _has_tasks(self) -> bool:
+        """Whether a coroutine or a task waits; rclpy forgets those done at its next turn."""
+        return bool(self._tasks) and not all(task.done() for task, _, _ in list(self._tasks))

@@ -19,7 +19,7 @@ from thermal_pose.nodes.signals import EndRequest, init_ros
 PARENT_VARIABLE = "THERMAL_POSE_PARENT_PID"
 
 _PARENT_PERIOD_S = 0.5
-_SPIN_S = 0.1
+_SPIN_S = 0.25
 
 
 def process_start(pid: str) -> str | None:

@@ -19,7 +19,7 @@ from thermal_pose.nodes.status import StatusNode
 #: Maximum wait for the report after the end of a recording, s.
 REPORT_TIMEOUT_S = 10.0
 _STATUS_PERIOD_S = 1.0
-_SPIN_S = 0.05
+_SPIN_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ def run_session(
 
 def _spin_here(plan: GraphPlan, status: StatusNode, goes_on: Callable[[], bool]) -> None:
     with SingleProcessGraph(plan) as graph:
-        graph.add(status)
+        status.listen(graph.handover)
+        graph.add(status, aside=True)
         graph.spin_while(goes_on)
 
 
@@ -158,6 +159,7 @@ def _spin_processes(
     plan: GraphPlan, supervise: bool, status: StatusNode, goes_on: Callable[[], bool]
 ) -> None:
     executor = PromptExecutor()
+    status.listen()
     executor.add_node(status)
 
     def turn() -> bool:

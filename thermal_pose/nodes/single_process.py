@@ -21,8 +21,9 @@ from thermal_pose.nodes.handover import Handover
 from thermal_pose.nodes.process_table import ProcessEntry
 from thermal_pose.nodes.prompt_executor import PromptExecutor, settle
 
-_SPIN_S = 0.1
-_SPIN_ASIDE_S = 0.05
+#: A condition of `spin_while` is checked this often. Every check wakes an idle core.
+_SPIN_S = 0.25
+_SPIN_ASIDE_S = 1.0
 _GIVE_WAY_S = 0.002
 #: The listeners' thread hands the interpreter over after so long, if asked (Python: 5 ms).
 _SWITCH_S = 0.0005
@@ -34,13 +35,19 @@ class SingleProcessGraph:
     Use as a context manager around an initialised rclpy context: all nodes are active inside,
     all are stopped and destroyed after. Inside, the interpreter switches threads more often and
     the garbage collector skips what exists already; both end with the context.
+
+    Parameters
+    ----------
+    plan : which nodes run, with what.
+    hand_over : False sends all messages over DDS, also those between nodes of this process.
     """
 
-    def __init__(self, plan: GraphPlan) -> None:
+    def __init__(self, plan: GraphPlan, *, hand_over: bool = True) -> None:
         self._plan = plan
+        self._hand_over = hand_over
         self._executor = PromptExecutor()
         self._aside = _Aside()
-        self._handover = Handover()
+        self.handover = Handover()
         self._nodes: dict[str, tuple[ProcessEntry, PipelineNode]] = {}
         self._switch_interval_s = sys.getswitchinterval()
         self.rebuilt: dict[str, int] = {}
@@ -64,9 +71,13 @@ class SingleProcessGraph:
         """Return the running node of this name."""
         return self._nodes[name][1]
 
-    def add(self, node: Node) -> None:
-        """Spin another node together with the graph's."""
-        self._executor.add_node(node)
+    def add(self, node: Node, *, aside: bool = False) -> None:
+        """Spin another node together with the graph's, or with its listeners."""
+        if aside:
+            self._aside.executor.add_node(node)
+            self._aside.start()
+        else:
+            self._executor.add_node(node)
 
     def spin_while(self, condition: Callable[[], bool]) -> None:
         """Spin as long as `condition` holds; rebuild nodes that fail.
@@ -110,7 +121,7 @@ class SingleProcessGraph:
     def _create(self, entry: ProcessEntry) -> None:
         # Global arguments are those of the command line, which are not meant for nodes.
         node = entry.load()(cli_args=self._plan.ros_args(entry), use_global_arguments=False)
-        node.handover = self._handover
+        node.handover = self.handover if self._hand_over else None
         self._nodes[entry.name] = (entry, node)
         self._executor_of(entry).add_node(node)
         if node.parameters.autostart:
@@ -143,13 +154,14 @@ class _Aside:
         self._thread = threading.Thread(target=self._spin, name="listeners", daemon=True)
 
     def start(self) -> None:
-        """Begin to spin, where there is anything to."""
-        if self.executor.get_nodes():
+        """Begin to spin, where there is anything to, unless it does already."""
+        if self.executor.get_nodes() and self._thread.ident is None:
             self._thread.start()
 
     def end(self) -> None:
         """Let the present turn end, and no other begin."""
         self._ends.set()
+        self.executor.wake()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -157,6 +169,7 @@ class _Aside:
     def paused(self) -> Iterator[None]:
         """Keep the thread between two turns, for instance to create and destroy nodes."""
         self._wanted.set()
+        self.executor.wake()
         try:
             with self._turn:
                 yield

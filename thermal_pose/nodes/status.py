@@ -7,6 +7,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
@@ -14,6 +15,7 @@ from thermal_pose.errors import MessageFormatError
 from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.messages.trials import to_phase
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
+from thermal_pose.nodes.handover import Handover
 from thermal_pose.nodes.qos import report_qos, result_qos
 from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics
 from thermal_pose.types import Phase
@@ -69,10 +71,17 @@ class StatusNode(Node):
         self._statistics = StreamStatistics(window=16)
         self._arrivals = ArrivalTimes()
         self._stop: Any = self.create_client(Trigger, "tug_analyzer/stop")
-        self.create_subscription(CameraInfo, "thermal/camera_info", self._on_info, 10)
-        self.create_subscription(Keypoints, "keypoints", self._on_keypoints, result_qos())
-        self.create_subscription(TugPhase, "tug/phase", self._on_phase, result_qos())
-        self.create_subscription(TugReport, "tug/report", self._on_report, report_qos())
+
+    def listen(self, handover: Handover | None = None) -> None:
+        """Subscribe; `handover` is that of the graph where it runs in this process."""
+        handover = handover or Handover()
+        for kind, topic, callback, qos in (
+            (CameraInfo, "thermal/camera_info", self._on_info, QoSProfile(depth=10)),
+            (Keypoints, "keypoints", self._on_keypoints, result_qos()),
+            (TugPhase, "tug/phase", self._on_phase, result_qos()),
+            (TugReport, "tug/report", self._on_report, report_qos()),
+        ):
+            handover.subscribe(self, kind, topic, callback, qos)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
 
     def line(self) -> str:

@@ -86,7 +86,7 @@ class TugAnalyzerNode(PipelineNode):
         lens_qos = image_subscription_qos(self.parameters.image_reliability)
         self.subscribe(CameraInfo, "thermal/camera_info", self._on_lens, lens_qos)
         qos = image_subscription_qos(self.parameters.image_reliability, _FILM_DEPTH)
-        self.subscribe(Image, "thermal/image_raw", self._on_image, qos)
+        self.subscribe(Image, "thermal/image_raw", self._on_image, qos, patient=True)
         self.subscribe(Keypoints, "keypoints", self._on_keypoints, result_qos(), required=True)
         self.serve(Trigger, "~/start", self._on_start)
         self.serve(Trigger, "~/stop", self._on_stop)
