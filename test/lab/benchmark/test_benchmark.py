@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import json
 import subprocess
 import sys
@@ -147,6 +148,33 @@ def test_load_is_measured_on_real_processes(ros, frames, tmp_path):
     assert 0 < figures.p50_ms <= figures.p99_ms <= figures.max_ms
 
 
+@pytest.mark.graph
+@pytest.mark.slow
+def test_the_handover_is_compared_with_dds_in_one_run(ros, frames, tmp_path):
+    models = {"detector": "warm_blob", "pose": str(write_warmest_spot_model(tmp_path))}
+    ways = ("handed_over", "over_dds")
+    found = first_without_a_drop(
+        lambda: load.measure_handover(frames, models, duration_s=1.0),
+        lambda found: any(found[way]["answered"] < found[way]["sent"] for way in ways),
+    )
+    assert all(found[way]["sent"] >= 8 and found[way]["cpu_share"] > 0 for way in ways)
+    assert found["p50_ratio"] == pytest.approx(
+        found["handed_over"]["p50"] / found["over_dds"]["p50"], abs=0.01
+    )
+
+
+def test_a_part_that_others_disturbed_is_named(monkeypatch):
+    from thermal_pose.lab.benchmark import suite
+
+    shares = iter((0.01, 0.3, 0.0))
+    monkeypatch.setattr(suite, "foreign_work", lambda: contextlib.nullcontext(lambda: next(shares)))
+    said = []
+    parts = suite._Parts(said.append)
+    assert [parts(name, str(name).upper) for name in ("a", "b", "c")] == ["A", "B", "C"]
+    assert said == ["a", "b", "c"]
+    assert parts.foreign_shares == {"a": 0.01, "b": 0.3, "c": 0.0}
+
+
 def test_the_dropped_share_is_of_what_was_sent():
     assert LatencyFigures(16, 12, 5.0, 9.0, 9.0, 5.0, 5.0).dropped_share == pytest.approx(0.25)
     assert LatencyFigures(0, 0, 5.0, 9.0, 9.0, 5.0, 5.0).dropped_share == 0
@@ -215,10 +243,17 @@ def bench_document():
         rate_steps={"64": 0.0, "96": 0.01, "112": 0.2},
         cpu_share_of_one_core=0.1,
         camera_steps={"16": {**row, "sent": 1280, "answered": 1280}},
+        handover={
+            "handed_over": {**row, "cpu_share": 0.05},
+            "over_dds": {**row, "cpu_share": 0.06},
+            "p50_ratio": 0.9,
+            "cpu_ratio": 0.833,
+        },
         foreign_share=0.01,
         disturbed=False,
         frame_path={
-            "step_ms": {"find people": 0.4, "estimate pose": 3.0},
+            "step_ms": {"find people": 0.2, "estimate pose": 1.5},
+            "paced_step_ms": {"find people": 0.4, "estimate pose": 3.0},
             "one_process_ms": {"find people": 0.4, "estimate pose": 3.0, "sum": 3.4},
             "processes_ms": {"find people": 0.4, "estimate pose": 3.0, "sum": 3.4},
         },
@@ -324,7 +359,8 @@ def test_the_path_of_a_frame_is_timed_step_by_step(ros):
 
     found = measure_frame_path(load.load_frames(DEMO_BAG)[40:44], {}, rounds=1)
     assert {*ONE_PROCESS, *SEVERAL_PROCESSES} <= set(found["step_ms"])
-    assert all(ms > 0 for ms in found["step_ms"].values())
+    assert set(found["step_ms"]) == set(found["paced_step_ms"])
+    assert all(ms > 0 for ms in [*found["step_ms"].values(), *found["paced_step_ms"].values()])
     for way, taken in (("one_process_ms", ONE_PROCESS), ("processes_ms", SEVERAL_PROCESSES)):
         parts = {name: ms for name, ms in found[way].items() if name != "sum"}
         assert set(parts) == set(taken)

@@ -95,6 +95,54 @@ def measure_latency(
     return table
 
 
+def measure_handover(
+    frames: Sequence[ThermalFrame], models: Models, duration_s: float
+) -> dict[str, Any]:
+    """Compare a process whose nodes hand messages over with one that sends all over DDS.
+
+    Both run detector, pose and TUG analyzer, and get images in turns, 8 per second each.
+
+    Returns
+    -------
+    `handed_over`, `over_dds` : latency, and `cpu_share`, the share of one core.
+    `p50_ratio`, `cpu_ratio` : of the first to the second.
+    """
+    ways: dict[str, list[str]] = {"handed_over": [], "over_dds": ["--over-dds"]}
+    worker = ["-m", "thermal_pose.lab.benchmark.worker", "--analyze"]
+    commands = [[*worker, *options, name] for name, options in ways.items()]
+    with probed(commands, models, frames, list(ways)) as (probe, processes):
+        probe.run(CAMERA_HZ, 2.0)
+        with _cpu_shares(processes) as shares:
+            probe.run(CAMERA_HZ, duration_s, warm_up_s=0.0)
+            cpu = dict(zip(ways, shares(), strict=True))
+        table = {
+            name: {**_table(probe.figures_of(name)), "cpu_share": round(cpu[name], 4)}
+            for name in ways
+        }
+    ratios = {
+        f"{name}_ratio": round(table["handed_over"][key] / table["over_dds"][key], 3)
+        for name, key in (("p50", "p50"), ("cpu", "cpu_share"))
+    }
+    return {**table, **ratios}
+
+
+@contextlib.contextmanager
+def _cpu_shares(processes: Sequence[psutil.Process]) -> Iterator[Callable[[], list[float]]]:
+    """Yield what returns the share of one core that each process used since the block began."""
+
+    def busy_s() -> list[float]:
+        times = [process.cpu_times() for process in processes]
+        return [spent.user + spent.system for spent in times]
+
+    before_s, begin_s = busy_s(), time.monotonic()
+
+    def shares() -> list[float]:
+        spent_s = time.monotonic() - begin_s
+        return [(now - then) / spent_s for now, then in zip(busy_s(), before_s, strict=True)]
+
+    yield shares
+
+
 def measure_max_rate(
     frames: Sequence[ThermalFrame], models: Models, duration_s: float
 ) -> dict[str, Any]:
@@ -137,13 +185,12 @@ def measure_footprint(
     """Return resident memory and processor share of the one-process graph at 8 Hz."""
     with probed([whole_graph(models, False)], models, frames) as (probe, (process,)):
         probe.run(CAMERA_HZ, 2.0)
-        before, begin_s = process.cpu_times(), time.monotonic()
-        probe.run(CAMERA_HZ, duration_s, warm_up_s=0.0)
-        after, spent_s = process.cpu_times(), time.monotonic() - begin_s
-        busy_s = after.user + after.system - before.user - before.system
+        with _cpu_shares([process]) as shares:
+            probe.run(CAMERA_HZ, duration_s, warm_up_s=0.0)
+            (share,) = shares()
         return {
             "rss_mb": round(process.memory_info().rss / 2**20, 1),
-            "cpu_share_of_one_core": round(busy_s / spent_s, 3),
+            "cpu_share_of_one_core": round(share, 3),
         }
 
 

@@ -21,6 +21,7 @@ from thermal_pose.types import ThermalFrame
 
 _READY_TIMEOUT_S = 60.0
 _LAST_ANSWER_S = 1.0
+_SPIN_S = 0.25
 _NS_PER_S = 1_000_000_000
 
 
@@ -83,6 +84,7 @@ class Probe:
             )
         self._executor = PromptExecutor()
         self._executor.add_node(self._node)
+        self._counted_from_s = 0.0
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
 
@@ -112,9 +114,14 @@ class Probe:
         for camera in self._cameras:
             camera.sent_s.clear()
             camera.back_s.clear()
-        counted_from_s = self._publish(rate_hz, duration_s + warm_up_s) + warm_up_s
+        self._counted_from_s = self._publish(rate_hz, duration_s + warm_up_s) + warm_up_s
         self._wait_for_answers()
-        return _figures(self._cameras, counted_from_s)
+        return _figures(self._cameras, self._counted_from_s)
+
+    def figures_of(self, namespace: str) -> LatencyFigures:
+        """Return the figures of one camera in the last run."""
+        cameras = [camera for camera in self._cameras if camera.namespace == namespace]
+        return _figures(cameras, self._counted_from_s)
 
     def _publish(self, rate_hz: float, duration_s: float) -> float:
         step_s = 1 / (rate_hz * len(self._cameras))
@@ -139,7 +146,7 @@ class Probe:
 
     def _spin(self) -> None:
         while not self._ends.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
+            self._executor.spin_once(timeout_sec=_SPIN_S)
 
     @staticmethod
     def _listener(camera: _Camera):  # type: ignore[no-untyped-def]
