@@ -43,9 +43,10 @@ from thermal_pose.lab.learning.teachers.cache import build_cache
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
 from thermal_pose.types import IntArray
 
-#: Shapes by shipped name: `student` is the paper's.
+#: Shapes by name: `student` is the paper's, `student-narrow` what it is widened from on a CPU.
 SHIPPED: Final[dict[str, StudentShape]] = {
     "student": StudentShape(DECODER_WIDTH),
+    "student-narrow": StudentShape(64),
     "student-lite": StudentShape(64, extra=4),
 }
 
