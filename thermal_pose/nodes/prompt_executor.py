@@ -49,13 +49,16 @@ class PromptExecutor(SingleThreadedExecutor):
         super().__init__(**options)
         self._looked_s = time.monotonic()
         self._handed: deque[Stream] = deque()
+        self._called = False  # woken for messages handed over, and not yet at them
         self._spinning: int | None = None
 
     def hand_over(self, stream: Stream) -> None:
         """Answer a message of this process before anything from DDS; any thread may call."""
-        asleep = threading.get_ident() != self._spinning
         self._handed.append(stream)
-        if asleep and not stream.patient and self._guard is not None:
+        if threading.get_ident() == self._spinning or stream.patient or self._called:
+            return
+        if self._guard is not None:
+            self._called = True
             self._guard.trigger()
 
     def wake(self) -> None:
@@ -95,6 +98,7 @@ class PromptExecutor(SingleThreadedExecutor):
     def answer_handed(self) -> bool:
         """Call back with all messages handed over, and with those that this brings about."""
         self._spinning = threading.get_ident()
+        self._called = False  # first: what comes from here on must wake again
         answered = bool(self._handed)
         while self._handed:
             self._handed.popleft().answer()
