@@ -71,7 +71,7 @@ class Analysis:
         return {p.phase.name: p.duration_s for p in timing.phases} if timing.valid else {}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the whole result as in `report.json` (`docs/report.schema.json`)."""
+        """Return the whole result as in `report.json` (`docs/*.schema.json`)."""
         return self.trial.result.to_json_dict()
 
     def write_report(self, folder: str | Path, language: str = "en") -> Path:
