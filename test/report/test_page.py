@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
 import re
 from dataclasses import replace
 from functools import cache
@@ -12,7 +13,7 @@ from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import Measure, RunInfo, Visit
 from thermal_pose.clinical.tug.result import TrialSignals
 from thermal_pose.language import speaking
-from thermal_pose.report.charts import Axis, Trace, history_plot, signal_plot
+from thermal_pose.report.charts import Axis, Trace, history_plot, side_by_side, signal_plot
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
 from thermal_pose.report.page import css_string, earlier_than, trial_page
@@ -279,6 +280,30 @@ def test_history_has_a_true_date_axis_whiskers_refusals_and_a_band():
     assert spans[0] == pytest.approx(spans[1], rel=0.02)
     assert page.count('class="whisker"') == 3 and page.count('class="refusal"') == 1
     assert 'class="hband"' in page and "smallest published detectable change" in page
+
+
+def test_tests_of_one_day_do_not_cover_each_other():
+    minute_ns = 60 * NS_PER_S
+    tests = [
+        EarlierTest(
+            fabricated.SUBJECT, f"{k}", fabricated.ORIGIN_NS + k * minute_ns, value=11.0 + 0.1 * k
+        )
+        for k in range(6)
+    ]
+    month = replace(tests[0], origin_ns=fabricated.ORIGIN_NS - 30 * 86_400 * NS_PER_S)
+    plot = history_plot([month, *tests], 6)
+    places = [float(p) for p in re.findall(r'class="dot[^"]*" style="left:([\d.]+)%', plot)]
+    assert len(places) == 7 and all(b - a >= 2.9 for a, b in itertools.pairwise(places))
+    assert max(places) <= 100 and "side by side" in plot
+    # Not every figure has room beside its neighbours; the marked one always has.
+    assert 2 <= len(re.findall("<b>1[01]", plot)) < 7 and "<b>11.5</b>" in plot
+
+
+@pytest.mark.parametrize("count", [1, 5, 60])
+def test_marks_stay_on_the_axis_and_in_order(count: int):
+    places = side_by_side([95.0] * count)
+    assert places == sorted(set(places)) and places[0] >= 0 and places[-1] <= 100
+    assert side_by_side([]) == [] and side_by_side([1.0, 50.0]) == [1.0, 50.0]
 
 
 def test_history_links_to_the_reports():

@@ -15,7 +15,8 @@ from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S, FIVE_TIMES_
 from thermal_pose.clinical.chair_rises.arms import arms_model
 from thermal_pose.clinical.chair_rises.cycles import height_shares
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
-from thermal_pose.clinical.chair_rises.measures import event_sd_s, rise_measures
+from thermal_pose.clinical.chair_rises.events import event_sd_s
+from thermal_pose.clinical.chair_rises.measures import rise_measures
 from thermal_pose.clinical.chair_rises.reading import RiseReading, read_rises
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult, RiseSignals
 from thermal_pose.clinical.chair_rises.scoring import (
@@ -153,7 +154,7 @@ class ChairRiseCourse:
             return _Figures(stands=stands_in_30s(rises, start_s), measures=measures)
         # The total counts from the first movement; the time from 'go' stands beside it.
         total_s = five_times_s(rises, rises[0].rise_start_s)
-        sd_s = event_sd_s("rise_start", "seat_contact")
+        sd_s = event_sd_s("first_start", "seat_contact")
         return _Figures(total_s, sd_s, measures=measures)
 
     def _start_s(self, reading: RiseReading, rises: tuple[ChairRise, ...]) -> float | None:

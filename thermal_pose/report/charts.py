@@ -26,6 +26,11 @@ _NAME_PERCENT, _NUMBER_PERCENT, _TWO_DECIMALS_PERCENT = 8.5, 4.5, 11.0
 _MAX_POINTS = 2000
 
 
+#: Least distance of two marks, and of two labels, on an axis of dates, percent.
+MARK_GAP = 3.0
+LABEL_GAP = 9.0
+
+
 @dataclass(frozen=True)
 class Axis:
     """A linear axis from `low` to `high`; positions in percent of its length."""
@@ -271,11 +276,13 @@ def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
         low = vertical.percent(values[0] - change)
         high = vertical.percent(values[0] + change)
         grid += f'<i class="hband" style="bottom:{low}%;height:{round(high - low, 3)}%"></i>'
-    places = [horizontal.percent(test.origin_ns / NS_PER_S) for test in tests]
+    exact = [horizontal.percent(test.origin_ns / NS_PER_S) for test in tests]
+    places = side_by_side(exact)
     points = [(10 * places[i], 100 - vertical.percent(test.value or 0.0)) for i, test in valid]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "h0"
+    labelled = _labelled(tests, places, current)
     marks = "".join(
-        _history_mark(test, places[index], vertical, index == current)
+        _history_mark(test, places[index], vertical, index == current, index in labelled)
         for index, test in enumerate(tests)
     )
     words = ", ".join(
@@ -293,6 +300,8 @@ def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
             source=min(DETECTABLE_CHANGES, key=lambda row: row.change_s).source.short,
         )
         note = f'<p class="fine">{html(text)}</p>'
+    if places != exact:
+        note += f'<p class="fine">{html(say("Tests of one day stand side by side."))}</p>'
     label = html(say("Figures in order of time: {words}.", words=words))
     return (
         f'<div class="hplot" role="img" aria-label="{label}">{grid}'
@@ -308,6 +317,40 @@ def _date_axis(stamps_ns: Sequence[int]) -> Axis:
     return Axis(first - margin, last + margin)
 
 
+def side_by_side(places: Sequence[float], gap: float = MARK_GAP) -> list[float]:
+    """Move marks of an axis apart that would cover each other, as little as the order allows.
+
+    Parameters
+    ----------
+    places : of the marks in rising order, percent of the axis.
+    gap : least distance between two of them, percent; smaller if there are too many.
+
+    >>> side_by_side([10.0, 10.0, 50.0])
+    [10.0, 13.0, 50.0]
+    """
+    gap = min(gap, 96.0 / max(len(places), 1))
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + gap) if moved else place)
+    limit = 100.0
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - gap
+    return [round(place, 3) for place in moved]
+
+
+def _labelled(
+    tests: Sequence[EarlierTest], places: Sequence[float], current: int | None
+) -> set[int]:
+    """Which valid tests get their figure written: the marked one, and those with room for it."""
+    valid = [index for index, test in enumerate(tests) if test.value is not None]
+    chosen = [index for index in valid if index == current]
+    for index in valid:
+        if all(abs(places[index] - places[other]) >= LABEL_GAP for other in chosen):
+            chosen.append(index)
+    return set(chosen)
+
+
 def _date_scale(tests: Sequence[EarlierTest], axis: Axis) -> str:
     """Dates of the tests below the plot; of those too near to each other, the first."""
     labels, last = [], -100.0
@@ -319,7 +362,9 @@ def _date_scale(tests: Sequence[EarlierTest], axis: Axis) -> str:
     return f'<div class="scale dates" aria-hidden="true">{"".join(labels)}</div>'
 
 
-def _history_mark(test: EarlierTest, place: float, vertical: Axis, is_current: bool) -> str:
+def _history_mark(
+    test: EarlierTest, place: float, vertical: Axis, is_current: bool, has_label: bool
+) -> str:
     if test.value is None:
         why = html(say(test.sentence or REASON_NAMES[test.reason]))
         return f'<i class="refusal" style="left:{place}%" title="{why}">×</i>'
@@ -332,4 +377,5 @@ def _history_mark(test: EarlierTest, place: float, vertical: Axis, is_current: b
     style = f"left:{place}%;bottom:{vertical.percent(test.value)}%"
     now = " is-now" if is_current else ""
     text = f"{test.value:.{min(test.kind.decimals, 1)}f}"
-    return f'{whisker}<i class="dot{now}" style="{style}"><b>{text}</b></i>'
+    label = f"<b>{text}</b>" if has_label else ""
+    return f'{whisker}<i class="dot{now}" style="{style}">{label}</i>'

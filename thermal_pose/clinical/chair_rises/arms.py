@@ -28,7 +28,11 @@ MODEL_PATH: Final = Path(__file__).resolve().parents[2] / "assets" / "chair_rise
 _ARM: Final = (Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW, Joint.LEFT_WRIST, Joint.RIGHT_WRIST)
 _ELBOWS, _WRISTS = slice(0, 2), slice(2, 4)
 _PER_STRETCH: Final = 9
-N_FEATURES: Final = 4 * _PER_STRETCH
+_PER_REACH: Final = 4
+#: Four of a stretch twice (median and largest), and the reach of four joints in three stretches.
+N_FEATURES: Final = 4 * _PER_STRETCH + 3 * len(_ARM) * _PER_REACH
+#: How long before a rise its preparation, and the rest before the first one end, s.
+_PREPARE_S, _REST_S = 0.5, 1.2
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,53 @@ def arms_model(path: Path = MODEL_PATH) -> ArmsModel:
 
 
 def arm_features(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]) -> Array:
-    """(N_FEATURES,) what elbows and wrists do over all rises: median, and largest above it."""
+    """(N_FEATURES,) what elbows and wrists do per rise and over all of them."""
+    return np.concatenate(
+        [_over_cycles(track, curves, cycles), _reach_features(track, curves, cycles)]
+    )
+
+
+def _reach_features(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]) -> Array:
+    """How far elbows and wrists get from the shoulders while rising, standing and at rest."""
+    if not cycles:
+        return np.zeros(3 * len(_ARM) * _PER_REACH)
+    times_s = curves.times_s
+    rising, standing = np.zeros(len(times_s), dtype=bool), np.zeros(len(times_s), dtype=bool)
+    for cycle in cycles:
+        end_s = cycle.down_s[0] if cycle.down_s else cycle.up_s[2] + 0.5
+        rising |= (times_s >= cycle.up_s[0] - _PREPARE_S) & (times_s <= cycle.up_s[1])
+        standing |= (times_s >= cycle.up_s[2]) & (times_s <= end_s)
+    rest = times_s < cycles[0].up_s[0] - _REST_S
+    return np.concatenate([_reach(track, rows) for rows in (rising, standing, rest)])
+
+
+def _reach(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Array:
+    """(16,) per joint: aside, lowest, highest, in units of the trunk, and the median score."""
+    xy, scores = track.xy[rows], track.scores[rows][:, list(_ARM)]
+    hips = (xy[:, Joint.LEFT_HIP] + xy[:, Joint.RIGHT_HIP]) / 2
+    shoulders = (xy[:, Joint.LEFT_SHOULDER] + xy[:, Joint.RIGHT_SHOULDER]) / 2
+    span = np.maximum(np.hypot(*(hips - shoulders).T), 1.0)[:, None, None]
+    arm = (xy[:, list(_ARM)] - shoulders[:, None]) / span
+    seen = np.isfinite(arm).all(axis=(1, 2))
+    if not seen.any():
+        return np.zeros(len(_ARM) * _PER_REACH)
+    aside, level = np.abs(arm[seen][..., 0]), arm[seen][..., 1]
+    return np.stack(
+        [
+            np.percentile(aside, 80, axis=0),
+            np.percentile(level, 80, axis=0),
+            np.percentile(level, 20, axis=0),
+            np.median(scores[seen], axis=0),
+        ],
+        axis=1,
+    ).ravel()
+
+
+def _over_cycles(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]) -> Array:
+    """(36,) per stretch of a rise: median over the rises, and largest above it."""
     rows = np.array([_cycle_features(track, curves, cycle) for cycle in cycles])
     if not len(rows):
-        return np.zeros(N_FEATURES)
+        return np.zeros(4 * _PER_STRETCH)
     known = np.isfinite(rows)
     filled = np.where(known, rows, np.nanmedian(np.where(known, rows, np.nan), axis=0))
     filled = np.nan_to_num(filled)

@@ -4,7 +4,7 @@
 The curve's turning points separate rises from descents. Within each, the times at which a quarter
 and three quarters of the way are passed place the events that cannot be seen in so small a
 picture: first movement, standing, start of sitting down, seat contact. How far these lie from the
-crossings was fitted on development seeds (`EVENT_OFFSETS`).
+crossings was fitted on development seeds (`events.py`).
 """
 
 from collections.abc import Sequence
@@ -15,41 +15,19 @@ import numpy as np
 
 from thermal_pose.clinical.chair_rises.curves import RiseCurves
 from thermal_pose.clinical.chair_rises.definitions import ATTEMPT_SHARE, HALF_SHARE, ChairRise
+from thermal_pose.clinical.chair_rises.events import event_offsets
 from thermal_pose.clinical.tug.signals import Array
 
 #: A turning point counts if the curve goes back by this share of the range after it.
 REVERSAL_SHARE: Final = 0.22
 #: Who does not come below this share between two peaks did not sit down.
 SEATED_SHARE: Final = 0.4
+#: Who has risen by half has moved for less than this, s.
+REST_BEFORE_S: Final = 1.5
 #: A range of heights smaller than this share of the standing height is a person at rest.
 MIN_RANGE_SHARE: Final = 0.2
 
 
-@dataclass(frozen=True)
-class EventOffset:
-    """Where an event lies from a crossing, s.
-
-    `base_s` + `per_span` times the time between the two crossings + `per_period` times the time
-    from rise to rise. `sd_s` is the standard deviation of what remains.
-    """
-
-    base_s: float
-    per_span: float
-    per_period: float
-    sd_s: float
-
-    def at(self, crossing_s: float, span_s: float, period_s: float) -> float:
-        """Return when the event is, s."""
-        return crossing_s + self.base_s + self.per_span * span_s + self.per_period * period_s
-
-
-#: Fitted by `thermal-pose evaluate-chair-rises --fit` on the development seeds 500, 501 and 510.
-EVENT_OFFSETS: Final = {
-    "rise_start": EventOffset(0.145, -1.662, -0.183, 0.149),
-    "stand": EventOffset(-0.018, 0.336, 0.001, 0.058),
-    "sit_start": EventOffset(-0.005, 0.056, -0.030, 0.074),
-    "seat_contact": EventOffset(-0.081, 0.108, 0.080, 0.103),
-}
 #: Time from rise to rise that is assumed where there is one rise only, and its limits, s.
 PERIOD_S: Final = (1.5, 4.0, 8.0)
 
@@ -107,8 +85,10 @@ def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
     share = (height - low) / (high - low)
     found = []
     turns = _seated_turns(_turning_points(share, REVERSAL_SHARE), share)
+    seated = _seated_share(times_s, share)
+    least = seated + ATTEMPT_SHARE * (1.0 - seated)
     for index, (row, is_peak) in enumerate(turns):
-        if not is_peak or share[row] < ATTEMPT_SHARE:
+        if not is_peak or share[row] < least:
             continue
         before = turns[index - 1][0] if index else None
         after = turns[index + 1][0] if index + 1 < len(turns) else None
@@ -116,6 +96,19 @@ def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
             continue
         found.append(_cycle(times_s, share, (before, row, after)))
     return tuple(found)
+
+
+def _seated_share(times_s: Array, share: Array) -> float:
+    """Height of the hips at rest before the first rise, between the lowest (0) and standing (1).
+
+    Who leans forward to rise brings the hips lower in the picture than who sits back: sitting back
+    between two rises is not an attempt to rise.
+    """
+    rising = np.flatnonzero(share > HALF_SHARE)
+    if not rising.size:
+        return 0.0
+    before = share[times_s < times_s[rising[0]] - REST_BEFORE_S]
+    return float(np.clip(np.median(before), 0.0, HALF_SHARE)) if before.size >= 4 else 0.0
 
 
 def _levels(height: Array) -> tuple[float, float]:
@@ -204,12 +197,19 @@ def _passes(
     return tuple(sorted(passes))
 
 
-def rises_of_cycles(cycles: Sequence[Cycle]) -> tuple[ChairRise, ...]:
-    """Place the events of all cycles, in order of time."""
+def rises_of_cycles(
+    cycles: Sequence[Cycle], first_lean_s: float | None = None
+) -> tuple[ChairRise, ...]:
+    """Place the events of all cycles, in order of time.
+
+    Parameters
+    ----------
+    first_lean_s : of the first rise (`lean.lean_s`), which starts from rest; None: not seen.
+    """
     rises: list[ChairRise] = []
     free_from_s, period_s = 0.0, period_of(cycles)
     for cycle in cycles:
-        rise = rise_of(cycle, free_from_s, period_s)
+        rise = rise_of(cycle, free_from_s, period_s, None if rises else first_lean_s)
         rises.append(rise)
         free_from_s = cycle.up_s[0] if rise.seat_contact_s is None else rise.seat_contact_s
     return tuple(rises)
@@ -224,26 +224,35 @@ def period_of(cycles: Sequence[Cycle]) -> float:
     return float(np.clip(np.median(steps_s), least, most))
 
 
-def rise_of(cycle: Cycle, free_from_s: float, period_s: float) -> ChairRise:
+def rise_of(
+    cycle: Cycle, free_from_s: float, period_s: float, lean_s: float | None = None
+) -> ChairRise:
     """Place the events of a cycle.
 
     Parameters
     ----------
     free_from_s : seat contact of the rise before; the first movement cannot come earlier.
     period_s : of all rises of the trial (`period_of`).
+    lean_s : when the trunk leaned forward, for the first rise; None: from the hips alone.
     """
+    offsets = event_offsets()
     up_s = cycle.up_s[2] - cycle.up_s[0]
-    start = EVENT_OFFSETS["rise_start"].at(cycle.up_s[0], up_s, period_s)
-    stand = max(EVENT_OFFSETS["stand"].at(cycle.up_s[2], up_s, period_s), cycle.up_s[1])
+    if lean_s is None:
+        start = offsets["rise_start"].at(cycle.up_s[0], up_s, period_s)
+    else:
+        start = offsets["first_start"].at(lean_s, up_s, period_s)
+    half = offsets["half_up"].at(cycle.up_s[1], up_s, period_s)
+    half = min(max(half, cycle.up_s[0]), cycle.up_s[2])
+    stand = max(offsets["stand"].at(cycle.up_s[2], up_s, period_s), half)
     sit = contact = None
     if cycle.down_s:
         down_s = cycle.down_s[2] - cycle.down_s[0]
-        sit = EVENT_OFFSETS["sit_start"].at(cycle.down_s[0], down_s, period_s)
+        sit = offsets["sit_start"].at(cycle.down_s[0], down_s, period_s)
         if sit < stand:
             stand = sit = (sit + stand) / 2
-        contact = max(EVENT_OFFSETS["seat_contact"].at(cycle.down_s[2], down_s, period_s), sit)
-    start = min(max(start, free_from_s), cycle.up_s[1])
-    stand = max(stand, cycle.up_s[1])
+        contact = max(offsets["seat_contact"].at(cycle.down_s[2], down_s, period_s), sit)
+    start = min(max(start, free_from_s), half)
+    stand = max(stand, half)
     sit = None if sit is None else max(sit, stand)
     contact = None if contact is None or sit is None else max(contact, sit)
-    return ChairRise(start, cycle.up_s[1], stand, sit, contact, cycle.share)
+    return ChairRise(start, half, stand, sit, contact, cycle.share)

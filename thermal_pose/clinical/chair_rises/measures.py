@@ -8,19 +8,14 @@ from typing import Final
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.about import FIVE_TIMES_SIT_TO_STAND
-from thermal_pose.clinical.chair_rises.cycles import EVENT_OFFSETS
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
+from thermal_pose.clinical.chair_rises.events import event_sd_s
 from thermal_pose.clinical.chair_rises.scoring import CHAIR_STAND_S, to_fifth_stand_s
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.records import Measure, MeasureStatus
 
 _SIMULATED: Final = MeasureStatus.SIMULATED
 _TOO_FEW: Final = "Needs at least two rises."
-
-
-def event_sd_s(first: str, last: str) -> float:
-    """Standard deviation of the time between two events of different crossings, s."""
-    return float(np.hypot(EVENT_OFFSETS[first].sd_s, EVENT_OFFSETS[last].sd_s))
 
 
 def rise_measures(
@@ -92,7 +87,7 @@ def _fifth_stand(rises: Sequence[ChairRise], start_s: float) -> Measure:
     name, label = "to_fifth_stand_s", "To the fifth stand (as the SPPB times it)"
     if value is None:
         return Measure(name, label, "s", None, None, _SIMULATED, "Needs five complete stands.")
-    return Measure(name, label, "s", value, event_sd_s("rise_start", "stand"), _SIMULATED)
+    return Measure(name, label, "s", value, event_sd_s("first_start", "stand"), _SIMULATED)
 
 
 def _thirds(rises: Sequence[ChairRise], start_s: float) -> Measure:

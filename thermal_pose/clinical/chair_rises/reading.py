@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from thermal_pose.clinical.chair_rises.curves import RiseCurves, follow, rise_curves
 from thermal_pose.clinical.chair_rises.cycles import Cycle, find_cycles, rises_of_cycles
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
+from thermal_pose.clinical.chair_rises.lean import lean_s
 from thermal_pose.clinical.tug.signals import Array
 from thermal_pose.clinical.tug.subject import SubjectTrack, body_centre
 from thermal_pose.types import FrameKeypoints, PersonKeypoints
@@ -27,7 +28,10 @@ class PersonReading:
     @property
     def rises(self) -> tuple[ChairRise, ...]:
         """Every rise, with its events in seconds since the first frame."""
-        return rises_of_cycles(self.cycles)
+        if not self.cycles:
+            return ()
+        quarter_s, half_s, _ = self.cycles[0].up_s
+        return rises_of_cycles(self.cycles, lean_s(self.curves, quarter_s, half_s))
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ def _motion(args: argparse.Namespace) -> dict[str, Any]:
 
 def _fit(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.clinical.chair_rises.arms import MODEL_PATH
+    from thermal_pose.clinical.chair_rises.events import EVENTS_PATH, event_offsets
     from thermal_pose.lab.evaluation.chair_rise_cases import (
         DEVELOPMENT_SEED,
         TESTS,
@@ -122,6 +123,8 @@ def _fit(args: argparse.Namespace) -> dict[str, Any]:
     with tqdm(total=len(everything), unit="trial", desc="development", disable=None) as bar:
         for _ in made_keypoints(everything, args.keypoints, args.jobs):
             bar.update()
-    offsets = fit_event_offsets([keypoint_path(args.keypoints, case) for case in everything])
-    arms = fit_arms([keypoint_path(args.keypoints, case) for case in everything], MODEL_PATH)
-    return {"event_offsets": offsets, "arms": arms, "arms_model": str(MODEL_PATH.name)}
+    paths = [keypoint_path(args.keypoints, case) for case in everything]
+    offsets = fit_event_offsets(paths, EVENTS_PATH)
+    event_offsets.cache_clear()
+    arms = fit_arms(paths, MODEL_PATH)
+    return {"event_offsets": offsets, "arms": arms, "written": [EVENTS_PATH.name, MODEL_PATH.name]}

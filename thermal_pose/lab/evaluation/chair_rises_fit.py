@@ -10,35 +10,58 @@ import numpy as np
 from scipy.optimize import minimize
 
 from thermal_pose.clinical.chair_rises.arms import arm_features
-from thermal_pose.clinical.chair_rises.cycles import EVENT_OFFSETS, Cycle, period_of
+from thermal_pose.clinical.chair_rises.cycles import Cycle, period_of
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
-from thermal_pose.clinical.chair_rises.reading import read_rises
+from thermal_pose.clinical.chair_rises.events import EVENTS
+from thermal_pose.clinical.chair_rises.lean import lean_s
+from thermal_pose.clinical.chair_rises.reading import PersonReading, read_rises
 from thermal_pose.clinical.tug.signals import Array
 from thermal_pose.files import write_whole
 from thermal_pose.lab.evaluation.chair_rise_cases import RiseRecording, read_recording
 from thermal_pose.types import TrialReason
 
 MIN_SCORE = 0.05
-RIDGE = 0.005
-#: Log-odds above which the arms count as used: about 1 of 70 valid development trials is above.
-THRESHOLD = 0.0
+RIDGE = 0.1
+#: Share of valid trials that may be refused for their arms: a wrong figure is worse than none.
+FALSE_ALARMS = 0.1
 
 
 #: Trials whose rises are those of the test, whatever the hands do.
 _SOUND = (TrialReason.VALID, TrialReason.ARMS_USED)
 
 
-def fit_event_offsets(paths: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """Return the offset of each event (`EventOffset`), by robust least squares."""
-    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in EVENT_OFFSETS}
+def fit_event_offsets(paths: Sequence[Path], out: Path) -> dict[str, dict[str, float]]:
+    """Fit the offset of each event (`EventOffset`) by robust least squares; write them."""
+    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in EVENTS}
     for path in paths:
         recording = read_recording(path)
-        cycles = read_rises(recording.frames, MIN_SCORE).subject.cycles
-        if recording.reason in _SOUND and len(cycles) == len(recording.rises):
+        subject = read_rises(recording.frames, MIN_SCORE).subject
+        cycles = subject.cycles
+        if recording.reason in _SOUND and len(cycles) == len(recording.rises) > 0:
             period_s = period_of(cycles)
+            _first_row(rows, subject, recording.rises[0], period_s)
             for cycle, rise in zip(cycles, recording.rises, strict=True):
                 _event_rows(rows, cycle, rise, period_s)
-    return {name: _line(np.array(found)) for name, found in rows.items()}
+    offsets = {name: _line(np.array(found)) for name, found in rows.items()}
+    document = {
+        "what": "offsets of the events of a rise (clinical/chair_rises/events.py)",
+        "models": sorted({read_recording(path).frames[0].model_id for path in paths[:1]}),
+        "offsets": offsets,
+    }
+    write_whole(out, json.dumps(document, indent=1) + "\n")
+    return offsets
+
+
+def _first_row(
+    rows: dict[str, list[tuple[float, float, float]]],
+    subject: PersonReading,
+    rise: ChairRise,
+    period_s: float,
+) -> None:
+    quarter_s, half_s, last_s = subject.cycles[0].up_s
+    lean = lean_s(subject.curves, quarter_s, half_s)
+    if lean is not None:
+        rows["first_start"].append((rise.rise_start_s - lean, last_s - quarter_s, period_s))
 
 
 def _event_rows(
@@ -49,6 +72,7 @@ def _event_rows(
 ) -> None:
     up_s = cycle.up_s[2] - cycle.up_s[0]
     rows["rise_start"].append((rise.rise_start_s - cycle.up_s[0], up_s, period_s))
+    rows["half_up"].append((rise.half_up_s - cycle.up_s[1], up_s, period_s))
     rows["stand"].append((rise.stand_s - cycle.up_s[2], up_s, period_s))
     if cycle.down_s and rise.sit_start_s is not None and rise.seat_contact_s is not None:
         down_s = cycle.down_s[2] - cycle.down_s[0]
@@ -95,10 +119,11 @@ def fit_arms(paths: Sequence[Path], out: Path) -> dict[str, Any]:
         weights = _logistic(standard[~held], used[~held])
         scores[held] = _with_one(standard[held]) @ weights
     weights = _logistic(standard, used)
+    threshold = round(float(np.quantile(scores[~used], 1.0 - FALSE_ALARMS)), 3)
     document = {
         "what": "logistic model of arm use (clinical/chair_rises/arms.py)",
         "models": sorted({recording.frames[0].model_id for recording in chosen}),
-        "threshold": THRESHOLD,
+        "threshold": threshold,
         "bias": float(weights[-1]),
         "mean": mean.tolist(),
         "scale": scale.tolist(),
@@ -107,8 +132,8 @@ def fit_arms(paths: Sequence[Path], out: Path) -> dict[str, Any]:
     write_whole(out, json.dumps(document, indent=1) + "\n")
     return {
         "trials": len(used),
-        "caught": round(float((scores[used] > THRESHOLD).mean()), 3),
-        "false_alarms": round(float((scores[~used] > THRESHOLD).mean()), 3),
+        "caught": round(float((scores[used] > threshold).mean()), 3),
+        "false_alarms": round(float((scores[~used] > threshold).mean()), 3),
     }
 
 
@@ -124,9 +149,18 @@ def _with_one(rows: Array) -> Array:
 def _logistic(rows: Array, labels: Array) -> Array:
     """Weights and bias of a ridge-regularized logistic regression."""
     design, sign = _with_one(rows), 2.0 * labels - 1.0
+    # Both kinds of trials weigh the same, however many there are.
+    balance = np.where(labels, 0.5 / labels.mean(), 0.5 / (1.0 - labels.mean()))
 
     def loss(weights: Array) -> float:
         margin = (design @ weights) * sign
-        return float(np.logaddexp(0, -margin).mean() + RIDGE * (weights[:-1] ** 2).sum())
+        losses = balance * np.logaddexp(0, -margin)
+        return float(losses.mean() + RIDGE * (weights[:-1] ** 2).sum())
 
-    return np.asarray(minimize(loss, np.zeros(design.shape[1])).x)
+    def slope(weights: Array) -> Array:
+        margin = (design @ weights) * sign
+        gradient = design.T @ (-balance * sign / (1.0 + np.exp(margin))) / len(labels)
+        gradient[:-1] += 2.0 * RIDGE * weights[:-1]
+        return np.asarray(gradient)
+
+    return np.asarray(minimize(loss, np.zeros(design.shape[1]), jac=slope).x)
