@@ -12,7 +12,6 @@ from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.files import (
-    camera_info_of,
     default_camera_info,
     intrinsics_of,
     load_camera_info,
@@ -41,6 +40,7 @@ from thermal_pose.calibration.synthetic import (
 from thermal_pose.calibration.target import SpotTarget, find_in_rgb, find_in_thermal, upright
 from thermal_pose.cli.main import main
 from thermal_pose.errors import CalibrationError
+from thermal_pose.imaging.camera_info import camera_info_of
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import PlaneRegistration, Registration
 from thermal_pose.messages.cameras import camera_info_message, static_transform_message

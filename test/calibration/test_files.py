@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from thermal_pose.calibration.files import (
-    camera_info_of,
     load_camera_info,
     load_homography,
     save_camera_info,
 )
 from thermal_pose.errors import CalibrationError, StorageError
+from thermal_pose.imaging.camera_info import camera_info_of
 from thermal_pose.imaging.camera_model import LEPTON
 
 

@@ -19,13 +19,14 @@ from support.waiting import spin_for
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.calibration.files import camera_info_of, save_camera_info, save_extrinsics
+from thermal_pose.calibration.files import save_camera_info, save_extrinsics
 from thermal_pose.calibration.synthetic import SyntheticRig
 from thermal_pose.cameras import v4l2
 from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink, noisy_room
 from thermal_pose.cameras.prepare import Preparation
 from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.errors import CalibrationError, ConfigError
+from thermal_pose.imaging.camera_info import camera_info_of
 from thermal_pose.imaging.camera_model import SENXOR, CameraPose
 from thermal_pose.messages.cameras import to_camera_pose
 from thermal_pose.messages.fields import to_stamp_ns

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from thermal_pose.lab.simulation.motion.performers import Companions
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.presets import PRESETS
 from thermal_pose.lab.simulation.people.subject import Aid, ArmUse
@@ -29,5 +30,5 @@ def subject(kind="normal", index=0):
 @cache
 def trial(kind="normal", reason=TrialReason.VALID):
     """One planned trial of such a subject."""
-    company = PRESETS["paper"].subject(8, 3)
-    return plan_trial(subject(kind), np.random.default_rng(11), kind=reason, second=company)
+    others = Companions(second=PRESETS["paper"].subject(8, 3))
+    return plan_trial(subject(kind), np.random.default_rng(11), kind=reason, companions=others)

@@ -31,7 +31,8 @@ def compile_kernels() -> None:
     """Render one frame with both cameras, which compiles every kernel of the simulation."""
     import numpy as np
 
-    from thermal_pose.lab.simulation.stream.frames import ClipKind, StreamOptions, TrainingStream
+    from thermal_pose.lab.simulation.stream.clips import ClipKind
+    from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStream
 
     shares = {ClipKind.WARD: 1.0}
     stream = TrainingStream(StreamOptions(n_bodies=1, shares=shares, with_rgb=True))

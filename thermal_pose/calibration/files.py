@@ -11,7 +11,7 @@ import yaml
 
 from thermal_pose.errors import CalibrationError
 from thermal_pose.files import write_whole
-from thermal_pose.imaging.camera_info import CameraInfo
+from thermal_pose.imaging.camera_info import CameraInfo, camera_info_of
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, intrinsics_of_view
 from thermal_pose.imaging.registration import PlaneRegistration
 
@@ -25,11 +25,6 @@ _CAMERA_INFO_KEYS = (
     "distortion_model",
 )
 RGB_HFOV_DEG = 69.0
-
-
-def camera_info_of(intrinsics: CameraIntrinsics) -> CameraInfo:
-    """A lens as `sensor_msgs/CameraInfo` has it."""
-    return CameraInfo(intrinsics.size_wh, intrinsics.matrix, np.array(intrinsics.distortion))
 
 
 def intrinsics_of(info: CameraInfo) -> CameraIntrinsics:

@@ -8,13 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from thermal_pose.calibration.files import camera_info_of, save_camera_info, save_extrinsics
+from thermal_pose.calibration.files import save_camera_info, save_extrinsics
 from thermal_pose.calibration.picture import edges_over_rgb
 from thermal_pose.calibration.session import CalibrationViews, SeenPair
 from thermal_pose.calibration.stereo import PairCalibration, target_pose
 from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.errors import StorageError
 from thermal_pose.files import write_whole
+from thermal_pose.imaging.camera_info import camera_info_of
 from thermal_pose.imaging.registration import (
     PlaneRegistration,
     Registration,

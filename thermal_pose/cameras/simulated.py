@@ -12,11 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.errors import CameraDisconnectedError
-from thermal_pose.imaging.camera_info import CameraInfo
+from thermal_pose.imaging.camera_info import camera_info_of
 from thermal_pose.imaging.camera_model import CameraIntrinsics
 from thermal_pose.lab.simulation.recordings.live import LiveClinic
 from thermal_pose.types import NS_PER_S
@@ -83,7 +81,7 @@ class SimulatedCamera:
             serial=f"sim-{self._preset}-{self._seed}",
             image_wh=lens.size_wh,
             rate_hz=clinic.rate_hz,
-            info=CameraInfo(lens.size_wh, lens.matrix, np.array(lens.distortion)),
+            info=camera_info_of(lens),
         )
 
     def read(self, timeout_s: float) -> CapturedFrame | None:

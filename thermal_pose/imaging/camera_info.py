@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.imaging.camera_model import CameraIntrinsics
+
 #: Two images show the same view if their aspect ratios differ by no more than this share.
 ASPECT_TOLERANCE: Final = 0.01
 
@@ -68,3 +70,8 @@ class CameraInfo:
         k[0, 2] += 0.5 * (scale_x - 1.0)
         k[1, 2] += 0.5 * (scale_y - 1.0)
         return replace(self, image_wh=image_wh, k=k)
+
+
+def camera_info_of(intrinsics: CameraIntrinsics) -> CameraInfo:
+    """Intrinsics in the form of `sensor_msgs/CameraInfo`."""
+    return CameraInfo(intrinsics.size_wh, intrinsics.matrix, np.array(intrinsics.distortion))

@@ -22,7 +22,8 @@ import numpy as np
 from thermal_pose.jobs import in_processes
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body, library_shapes
-from thermal_pose.lab.simulation.people.garments import Outfit, dress
+from thermal_pose.lab.simulation.people.garments import dress
+from thermal_pose.lab.simulation.people.outfits import Outfit
 from thermal_pose.lab.simulation.people.presets import PRESETS
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
 from thermal_pose.lab.simulation.rooms.draw import draw_scene

@@ -76,8 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Write the shards and print one summary line."""
+    from thermal_pose.lab.simulation.stream.clips import ClipKind
     from thermal_pose.lab.simulation.stream.frames import StreamOptions, write_stream
-    from thermal_pose.lab.simulation.stream.scenes import ClipKind, Life
+    from thermal_pose.lab.simulation.stream.rooms import LifeOptions
     from thermal_pose.lab.simulation.stream.sheet import write_sheet
 
     options = StreamOptions(
@@ -85,7 +86,7 @@ def start(args: argparse.Namespace) -> int:
         n_bodies=args.body_count,
         first_body=args.first_body,
         with_rgb=args.rgb,
-        life=Life(**dict.fromkeys(args.without, False)),
+        life=LifeOptions(**dict.fromkeys(args.without, False)),
     )
     if args.kind is not None:
         options = replace(options, shares={ClipKind(args.kind): 1.0})

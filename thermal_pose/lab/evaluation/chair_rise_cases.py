@@ -32,10 +32,11 @@ from thermal_pose.lab.learning.tug.keypoint_file import (
 )
 from thermal_pose.lab.simulation.motion.chair_rises import (
     INVALID_KINDS,
+    ChairTest,
     RisesTrial,
-    Test,
     plan_rises,
 )
+from thermal_pose.lab.simulation.motion.performers import Companions
 from thermal_pose.lab.simulation.people.presets import find_preset
 from thermal_pose.lab.simulation.people.subject import Rng, subject_rng
 from thermal_pose.lab.simulation.recordings.frames import trial_frames
@@ -46,7 +47,7 @@ from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.types import NS_PER_S, FrameKeypoints, TrialReason, TugTiming
 
-TESTS: Final[tuple[Test, ...]] = ("five_times_sit_to_stand", "chair_stand_30s")
+TESTS: Final[tuple[ChairTest, ...]] = ("five_times_sit_to_stand", "chair_stand_30s")
 #: Thresholds and offsets are fitted on this seed only.
 DEVELOPMENT_SEED: Final = 500
 #: More development trials, for the model of arm use.
@@ -68,7 +69,7 @@ _CARER_SHARE: Final = 0.2
 class RiseCase:
     """One trial; its fields are its whole identity."""
 
-    test: Test
+    test: ChairTest
     seed: int
     subject_index: int
     trial_index: int
@@ -97,7 +98,7 @@ class RiseRecording:
     conditions: dict[str, Any]
 
 
-def rise_cases(test: Test, n_valid: int, n_invalid: int, seed: int) -> list[RiseCase]:
+def rise_cases(test: ChairTest, n_valid: int, n_invalid: int, seed: int) -> list[RiseCase]:
     """The trials of one test: valid ones under `seed`, invalid ones under the next.
 
     Five valid trials are of one subject; each invalid one is of another, kinds in turn.
@@ -132,8 +133,10 @@ def plan_case(case: RiseCase) -> tuple[RisesTrial, StagedTrial]:
         rng,
         case.test,
         kind=case.kind,
-        second=preset.extra_subject(case.seed, index, trial, 3) if second else None,
-        carer=preset.extra_subject(case.seed, index, trial, 2) if carer else None,
+        companions=Companions(
+            carer=preset.extra_subject(case.seed, index, trial, 2) if carer else None,
+            second=preset.extra_subject(case.seed, index, trial, 3) if second else None,
+        ),
     )
     session = draw_session(subject_rng(*identity, _SESSION), preset.room)
     session = _nearer(session, subject_rng(*identity, _PLACE))

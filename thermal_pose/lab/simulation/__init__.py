@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulated clinic: seeded people, rooms, motion and cameras, with exact truth."""
+"""The simulated clinic: seeded people, rooms, motions and cameras, with exact ground truth."""

@@ -10,6 +10,7 @@ from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.motion.invalid import SENTENCES
 from thermal_pose.lab.simulation.motion.limbs import measure_limbs
 from thermal_pose.lab.simulation.motion.path import Rests, plan_tug
+from thermal_pose.lab.simulation.motion.performers import Companions
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.types import TIMED_PHASES, Phase, TrialReason
@@ -136,10 +137,9 @@ def test_faulty_recordings_are_at_fault_within_the_test(reason):
 
 
 def test_a_carer_keeps_clear():
+    others = Companions(carer=subject("normal", index=4))
     for seed in range(6):
-        planned = plan_trial(
-            subject(), np.random.default_rng(seed), carer=subject("normal", index=4)
-        )
+        planned = plan_trial(subject(), np.random.default_rng(seed), companions=others)
         assert planned.performers[1].role == "carer"
         for time_s in np.arange(0, planned.duration_s, 0.25):
             first, second = (performer.joints(time_s) for performer in planned.performers)

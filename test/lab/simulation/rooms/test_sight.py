@@ -12,7 +12,11 @@ from thermal_pose.lab.simulation.people.subject import subject_rng
 from thermal_pose.lab.simulation.recordings.staging import draw_session
 from thermal_pose.lab.simulation.rooms.draw import draw_scene
 from thermal_pose.lab.simulation.rooms.scene import CameraPlacement, Distractor
-from thermal_pose.lab.simulation.rooms.sight import MOST_HIDDEN, hidden_joints, with_clear_sight
+from thermal_pose.lab.simulation.rooms.sight import (
+    MAX_HIDDEN_SHARE,
+    hidden_joints,
+    without_obstructions,
+)
 
 pytestmark = pytest.mark.simulation
 
@@ -48,16 +52,16 @@ def test_only_what_hides_the_person_on_the_chair_is_taken_out() -> None:
         thermal_placement=CameraPlacement(CAMERA, (0.0, 0.0, 0.8)),
         distractors=(beside, in_the_way),
     )
-    cleared = with_clear_sight(scene, SEATED)
+    cleared = without_obstructions(scene, SEATED)
     assert cleared == replace(scene, distractors=(beside,))
-    assert with_clear_sight(cleared, SEATED) is cleared
+    assert without_obstructions(cleared, SEATED) is cleared
     turned = replace(scene, distractors=(bed(1.4, 0.0, np.pi / 2),))
-    assert hidden_joints(turned.distractors[0], CAMERA, SEATED).mean() > MOST_HIDDEN
-    assert with_clear_sight(turned, SEATED).distractors == ()
+    assert hidden_joints(turned.distractors[0], CAMERA, SEATED).mean() > MAX_HIDDEN_SHARE
+    assert without_obstructions(turned, SEATED).distractors == ()
 
 
 def test_a_bed_that_hid_a_subject_of_an_evaluation_is_taken_out() -> None:
     rng = subject_rng("paper", 9400, 34, SESSION)  # five trials of this seed were refused
     session = draw_session(rng, find_preset("paper").room, "lepton", 8.0)
     assert [thing.kind for thing in session.distractors] == ["bed"]
-    assert with_clear_sight(session, SEATED).distractors == ()
+    assert without_obstructions(session, SEATED).distractors == ()

@@ -6,7 +6,7 @@ import pytest
 from support.bodies import body
 
 from thermal_pose.lab.simulation.people.body import BodyPose, rest_pose
-from thermal_pose.lab.simulation.people.garments import Outfit
+from thermal_pose.lab.simulation.people.outfits import Outfit
 from thermal_pose.lab.simulation.rooms.scene import Actor, Chair
 from thermal_pose.lab.simulation.sensors.heat_traces import HeatHistory
 

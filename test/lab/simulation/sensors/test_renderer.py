@@ -8,7 +8,8 @@ from support.bodies import body
 
 from thermal_pose.imaging.camera_model import SENXOR
 from thermal_pose.lab.simulation.people.body import BodyPose, rest_pose
-from thermal_pose.lab.simulation.people.garments import Outfit, draw_outfit, dress
+from thermal_pose.lab.simulation.people.garments import dress
+from thermal_pose.lab.simulation.people.outfits import Outfit, draw_outfit
 from thermal_pose.lab.simulation.rooms.draw import CAMERAS, draw_scene
 from thermal_pose.lab.simulation.rooms.scene import (
     Actor,

@@ -8,7 +8,8 @@ from support.bodies import body
 
 from thermal_pose.errors import SimulationError, StorageError
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
-from thermal_pose.lab.simulation.stream import scenes as stream_scenes
+from thermal_pose.lab.simulation.stream import clips as stream_clips
+from thermal_pose.lab.simulation.stream.clips import ClipKind
 from thermal_pose.lab.simulation.stream.frames import (
     UNIT_FRAMES,
     StreamOptions,
@@ -22,7 +23,6 @@ from thermal_pose.lab.simulation.stream.postures import (
     standing_pose,
 )
 from thermal_pose.lab.simulation.stream.rows import MAX_ROWS, ShardRows
-from thermal_pose.lab.simulation.stream.scenes import ClipKind
 from thermal_pose.lab.simulation.stream.sheet import write_sheet
 
 pytestmark = pytest.mark.simulation
@@ -83,7 +83,7 @@ def test_tests_show_one_subject_walking():
 
 
 def test_another_body_walks_where_the_first_has_too_short_legs(monkeypatch):
-    plan, calls = stream_scenes.plan_trial, []
+    plan, calls = stream_clips.plan_trial, []
 
     def refuses_first(*args, **kwargs):
         calls.append(1)
@@ -91,10 +91,10 @@ def test_another_body_walks_where_the_first_has_too_short_legs(monkeypatch):
             raise SimulationError("step length")
         return plan(*args, **kwargs)
 
-    monkeypatch.setattr(stream_scenes, "plan_trial", refuses_first)
+    monkeypatch.setattr(stream_clips, "plan_trial", refuses_first)
     stream = TrainingStream(only(ClipKind.TUG))
     assert len(stream.clips(0)) == 3
-    monkeypatch.setattr(stream_scenes, "plan_trial", lambda *a, **k: refuses_first(calls.clear()))
+    monkeypatch.setattr(stream_clips, "plan_trial", lambda *a, **k: refuses_first(calls.clear()))
     with pytest.raises(SimulationError, match="give more bodies"):
         stream.clips(0)
 

@@ -6,14 +6,16 @@ import pytest
 from support.bodies import body
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX
-from thermal_pose.lab.simulation.people.garments import Outfit, dress
-from thermal_pose.lab.simulation.people.outfits import draw_varied_outfit
+from thermal_pose.lab.simulation.people.garments import dress
+from thermal_pose.lab.simulation.people.outfits import Outfit, draw_varied_outfit
+from thermal_pose.lab.simulation.people.rotations import rotation_z
 from thermal_pose.lab.simulation.people.skinning import bone_positions, pose_vertices
+from thermal_pose.lab.simulation.stream.clips import ClipKind
 from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
 from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStream
-from thermal_pose.lab.simulation.stream.postures import Angles, axis_rotation, grounded
+from thermal_pose.lab.simulation.stream.postures import Angles, grounded
 from thermal_pose.lab.simulation.stream.reaching import reach, rotation_between
-from thermal_pose.lab.simulation.stream.scenes import ClipKind, Life
+from thermal_pose.lab.simulation.stream.rooms import LifeOptions
 
 pytestmark = pytest.mark.simulation
 
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.simulation
 def test_a_wrist_goes_where_it_is_put(side, place):
     angles = Angles()
     reach(angles, body(), side, np.array(place), np.array((-0.5, 0.3, -0.8)))
-    pose = grounded(body(), angles.rotations(axis_rotation("z", 0.0)), (0.0, 0.0))
+    pose = grounded(body(), angles.rotations(rotation_z(0.0)), (0.0, 0.0))
     at = bone_positions(body(), pose)
     shoulder, wrist = (at[BONE_INDEX[f"{name}.{side}"]] for name in ("upper_arm", "hand"))
     assert np.abs(wrist - shoulder - place).max() < 1e-3
@@ -34,7 +36,7 @@ def test_a_wrist_goes_where_it_is_put(side, place):
 def test_an_arm_does_not_stretch():
     angles = Angles()
     reach(angles, body(), "L", np.array((2.0, 0.0, 0.0)), np.array((0.0, 0.0, -1.0)))
-    pose = grounded(body(), angles.rotations(axis_rotation("z", 0.0)), (0.0, 0.0))
+    pose = grounded(body(), angles.rotations(rotation_z(0.0)), (0.0, 0.0))
     at = bone_positions(body(), pose)
     length = np.linalg.norm(at[BONE_INDEX["hand.L"]] - at[BONE_INDEX["upper_arm.L"]])
     assert 0.4 < length < 0.65
@@ -81,7 +83,7 @@ def test_varied_outfits_are_possible_and_varied():
         Outfit(fold_k=9.0)
 
 
-@pytest.mark.parametrize("switch", [field.name for field in dataclasses.fields(Life)])
+@pytest.mark.parametrize("switch", [field.name for field in dataclasses.fields(LifeOptions)])
 def test_each_switch_changes_what_is_drawn(switch):
     def drawn(life):
         shares = {ClipKind.LIFE: 1.0}
@@ -91,7 +93,9 @@ def test_each_switch_changes_what_is_drawn(switch):
     def told(clips):
         return repr([(c.scene, [(a.outfit, a.motion) for a in c.actors]) for c in clips])
 
-    assert told(drawn(Life())) != told(drawn(dataclasses.replace(Life(), **{switch: False})))
+    assert told(drawn(LifeOptions())) != told(
+        drawn(dataclasses.replace(LifeOptions(), **{switch: False}))
+    )
 
 
 def test_frames_of_life_have_people_with_boxes_inside():

@@ -155,7 +155,7 @@ def cohort_cases(
     return valid + invalid
 
 
-def people_of(case: TrialCase) -> tuple["Subject", "Subject | None", "Subject | None"]:
+def case_people(case: TrialCase) -> tuple["Subject", "Subject | None", "Subject | None"]:
     """The subject, the carer if there is one, and the second tested person if there is one."""
     from thermal_pose.lab.simulation.people.presets import find_preset
     from thermal_pose.lab.simulation.people.subject import subject_rng
@@ -185,6 +185,7 @@ def stage_case(case: TrialCase) -> "StagedTrial":
     """
     from thermal_pose.errors import SimulationError
     from thermal_pose.lab.simulation.motion.manner import Pause, Place, trial_manner
+    from thermal_pose.lab.simulation.motion.performers import Companions
     from thermal_pose.lab.simulation.motion.trial import plan_trial
     from thermal_pose.lab.simulation.people.presets import find_preset
     from thermal_pose.lab.simulation.people.subject import subject_rng
@@ -192,7 +193,7 @@ def stage_case(case: TrialCase) -> "StagedTrial":
 
     preset = find_preset(case.preset)
     identity = (preset.name, case.seed, case.subject_index)
-    subject, carer, second = people_of(case)
+    subject, *others = case_people(case)
     camera: Any = case.camera
     session = draw_session(subject_rng(*identity, SESSION), preset.room, camera, case.rate_hz)
     for attempt in range(_ATTEMPTS):
@@ -207,7 +208,7 @@ def stage_case(case: TrialCase) -> "StagedTrial":
                 pause = Pause(Place(case.pause_place), case.pause_s)
                 manner = replace(manner, pauses=(pause,))
             trial = plan_trial(
-                subject, rng, kind=case.kind, carer=carer, second=second, manner=manner
+                subject, rng, kind=case.kind, companions=Companions(*others), manner=manner
             )
         except (SimulationError, ValueError):
             continue
@@ -297,7 +298,7 @@ def bake_cases(cases: Sequence[TrialCase]) -> int:
     """Bake the bodies of all people into the cache (needs the extra 'sim'); return how many."""
     from thermal_pose.lab.simulation.people.bake import bake_body
 
-    shapes = {person.shape for case in cases for person in people_of(case) if person is not None}
+    shapes = {person.shape for case in cases for person in case_people(case) if person is not None}
     for shape in sorted(shapes, key=lambda shape: shape.key):
         bake_body(shape)
     return len(shapes)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How simulated people move through a test, and what its timing truly is."""
+"""Motion of simulated people during movement tests, and its true timing."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a person stands up and sits down again and again, arms crossed, and when it truly happens.
+"""Simulated chair-rise tests: the motion and the true rises.
 
-Two tests are planned: five times sit-to-stand and the 30-second chair stand. Pace, rests, fatigue
-and the depth of each lean differ from rise to rise.
+The tests are the five times sit-to-stand and the 30-second chair stand, both with crossed arms.
+Pace, rests, fatigue and trunk lean differ from rise to rise.
 """
 
 from collections.abc import Sequence
@@ -13,22 +13,31 @@ from typing import Final, Literal
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.definitions import ChairRise, rises_of
-from thermal_pose.clinical.tug.definitions import kinematics_from_joints
+from thermal_pose.clinical.chair_rises.scoring import CHAIR_STAND_S, N_RISES
 from thermal_pose.errors import SimulationError
-from thermal_pose.lab.simulation.motion.arms import ARM_REST_ABOVE_M, GRIP_M
+from thermal_pose.lab.simulation.motion.arms import arm_rest_point_m
 from thermal_pose.lab.simulation.motion.gait import WalkPath
 from thermal_pose.lab.simulation.motion.limbs import Limbs, apply, measure_limbs
-from thermal_pose.lab.simulation.motion.path import SIT_SHARE, stand_x_m
+from thermal_pose.lab.simulation.motion.path import RISE_SHARE, SIT_SHARE, stand_x_m
+from thermal_pose.lab.simulation.motion.performers import (
+    NOBODY,
+    Companions,
+    Performer,
+    Role,
+    beside,
+    fit_chair,
+    plan_carer,
+    true_kinematics,
+)
 from thermal_pose.lab.simulation.motion.profile import Array, ease, soft_floor, time_grid
-from thermal_pose.lab.simulation.motion.trial import TRUTH_HZ, Performer, Trial, fit_chair
-from thermal_pose.lab.simulation.motion.whole_body import (
+from thermal_pose.lab.simulation.motion.seat_moves import (
     SEAT_OFF_SHARE,
     HandHold,
-    PlannedMotion,
     SeatMoves,
-    plan_motion,
-    standing_moves,
+    SeatUse,
 )
+from thermal_pose.lab.simulation.motion.trial import Trial
+from thermal_pose.lab.simulation.motion.whole_body import plan_motion
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.lab.simulation.people.body import BONE_INDEX, Body
 from thermal_pose.lab.simulation.people.subject import Aid, ArmUse, Rng, Subject
@@ -36,13 +45,11 @@ from thermal_pose.lab.simulation.rooms.draw import draw_chair
 from thermal_pose.lab.simulation.rooms.scene import Chair
 from thermal_pose.types import TrialReason, TugTiming
 
-Test = Literal["five_times_sit_to_stand", "chair_stand_30s"]
+ChairTest = Literal["five_times_sit_to_stand", "chair_stand_30s"]
 
-FIVE: Final = 5
-CHAIR_STAND_S: Final = 30.0
-#: How high an incomplete rise goes, as a share of the way from seat to standing.
+#: Least and greatest height of an incomplete rise, as a share of the way from seat to standing.
 INCOMPLETE_SHARE: Final = (0.45, 0.72)
-#: The kinds of invalid trial, in the order in which an evaluation takes them.
+#: Kinds of invalid trial, in the order in which an evaluation uses them.
 INVALID_KINDS: Final = (
     TrialReason.ARMS_USED,
     TrialReason.STOPPED_EARLY,
@@ -53,7 +60,7 @@ INVALID_KINDS: Final = (
 
 @dataclass(frozen=True)
 class PlannedRise:
-    """When one rise was meant to happen, s, and how high it goes (1 is full standing)."""
+    """Planned times of one rise and the sit after it, s, and its height (1 is full standing)."""
 
     start_s: float
     up_s: float
@@ -63,12 +70,20 @@ class PlannedRise:
 
 
 @dataclass(frozen=True)
+class RisePlan:
+    """The rises of one recording, and its length, s."""
+
+    rises: tuple[PlannedRise, ...]
+    end_s: float
+
+
+@dataclass(frozen=True)
 class RisesTrial:
-    """A trial to stage and render, with what happens in it.
+    """A chair-rise test to stage and render, and its truth.
 
     Attributes
     ----------
-    trial : people, chairs and length; its `truth` holds the reason only.
+    trial : people, chairs and length; its `truth` contains only the reason.
     rises : every rise of the subject, in true seconds since the recording's start.
     """
 
@@ -81,22 +96,22 @@ class RisesTrial:
         return self.trial.truth.reason
 
 
-def draw_rises(
-    subject: Subject, test: Test, kind: TrialReason, rng: Rng
-) -> tuple[tuple[PlannedRise, ...], float]:
-    """Draw the rises of one trial and the length of its recording, s."""
+def draw_rises(subject: Subject, test: ChairTest, kind: TrialReason, rng: Rng) -> RisePlan:
+    """Draw the rises of one test."""
     pace = rng.uniform(0.6, 0.95)
-    rise_s = float(np.clip(pace * subject.rise_s / 0.78, 0.8, 3.5))
+    rise_s = float(np.clip(pace * subject.rise_s / RISE_SHARE, 0.8, 3.5))
     sit_s = float(np.clip(pace * subject.sit_s / SIT_SHARE, 0.8, 3.0))
     stand_s, rest_s = float(rng.uniform(0.02, 0.35)), float(rng.uniform(0.02, 0.5))
     fatigue = float(rng.uniform(0.0, 0.025))
     start_s = first_s = float(rng.uniform(1.5, 3.5))
     rises: list[PlannedRise] = []
-    while (
-        len(rises) < FIVE
-        if test == "five_times_sit_to_stand"
-        else (start_s < first_s + CHAIR_STAND_S)
-    ):
+
+    def goes_on() -> bool:
+        if test == "five_times_sit_to_stand":
+            return len(rises) < N_RISES
+        return start_s < first_s + CHAIR_STAND_S
+
+    while goes_on():
         slow = (1 + fatigue * len(rises)) * float(1 + 0.06 * np.clip(rng.standard_normal(), -2, 2))
         up_s = start_s + slow * rise_s
         down_s = up_s + stand_s * float(rng.uniform(0.6, 1.6))
@@ -104,17 +119,14 @@ def draw_rises(
         rises.append(PlannedRise(start_s, up_s, down_s, seated_s))
         long_rest = rng.random() < 0.08
         start_s = seated_s + float(rng.uniform(0.8, 3.0) if long_rest else rest_s)
-    rises, end_s = _changed(rises, kind, rng)
-    return tuple(rises), end_s
+    return _with_fault(rises, kind, rng)
 
 
-def _changed(
-    rises: list[PlannedRise], kind: TrialReason, rng: Rng
-) -> tuple[list[PlannedRise], float]:
-    """The rises with what goes wrong, and when the recording ends."""
+def _with_fault(rises: list[PlannedRise], kind: TrialReason, rng: Rng) -> RisePlan:
+    """The rises with what goes wrong in a trial of this kind."""
     if kind is TrialReason.STOPPED_EARLY:
         kept = rises[: int(rng.integers(1, max(2, len(rises) - 1)))]
-        return kept, kept[-1].seated_s + float(rng.uniform(2.0, 5.0))
+        return RisePlan(tuple(kept), kept[-1].seated_s + float(rng.uniform(2.0, 5.0)))
     if kind is TrialReason.INCOMPLETE_RISE:
         n_low = int(rng.integers(max(1, len(rises) // 2 + 1), len(rises) + 1))
         low = set(rng.choice(len(rises), n_low, replace=False).tolist())
@@ -122,26 +134,26 @@ def _changed(
             replace(rise, share=float(rng.uniform(*INCOMPLETE_SHARE))) if index in low else rise
             for index, rise in enumerate(rises)
         ]
-    return rises, rises[-1].seated_s + float(rng.uniform(2.5, 4.0))
+    return RisePlan(tuple(rises), rises[-1].seated_s + float(rng.uniform(2.5, 4.0)))
 
 
 def rise_moves(
     subject: Subject, rises: Sequence[PlannedRise], times_s: Array, rng: Rng
 ) -> SeatMoves:
     """Pelvis and trunk of a person who stands up and sits down as planned."""
-    up, out = np.zeros_like(times_s), np.zeros_like(times_s)
+    height, forward = np.zeros_like(times_s), np.zeros_like(times_s)
     seated = np.radians(rng.uniform(-9, 3))
     stoop = np.radians(subject.stoop_deg)
     pitch = np.full_like(times_s, seated)
     for rise in rises:
         rise_s, sit_s = rise.up_s - rise.start_s, rise.seated_s - rise.down_s
         off_s = rise.start_s + SEAT_OFF_SHARE * rise_s
-        plump = rng.uniform(1.1, 1.35)
-        sunk = soft_floor(plump * ease(times_s, rise.down_s, rise.seated_s + 0.1 * sit_s))
-        up += rise.share * (ease(times_s, off_s, rise.up_s) - sunk)
+        overshoot = rng.uniform(1.1, 1.35)
+        lowered = soft_floor(overshoot * ease(times_s, rise.down_s, rise.seated_s + 0.1 * sit_s))
+        height += rise.share * (ease(times_s, off_s, rise.up_s) - lowered)
         forth = ease(times_s, off_s - 0.03 * rise_s, rise.start_s + 0.9 * rise_s)
         back = ease(times_s, rise.down_s + 0.03 * sit_s, rise.down_s + 0.95 * sit_s)
-        out += np.sqrt(rise.share) * (forth - back)
+        forward += np.sqrt(rise.share) * (forth - back)
         standing = stoop + np.radians(rng.uniform(0, 25)) * (1 - rise.share)
         rise_peak = stoop + np.radians(rng.uniform(22, 42))
         sit_peak = stoop + np.radians(rng.uniform(16, 34))
@@ -153,11 +165,11 @@ def rise_moves(
         pitch -= (sit_peak - seated) * ease(
             times_s, rise.down_s + 0.62 * sit_s, rise.seated_s + rng.uniform(0.15, 0.4)
         )
-    return SeatMoves(up, np.clip(out, 0.0, 1.0), pitch)
+    return SeatMoves(height, np.clip(forward, 0.0, 1.0), pitch)
 
 
 def crossed_arms(limbs: Limbs, rng: Rng) -> HandHold:
-    """Hands on the opposite shoulders or upper arms, as both tests ask for."""
+    """Hands on the opposite shoulders or upper arms, as both tests require."""
     shoulder_m = float(
         limbs.heads[BONE_INDEX["upper_arm.L"]][2] - limbs.heads[BONE_INDEX["thigh.L"]][2]
     )
@@ -180,34 +192,28 @@ def crossed_arms(limbs: Limbs, rng: Rng) -> HandHold:
 def pushing_arms(
     limbs: Limbs, rises: Sequence[PlannedRise], times_s: Array, chair: Chair, rng: Rng
 ) -> HandHold:
-    """Hands that push off the thighs or the arm rests at every rise, or only after the first."""
+    """Hands that push off thighs or arm rests, at every rise or from a later one on."""
     crossed = crossed_arms(limbs, rng)
-    rests = chair.arm_rests and rng.random() < 0.5
+    on_rests = chair.arm_rests and rng.random() < 0.5
     first = int(rng.integers(0, max(1, len(rises) - 2)))
     push = np.zeros_like(times_s)
     for rise in rises[first:]:
         rise_s, sit_s = rise.up_s - rise.start_s, rise.seated_s - rise.down_s
-        taken = ease(times_s, rise.start_s - 0.5, rise.start_s - 0.05)
-        left = ease(times_s, rise.start_s + 0.55 * rise_s, rise.up_s + 0.1)
-        again = ease(times_s, rise.down_s, rise.down_s + 0.6 * sit_s)
-        after = ease(times_s, rise.seated_s + 0.1, rise.seated_s + 0.5)
-        push = np.maximum(push, np.clip(taken - left + again - after, 0.0, 1.0))
+        on = ease(times_s, rise.start_s - 0.5, rise.start_s - 0.05)
+        off = ease(times_s, rise.start_s + 0.55 * rise_s, rise.up_s + 0.1)
+        on_again = ease(times_s, rise.down_s, rise.down_s + 0.6 * sit_s)
+        off_again = ease(times_s, rise.seated_s + 0.1, rise.seated_s + 0.5)
+        push = np.maximum(push, np.clip(on - off + on_again - off_again, 0.0, 1.0))
 
     def hold(hips: Array, pelvis: Array, chest: Array) -> tuple[Array, Array, Array]:
         targets, shares, poles = crossed(hips, pelvis, chest)
+        held = push[:, None]
         for column, side in enumerate((1, -1)):
-            if rests:
-                low = np.array(
-                    [
-                        0.21,
-                        side * (chair.seat_width_m / 2 + 0.02),
-                        chair.seat_height_m + ARM_REST_ABOVE_M + GRIP_M,
-                    ]
-                )
+            if on_rests:
+                low = arm_rest_point_m(chair, side)
             else:
-                aside = side * limbs.hip_width_m / 2
-                low = hips + apply(pelvis, np.array([0.66 * limbs.thigh_m, aside, 0.1]))
-            held = push[:, None]
+                thigh = np.array([0.66 * limbs.thigh_m, side * limbs.hip_width_m / 2, 0.1])
+                low = hips + apply(pelvis, thigh)
             targets[:, column] = (1 - held) * targets[:, column] + held * low
             outward = np.array([-0.85, 0.38 * side, 0.15])
             poles[:, column] = (1 - held) * poles[:, column] + held * outward
@@ -219,106 +225,97 @@ def pushing_arms(
 def plan_rises(
     subject: Subject,
     rng: Rng,
-    test: Test,
+    test: ChairTest,
     *,
     kind: TrialReason = TrialReason.VALID,
-    second: Subject | None = None,
-    carer: Subject | None = None,
+    companions: Companions = NOBODY,
     chair: Chair | None = None,
     bodies: Path | None = None,
 ) -> RisesTrial:
-    """Plan one trial of a subject, valid or of the given reason to refuse it.
+    """Plan one chair-rise test of a subject.
 
     Parameters
     ----------
-    subject : as drawn; walking aids are put aside, and pace varies by `rng`.
+    subject : as drawn, but without a walking aid; the pace is varied with `rng`.
     kind : VALID, or one of `INVALID_KINDS`.
-    second : who else does the test; needed for SECOND_PERSON.
-    carer : somebody who stands by; None for nobody.
+    companions : people in view besides the subject.
     chair : lowered to fit the legs; drawn if None.
     bodies : folder of baked bodies; the user's cache if None.
 
     Raises
     ------
     SimulationError
-        If `second` is missing, or the kind is not one of those.
+        If the second person is missing, or the kind is unknown.
     """
     if kind is not TrialReason.VALID and kind not in INVALID_KINDS:
         raise SimulationError(f"kind: expected 'valid' or one of {INVALID_KINDS}, got {kind!r}")
-    varied = replace(subject.trial_variant(rng), aid=Aid.NONE, arm_use=ArmUse.FREE)
+    varied = _without_aid(subject, rng)
     body = bake_body(varied.shape, bodies)
     chair = fit_chair(draw_chair(rng) if chair is None else chair, measure_limbs(body))
-    rises, end_s = draw_rises(varied, test, kind, rng)
-    motion = _motion(varied, body, rises, end_s, chair, rng, kind is TrialReason.ARMS_USED)
-    performers = [Performer("subject", varied, body, motion)]
+    plan = draw_rises(varied, test, kind, rng)
+    pushes = kind is TrialReason.ARMS_USED
+    performers = [_performer("subject", varied, body, plan, chair, rng, pushes)]
     chairs = [chair]
     if kind is TrialReason.SECOND_PERSON:
-        if second is None:
-            raise SimulationError("second: expected a subject for a trial of two people, got None")
-        other, other_chair = _second_performer(second, test, chair, rng, bodies)
-        performers.append(other)
+        other = _without_aid(companions.required_second(), rng)
+        other_body = bake_body(other.shape, bodies)
+        other_plan = draw_rises(other, test, TrialReason.VALID, rng)
+        bystander = _performer("bystander", other, other_body, other_plan, chair, rng)
+        bystander, other_chair = beside(bystander, chair, rng)
+        performers.append(bystander)
         chairs.append(other_chair)
-    if carer is not None:
-        performers.append(_bystander(carer, end_s, rng, bodies))
-    reason = TugTiming(origin_ns=0, reason=kind)
-    trial = Trial(tuple(performers), tuple(chairs), end_s, reason)
+    if companions.carer is not None:
+        path = _beside_chair(plan.end_s, rng)
+        performers.append(plan_carer(companions.carer, path, rng, bodies))
+    truth = TugTiming(origin_ns=0, reason=kind)
+    trial = Trial(tuple(performers), tuple(chairs), plan.end_s, truth)
     return RisesTrial(trial, true_rises(performers[0], chair))
 
 
+def _without_aid(subject: Subject, rng: Rng) -> Subject:
+    return replace(subject.trial_variant(rng), aid=Aid.NONE, arm_use=ArmUse.FREE)
+
+
 def true_rises(performer: Performer, chair: Chair) -> tuple[ChairRise, ...]:
-    """Every rise of a motion, by `clinical.chair_rises.definitions`."""
-    motion, limbs = performer.motion, measure_limbs(performer.body)
-    times_s = np.arange(0.0, motion.times_s[-1], 1.0 / TRUTH_HZ)
-    joints = np.stack([performer.joints(float(time_s)) for time_s in times_s])
-    nearest = np.searchsorted(motion.times_s, times_s - 1e-6)
-    kinematics = kinematics_from_joints(times_s, joints, motion.seat_contact[nearest])
-    offset_m = float(np.median(kinematics.pelvis_height_m[motion.seat_contact[nearest]]))
+    """Every rise of a motion, by the definitions in `clinical.chair_rises.definitions`."""
+    limbs = measure_limbs(performer.body)
+    kinematics, contact = true_kinematics(performer)
+    offset_m = float(np.median(kinematics.pelvis_height_m[contact]))
     seated_m = chair.seat_height_m + limbs.seat_drop_m
-    # The person's own standing: old and slow people keep their knees bent (`whole_body._hips_m`).
+    # Old and slow people stand with slightly bent knees (`whole_body._standing_height_m`).
     bent = 0.0008 * performer.subject.stoop_deg + 0.012 * performer.subject.shuffling
     standing_m = (0.99 - bent) * limbs.leg_m + limbs.ankle_height_m + (offset_m - seated_m)
     return rises_of(kinematics, offset_m, standing_m)
 
 
-def _motion(
+def _performer(
+    role: Role,
     subject: Subject,
     body: Body,
-    rises: Sequence[PlannedRise],
-    end_s: float,
+    plan: RisePlan,
     chair: Chair,
     rng: Rng,
-    pushes: bool,
-) -> PlannedMotion:
+    pushes: bool = False,
+) -> Performer:
+    """A person who does the planned rises with crossed arms, or pushes off with them."""
     limbs = measure_limbs(body)
     stand_m = stand_x_m(limbs)
-    times_s = time_grid(end_s + 1.0)
+    times_s = time_grid(plan.end_s + 1.0)
     xy = np.tile([stand_m, 0.0], (len(times_s), 1))
     path = WalkPath(times_s, xy, np.zeros_like(times_s), ())
-    moves = rise_moves(subject, rises, times_s, rng)
-    hold = pushing_arms(limbs, rises, times_s, chair, rng) if pushes else crossed_arms(limbs, rng)
-    return plan_motion(subject, body, path, moves, rng, chair, stand_m, hold=hold)
+    moves = rise_moves(subject, plan.rises, times_s, rng)
+    if pushes:
+        hold = pushing_arms(limbs, plan.rises, times_s, chair, rng)
+    else:
+        hold = crossed_arms(limbs, rng)
+    seat = SeatUse(chair, stand_m, hand_hold=hold)
+    return Performer(role, subject, body, plan_motion(subject, body, path, moves, seat, rng))
 
 
-def _second_performer(
-    second: Subject, test: Test, chair: Chair, rng: Rng, bodies: Path | None
-) -> tuple[Performer, Chair]:
-    """Somebody on a chair beside who does the test as well."""
-    varied = replace(second.trial_variant(rng), aid=Aid.NONE, arm_use=ArmUse.FREE)
-    body = bake_body(varied.shape, bodies)
-    rises, end_s = draw_rises(varied, test, TrialReason.VALID, rng)
-    motion = _motion(varied, body, rises, end_s, chair, rng, pushes=False)
-    aside_m = float(rng.choice([-1, 1]) * rng.uniform(0.85, 1.05))
-    place = replace(chair, position_m=(0.0, aside_m))
-    return Performer("bystander", varied, body, motion.moved((0.0, aside_m))), place
-
-
-def _bystander(carer: Subject, end_s: float, rng: Rng, bodies: Path | None) -> Performer:
-    """A carer who stands beside the chair all the time."""
-    body = bake_body(carer.shape, bodies)
+def _beside_chair(end_s: float, rng: Rng) -> WalkPath:
+    """Standing beside the test's chair all the time."""
     times_s = time_grid(end_s + 1.0)
     side = float(rng.choice([-1.0, 1.0]))
-    spot = np.array([rng.uniform(-0.1, 0.6), side * rng.uniform(0.85, 1.15)])
+    point = np.array([rng.uniform(-0.1, 0.6), side * rng.uniform(0.85, 1.15)])
     yaw = np.full(len(times_s), np.arctan2(-side, rng.uniform(0.2, 1.2)))
-    path = WalkPath(times_s, np.tile(spot, (len(times_s), 1)), yaw, ())
-    motion = plan_motion(carer, body, path, standing_moves(carer, times_s), rng, Chair(), 0.0)
-    return Performer("carer", carer, body, motion)
+    return WalkPath(times_s, np.tile(point, (len(times_s), 1)), yaw, ())

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Footsteps along a path, and how each foot moves: planted, rolling off, swinging, landing.
+"""Footsteps along a path, and the motion of each foot: stance, roll-off, swing and landing.
 
-A foot in stance turns about its heel while it lands and about its ball while it leaves; in
-between it lies flat and still. Steps are placed where the body passes over them in the middle
-of their stance, so that any path (straight, turning, backwards) gets feet that do not slide.
+A foot in stance rotates about its heel while it lands, lies flat and still, and rotates about its
+ball while it leaves. Each step is placed where the body passes over it in the middle of its stance,
+so feet do not slide on any path, be it straight, turning or backwards.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,22 @@ from thermal_pose.lab.simulation.motion.profile import STEP_S, Array, ease
 from thermal_pose.lab.simulation.people.rotations import rotation_y, rotation_z
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 
-#: The ankles stand this far behind the hips, m.
+#: Distance of the ankles behind the hips while standing, m.
 ANKLE_BEHIND_M = 0.02
-#: Step length at which heel strike and push-off are full, m.
+#: Step length with full heel strike and push-off, m.
 FULL_STEP_M = 0.62
 
 
 @dataclass(frozen=True)
 class WalkPath:
-    """Where the pelvis goes, without the sway that steps add.
+    """Path of the pelvis on the floor, without the sway that steps add.
 
     Attributes
     ----------
-    times_s : (T,) the grid of `motion_profile.time_grid`.
-    xy_m, yaw_rad : (T, 2) in the room, and (T,) continuous heading.
-    walking_s : intervals [start, end) in which steps are taken.
+    times_s : (T,) as `profile.time_grid` makes them.
+    xy_m : (T, 2) position in the room.
+    yaw_rad : (T,) continuous heading.
+    walking_s : intervals [start, end) with steps.
     """
 
     times_s: Array
@@ -46,7 +47,7 @@ class WalkPath:
 
 @dataclass(frozen=True)
 class Footstep:
-    """One foot's move: side +1 left, -1 right; where it stands from `land_s` on."""
+    """One step of one foot (side +1 left, -1 right), which lands at `xy_m`, `yaw_rad`."""
 
     side: int
     lift_s: float
@@ -57,13 +58,14 @@ class Footstep:
 
 @dataclass(frozen=True)
 class FootCurves:
-    """Both feet over time, sides ordered left, right.
+    """Both feet over time, in the order left, right.
 
     Attributes
     ----------
-    flat_m : (T, 2, 2) point of the floor below the ankle of the foot lying flat.
-    yaw_rad, pitch_rad : (T, 2) heading, and toes-up (heel strike) or heel-up (negative).
-    lift_m : (T, 2) of the whole foot while it swings.
+    flat_m : (T, 2, 2) floor point below the ankle of the flat foot.
+    yaw_rad : (T, 2) heading.
+    pitch_rad : (T, 2) positive with the toes up (heel strike), negative with the heel up.
+    lift_m : (T, 2) height of the whole foot above the floor during the swing.
     swinging : (T, 2) bool.
     """
 
@@ -89,7 +91,7 @@ class FootCurves:
 def _contact_times_s(
     subject: Subject, rng: Rng, path: WalkPath, interval_s: tuple[float, float], first_side: int
 ) -> Array:
-    """Landing times of all steps of one walk; the last ends it."""
+    """Landing times (N,) of the steps of one walk; the walk ends with the last one."""
     start_s, end_s = interval_s
     inside = (path.times_s >= start_s) & (path.times_s <= end_s)
     speed = np.linalg.norm(np.gradient(path.xy_m, STEP_S, axis=0), axis=1)[inside]
@@ -97,17 +99,17 @@ def _contact_times_s(
     hurry = 1.0 + subject.festination * np.linspace(-0.5, 1.0, pace.size)
     phase = np.cumsum(pace * hurry) * subject.cadence_spm / 60 * STEP_S
     n_steps = max(2, round(float(phase[-1])))
-    wanted = np.arange(1, n_steps + 1, dtype=np.float64)
+    step_phases = np.arange(1, n_steps + 1, dtype=np.float64)
     side = np.where(np.arange(n_steps) % 2 == 0, first_side, -first_side)
-    wanted[:-1] += (0.5 * subject.asymmetry * side + rng.normal(0, 0.025, n_steps))[:-1]
+    step_phases[:-1] += (0.5 * subject.asymmetry * side + rng.normal(0, 0.025, n_steps))[:-1]
     phase *= n_steps / phase[-1]
-    times_s = np.interp(wanted, phase, path.times_s[inside])
+    times_s = np.interp(step_phases, phase, path.times_s[inside])
     times_s[-1] = end_s
     return times_s
 
 
 def plan_steps(subject: Subject, rng: Rng, path: WalkPath) -> tuple[Footstep, ...]:
-    """Footsteps of a whole path; the two feet's first stand starts the list (`land_s` 0)."""
+    """Footsteps of a whole path; the first two (`land_s` 0) are the initial stance."""
     xy, yaw = path.at(0.0)
     splay = {side: rng.normal(0.1, 0.04) * side for side in (1, -1)}
     steps = [_stand(subject, side, xy, yaw, splay[side]) for side in (1, -1)]
@@ -145,22 +147,23 @@ def _stand(
     times_s: tuple[float, float] = (0.0, 0.0),
     shift_m: Array | None = None,
 ) -> Footstep:
+    """A foot beside the pelvis at `xy` and `yaw`."""
     offset = np.array([-ANKLE_BEHIND_M, side * subject.step_width_m / 2])
     offset += 0.0 if shift_m is None else shift_m
     cos, sin = np.cos(yaw), np.sin(yaw)
-    spot = xy + np.array([[cos, -sin], [sin, cos]]) @ offset
-    return Footstep(side, times_s[0], times_s[1], (float(spot[0]), float(spot[1])), yaw + splay)
+    point = xy + np.array([[cos, -sin], [sin, cos]]) @ offset
+    return Footstep(side, times_s[0], times_s[1], (float(point[0]), float(point[1])), yaw + splay)
 
 
 def foot_curves(subject: Subject, times_s: Array, steps: tuple[Footstep, ...]) -> FootCurves:
-    """Move both feet through their steps."""
+    """Motion of both feet through their steps."""
     shape = (len(times_s), 2)
     flat, yaw = np.zeros((*shape, 2)), np.zeros(shape)
     pitch, lift, swinging = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.bool_)
     for column, side in enumerate((1, -1)):
-        own = [step for step in steps if step.side == side]
-        flat[:, column], yaw[:, column] = own[0].xy_m, own[0].yaw_rad
-        for before, step in pairwise(own):
+        of_side = [step for step in steps if step.side == side]
+        flat[:, column], yaw[:, column] = of_side[0].xy_m, of_side[0].yaw_rad
+        for before, step in pairwise(of_side):
             moved = ease(times_s, step.lift_s, step.land_s)
             flat[:, column] += moved[:, None] * (np.array(step.xy_m) - before.xy_m)
             yaw[:, column] += moved * (step.yaw_rad - before.yaw_rad)
@@ -172,14 +175,14 @@ def foot_curves(subject: Subject, times_s: Array, steps: tuple[Footstep, ...]) -
 
 
 def _forward_share(before: Footstep, step: Footstep) -> float:
-    """How much of a full forward step this is, -1..1.2."""
+    """Length of a step relative to a full forward step, -1 to 1.2."""
     moved = np.array(step.xy_m) - before.xy_m
     forward = moved @ [np.cos(step.yaw_rad), np.sin(step.yaw_rad)] / 2
     return float(np.clip(forward / FULL_STEP_M, -1.0, 1.2))
 
 
 def _roll(subject: Subject, times_s: Array, before: Footstep, step: Footstep) -> Array:
-    """Pitch of the foot around one step: heel rises before it lifts, heel lands first."""
+    """Pitch (T,) of the foot during one step: the heel rises first and lands first."""
     share = max(0.0, _forward_share(before, step)) * (1.0 - 0.75 * subject.shuffling)
     swing_s = step.land_s - step.lift_s
     heel_up = np.radians(40.0) * share

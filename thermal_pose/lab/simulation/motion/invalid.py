@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong in trials that cannot be timed: plans, postures and recordings to match."""
+"""Trials that cannot be timed: how each kind changes plan, posture and recording."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from thermal_pose.clinical.chair_rises.scoring import N_RISES
 from thermal_pose.lab.simulation.motion.arms import ArmPlan
 from thermal_pose.lab.simulation.motion.gait import WalkPath
 from thermal_pose.lab.simulation.motion.path import Schedule, TugPlan
 from thermal_pose.lab.simulation.motion.profile import GRID_HZ, Array, ease, smooth_curve, time_grid
-from thermal_pose.lab.simulation.motion.whole_body import STANDING_GAIN_M, PlannedMotion, SeatMoves
+from thermal_pose.lab.simulation.motion.seat_moves import STANDING_GAIN_M, SeatMoves
+from thermal_pose.lab.simulation.motion.whole_body import PlannedMotion
 from thermal_pose.lab.simulation.people.subject import Rng
 from thermal_pose.types import TrialReason
 
-#: Why each kind of trial cannot be timed, for people.
+#: Why each kind of trial cannot be timed, as text for users.
 SENTENCES: dict[TrialReason, str] = {
     TrialReason.NO_PERSON: "Nobody is in the recording.",
     TrialReason.NEVER_SAT: "The person never sits in the recording.",
@@ -34,15 +36,14 @@ SENTENCES: dict[TrialReason, str] = {
     TrialReason.CAMERA_BEHIND: "The camera stands behind the chair.",
     TrialReason.CAMERA_TILTED: "The camera lies on its side or is upside down.",
 }
-FAR_FUTURE_S = 1.0e4
-#: Rises of somebody who does the sit-to-stand test instead.
-N_RISES = 5
-#: Height of the hips of somebody who sits on the floor, m, about; of a seat, m.
+#: Start of phases that never happen, s.
+NEVER_S = 1.0e4
+#: Approximate height of the hips when sitting on the floor, and on a seat, m.
 _FLOOR_SEAT_M, _SEAT_M = 0.16, 0.56
 
 
 def changed_plan(plan: TugPlan, kind: TrialReason, rng: Rng) -> tuple[TugPlan, float]:
-    """The plan with what goes wrong, and the recording's length."""
+    """Change a plan so that the test goes wrong; also return the length of the recording, s."""
     if kind is TrialReason.STOPPED_EARLY:
         return _stopped_plan(plan, rng)
     if kind is TrialReason.NEVER_STOOD:
@@ -61,9 +62,9 @@ def changed_plan(plan: TugPlan, kind: TrialReason, rng: Rng) -> tuple[TugPlan, f
 
 def _never_stands(plan: TugPlan, rng: Rng) -> tuple[TugPlan, float]:
     rocks_s = tuple(1.5 + 1.6 * k for k in range(int(rng.integers(1, 4))))
-    still = _shifted(plan.schedule, FAR_FUTURE_S, rocks_s)
+    still = _shifted(plan.schedule, NEVER_S, rocks_s)
     end_s = min(plan.schedule.end_s, 12.0)
-    return replace(plan, schedule=still, path=_stays_put(plan)), end_s
+    return replace(plan, schedule=still, path=_still_path(plan)), end_s
 
 
 def _never_sits(plan: TugPlan) -> tuple[TugPlan, float]:
@@ -71,15 +72,15 @@ def _never_sits(plan: TugPlan) -> tuple[TugPlan, float]:
         plan.schedule,
         rise_start_s=-20.0,
         rise_end_s=-18.0,
-        sit_start_s=FAR_FUTURE_S,
-        sit_end_s=FAR_FUTURE_S + 1.0,
+        sit_start_s=NEVER_S,
+        sit_end_s=NEVER_S + 1.0,
         rocks_s=(),
     )
     return replace(plan, schedule=never), plan.schedule.end_s
 
 
 def _never_walks(plan: TugPlan) -> tuple[TugPlan, float]:
-    """Rises and sits repeatedly, as in the sit-to-stand test."""
+    """The person rises and sits repeatedly, as in the sit-to-stand test."""
     end_s = plan.schedule.rise_start_s + 2.3 * _quick_rise_s(plan.schedule) * N_RISES + 2.0
     times_s = time_grid(max(end_s, float(plan.path.times_s[-1])))
     n_times = len(times_s)
@@ -88,7 +89,8 @@ def _never_walks(plan: TugPlan) -> tuple[TugPlan, float]:
 
 
 def _quick_rise_s(schedule: Schedule) -> float:
-    return min(schedule.rise_end_s - schedule.rise_start_s, 2.5)
+    """Duration of a rise that is repeated, at most 2.5 s."""
+    return min(schedule.rise_s, 2.5)
 
 
 def _shifted(schedule: Schedule, by_s: float, rocks_s: tuple[float, ...]) -> Schedule:
@@ -103,9 +105,9 @@ def _shifted(schedule: Schedule, by_s: float, rocks_s: tuple[float, ...]) -> Sch
 
 
 def _sits_first(plan: TugPlan) -> tuple[TugPlan, float]:
-    """Stands, walks out and back, sits down, and then stands up."""
+    """The person stands, walks out and back, sits down, and then stands up."""
     schedule = plan.schedule
-    rise_s = schedule.rise_end_s - schedule.rise_start_s
+    rise_s = schedule.rise_s
     start_s = schedule.end_s - rise_s - 1.0
     late = replace(schedule, rise_start_s=start_s, rise_end_s=start_s + rise_s, rocks_s=())
     if late.rise_start_s < late.sit_end_s + 0.5:
@@ -119,17 +121,17 @@ def _sits_first(plan: TugPlan) -> tuple[TugPlan, float]:
 
 
 def _stopped_plan(plan: TugPlan, rng: Rng) -> tuple[TugPlan, float]:
-    """The recording ends during the test, or the person comes back and stays on their feet."""
+    """The recording ends during the test, or the person comes back and remains standing."""
     schedule = plan.schedule
     if rng.random() < 0.3:
-        never = replace(schedule, sit_start_s=FAR_FUTURE_S, sit_end_s=FAR_FUTURE_S + 1.0)
+        never = replace(schedule, sit_start_s=NEVER_S, sit_end_s=NEVER_S + 1.0)
         return replace(plan, schedule=never), schedule.end_s
     walk_s = schedule.final_turn_start_s - schedule.walk_start_s
     return plan, schedule.walk_start_s + float(rng.uniform(0.15, 0.95)) * walk_s
 
 
 def _two_laps(plan: TugPlan) -> tuple[TugPlan, float]:
-    """Comes back to the chair, turns and walks the way again before sitting down."""
+    """The person walks to the mark and back twice before sitting down."""
     schedule, path = plan.schedule, plan.path
     lap_s = schedule.walk_end_s - schedule.walk_start_s
     times_s = time_grid(float(path.times_s[-1]) + lap_s)
@@ -152,7 +154,7 @@ def _two_laps(plan: TugPlan) -> tuple[TugPlan, float]:
 
 
 def _backwards(plan: TugPlan) -> tuple[TugPlan, float]:
-    """Walks out, stops at the mark, and walks back to the chair without turning."""
+    """The person walks out, stops at the mark and walks back to the chair without turning."""
     schedule, path = plan.schedule, plan.path
     out_s = schedule.turn_start_s - schedule.walk_start_s
     back_s, stop_s = 1.3 * out_s, 0.5
@@ -176,8 +178,8 @@ def _backwards(plan: TugPlan) -> tuple[TugPlan, float]:
     return replace(plan, schedule=later, path=moved), later.end_s
 
 
-def _stays_put(plan: TugPlan) -> WalkPath:
-    """A path on which nobody goes anywhere."""
+def _still_path(plan: TugPlan) -> WalkPath:
+    """The plan's path, but without any movement."""
     path = plan.path
     return replace(
         path,
@@ -188,19 +190,21 @@ def _stays_put(plan: TugPlan) -> WalkPath:
 
 
 def changed_moves(moves: SeatMoves, plan: TugPlan, kind: TrialReason) -> SeatMoves:
-    """How the person sits and rises where that is what goes wrong; else the moves given."""
+    """Change the moves of kinds in which sitting or rising goes wrong."""
     schedule, times_s = plan.schedule, plan.path.times_s
     if kind is TrialReason.SAT_ELSEWHERE:
-        deeper = 1.0 + (_SEAT_M - _FLOOR_SEAT_M) / STANDING_GAIN_M
+        depth = 1.0 + (_SEAT_M - _FLOOR_SEAT_M) / STANDING_GAIN_M
         down = times_s > schedule.sit_start_s - 0.2
-        up = np.where(down, 1.0 - deeper * (1.0 - moves.up), moves.up)
-        return replace(moves, up=up, out=np.where(down, 1.0, moves.out))
+        height = np.where(down, 1.0 - depth * (1.0 - moves.height_share), moves.height_share)
+        forward = np.where(down, 1.0, moves.forward_share)
+        return replace(moves, height_share=height, forward_share=forward)
     if kind is TrialReason.SIT_TO_STANDS:
         return _repeated(schedule, times_s)
     return moves
 
 
 def _repeated(schedule: Schedule, times_s: Array) -> SeatMoves:
+    """Moves of a person who rises and sits `N_RISES` times."""
     rise_s = _quick_rise_s(schedule)
     up: Array = np.zeros_like(times_s)
     pitch = np.zeros_like(times_s)
@@ -218,15 +222,13 @@ def _repeated(schedule: Schedule, times_s: Array) -> SeatMoves:
 
 
 def trimmed(motion: PlannedMotion, from_s: float) -> PlannedMotion:
-    """The motion from a time on, which becomes its time 0."""
+    """The motion from `from_s` on, which becomes its time 0."""
     first = round(from_s * GRID_HZ)
     arms = motion.arms
-    kept = {
-        name: getattr(arms, name)[first:] for name in ("offsets_m", "targets_m", "shares", "poles")
-    }
+    names = ["offsets_m", "targets_m", "shares", "poles"]
     if arms.aid_kind is not None:
-        kept |= {name: getattr(arms, name)[first:] for name in _AID_CURVES}
-    cut: ArmPlan = replace(arms, **kept)
+        names += ["aid_foot_m", "aid_top_m", "aid_yaw_rad"]
+    cut: ArmPlan = replace(arms, **{name: getattr(arms, name)[first:] for name in names})
     return replace(
         motion,
         times_s=motion.times_s[first:] - motion.times_s[first],
@@ -238,6 +240,3 @@ def trimmed(motion: PlannedMotion, from_s: float) -> PlannedMotion:
             (side, lift_s - from_s, land_s - from_s) for side, lift_s, land_s in motion.swings_s
         ),
     )
-
-
-_AID_CURVES = ("aid_foot_m", "aid_top_m", "aid_yaw_rad")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From hips, trunk, ankles and hands to bone rotations: two-bone inverse kinematics.
+"""Two-bone inverse kinematics: bone rotations from hips, trunk, ankles and hands.
 
-All functions work on whole motions at once: T is time, sides are ordered left, right.
+All functions work on whole motions: T is time, and the order of sides is left, right.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from thermal_pose.lab.simulation.people.skinning import pose_vertices
 
 SIDES = ("L", "R")
 SPINE = ("spine_lower", "spine_upper", "chest")
-#: A limb is never drawn out further than this share of its length.
+#: Greatest extension of a limb, as a share of its length.
 MAX_REACH = 0.998
 
 
 def unit(vectors: Array) -> Array:
-    """Vectors (..., 3) of length one."""
+    """Scale vectors (..., 3) to length 1."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 def apply(rotation: Array, vector: Array) -> Array:
-    """Rotations (..., 3, 3) applied to vectors (..., 3)."""
+    """Apply rotations (..., 3, 3) to vectors (..., 3)."""
     return np.einsum("...ij,...j->...i", rotation, vector)
 
 
 def fraction_of_rotation(rotation: Array, share: float) -> Array:
-    """The rotation (..., 3, 3) about the same axis by a share of the angle (below 180 deg)."""
+    """Rotations (..., 3, 3) about the same axes by a share of the angle, which is below 180 deg."""
     cos = np.clip((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2, -1.0, 1.0)
     angle = np.arccos(cos)[..., None]
     skew = np.stack(
@@ -52,16 +52,17 @@ def fraction_of_rotation(rotation: Array, share: float) -> Array:
 
 @dataclass(frozen=True)
 class Limbs:
-    """What motion needs of a body, metres, in its rest frame (x forward, y left, z up).
+    """Dimensions of a body, in its rest frame (x forward, y left, z up).
 
     Attributes
     ----------
-    heads : (N_BONES, 3) joints.
-    thigh_m, shank_m, leg_m : lengths hip-knee, knee-ankle and their sum.
-    ankle_height_m : of the ankle joint above the sole.
-    heel_back_m, ball_front_m : from below the ankle back to the heel, forward to the ball.
-    hip_width_m, upper_arm_m, forearm_m : between the hips; shoulder-elbow; elbow-wrist.
-    seat_drop_m : from the hip joints down to the seat when sitting.
+    heads : (N_BONES, 3) joints, m.
+    thigh_m, shank_m : lengths from hip to knee and from knee to ankle.
+    ankle_height_m : height of the ankle joint above the sole.
+    heel_back_m, ball_front_m : distances from the ankle back to the heel and forward to the ball.
+    hip_width_m : distance between the hip joints.
+    upper_arm_m, forearm_m : lengths from shoulder to elbow and from elbow to wrist.
+    seat_drop_m : height of the hip joints above the seat when sitting.
     """
 
     heads: Array
@@ -112,7 +113,7 @@ def measure_limbs(body: Body) -> Limbs:
 
 
 def _seat_drop_m(body: Body) -> float:
-    """Hip joint above the lowest point of buttocks and thighs, sitting with level thighs."""
+    """Height of the hip joints above the seat when sitting with level thighs."""
     rotations = np.tile(np.eye(3, dtype=np.float32), (N_BONES, 1, 1))
     for side in SIDES:
         rotations[BONE_INDEX[f"thigh.{side}"]] = rotation_y(np.array(-np.pi / 2))
@@ -122,24 +123,24 @@ def _seat_drop_m(body: Body) -> float:
     hips = (body.bone_head("thigh.L") + body.bone_head("thigh.R")) / 2
     near = np.abs(vertices[:, 0] - hips[0]) < 0.16
     near &= np.abs(vertices[:, 1]) < 0.2
-    # A tenth of the flesh below the joint gives way to the seat.
+    # The tissue below the joint is compressed by a tenth.
     return 0.9 * float(hips[2] - vertices[near, 2].min())
 
 
 @dataclass(frozen=True)
 class Posture:
-    """Targets of a whole motion, in the room.
+    """Targets of a whole motion in the room.
 
     Attributes
     ----------
     hips_m : (T, 3) middle of the hip joints.
-    pelvis, chest, head : (T, 3, 3) orientations, the identity facing +x upright.
+    pelvis, chest, head : (T, 3, 3) orientations; the identity is upright and faces +x.
     ankles_m, feet : (T, 2, 3) and (T, 2, 3, 3) ankle joints and orientations of the feet.
-    toe_bend_rad : (T, 2) toes bent up relative to the foot.
-    hand_offsets_m : (T, 2, 3) wrists relative to the shoulders, in the room's axes, where free.
-    hand_targets_m, hand_shares : (T, 2, 3) and (T, 2) points the wrists hold on to, and how far
-        they do.
-    elbow_poles : (T, 2, 3) direction in which each elbow points.
+    toe_bend_rad : (T, 2) upward bend of the toes relative to the foot.
+    hand_offsets_m : (T, 2, 3) free wrists relative to the shoulders, in the axes of the room.
+    hand_targets_m : (T, 2, 3) points that the wrists hold on to.
+    hand_shares : (T, 2) 0 if a wrist is free to 1 if it is at its target.
+    elbow_poles : (T, 2, 3) directions in which the elbows point.
     """
 
     hips_m: Array
@@ -156,7 +157,26 @@ class Posture:
 
 
 def two_bone(root: Array, target: Array, pole: Array, lengths_m: tuple[float, float]) -> Array:
-    """Middle joints (T, 3) of limbs from `root` to `target`, bent towards `pole`."""
+    """Middle joints of limbs that reach from `root` to `target` and bend towards `pole`.
+
+    Parameters
+    ----------
+    root, target : (T, 3) ends of the limbs, m; targets out of reach are approached.
+    pole : (T, 3) direction in which the middle joint lies.
+    lengths_m : lengths of the upper and the lower bone.
+
+    Returns
+    -------
+    middle : (T, 3), m.
+
+    Examples
+    --------
+    A leg of 0.4 m and 0.4 m from the hip, 0.56 m above the ankle, bends forward by 0.29 m:
+
+    >>> hip, ankle = np.array([[0.0, 0.0, 0.56]]), np.array([[0.0, 0.0, 0.0]])
+    >>> two_bone(hip, ankle, np.array([[1.0, 0.0, 0.0]]), (0.4, 0.4)).round(2)
+    array([[0.29, 0.  , 0.28]])
+    """
     upper_m, lower_m = lengths_m
     span = target - root
     distance = np.linalg.norm(span, axis=-1, keepdims=True)
@@ -164,12 +184,12 @@ def two_bone(root: Array, target: Array, pole: Array, lengths_m: tuple[float, fl
     reach = np.clip(distance, abs(upper_m - lower_m) + 0.02, MAX_REACH * (upper_m + lower_m))
     cos = (upper_m**2 + reach**2 - lower_m**2) / (2 * upper_m * reach)
     sin = np.sqrt(np.clip(1 - cos**2, 0.0, 1.0))
-    aside = unit(pole - np.sum(pole * along, axis=-1, keepdims=True) * along)
-    return root + upper_m * (cos * along + sin * aside)
+    outward = unit(pole - np.sum(pole * along, axis=-1, keepdims=True) * along)
+    return root + upper_m * (cos * along + sin * outward)
 
 
 def _frames(directions: Array, poles: Array) -> Array:
-    """Frames (..., 3, 3) with columns bone, hinge (pole x bone), and their cross product."""
+    """Frames (..., 3, 3) with the columns bone, hinge (pole x bone), and bone x hinge."""
     bone = unit(directions)
     hinge = unit(np.cross(poles, bone))
     return np.stack([bone, hinge, np.cross(bone, hinge)], axis=-1)
@@ -178,9 +198,9 @@ def _frames(directions: Array, poles: Array) -> Array:
 def _limb_rotations(
     limb: tuple[Array, Array, Array], rest: Array, pole: Array, rest_pole: Array
 ) -> tuple[Array, Array]:
-    """Orientations of a limb's two bones, given its joints now (root, middle, end) and at rest."""
+    """Orientations (T, 3, 3) of the two bones of a limb, from its joints and those at rest."""
     root, middle, end = limb
-    # The hinge is common to both bones; the pole of the straight line between the ends gives it.
+    # Both bones share the hinge, which is perpendicular to the pole and the line between the ends.
     line = unit(end - root)
     hinge = unit(np.cross(pole, line))
     rest_hinge = unit(np.cross(rest_pole, unit(rest[2] - rest[0])))
@@ -196,7 +216,7 @@ def _limb_rotations(
 
 
 def solve(limbs: Limbs, posture: Posture) -> tuple[Array, Array]:
-    """Pelvis positions (T, 3) and bone rotations (T, N_BONES, 3, 3), as `BodyPose` holds them."""
+    """Pelvis positions (T, 3) and bone rotations (T, N_BONES, 3, 3), as in `BodyPose`."""
     heads = limbs.heads
     local = np.tile(np.eye(3), (len(posture.hips_m), N_BONES, 1, 1))
     rest_hips = (heads[BONE_INDEX["thigh.L"]] + heads[BONE_INDEX["thigh.R"]]) / 2

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How patients really do the test: pauses, freezes, second attempts, uneven turns, slow settling.
+"""Irregularities of a trial: pauses, freezes, second attempts, uneven turns, slow settling.
 
-A `Subject` has habits; a `Manner` is what happens in one trial beside them. `PLAIN` adds nothing.
-`draw_manner` covers what 43 recorded tests of real people showed (`docs/simulated-clinic.md`
-compares the distributions) and, beyond it, what clinicians report of slow and freezing patients.
+A `Subject` has habits; a `Manner` describes what one trial adds to them, and `PLAIN` adds nothing.
+`draw_manner` covers the range of 43 recorded tests of real people (`docs/simulated-clinic.md`
+compares the distributions) and what clinicians report of slow and freezing patients.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.motion.profile import Array
 from thermal_pose.lab.simulation.people.subject import Rng
 
-#: Probabilities of 0, 1, 2 and 3 pauses of quick and of slow people.
+#: Probabilities of 0, 1, 2 and 3 pauses for fast and for slow people.
 _PAUSES_FAST = (0.7, 0.2, 0.07, 0.03)
 _PAUSES_SLOW = (0.4, 0.3, 0.2, 0.1)
 
 
 class Place(StrEnum):
-    """Where somebody pauses."""
+    """Where a person pauses."""
 
     AFTER_RISING = "after_rising"
     WALK_OUT = "walk_out"
@@ -35,7 +35,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Pause:
-    """Standing still for a while; `share` is how far into the walk or the turn, 0 to 1."""
+    """Standing still; `share` is the position in the walk or the turn, 0 to 1."""
 
     place: Place
     length_s: float
@@ -51,44 +51,46 @@ class Pause:
 
 @dataclass(frozen=True)
 class Manner:
-    """What one trial adds to a subject's habits; the defaults add nothing.
+    """Irregularities that one trial adds to the subject's habits; the defaults add none.
 
     Attributes
     ----------
     pauses : where the person stands still, and for how long.
-    mark_m : where the person turns, m from the chair.
-    head_lead_s, chest_lead_s : how far gaze and chest run ahead of the pelvis in turns.
-    bounce : share of the pelvis's rise and fall over straight legs that is left.
+    mark_m : distance of the turn from the chair.
+    head_lead_s, chest_lead_s : time by which gaze and chest are ahead of the pelvis in turns.
+    bounce : vertical motion of the pelvis during the steps, as a share of that over straight legs.
     early_walk : how much earlier than usual the first step begins, as a share of the rise.
-    lean_deg, lean_s, lean_hold_s : a slow lean before the one that lifts off, and how long it is
-        held (a two-stage rise).
-    lifts : share of the standing height that failed attempts to rise reach.
-    seat_off_share : of a rise's time, until the pelvis leaves the seat.
-    settle_m, settle_s : how far the pelvis sinks on slowly after it has touched the seat.
-    sit_lean_deg : further lean while sitting down.
-    turn_skew, final_skew : above 1, a turn begins slowly; below 1, it ends slowly.
-    turn_dip : share of speed lost in the turn (0 steps around, 1 spins); None for the usual.
-    shortest_final_s : of the turn before the chair.
-    sit_overlap : share of the turn before the chair during which the person sits down already.
-    late_trunk : how much later than the legs the trunk straightens, as a share of the rise.
-    plump : how hard the person drops: 1 lands softly, 2 at full speed; None for the usual.
-    sit_peak_lead_s, sit_lean_s, straighten_s : how long before seat contact the trunk leans
-        furthest (None for the usual), how long it leans until then, and how long it then takes to
-        straighten.
-    turn_lean_deg : lean that comes with the turn before the chair, part of the one of sitting down.
-    crouch, crouch_s : share of the standing height lost, slowly, before sitting down, and over how
-        long.
-    lean_scale : of the lean that lifts the person off the seat.
+    lean_deg, lean_s, lean_hold_s : slow lean before the one that lifts the person off the seat:
+        angle, duration, and how long it is held (a two-stage rise).
+    lifts : height of failed attempts to rise, as a share of the standing height.
+    seat_off_share : share of the rise until the pelvis leaves the seat.
+    settle_m, settle_s : slow sinking of the pelvis after it has touched the seat.
+    sit_lean_deg : additional lean while sitting down.
+    turn_skew, final_skew : above 1, the turn begins slowly; below 1, it ends slowly.
+    turn_dip : share of the speed lost in the turn at the mark (0 walks around it, 1 turns on the
+        spot); drawn if None.
+    shortest_final_s : least duration of the turn before the chair.
+    sit_overlap : share of the turn before the chair during which the person already sits down;
+        drawn if None.
+    late_trunk : delay of the straightening trunk after the legs, as a share of the rise.
+    plump : speed of landing on the seat, 1 (soft) to 2 (at full speed); drawn if None.
+    sit_peak_lead_s : time from the greatest lean to seat contact; usual if None.
+    sit_lean_s, straighten_s : duration of the lean before its peak, and of straightening after it;
+        used only with `sit_peak_lead_s`.
+    turn_lean_deg : part of the lean of sitting down that already comes with the turn before it.
+    crouch, crouch_s : share of the standing height lost slowly before sitting down, and how long
+        that takes.
+    lean_scale : factor of the lean that lifts the person off the seat.
     lean_peak : share of the rise at which the trunk leans furthest.
     lean_skew : above 1, that lean begins slowly.
-    recline_deg : further lean back while sitting at rest.
-    heading_deg : by which the pelvis is turned against the walkway on the way out.
-    approach : how far from the chair the turn before it begins, as a share of the usual.
-    final_spin, final_spin_at : share of the turn before the chair in which the body turns (small
-        for a quick pivot), and where in it that lies, 0 to 1.
-    twist : share of the pelvis's and chest's rotation with the steps that is left.
-    sway_deg, weave_deg : irregular motion of trunk lean and pelvis yaw while walking.
-    seed : of the irregular motion.
+    recline_deg : forward lean added to that of sitting at rest (negative: back).
+    heading_deg : rotation of the pelvis relative to the walkway on the way out.
+    approach : distance from the chair at which the turn before it begins, as a share of the usual.
+    final_spin, final_spin_at : share of the turn before the chair in which the body rotates (small
+        for a quick pivot), and position of this part in the turn, 0 to 1.
+    twist : rotation of pelvis and chest with the steps, as a share of the usual.
+    sway_deg, weave_deg : amplitudes of irregular trunk lean and pelvis yaw while walking.
+    seed : seed of the irregular motion.
     """
 
     pauses: tuple[Pause, ...] = ()
@@ -132,7 +134,7 @@ class Manner:
     seed: int = 0
 
     def rng(self) -> Rng:
-        """A generator of the irregular motion, apart from those of the trial."""
+        """Random generator of the irregular motion, independent of those of the trial."""
         return np.random.default_rng([self.seed, 31])
 
 
@@ -140,11 +142,11 @@ PLAIN = Manner()
 
 
 def draw_manner(rng: Rng, slowness: float = 0.0) -> Manner:
-    """Draw what happens in one trial of a patient.
+    """Draw the irregularities of one trial of a patient.
 
     Parameters
     ----------
-    slowness : 0 for a healthy walker .. 1 for somebody who freezes often.
+    slowness : 0 for a healthy walker to 1 for a person who often freezes.
     """
     return Manner(
         pauses=draw_pauses(rng, slowness),
@@ -157,7 +159,7 @@ def draw_manner(rng: Rng, slowness: float = 0.0) -> Manner:
 
 
 def _rising(rng: Rng, slowness: float) -> dict[str, float]:
-    """Lean and lift-off. In a two-stage rise most of the lean may come before the hold."""
+    """Draw lean and lift-off; in a two-stage rise, most of the lean may come before the hold."""
     two_stage = rng.random() < 0.2 + 0.3 * slowness
     deep = two_stage and rng.random() < 0.6
     return {
@@ -181,7 +183,7 @@ def _rising(rng: Rng, slowness: float) -> dict[str, float]:
 
 
 def _walking(rng: Rng, slowness: float) -> dict[str, float]:
-    """Turns, and how far head, chest and pelvis go their own ways."""
+    """Draw turns, and the independent motion of head, chest and pelvis."""
     pivots = rng.random() < 0.6
     return {
         "head_lead_s": float(rng.uniform(0.0, 0.4)) if rng.random() < 0.35 else 0.0,
@@ -203,7 +205,7 @@ def _walking(rng: Rng, slowness: float) -> dict[str, float]:
 
 
 def _sitting(rng: Rng) -> dict[str, Any]:
-    """Most people drop onto the seat, leaning furthest just before, and straighten at once."""
+    """Draw sitting down; most people drop onto the seat and lean furthest just before."""
     return {
         "settle_m": float(rng.uniform(0.0, 0.03)) if rng.random() < 0.3 else 0.0,
         "settle_s": float(rng.uniform(0.2, 1.0)),
@@ -220,7 +222,7 @@ def _sitting(rng: Rng) -> dict[str, Any]:
 
 
 def draw_pauses(rng: Rng, slowness: float) -> tuple[Pause, ...]:
-    """None, one, two or three pauses at different places, 0.5 to 8 s long."""
+    """Up to three pauses at different places, 0.5 to 8 s long."""
     n_pauses = int(rng.choice(4, p=_PAUSES_FAST if slowness < 0.5 else _PAUSES_SLOW))
     places = rng.permutation(list(Place))[:n_pauses]
     return tuple(
@@ -236,19 +238,19 @@ def draw_pauses(rng: Rng, slowness: float) -> tuple[Pause, ...]:
 
 
 def _mark_m(rng: Rng) -> float:
-    """Most pelvises turn a little before the line; some walkways are 2 to 4 m long."""
+    """Draw the distance of the turn: slightly before the line, or 2 to 4 m on other walkways."""
     if rng.random() < 0.2:
         return float(rng.uniform(2.0, 4.0))
     return 2.98 - abs(float(rng.normal(0.28, 0.18)))
 
 
 def skewed(share: Array, skew: float) -> Array:
-    """A share of time 0 to 1, bent so that what runs on it begins slowly (above 1) or ends so."""
+    """Warp a share of time so that a movement starts slowly (skew above 1) or ends slowly."""
     return np.clip(share, 0.0, 1.0) ** skew
 
 
 def trial_manner(patients: bool, speed_mps: float, rng: Rng) -> Manner:
-    """The manner of one trial of a cohort; `PLAIN` unless it is one of patients."""
+    """The manner of one trial of a cohort; `PLAIN` unless it is a cohort of patients."""
     if not patients:
         return PLAIN
     slowness = float(np.clip((0.9 - speed_mps) / 0.7, 0.0, 1.0))

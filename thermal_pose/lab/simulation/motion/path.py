@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When and where a Timed Up and Go takes the pelvis: its schedule and its path on the floor."""
+"""Schedule of a Timed Up and Go, and the path of the pelvis on the floor."""
 
 from dataclasses import dataclass
 
@@ -19,20 +19,21 @@ from thermal_pose.lab.simulation.motion.profile import (
 )
 from thermal_pose.lab.simulation.people.subject import Rng, Subject
 
-#: The line at which the test turns, m from the chair.
+#: Distance of the line at which the person turns from the chair, m.
 MARK_M = 3.0
-#: Share of a turn's time over which its rate rises and falls.
+#: Share of a turn's duration over which its rate rises, and over which it falls.
 TURN_ROUNDING = 0.3
-#: Of a rise's time, until the pelvis is at 95 % of its height; of sitting down, while below it.
+#: Share of a planned rise until the pelvis is at 95 % of its height, and of planned sitting down
+#: while it is below that: by the definitions, only these shares count.
 RISE_SHARE = 0.78
 SIT_SHARE = 0.49
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the parts of a test were meant to happen, s; the truth is measured, not read here.
+    """Planned times of the parts of a test, s; the truth is measured on the motion instead.
 
-    `rocks_s` are the starts of attempts to stand up that fail.
+    `rocks_s` are the starts of failed attempts to stand up.
     """
 
     rise_start_s: float
@@ -47,10 +48,20 @@ class Schedule:
     end_s: float
     rocks_s: tuple[float, ...] = ()
 
+    @property
+    def rise_s(self) -> float:
+        """Duration of the rise."""
+        return self.rise_end_s - self.rise_start_s
+
+    @property
+    def sit_s(self) -> float:
+        """Duration of sitting down."""
+        return self.sit_end_s - self.sit_start_s
+
 
 @dataclass(frozen=True)
 class TugPlan:
-    """Schedule and path of one test; `stand_x_m` is where the pelvis stands before the chair."""
+    """Schedule and path of one test; the person stands at x = `stand_x_m` before the chair."""
 
     schedule: Schedule
     path: WalkPath
@@ -59,7 +70,7 @@ class TugPlan:
 
 @dataclass(frozen=True)
 class Rests:
-    """Seconds of sitting still before and after, each at least one."""
+    """Seconds of sitting still before and after the test, at least 1 each."""
 
     before_s: float
     after_s: float
@@ -71,12 +82,12 @@ class Rests:
 
 
 def stand_x_m(limbs: Limbs) -> float:
-    """Where the pelvis stands over feet that stay where they are when sitting."""
+    """x of the standing pelvis over feet that do not move between sitting and standing, m."""
     return max(0.31, 0.87 * limbs.thigh_m) + ANKLE_BEHIND_M
 
 
 def _turn_margin_share() -> float:
-    """Share of a turn's time until it has gone through 20 of its 180 degrees."""
+    """Share of a turn's duration in which it covers the first 20 of its 180 degrees."""
     share = np.linspace(0.0, 1.0, 2001)
     return float(np.interp(20 / 180, ramp(share, 0.0, 1.0, TURN_ROUNDING), share))
 
@@ -84,9 +95,10 @@ def _turn_margin_share() -> float:
 def _speed_curve(
     distance_m: float, speeds_mps: tuple[float, float, float], change_s: tuple[float, float]
 ) -> Array:
-    """Speed samples that go from the first to the last speed by way of the middle one.
+    """Speed samples from the first speed through the middle one to the last.
 
-    The middle speed is lowered where the distance is too short for it.
+    The middle speed is lowered if the distance is too short for it. `change_s` are the durations
+    of the two changes.
     """
     first, middle, last = speeds_mps
     gain_s, loss_s = change_s
@@ -105,7 +117,7 @@ def _speed_curve(
 
 
 def _turn(subject: Subject, rng: Rng, speed_mps: float, manner: Manner) -> tuple[Array, Array]:
-    """Speed and yaw samples of the turn at the mark, yaw from 0."""
+    """Speed and yaw samples of the turn at the mark; the yaw starts at 0."""
     duration_s = subject.turn_s / (1 - 2 * _turn_margin_share())
     times_s = np.arange(round(duration_s / STEP_S)) * STEP_S
     share = skewed(times_s / duration_s, manner.turn_skew)
@@ -115,12 +127,13 @@ def _turn(subject: Subject, rng: Rng, speed_mps: float, manner: Manner) -> tuple
     return speed_mps * (1 - slow * dip), yaw
 
 
-def _excursion(speed: Array, yaw: Array) -> tuple[Array, Array]:
+def _positions(speed: Array, yaw: Array) -> tuple[Array, Array]:
+    """x and y (N,) of a walk from the origin, m."""
     return np.cumsum(speed * np.cos(yaw)) * STEP_S, np.cumsum(speed * np.sin(yaw)) * STEP_S
 
 
 def _level_sideways(y_m: Array, out_end: int, back_start: int) -> Array:
-    """Spread the turn's sideways step over the walks before and after it, back to y = 0."""
+    """Bring y back to 0: spread the turn's sideways offset over the walks before and after it."""
     index = np.arange(y_m.size, dtype=np.float64)
     leave = 0.46 * ease(index, 0, out_end)
     come = 0.54 * ease(index, back_start, y_m.size)
@@ -140,104 +153,116 @@ def plan_tug(
 
     Parameters
     ----------
-    subject, limbs : who does it.
-    rests : seconds of sitting still on both ends.
-    rng : of everything that differs from trial to trial.
-    mark_m : where to turn.
-    pause_s : how long the person stands still half-way out; 0 for not at all.
-    manner : how this trial differs from the subject's habits; its pauses are added by
-        `pauses.with_pauses`.
+    subject, limbs : the person.
+    rests : seconds of sitting still at both ends.
+    rng : source of everything that differs from trial to trial.
+    mark_m : distance at which the person turns.
+    pause_s : how long the person stands still half-way out.
+    manner : how this trial differs from the subject's habits; `pauses.with_pauses` adds its pauses.
 
     Raises
     ------
     SimulationError
-        If the body cannot do it: legs too short to walk at the step length asked for.
+        If the legs are too short for the step length.
     """
+    _require_possible_steps(subject, limbs)
+    stand_m = stand_x_m(limbs)
+    rock_s = rng.uniform(0.9, 1.3)
+    rise_s = subject.rise_s / RISE_SHARE
+    # The first step comes before the rise is complete.
+    stand_s = rise_s * rng.uniform(0.7, 0.84)
+    walk = _draw_walk(subject, rng, stand_m, mark_m, pause_s, manner)
+    x, y = _positions(walk.speed_mps, walk.yaw_rad)
+    x += stand_m
+    y = _level_sideways(y, walk.turn_start, walk.turn_end)
+    end_m = (float(x[-1]), float(y[-1]))
+    end_mps, end_yaw = float(walk.speed_mps[-1]), float(walk.yaw_rad[-1])
+    turn_xy, turn_yaw, wait_s = _final_turn(subject, rng, end_m, end_mps, end_yaw, stand_m, manner)
+    rise_start_s = rests.before_s + rock_s * subject.n_rocks
+    walk_start_s = rise_start_s + stand_s + subject.hesitation_s
+    walk_start_s -= manner.early_walk * rise_s
+    walk_end_s = walk_start_s + (len(walk.yaw_rad) + len(turn_yaw)) * STEP_S
+    sit_start_s = walk_end_s + wait_s
+    sit_end_s = sit_start_s + subject.sit_s / SIT_SHARE
+    schedule = Schedule(
+        rise_start_s=rise_start_s,
+        rise_end_s=rise_start_s + rise_s,
+        walk_start_s=walk_start_s,
+        turn_start_s=walk_start_s + walk.turn_start * STEP_S,
+        turn_end_s=walk_start_s + walk.turn_end * STEP_S,
+        final_turn_start_s=walk_start_s + len(walk.yaw_rad) * STEP_S,
+        walk_end_s=walk_end_s,
+        sit_start_s=sit_start_s,
+        sit_end_s=sit_end_s,
+        end_s=sit_end_s + rests.after_s,
+        rocks_s=tuple(rests.before_s + rock_s * k for k in range(subject.n_rocks)),
+    )
+    xy = np.concatenate([np.stack([x, y], axis=-1), turn_xy])
+    yaw = np.concatenate([walk.yaw_rad, turn_yaw])
+    return TugPlan(schedule, _padded_path(schedule, xy, yaw, stand_m, walk.pause), stand_m)
+
+
+def _require_possible_steps(subject: Subject, limbs: Limbs) -> None:
     step_m = subject.speed_mps * 60 / subject.cadence_spm
     if step_m > 1.05 * limbs.leg_m:
         raise SimulationError(
             f"subject {subject.subject_id!r}: step length must be at most "
             f"{1.05 * limbs.leg_m:.2f} m for legs of {limbs.leg_m:.2f} m, got {step_m:.2f} m"
         )
-    stand_m = stand_x_m(limbs)
-    rise_s = subject.rise_s / RISE_SHARE
-    rock_s = rng.uniform(0.9, 1.3)
-    rocks_s = tuple(rests.before_s + rock_s * k for k in range(subject.n_rocks))
-    rise_start_s = rests.before_s + rock_s * subject.n_rocks
-    walk_start_s = rise_start_s + rise_s * rng.uniform(0.7, 0.84) + subject.hesitation_s
-    walk_start_s -= manner.early_walk * rise_s
-    speed, yaw, marks, pause = _walk_samples(subject, rng, stand_m, mark_m, pause_s, manner)
-    x, y = _excursion(speed, yaw)
-    x += stand_m
-    y = _level_sideways(y, marks[0], marks[1])
-    turn_xy, turn_yaw, final_s = _final_turn(
-        subject,
-        rng,
-        (float(x[-1]), float(y[-1])),
-        float(speed[-1]),
-        float(yaw[-1]),
-        stand_m,
-        manner,
-    )
-    walk_end_s = walk_start_s + (len(speed) + len(turn_yaw)) * STEP_S
-    sit_s = subject.sit_s / SIT_SHARE
-    sit_start_s = walk_end_s + final_s
-    schedule = Schedule(
-        rise_start_s=rise_start_s,
-        rise_end_s=rise_start_s + rise_s,
-        walk_start_s=walk_start_s,
-        turn_start_s=walk_start_s + marks[0] * STEP_S,
-        turn_end_s=walk_start_s + marks[1] * STEP_S,
-        final_turn_start_s=walk_start_s + marks[2] * STEP_S,
-        walk_end_s=walk_end_s,
-        sit_start_s=sit_start_s,
-        sit_end_s=sit_start_s + sit_s,
-        end_s=sit_start_s + sit_s + rests.after_s,
-        rocks_s=rocks_s,
-    )
-    xy = np.concatenate([np.stack([x, y], axis=-1), turn_xy])
-    path = _padded_path(schedule, xy, np.concatenate([yaw, turn_yaw]), stand_m, pause)
-    return TugPlan(schedule, path, stand_m)
 
 
-def _walk_samples(
-    subject: Subject, rng: Rng, stand_m: float, mark_m: float, pause_s: float, manner: Manner
-) -> tuple[Array, Array, tuple[int, int, int], tuple[int, int] | None]:
-    """Speed and yaw from the first step to the turn before the chair.
+@dataclass(frozen=True)
+class _Walk:
+    """Samples from the first step to the turn before the chair, `STEP_S` apart.
 
-    Returns the samples, the indices at which the turn starts, ends, and the walk ends, and
-    those of the pause.
+    Attributes
+    ----------
+    speed_mps, yaw_rad : (N,) each.
+    turn_start, turn_end : indices between which the turn at the mark lies.
+    pause : indices [start, end) of standing still; None if the person walks on.
     """
-    step_s = 60 / subject.cadence_spm
-    cruise = subject.speed_mps
+
+    speed_mps: Array
+    yaw_rad: Array
+    turn_start: int
+    turn_end: int
+    pause: tuple[int, int] | None
+
+
+def _draw_walk(
+    subject: Subject, rng: Rng, stand_m: float, mark_m: float, pause_s: float, manner: Manner
+) -> _Walk:
+    """Draw the walk to the mark and back."""
+    step_s, cruise = 60 / subject.cadence_spm, subject.speed_mps
     turn_speed, turn_yaw = _turn(subject, rng, cruise * rng.uniform(0.7, 0.85), manner)
-    reach_x, _ = _excursion(turn_speed, turn_yaw)
-    furthest_m = mark_m + rng.normal(-0.04, 0.08)
-    turn_x_m = furthest_m - float(reach_x.max())
-    out_m = turn_x_m - stand_m
-    gain_s, loss_s = 1.1 * step_s, 0.8 * step_s
-    pause: tuple[int, int] | None = None
-    if pause_s > 0:
-        halves = (
-            _speed_curve(out_m / 2, (0.0, cruise, 0.0), (gain_s, gain_s)),
-            np.zeros(round(pause_s / STEP_S)),
-            _speed_curve(out_m / 2, (0.0, cruise, float(turn_speed[0])), (gain_s, loss_s)),
-        )
-        out = np.concatenate(halves)
-        pause = (len(halves[0]), len(halves[0]) + len(halves[1]))
-    else:
-        out = _speed_curve(out_m, (0.0, cruise, float(turn_speed[0])), (gain_s, loss_s))
+    turn_x, _ = _positions(turn_speed, turn_yaw)
+    turn_start_m = mark_m + rng.normal(-0.04, 0.08) - float(turn_x.max())
+    out, pause = _walk_out(turn_start_m - stand_m, (cruise, float(turn_speed[0])), step_s, pause_s)
     arrive_mps = cruise * rng.uniform(0.55, 0.75)
     near_m = stand_m + _final_distance_m(subject, arrive_mps, manner)
     back = _speed_curve(
-        turn_x_m + float(reach_x[-1]) - near_m,
+        turn_start_m + float(turn_x[-1]) - near_m,
         (float(turn_speed[-1]), cruise, arrive_mps),
         (0.8 * step_s, 1.1 * step_s),
     )
     yaw = np.concatenate([np.zeros(len(out)), turn_yaw, np.full(len(back), turn_yaw[-1])])
-    ends = np.cumsum([len(out), len(turn_yaw), len(back)])
     speed = np.concatenate([out, turn_speed, back])
-    return speed, yaw, (int(ends[0]), int(ends[1]), int(ends[2])), pause
+    return _Walk(speed, yaw, len(out), len(out) + len(turn_yaw), pause)
+
+
+def _walk_out(
+    distance_m: float, speeds_mps: tuple[float, float], step_s: float, pause_s: float
+) -> tuple[Array, tuple[int, int] | None]:
+    """Speed samples of the walk to the turn, and the indices of a pause half-way."""
+    cruise, last = speeds_mps
+    gain_s, loss_s = 1.1 * step_s, 0.8 * step_s
+    if not pause_s:
+        return _speed_curve(distance_m, (0.0, cruise, last), (gain_s, loss_s)), None
+    first_half = _speed_curve(distance_m / 2, (0.0, cruise, 0.0), (gain_s, gain_s))
+    still = np.zeros(round(pause_s / STEP_S))
+    second_half = _speed_curve(distance_m / 2, (0.0, cruise, last), (gain_s, loss_s))
+    pause = (len(first_half), len(first_half) + len(still))
+    return np.concatenate([first_half, still, second_half]), pause
 
 
 def _final_duration_s(subject: Subject, manner: Manner) -> float:
@@ -259,19 +284,19 @@ def _final_turn(
     stand_m: float,
     manner: Manner,
 ) -> tuple[Array, Array, float]:
-    """Path and yaw of the turn before the chair, and the pause between it and sitting down.
+    """Path and yaw of the turn before the chair, and the wait between it and sitting down.
 
-    The pause is negative where the person sits down while still turning.
+    The wait is negative if the person sits down while still turning.
     """
     duration_s = _final_duration_s(subject, manner)
-    pause_s = float(rng.uniform(-0.2, 0.15))
+    wait_s = float(rng.uniform(-0.2, 0.15))
     if manner.sit_overlap is not None:
-        pause_s = -manner.sit_overlap * duration_s
+        wait_s = -manner.sit_overlap * duration_s
     times_s = np.arange(round(duration_s / STEP_S)) * STEP_S
     u = (times_s / duration_s)[:, None]
     start, end = np.array(start_m), np.array([stand_m, 0.0])
     velocity = speed_mps * np.array([np.cos(yaw_rad), np.sin(yaw_rad)])
-    # Cubic Hermite from the walk's velocity to standing still.
+    # Cubic Hermite spline from the walk's velocity to a standstill.
     xy = (2 * u**3 - 3 * u**2 + 1) * start + (u**3 - 2 * u**2 + u) * duration_s * velocity
     xy = xy + (3 * u**2 - 2 * u**3) * end
     side = subject.turn_side if rng.random() < 0.6 else -subject.turn_side
@@ -279,13 +304,13 @@ def _final_turn(
     if manner.final_spin < 1:
         begin = manner.final_spin_at * (1.0 - manner.final_spin)
         share = np.clip((share - begin) / manner.final_spin, 0.0, 1.0)
-    return xy, yaw_rad + side * np.pi * ramp(share, 0.0, 1.0, TURN_ROUNDING), pause_s
+    return xy, yaw_rad + side * np.pi * ramp(share, 0.0, 1.0, TURN_ROUNDING), wait_s
 
 
 def _padded_path(
     schedule: Schedule, xy: Array, yaw: Array, stand_m: float, pause: tuple[int, int] | None
 ) -> WalkPath:
-    """The walk between two stands before the chair, on the whole time axis."""
+    """The walk on the whole time axis, with standing before the chair before and after it."""
     times_s = time_grid(schedule.end_s)
     walked_s = schedule.walk_start_s + np.arange(len(yaw)) * STEP_S
     columns = [np.interp(times_s, walked_s, xy[:, axis]) for axis in (0, 1)]
@@ -297,6 +322,6 @@ def _padded_path(
     if pause is not None:
         stop_s, go_s = (schedule.walk_start_s + index * STEP_S for index in pause)
         walking_s = ((schedule.walk_start_s, stop_s), (go_s, schedule.walk_end_s))
-    # The turn before the chair joins the walk in speed alone; nobody brakes from one moment on.
+    # Only the speed is continuous where the final turn joins the walk; smoothing rounds the rest.
     xy_m = smooth_curve(np.stack(columns, axis=-1), 0.1)
     return WalkPath(times_s, xy_m, smooth_curve(headings, 0.05), walking_s)

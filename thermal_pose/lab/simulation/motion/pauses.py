@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Standing still in the middle of a planned test."""
+"""Pauses in a planned test."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,17 +11,16 @@ from thermal_pose.lab.simulation.motion.manner import Pause, Place
 from thermal_pose.lab.simulation.motion.path import Schedule, TugPlan
 from thermal_pose.lab.simulation.motion.profile import STEP_S, ease, time_grid
 
-#: Over this long a walker comes to a halt, and gets going again, s.
+#: Time in which a walker stops, and in which a walker starts again, s.
 HALT_S = 0.35
-#: Walks between two pauses that are shorter than this have no steps, s.
+#: Shorter walks between two pauses have no steps, s.
 SHORTEST_WALK_S = 0.5
 
 
 def with_pauses(plan: TugPlan, pauses: tuple[Pause, ...]) -> TugPlan:
-    """The plan with the person standing still at the places named.
+    """Add pauses to a plan.
 
-    The path is slowed down to a halt and got going again; what is not on the way (rising, sitting
-    down) is shifted.
+    The walk slows to a stop and starts again; later phases (turning, sitting down) are delayed.
     """
     for pause in sorted(pauses, key=lambda p: -_pause_time_s(plan.schedule, p)):
         plan = _paused(plan, pause)
@@ -29,7 +28,7 @@ def with_pauses(plan: TugPlan, pauses: tuple[Pause, ...]) -> TugPlan:
 
 
 def _pause_time_s(schedule: Schedule, pause: Pause) -> float:
-    share = pause.share
+    """When a pause begins in the schedule without it."""
     parts = {
         Place.AFTER_RISING: (schedule.walk_start_s, schedule.walk_start_s),
         Place.WALK_OUT: (schedule.walk_start_s, schedule.turn_start_s),
@@ -40,7 +39,7 @@ def _pause_time_s(schedule: Schedule, pause: Pause) -> float:
         Place.BEFORE_SITTING: (schedule.walk_end_s, schedule.walk_end_s),
     }
     start_s, end_s = parts[pause.place]
-    return start_s + share * (end_s - start_s)
+    return start_s + pause.share * (end_s - start_s)
 
 
 def _paused(plan: TugPlan, pause: Pause) -> TugPlan:
@@ -54,7 +53,7 @@ def _paused(plan: TugPlan, pause: Pause) -> TugPlan:
     still = ease(times_s, at_s - halt_s, at_s) - ease(
         times_s, at_s + pause.length_s, at_s + pause.length_s + HALT_S
     )
-    # What moment of the old path each new one shows, shifted so that nothing before changes.
+    # Time on the old path for each time on the new one; unchanged before the pause.
     old_s = np.cumsum(1.0 - still) * STEP_S - STEP_S
 
     def later(time_s: float) -> float:
@@ -93,7 +92,7 @@ def _with_times(schedule: Schedule, times_s: dict[str, float]) -> Schedule:
 def _cut(
     walking_s: tuple[tuple[float, float], ...], still_s: tuple[float, float]
 ) -> tuple[tuple[float, float], ...]:
-    """The walks without the time of standing still."""
+    """The walking intervals without the interval of standing still."""
     parts = []
     for start_s, end_s in walking_s:
         parts += [(start_s, min(end_s, still_s[0])), (max(start_s, still_s[1]), end_s)]

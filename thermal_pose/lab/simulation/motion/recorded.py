@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded motion of real people: 3-D joints over time, read from `.npz` or `.csv` files.
+"""Recorded motion of real people: 3-D joints over time, from `.npz` or `.csv` files.
 
-A folder holds one file per recording, and optionally `trials.csv` with one row per recording.
+A folder contains one file per recording and, optionally, `trials.csv` with one row per recording.
 
 `NAME.npz`
     `time_s` (T,) and `joints_m` (T, 17, 3), or `joints_mm` in millimetres; optionally
@@ -11,9 +11,9 @@ A folder holds one file per recording, and optionally `trials.csv` with one row 
 `trials.csv`
     Columns `trial` (NAME) and `subject`; optionally the six columns of `HAND_LABELS`, in seconds.
 
-Joints are in the order of `thermal_pose.skeleton`. The axes are metric with z up; where x points
-and where the origin lies do not matter, because `aligned` turns the walkway onto the x axis.
-The recording starts and ends with the person seated.
+Joints are in the order of `thermal_pose.skeleton`, in metres with z up. Any origin and heading will
+do, because `aligned` rotates the walkway onto the x axis. The person is seated at the start and at
+the end of a recording.
 """
 
 import csv
@@ -23,15 +23,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.errors import StorageError
 from thermal_pose.skeleton import N_JOINTS, Joint
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 TRIALS_CSV: Final = "trials.csv"
-#: What observers mark: the start of each phase, and the time at which the person is seated.
+#: Times that observers mark: the start of each phase, and when the person is seated.
 HAND_LABELS: Final = (
     "stand_up_s",
     "walk_out_s",
@@ -40,11 +38,11 @@ HAND_LABELS: Final = (
     "turn_to_sit_s",
     "seated_s",
 )
-#: Slower recordings do not hold the movements that the phases are defined on, Hz.
+#: Least sampling rate that resolves the movements that define the phases, Hz.
 MIN_RATE_HZ: Final = 15.0
-#: A longer gap between samples is not interpolated, s.
+#: Longest gap between samples, s.
 MAX_GAP_S: Final = 0.25
-#: A walkway shorter than this is not a walk, m.
+#: Least distance between the seat and the farthest place, m.
 MIN_WALK_M: Final = 0.8
 _REST_S: Final = 0.5
 
@@ -55,16 +53,16 @@ class RecordedMotion:
 
     Attributes
     ----------
-    name, subject : of the recording, and of the person.
-    times_s : (T,) rising.
-    joints_m : (T, 17, 3) metres, z up.
-    hand_labels_s : six times in the order of `HAND_LABELS`; None if nobody labelled them.
+    name, subject : names of the recording and of the person.
+    times_s : (T,) increasing.
+    joints_m : (T, 17, 3), z up.
+    hand_labels_s : six times in the order of `HAND_LABELS`; None if there are none.
     """
 
     name: str
     subject: str
-    times_s: Array
-    joints_m: Array
+    times_s: Float64Array
+    joints_m: Float64Array
     hand_labels_s: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -89,21 +87,21 @@ class RecordedMotion:
                 f"hand_labels_s: expected {len(HAND_LABELS)} times, got {len(self.hand_labels_s)}"
             )
 
-    def hips(self) -> Array:
-        """(T, 3) middle of the hip joints, m."""
+    def hips(self) -> Float64Array:
+        """Middle of the hip joints (T, 3), m."""
         return (self.joints_m[:, Joint.LEFT_HIP] + self.joints_m[:, Joint.RIGHT_HIP]) / 2
 
 
 def aligned(recording: RecordedMotion) -> RecordedMotion:
-    """The recording with the seat at the origin and the walkway along x.
+    """Move the seat to the origin and rotate the walkway onto the x axis.
 
-    The origin is below the seated hips; x points to the place farthest from them.
+    The origin is below the seated hips, and x points to the place farthest from them.
 
     Raises
     ------
     ValueError
-        If the hips are not above the ankles (z is not up, or the unit is not the metre), or if
-        nobody walks away from the seat.
+        If the hips are not 0.45 to 1.3 m above the ankles (z is not up, or the unit is not the
+        metre), or if the person does not walk away from the seat.
     """
     ankles = recording.joints_m[:, [Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE]]
     hips = recording.hips()
@@ -115,8 +113,8 @@ def aligned(recording: RecordedMotion) -> RecordedMotion:
         )
     rest = recording.times_s <= recording.times_s[0] + _REST_S
     seat = hips[rest, :2].mean(axis=0)
-    away = hips[:, :2] - seat
-    far = away[np.argmax(np.linalg.norm(away, axis=1))]
+    offsets = hips[:, :2] - seat
+    far = offsets[np.argmax(np.linalg.norm(offsets, axis=1))]
     if np.linalg.norm(far) < MIN_WALK_M:
         raise ValueError(
             f"joints: expected a walk of {MIN_WALK_M} m or more away from the seat, got "
@@ -136,7 +134,7 @@ def read_folder(folder: Path) -> list[RecordedMotion]:
     Raises
     ------
     StorageError
-        If the folder holds no recording, or a file is not one; it says which and why.
+        If the folder contains no recording or an invalid one; the message names the file.
     """
     rows = _trial_rows(folder / TRIALS_CSV)
     paths = sorted(
@@ -150,7 +148,7 @@ def read_folder(folder: Path) -> list[RecordedMotion]:
 
 
 def read_motion(path: Path, row: dict[str, str] | None = None) -> RecordedMotion:
-    """Read one recording; see the module for the formats.
+    """Read one recording in a format that this module describes.
 
     Parameters
     ----------
@@ -159,7 +157,7 @@ def read_motion(path: Path, row: dict[str, str] | None = None) -> RecordedMotion
     Raises
     ------
     StorageError
-        If the file is missing, or not a recording.
+        If the file is missing or invalid.
     """
     try:
         read = _read_npz if path.suffix == ".npz" else _read_csv
@@ -176,7 +174,7 @@ def read_motion(path: Path, row: dict[str, str] | None = None) -> RecordedMotion
         raise StorageError(f"{path}: not recorded motion: {error}") from error
 
 
-def _read_npz(path: Path) -> tuple[Array, Array, tuple[float, ...] | None]:
+def _read_npz(path: Path) -> tuple[Float64Array, Float64Array, tuple[float, ...] | None]:
     with np.load(path, allow_pickle=False) as archive:
         if "joints_m" in archive.files:
             joints_m = archive["joints_m"].astype(np.float64)
@@ -187,7 +185,7 @@ def _read_npz(path: Path) -> tuple[Array, Array, tuple[float, ...] | None]:
     return times_s, joints_m, None if labels is None else tuple(float(s) for s in labels)
 
 
-def _read_csv(path: Path) -> tuple[Array, Array, None]:
+def _read_csv(path: Path) -> tuple[Float64Array, Float64Array, None]:
     columns = joint_columns()
     with path.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
@@ -215,7 +213,7 @@ def _trial_rows(path: Path) -> dict[str, dict[str, str]]:
 
 
 def write_motion(recording: RecordedMotion, path: Path) -> None:
-    """Write one recording as `.npz`, in the format that `read_motion` reads."""
+    """Write one recording as an `.npz` file."""
     arrays = {"time_s": recording.times_s, "joints_m": recording.joints_m}
     if recording.hand_labels_s is not None:
         arrays["hand_labels_s"] = np.array(recording.hand_labels_s)
@@ -223,5 +221,5 @@ def write_motion(recording: RecordedMotion, path: Path) -> None:
 
 
 def subjects_of(recordings: Sequence[RecordedMotion]) -> dict[str, int]:
-    """Number of each person, in the order of their names."""
+    """Number the persons of recordings in the order of their names."""
     return {name: k for k, name in enumerate(sorted({r.subject for r in recordings}))}

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded joints put onto a simulated body, so that cameras can look at real motion.
+"""Transfer recorded joints to a simulated body, so that cameras see real motion.
 
-Legend: T samples of the motion's time axis (200 Hz).
+Legend: T samples at 200 Hz.
 
-The path, the headings, the trunk's lean, the feet and the hands are those recorded. Heights are
-mapped so that the two seated rests lie on the chair's seat and standing is standing, because the
-joints of depth cameras and of marker sets lie elsewhere than those of the body model. Limb
-lengths are the body's own.
+Path, headings, trunk lean, feet and hands are those of the recording; limb lengths are those of the
+body. Heights are mapped so that the hips are on the seat before and after the walk, and at standing
+height while standing, because depth cameras and marker sets define joints differently from the body
+model.
 """
 
 from dataclasses import dataclass
@@ -34,21 +34,21 @@ from thermal_pose.skeleton import Joint
 
 Mask = npt.NDArray[np.bool_]
 
-#: The first and the last posture are held this long, so that there is a seated rest, s.
+#: How long the first and the last posture are held, for a seated rest at both ends, s.
 HOLD_S = 1.8
-#: Recorded joints are low-passed by this Gaussian, s.
+#: Standard deviation of the Gaussian that low-passes recorded joints, s.
 SMOOTHING_S = 0.05
-#: How long the postures last from which the seated heights are taken, s.
+#: Duration of the recorded rest from which the seated heights are taken, s.
 REST_S = 0.5
-#: Above this share of standing nobody touches the seat.
+#: Above this share of the standing height, the person is clearly off the seat.
 CLEAR_SHARE = 0.6
-#: Standing recordings reach this share of the body's straight leg.
+#: Height of the standing hips, as a share of that over straight legs.
 STANDING_SHARE = 0.985
-#: Trunk lean of a walker whom the recording calls upright, degrees.
+#: Trunk lean of a walker who is upright in the recording, degrees.
 WALKING_LEAN_DEG = 4.0
-#: Shares of the trunk's lean that pelvis, chest and head take, and a seated pelvis's slump, rad.
+#: Lean of pelvis, chest and head as shares of the trunk's lean; backward tilt of a seated pelvis.
 _PELVIS_SHARE, _CHEST_SHARE, _HEAD_SHARE, _SLUMP_RAD = 0.62, 1.15, 0.35, np.radians(10.0)
-#: The chest turns no further than this against the pelvis, rad; feet point outwards, rad.
+#: Greatest rotation of the chest relative to the pelvis, and outward rotation of the feet, rad.
 _MAX_TWIST_RAD, _SPLAY_RAD = 0.5, 0.12
 
 _SIDES = (
@@ -59,15 +59,19 @@ _SIDES = (
 
 @dataclass(frozen=True)
 class _Curves:
-    """What is read from a recording: (T, ...) each.
+    """Curves of a recording.
 
-    `up` is 0 seated .. 1 standing; `yaw_rad` and `chest_yaw_rad` are continuous; `lean_rad` is the
-    trunk's, forward positive.
+    Attributes
+    ----------
+    joints_m, hips_m : (T, 17, 3) and (T, 3).
+    height_share : (T,) height of the pelvis, 0 seated to 1 standing.
+    yaw_rad, chest_yaw_rad : (T,) continuous headings of the whole trunk and of the chest.
+    lean_rad : (T,) lean of the trunk, forward positive.
     """
 
     joints_m: Array
     hips_m: Array
-    up: Array
+    height_share: Array
     yaw_rad: Array
     chest_yaw_rad: Array
     lean_rad: Array
@@ -79,34 +83,34 @@ def retarget(
     chair: Chair,
     contact_m: float = SEAT_CONTACT_M,
 ) -> PlannedMotion:
-    """Move a body as a recorded person moved.
+    """Move a body like a recorded person.
 
     Parameters
     ----------
-    recording : a whole test, `recorded.aligned`.
-    body, chair : who moves, and the seat; the chair's middle is put between the two rests.
-    contact_m : the pelvis rests on the seat while it is no more than this above its place at
-        seated rest.
+    recording : a whole test, as `recorded.aligned` returns it.
+    body : the body to move.
+    chair : the seat; its middle is midway between the seated rests before and after the walk.
+    contact_m : greatest height of the pelvis above its seated rest at which it touches the seat.
     """
     limbs = measure_limbs(body)
     times_s, joints_m = _on_grid(recording)
     curves = _curves(joints_m)
     seated_m = chair.seat_height_m + limbs.seat_drop_m
     standing_m = limbs.hip_height_m * STANDING_SHARE
-    height = np.maximum(seated_m + curves.up * (standing_m - seated_m), seated_m)
+    height = np.maximum(seated_m + curves.height_share * (standing_m - seated_m), seated_m)
     posture = _posture(limbs, curves, height)
     pelvis_m, rotations = solve(limbs, posture)
     return PlannedMotion(
         times_s=times_s,
         pelvis_m=pelvis_m.astype(np.float32),
         rotations=rotations.astype(np.float32),
-        seat_contact=_seat_contact(height <= seated_m + contact_m, curves.up),
+        seat_contact=_seat_contact(height <= seated_m + contact_m, curves.height_share),
         arms=_no_aid(len(times_s)),
     )
 
 
 def _on_grid(recording: RecordedMotion) -> tuple[Array, Array]:
-    """The motion's time axis and low-passed joints (T, 17, 3) on it, both rests drawn out."""
+    """Times (T,) and low-passed joints (T, 17, 3) of the motion, with extended rests."""
     duration_s = float(recording.times_s[-1]) + 2 * HOLD_S
     times_s = time_grid(duration_s)[:-1]
     flat = recording.joints_m.reshape(len(recording.times_s), -1)
@@ -118,7 +122,7 @@ def _on_grid(recording: RecordedMotion) -> tuple[Array, Array]:
 def _curves(joints_m: Array) -> _Curves:
     hips = (joints_m[:, Joint.LEFT_HIP] + joints_m[:, Joint.RIGHT_HIP]) / 2
     shoulders = (joints_m[:, Joint.LEFT_SHOULDER] + joints_m[:, Joint.RIGHT_SHOULDER]) / 2
-    up = _share_up(hips)
+    up = _height_share(hips)
     left_hips = joints_m[:, Joint.LEFT_HIP] - joints_m[:, Joint.RIGHT_HIP]
     left_shoulders = joints_m[:, Joint.LEFT_SHOULDER] - joints_m[:, Joint.RIGHT_SHOULDER]
     yaw = smooth_curve(_heading(left_hips + left_shoulders), SMOOTHING_S)
@@ -141,8 +145,8 @@ def _rest_rows() -> int:
     return round((REST_S + HOLD_S) * GRID_HZ)
 
 
-def _share_up(hips: Array) -> Array:
-    """(T,) 0 at the seated rest before and after the walk, 1 standing."""
+def _height_share(hips: Array) -> Array:
+    """Height (T,) of the hips: 0 at the seated rests before and after the walk, 1 standing."""
     height = hips[:, 2]
     before, after = np.median(height[: _rest_rows()]), np.median(height[-_rest_rows() :])
     farthest = int(np.argmax(np.linalg.norm(hips[:, :2] - hips[0, :2], axis=1)))
@@ -153,7 +157,7 @@ def _share_up(hips: Array) -> Array:
 
 
 def _from_seat(hips: Array) -> Array:
-    """The hips, relative on the floor to the middle between both rests."""
+    """The hips (T, 3), with x and y relative to the middle between both rests."""
     rows = _rest_rows()
     seat = (np.median(hips[:rows, :2], axis=0) + np.median(hips[-rows:, :2], axis=0)) / 2
     return hips - np.array([*seat, 0.0])
@@ -161,7 +165,7 @@ def _from_seat(hips: Array) -> Array:
 
 def _posture(limbs: Limbs, curves: _Curves, height: Array) -> Posture:
     n_times = len(height)
-    slump = _SLUMP_RAD * (1 - np.clip(curves.up, 0.0, 1.0))
+    slump = _SLUMP_RAD * (1 - np.clip(curves.height_share, 0.0, 1.0))
     heading = rotation_z(curves.yaw_rad)
     twist = np.clip(curves.chest_yaw_rad - curves.yaw_rad, -_MAX_TWIST_RAD, _MAX_TWIST_RAD)
     hips = np.concatenate([curves.hips_m[:, :2], height[:, None]], axis=1)
@@ -184,7 +188,7 @@ def _posture(limbs: Limbs, curves: _Curves, height: Array) -> Posture:
 
 
 def _ankles(limbs: Limbs, curves: _Curves) -> Array:
-    """(T, 2, 3) ankles, the lowest of them as high as the body's over its sole."""
+    """Ankles (T, 2, 3); the lowest are at the height of the body's ankles above its soles."""
     ankles = curves.joints_m[:, [Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE]].copy()
     hips = (curves.joints_m[:, Joint.LEFT_HIP] + curves.joints_m[:, Joint.RIGHT_HIP]) / 2
     ankles[..., :2] += (curves.hips_m - hips)[:, None, :2]
@@ -194,8 +198,8 @@ def _ankles(limbs: Limbs, curves: _Curves) -> Array:
 
 
 def _arms(limbs: Limbs, curves: _Curves) -> tuple[Array, Array]:
-    """Wrists relative to the shoulders (T, 2, 3), scaled to the body, and elbow poles."""
-    n_times = len(curves.up)
+    """Wrists relative to the shoulders, scaled to the body, and elbow poles, (T, 2, 3) each."""
+    n_times = len(curves.height_share)
     offsets, poles = np.zeros((n_times, 2, 3)), np.zeros((n_times, 2, 3))
     backwards = apply(rotation_z(curves.yaw_rad), np.array([-1.0, 0.0, -0.3]))
     for column, (shoulder, elbow, wrist) in enumerate(_SIDES):
@@ -209,9 +213,9 @@ def _arms(limbs: Limbs, curves: _Curves) -> tuple[Array, Array]:
 
 
 def _seat_contact(low: Mask, up: Array) -> Mask:
-    """(T,) bool: on the seat until it is last left before the walk, and from its first touch after.
+    """Seat contact (T,): until the seat is left for the walk, and again from the first touch after.
 
-    Between the first and the last time clearly off the seat, nobody sits.
+    The person does not sit between the first and the last time clearly off the seat.
     """
     clear = np.flatnonzero(up > CLEAR_SHARE)
     first, last = int(clear[0]), int(clear[-1])
@@ -239,6 +243,6 @@ def _no_aid(n_times: int) -> ArmPlan:
 
 
 def standing_hip_height_m(recording: RecordedMotion) -> float:
-    """Height of the hips above the floor while standing, m."""
+    """Height of the standing hips above the floor, m."""
     height = recording.hips()[:, 2]
     return float(np.median(height[height > (height.min() + height.max()) / 2]))

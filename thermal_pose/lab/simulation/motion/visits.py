@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where people go who are in view of a test without doing it: a carer, somebody passing."""
+"""Paths of people who are in view of a test without doing it: carers and passers-by."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from thermal_pose.lab.simulation.motion.path import TugPlan
 from thermal_pose.lab.simulation.motion.profile import STEP_S, Array, ease, smooth_curve
 from thermal_pose.lab.simulation.people.subject import Rng
 
-#: Slower than this, nobody takes steps; m/s.
+#: Below this speed people take no steps, m/s.
 STANDING_MPS = 0.06
 
 
 def visit_path(plan: TugPlan, rng: Rng) -> WalkPath:
-    """A path that keeps clear of the subject's: standing by, walking along, or passing behind."""
+    """A path that keeps clear of the subject: standing by, walking along, or passing."""
     kind = rng.choice(3, p=[0.4, 0.35, 0.25])
     side = float(rng.choice([-1.0, 1.0]))
     if kind == 0:
@@ -25,17 +25,17 @@ def visit_path(plan: TugPlan, rng: Rng) -> WalkPath:
 
 def _standing_by(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
     times_s = plan.path.times_s
-    spot = np.array([rng.uniform(-0.1, 0.7), side * rng.uniform(0.85, 1.15)])
+    point = np.array([rng.uniform(-0.1, 0.7), side * rng.uniform(0.85, 1.15)])
     ahead_m = rng.uniform(0.2, 0.8) if rng.random() < 0.5 else 0.0
     start_s = plan.schedule.walk_start_s
     moved = ease(times_s, start_s, start_s + max(1.2, ahead_m / 0.5))
-    xy = spot + ahead_m * moved[:, None] * np.array([1.0, 0.0])
+    xy = point + ahead_m * moved[:, None] * np.array([1.0, 0.0])
     facing = np.arctan2(-side, rng.uniform(0.2, 1.2))
     return _path(times_s, xy, np.full(len(times_s), facing))
 
 
 def _walking_along(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
-    """Beside the subject, a little behind, turning on the spot when the subject has turned."""
+    """Beside and slightly behind the subject, turning on the spot after the subject."""
     delay = round(rng.uniform(0.15, 0.4) / STEP_S)
     followed = smooth_curve(
         np.concatenate([np.repeat(plan.path.xy_m[:1], delay, axis=0), plan.path.xy_m[:-delay]]),
@@ -53,7 +53,7 @@ def _walking_along(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
 
 
 def _passing(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
-    """Along one wall from one end of the room to the other."""
+    """Along one wall, from one end of the room to the other."""
     times_s = plan.path.times_s
     speed_mps = rng.uniform(0.8, 1.2)
     outwards = rng.random() < 0.5

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated people: bodies, poses, clothes, habits, and the cohorts they are drawn for."""
+"""Simulated people: bodies, poses, clothes, habits and cohorts."""

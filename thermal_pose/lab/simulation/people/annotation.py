@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where COCO's annotators put joints, as opposed to where the body model's own joints lie.
+"""Joint positions as COCO annotators place them, which differ from the body model's own joints.
 
-This is the only place where the labels of simulated people differ from the body model. Labels in
-the image (`TruePerson.xy`, visibility) use it; 3-D joints (`TruePerson.joints_m`), from which the
-Timed Up and Go is defined, do not.
+Only here do the labels of simulated people differ from the body model. Image labels
+(`TruePerson.xy` and visibility) use these positions. The 3-D joints (`TruePerson.joints_m`), on
+which the phases of the Timed Up and Go are defined, do not.
 
 Notes
 -----
-Measured in three independent ways, as shares of stature, downwards positive:
+Three independent measurements of the difference, as shares of stature, downwards positive:
 
 ====== ======================== ============ ==================================
 joint  COCO-trained RGB network anatomy      hand labels on two real sets
@@ -19,17 +19,17 @@ eyes   -.004                    --           +-.002
 ears   -.002                    --           +.006
 ====== ======================== ============ ==================================
 
-The network is a YOLO11n pose network run on 160 of our own colour renders of standing and walking
-people. Anatomy is the height of ankle, knee and hip in standing adults, .039, .285 and .530 of
-stature (Winter 2009), with 2 cm soles. The labels' knees and hips are the shares of the
-box's height of upright people.
+The network is a YOLO11n pose network on 160 simulated colour images of standing and walking people.
+Anatomy is the height of ankle, knee and hip of standing adults, .039, .285 and .530 of stature
+(Winter 2009), plus 2 cm soles. The knees and hips of the hand labels are shares of the box height
+of upright people.
 
-* All three agree that the model's ankles are too high: they lie 7 % of stature above the floor,
-  where the malleolus lies at 4 %. The correction lies between the three, `ANKLE_DROP_SHARE`.
-* They disagree about hips and knees, in sign too, by less than what annotators differ among
-  themselves. What the labels show there is what a camera that looks down by 10 to 20 degrees
-  makes of the same joints: cameras belong in the stream, not in the truth.
-* Eyes and ears agree within the network's own spread (.007).
+* All three find the model's ankles too high: 7 % of stature above the floor, whereas the malleolus
+  is at 4 %. The correction, `ANKLE_DROP_SHARE`, lies between the three.
+* They disagree about knees and hips, even in sign, by less than annotators differ from each other.
+  A camera that looks down by 10 to 20 degrees explains the hand labels, so these joints are not
+  corrected.
+* Eyes and ears agree within the spread of the network (.007).
 """
 
 from dataclasses import replace
@@ -40,12 +40,12 @@ from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import FloatArray
 
-#: How far below the body model's ankle joint annotators put an ankle, as a share of stature.
+#: Distance of the annotated ankle below the body model's ankle joint, as a share of stature.
 ANKLE_DROP_SHARE: Final = 0.014
 
 
 def annotated_keypoints(body: Body, pose: BodyPose) -> FloatArray:
-    """COCO joints (17, 3) in the room, m, where an annotator would click."""
+    """COCO joints (17, 3) in the room where an annotator would mark them, m."""
     keypoints = body.keypoints.copy()
     keypoints[[Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE], 2] -= ANKLE_DROP_SHARE * body.shape.height_m
     return pose_keypoints(replace(body, keypoints=keypoints), pose)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bake bodies from the parametric model `anny`, and keep them in a cache folder.
+"""Bake bodies from the parametric body model `anny` into a cache folder.
 
-The model (MakeHuman lineage; code Apache-2.0, data CC0) needs torch and a minute to compile on
-first use; a baked body is 60 kB. What all bodies share (faces, skin weights) lies once in
-`template.npz`, so 150 bodies take about 10 MB and travel to machines without the model.
+The model (derived from MakeHuman; code Apache-2.0, data CC0) needs torch and about a minute to
+compile on first use. A baked body takes 60 kB. `template.npz` holds what all bodies share (faces
+and skin weights), so 150 bodies take about 10 MB and can be copied to machines without the model.
 """
 
 import os
@@ -27,13 +27,14 @@ from thermal_pose.lab.simulation.people.body import (
     Body,
     BodyShape,
     Mesh,
+    Sex,
+    draw_stature_m,
 )
 from thermal_pose.skeleton import JOINT_NAMES
-from thermal_pose.types import FloatArray, Int32Array
 
-#: Raised whenever the arrays in a cache change their meaning.
+#: Incremented whenever the arrays of a cache change their meaning.
 FORMAT: Final = 2
-#: Vertices are kept as int16 multiples of this, m: range +-2.3 m, error below 0.04 mm.
+#: Vertices are stored as int16 multiples of this, m: range +-2.3 m, error below 0.04 mm.
 QUANTUM_M: Final = 7e-5
 CACHE_VARIABLE: Final = "THERMAL_POSE_BODIES"
 _COARSE_TOPOLOGY: Final = "notoes_collapse10pc"
@@ -61,7 +62,7 @@ _FOLD: Final = {
     "foot": "foot",
     "toe": "toes",
 }
-#: Source bone whose head is the reduced bone's head.
+#: Bone of the reduced rig -> source bone with the same head.
 _HEADS: Final = {
     "pelvis": "root",
     "spine_lower": "spine05",
@@ -91,11 +92,11 @@ def default_cache_dir() -> Path:
 
 
 def bake_body(shape: BodyShape, cache_dir: Path | None = None) -> Body:
-    """Body of the given shape, from the cache or else from the body model.
+    """Body of the given shape, read from the cache or else baked into it.
 
     Parameters
     ----------
-    shape : the body wanted.
+    shape : shape of the body.
     cache_dir : folder of baked bodies; `default_cache_dir()` if None.
 
     Raises
@@ -116,7 +117,7 @@ def bake_body(shape: BodyShape, cache_dir: Path | None = None) -> Body:
 
 
 def is_baked(shape: BodyShape, cache_dir: Path | None = None) -> bool:
-    """Return whether the cache holds the body of this shape."""
+    """Return whether the cache contains the body of this shape."""
     folder = default_cache_dir() if cache_dir is None else cache_dir
     return (folder / f"body-{shape.key}.npz").is_file() and (folder / "template.npz").is_file()
 
@@ -127,23 +128,21 @@ def bake_bodies(shapes: Iterable[BodyShape], cache_dir: Path | None = None) -> l
 
 
 def library_shapes(count: int = 150, seed: int = 20260) -> tuple[BodyShape, ...]:
-    """A varied population of `count` adults, the same for the same `seed`.
+    """A varied population of `count` adults, determined by `seed`.
 
-    Half are women; ages 20 to 92; statures are normal with the means and deviations of adults
-    (1.63 +- 0.068 m, 1.77 +- 0.073 m), less 3 cm in old age. Shape `i` does not depend on
-    `count`.
+    Half of them are women; ages are uniform from 20 to 92 years; statures are those of
+    `draw_stature_m`. Shape `i` does not depend on `count`.
     """
     return tuple(_library_shape(seed, index) for index in range(count))
 
 
 def _library_shape(seed: int, index: int) -> BodyShape:
     rng = np.random.default_rng((seed, index))
-    female = index % 2 == 0
     age_years = float(rng.uniform(20.0, 92.0))
-    mean_m, sd_m = (1.63, 0.068) if female else (1.77, 0.073)
-    height_m = rng.normal(mean_m, sd_m) - 0.03 * max(0.0, (age_years - 50.0) / 42.0)
+    sex: Sex = "female" if index % 2 == 0 else "male"
+    height_m = draw_stature_m(rng, sex, age_years)
     return BodyShape(
-        sex="female" if female else "male",
+        sex=sex,
         age_years=round(age_years, 1),
         height_m=round(float(np.clip(height_m, 1.42, 2.02)), 3),
         weight=round(float(np.clip(rng.normal(0.52, 0.2), 0.1, 0.97)), 3),
@@ -202,13 +201,13 @@ def _write(folder: Path, shape: BodyShape) -> None:
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:
-    # Several processes may bake the same body: the last one wins, with the same bytes.
+    # Several processes may bake the same body; all write the same bytes.
     with whole_file(path) as stream:
         np.savez_compressed(stream, **arrays)
 
 
 class _SourceModels:
-    """The body model at two resolutions, folded onto the reduced rig."""
+    """The body model at two resolutions, mapped onto the reduced rig."""
 
     def __init__(self) -> None:
         try:
@@ -261,14 +260,14 @@ class _SourceModels:
     def _phenotype(self, shape: BodyShape) -> dict[str, float]:
         phenotype = {
             "gender": 1.0 if shape.sex == "female" else 0.0,
-            # The model's anchors: young adult (about 25) at 2/3, old (about 90) at 1.
+            # The model has young adults (about 25 years) at 2/3 and old ones (about 90) at 1.
             "age": float(np.interp(shape.age_years, [18.0, 25.0, 90.0], [0.6, 2 / 3, 1.0])),
             "muscle": shape.muscle,
             "weight": shape.weight,
             "proportions": shape.proportions,
         }
         low, high = 0.0, 1.0
-        for _ in range(3):  # stature is all but linear in the model's height
+        for _ in range(3):  # stature is almost linear in the model's height parameter
             statures = [self._stature_m(phenotype, height) for height in (low, high)]
             slope = (statures[1] - statures[0]) / (high - low)
             guess = low + (shape.height_m - statures[0]) / slope
@@ -338,14 +337,3 @@ def _strongest(level: str, weights: npt.NDArray[np.float64]) -> dict[str, Any]:
 
 def _quantised(vertices: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
     return np.round(vertices / QUANTUM_M).astype(np.int16)
-
-
-__all__ = [
-    "CACHE_VARIABLE",
-    "FloatArray",
-    "Int32Array",
-    "bake_bodies",
-    "bake_body",
-    "default_cache_dir",
-    "library_shapes",
-]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies of the simulated clinic: shapes, the 22-bone rig they share, and their poses.
+"""Bodies of simulated people: shapes, the 22-bone rig that they share, and poses.
 
-Body frame: x forward, y left, z up, metres, origin on the floor midway between the hips of
-the rest pose (legs slightly apart, arms about 40 degrees off the trunk). `body_bake` makes
-bodies; this module and `skinning` need numpy alone, so a machine with a filled cache renders
-without the body model.
+Body frame: x forward, y left, z up, in metres; the origin is on the floor, midway between the hips
+of the rest pose (legs slightly apart, arms about 40 degrees off the trunk). `bake` makes bodies.
+This module and `skinning` do not need the body model, so a machine with a filled cache can render
+without it.
 """
 
 import json
@@ -19,8 +19,8 @@ from thermal_pose.types import FloatArray, Int32Array
 
 Sex = Literal["female", "male"]
 
-#: Bones of the reduced rig in topological order: (name, parent). Fingers, toes' phalanges and
-#: the face's bones of the source model are folded into the nearest of these.
+#: Bones of the reduced rig in topological order: (name, parent). The source model's bones of
+#: fingers, toes and face are merged into the nearest of these.
 RIG: Final[tuple[tuple[str, str | None], ...]] = (
     ("pelvis", None),
     ("spine_lower", "pelvis"),
@@ -51,21 +51,21 @@ BONE_PARENTS: Final = np.array(
     [-1 if parent is None else BONE_INDEX[parent] for _, parent in RIG], dtype=np.int32
 )
 N_BONES: Final = len(RIG)
-#: Skin weights a vertex keeps; the source model has up to nine, the rest are below 2 %.
+#: Skin weights per vertex; of the up to nine of the source model, the others are below 2 %.
 N_INFLUENCES: Final = 4
 
 
 @dataclass(frozen=True)
 class BodyShape:
-    """What makes one body differ from another.
+    """Parameters of a body.
 
     Attributes
     ----------
     sex : 'female' or 'male'.
-    age_years : 18 to 95; wrinkles and proportions of the source model's old age from 25 on.
+    age_years : 18 to 95; from 25 on, the body ages as in the source model.
     height_m : stature without shoes, 1.35 to 2.10.
-    weight, muscle : 0 (least) to 1 (most) of the source model, 0.5 average.
-    proportions : 0 ideal to 1 uncommon.
+    weight, muscle : 0 (least) to 1 (most) of the source model; 0.5 is average.
+    proportions : 0 (ideal) to 1 (uncommon).
     """
 
     sex: Sex
@@ -91,19 +91,29 @@ class BodyShape:
 
     @property
     def key(self) -> str:
-        """Name of this shape in a cache: 16 hex digits of its fields' SHA-256."""
+        """Name of this shape in a cache: 16 hex digits of the SHA-256 of its fields."""
         fields = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
         return short_key(json.dumps(fields, sort_keys=True))
 
 
+def draw_stature_m(rng: np.random.Generator, sex: Sex, age_years: float) -> float:
+    """Draw the stature of an adult, m.
+
+    Statures are normal, 1.63 m with a standard deviation of 0.068 m for women and 1.77 m with
+    0.073 m for men, minus up to 3 cm in old age.
+    """
+    mean_m, sd_m = (1.63, 0.068) if sex == "female" else (1.77, 0.073)
+    return float(rng.normal(mean_m, sd_m) - 0.03 * max(0.0, (age_years - 50.0) / 42.0))
+
+
 @dataclass(frozen=True)
 class Mesh:
-    """A skinned surface in the rest pose; everything but `vertices` is shared by all bodies.
+    """A skinned surface in the rest pose; all bodies share everything but `vertices`.
 
     Attributes
     ----------
     vertices : (V, 3) float32, m.
-    faces : (F, 3) int32, counter-clockwise seen from outside.
+    faces : (F, 3) int32, counter-clockwise as seen from outside.
     bone_indices, bone_weights : (V, N_INFLUENCES) int32 and float32; weights sum to 1.
     """
 
@@ -128,11 +138,12 @@ class Body:
 
     Attributes
     ----------
-    shape : what it was made from.
-    fine, coarse : meshes of 13,000 vertices (for RGB) and 1,200 (for thermal).
-    bone_heads : (N_BONES, 3) float32, m: the joint each bone turns about.
+    shape : parameters of the body.
+    fine, coarse : meshes of 13,000 vertices (for RGB images) and 1,200 (for thermal ones).
+    bone_heads : (N_BONES, 3) float32, m: joint about which each bone turns.
     keypoints : (17, 3) float32, m: COCO joints in the rest pose.
-    keypoint_bone_indices, keypoint_bone_weights : (17, N_INFLUENCES): bones they move with.
+    keypoint_bone_indices, keypoint_bone_weights : (17, N_INFLUENCES) int32 and float32: bones that
+        move each keypoint.
     """
 
     shape: BodyShape
@@ -150,21 +161,21 @@ class Body:
             raise ValueError(f"keypoints: expected ({N_JOINTS}, 3), got {self.keypoints.shape}")
 
     def bone_head(self, name: str) -> FloatArray:
-        """Rest position (3,) of the joint that bone `name` turns about, m."""
+        """Position (3,) of the joint about which a bone turns, in the rest pose, m."""
         return self.bone_heads[BONE_INDEX[name]]
 
 
 @dataclass(frozen=True)
 class BodyPose:
-    """A posture in the room.
+    """A posture at a place in the room.
 
     Attributes
     ----------
     pelvis_m : (3,) position of the pelvis bone's head in the room, m.
-    rotations : (N_BONES, 3, 3) rotation of each bone relative to its parent, expressed in the
-        axes of the rest pose (body frame: x forward, y left, z up); the identity everywhere is
-        the rest pose. The pelvis's is relative to the room. Positive y leans the trunk
-        forwards and flexes the knee; negative y flexes hip and elbow, z turns to the left.
+    rotations : (N_BONES, 3, 3) rotation of each bone relative to its parent, in the axes of the
+        rest pose; identities everywhere are the rest pose. The rotation of the pelvis is relative
+        to the room. A positive angle about y leans the trunk forward and flexes the knee, a
+        negative one flexes hip and elbow; a positive angle about z turns to the left.
     """
 
     pelvis_m: FloatArray
@@ -179,6 +190,6 @@ class BodyPose:
 
 
 def rest_pose(body: Body) -> BodyPose:
-    """The rest pose, standing on the floor at the room's origin and facing +x."""
+    """The rest pose at the room's origin, standing on the floor and facing +x."""
     rotations = np.tile(np.eye(3, dtype=np.float32), (N_BONES, 1, 1))
     return BodyPose(pelvis_m=body.bone_heads[0].copy(), rotations=rotations)

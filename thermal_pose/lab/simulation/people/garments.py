@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clothes, hair, shoes and skin on a bare body: geometry, temperature and colour by vertex.
+"""Clothes, hair, shoes and skin on a body: geometry, temperature and colour by vertex.
 
-Garments are regions of the body's own surface, found from the bones a vertex hangs on and how
-far along the bone it lies, and shifted outwards along the normals; a skirt is a tube of its
-own. Shifting in the rest pose and skinning afterwards costs nothing per frame.
+A garment is a region of the body's own surface, shifted outwards along the normals. The region
+follows from the bones that move a vertex and from the vertex's position along the bone. Garments
+are shifted once in the rest pose, so they cost nothing per frame.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_INFLUENCES, Body, Mesh
-from thermal_pose.lab.simulation.people.outfits import (
-    Colour,
-    Outfit,
-    draw_outfit,
-    draw_varied_outfit,
+from thermal_pose.lab.simulation.people.body import BONE_INDEX, Body, Mesh
+from thermal_pose.lab.simulation.people.cloth import (
+    DressedBody,
+    Level,
+    folds_and_contacts,
+    joined,
+    painted,
+    slow_pattern,
+    smoothed,
+    vertex_normals,
 )
+from thermal_pose.lab.simulation.people.outfits import Colour, Outfit
+from thermal_pose.lab.simulation.people.skirts import skirt
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import FloatArray, Int32Array
+from thermal_pose.types import FloatArray
 
-Level = Literal["fine", "coarse"]
-
+#: End of the shortest sleeve, as a share of the arm.
 _SLEEVE_TOP: Final = 0.12
-#: Lowest edge of hair or cap at the back of the head, m above the eyes.
+#: Lowest edge of hair or cap at the back of the head, in m above the eyes.
 _LOWEST_HAIR_M: Final = {
     "short": -0.05,
     "cap": 0.0,
@@ -38,31 +41,8 @@ _LOWEST_HAIR_M: Final = {
 _BAND_M: Final = 0.035
 
 
-@dataclass(frozen=True)
-class DressedBody:
-    """A skinned surface ready to render.
-
-    Attributes
-    ----------
-    mesh : shifted surface with its skin weights.
-    warm_share : (V,) float32: temperature is air + warm_share * (skin - air) + warm_k.
-    warm_k : (V,) float32.
-    colour : (V, 3) float32 linear BGR.
-    """
-
-    mesh: Mesh
-    warm_share: FloatArray
-    warm_k: FloatArray
-    colour: FloatArray
-
-    def temperature_degc(self, air_degc: float, skin_degc: float) -> FloatArray:
-        """Surface temperature (V,) in a room of `air_degc`."""
-        warm = self.warm_share * np.float32(skin_degc - air_degc)
-        return np.asarray(np.float32(air_degc) + warm + self.warm_k, dtype=np.float32)
-
-
 def dress(body: Body, outfit: Outfit, level: Level) -> DressedBody:
-    """The body in its clothes at one of its two resolutions."""
+    """The dressed body at one of its two resolutions."""
     mesh = body.fine if level == "fine" else body.coarse
     surface = _Surface(body, mesh, outfit)
     surface.skin()
@@ -73,7 +53,7 @@ def dress(body: Body, outfit: Outfit, level: Level) -> DressedBody:
     surface.texture()
     dressed = surface.finish()
     if outfit.skirt_m > 0.0:
-        dressed = _join(dressed, _skirt(body, outfit, level))
+        dressed = joined(dressed, skirt(body, outfit, level))
     return dressed
 
 
@@ -89,7 +69,7 @@ class _Surface:
         self._warm_k: FloatArray = np.zeros(count, np.float32)
         self._colour: FloatArray = np.empty((count, 3), np.float32)
         self._rng = np.random.default_rng(outfit.texture_seed)
-        self._folds = _slow_pattern(mesh.vertices, self._rng)
+        self._folds = slow_pattern(mesh.vertices, self._rng)
         # One-hot weights per vertex make region tests plain array sums.
         self._weights = np.zeros((count, len(BONE_INDEX)), np.float32)
         np.put_along_axis(self._weights, mesh.bone_indices, mesh.bone_weights, axis=1)
@@ -107,7 +87,7 @@ class _Surface:
         return np.asarray((self._mesh.vertices - start) @ axis / (axis @ axis))
 
     def _limb(self, side: str, bones: tuple[str, str, str], length: float) -> FloatArray:
-        """How deep (0..1) each vertex is inside a tube that covers `length` of a limb."""
+        """How far (V,), 0 to 1, a vertex is inside a tube over the share `length` of a limb."""
         upper, lower, end = (f"{name}.{side}" for name in bones)
         position = np.where(
             self._on(lower, end) > self._on(upper),
@@ -118,7 +98,7 @@ class _Surface:
         return np.asarray(member * np.clip((length - position) / 0.03, 0.0, 1.0))
 
     def skin(self) -> None:
-        """Bare skin: warm trunk, cooler towards the limbs' ends, mottled."""
+        """Bare skin: mottled, warm on the trunk, cooler towards the ends of the limbs."""
         self._colour[:] = np.array(self._outfit.skin_colour, np.float32)
         self._colour *= (1.0 + 0.06 * self._folds)[:, None]
         self._warm_k += 0.35 * self._folds
@@ -140,16 +120,16 @@ class _Surface:
         self._shift = np.where(inside, np.maximum(self._shift, shift), self._shift).astype(
             np.float32
         )
-        # Cloth that lies on the skin (shoulders, thighs when seated) is warmer than its folds.
+        # Cloth on the skin (shoulders, thighs of a seated person) is warmer than its folds.
         share = warmth + 0.06 * self._folds
         self._share = np.where(inside, share, self._share).astype(np.float32)
         self._warm_k = np.where(inside, 0.4 * self._warm_k, self._warm_k).astype(np.float32)
-        painted = _paint(self._mesh.vertices, colour, pattern, self._rng)
-        painted *= (1.0 + 0.10 * self._folds)[:, None]
-        self._colour[inside] = painted[inside]
+        colours = painted(self._mesh.vertices, colour, pattern, self._rng)
+        colours *= (1.0 + 0.10 * self._folds)[:, None]
+        self._colour[inside] = colours[inside]
 
     def trousers(self) -> None:
-        """Trousers or shorts, with the pelvis."""
+        """Trousers or shorts, which also cover the pelvis."""
         outfit = self._outfit
         hips = np.clip(self._on("pelvis", "spine_lower") * 2.0 - 0.3, 0.0, 1.0)
         waist_m = self._body.bone_head("spine_lower")[2] + 0.05
@@ -169,7 +149,7 @@ class _Surface:
         self._shift *= flare.astype(np.float32)
 
     def top(self) -> None:
-        """Shirt or jumper, down over the trousers' waist."""
+        """Shirt or jumper, down over the waist of the trousers."""
         outfit = self._outfit
         trunk = self._on("spine_lower", "spine_upper", "chest", "clavicle.L", "clavicle.R")
         collar_m = self._body.bone_head("neck")[2] + 0.01
@@ -225,7 +205,7 @@ class _Surface:
         self._worn_on_face(weight, front, rise)
 
     def _features(self, weight: FloatArray, nose: FloatArray) -> None:
-        """Eyes, brows and lips as spots of colour; pointless on the coarse mesh."""
+        """Eyes, brows and lips as spots of colour; the coarse mesh is too coarse for them."""
         if len(self._mesh.vertices) < 5000:
             return
         points, skin = self._mesh.vertices, np.array(self._outfit.skin_colour, np.float32)
@@ -252,7 +232,7 @@ class _Surface:
         side = (front < 0.2) & (rise > max(lowest, -0.1)) & (weight > 0.5)
         side &= outfit.hair in ("bob", "long")
         scalp = (top | back | side).astype(np.float32)
-        if outfit.hair == "hat":  # a brim all round, and a crown above the hair
+        if outfit.hair == "hat":  # a brim, and a crown above the hair
             scalp *= 1.0 + 1.2 * (np.abs(rise - 0.06) < 0.02)
         elif outfit.hair == "bun":
             ball = np.exp(-((front + 0.9) ** 2) / 0.08 - ((rise - 0.06) ** 2) / 2e-3)
@@ -267,16 +247,16 @@ class _Surface:
             mask = (front > 0.45) & (rise < -0.02) & (rise > -0.13) & (weight > 0.5)
             self._cover(mask.astype(np.float32), 0.008, 0.75, (0.8, 0.75, 0.6), 0)
         if outfit.glasses:
-            # Glass is opaque and cool in the long-wave infrared, and clear to the eye.
+            # Glass is opaque and cool in the long-wave infrared, but transparent to the eye.
             lens = (front > 0.45) & (np.abs(rise) < 0.017) & (weight > 0.5)
             seen = self._colour.copy()
             self._cover(lens.astype(np.float32), 0.012, 0.45, (0.1, 0.1, 0.1), 0)
             self._colour[lens] = 0.8 * seen[lens] + 0.02
 
     def texture(self) -> None:
-        """Folds, seams and layers of cloth, K (`fold_k`, `seam_k`, `layer_k` of the outfit).
+        """Folds, seams and layers of cloth (`fold_k`, `seam_k` and `layer_k` of the outfit).
 
-        Random numbers are of a generator of its own, so that plain outfits stay as they were.
+        They have a random generator of their own, so plain outfits do not depend on them.
         """
         outfit = self._outfit
         if outfit.fold_k + outfit.seam_k + outfit.layer_k <= 0.0:
@@ -285,7 +265,7 @@ class _Surface:
         points = self._mesh.vertices
         extra = np.zeros(len(points), np.float32)
         if outfit.fold_k > 0.0:
-            extra += outfit.fold_k * _patches(points, self._clothed, rng)
+            extra += outfit.fold_k * folds_and_contacts(points, self._clothed, rng)
         if outfit.seam_k > 0.0:
             waist_m = self._body.bone_head("spine_lower")[2] + rng.uniform(-0.06, 0.06)
             extra -= outfit.seam_k * (np.abs(points[:, 2] - waist_m) < _BAND_M)
@@ -300,7 +280,7 @@ class _Surface:
 
     def finish(self) -> DressedBody:
         """The dressed surface."""
-        shift = _smoothed(self._shift, self._mesh.faces)
+        shift = smoothed(self._shift, self._mesh.faces)
         vertices = self._mesh.vertices + shift[:, None] * self._normals + self._extra
         return DressedBody(
             mesh=Mesh(
@@ -313,143 +293,3 @@ class _Surface:
             warm_k=np.asarray(self._warm_k, np.float32),
             colour=np.clip(self._colour, 0.004, 0.95),
         )
-
-
-def vertex_normals(vertices: FloatArray, faces: Int32Array) -> FloatArray:
-    """Unit normals (V, 3), area weighted."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    face_normals = np.cross(b - a, c - a)
-    normals = np.zeros((len(vertices), 3))
-    for k in range(3):
-        for axis in range(3):
-            normals[:, axis] += np.bincount(faces[:, k], face_normals[:, axis], len(vertices))
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.asarray(normals / np.maximum(length, 1e-12), dtype=np.float32)
-
-
-def _smoothed(values: FloatArray, faces: Int32Array) -> FloatArray:
-    """Mean over each vertex's faces: rounds the rims of garments."""
-    mean = values[faces].mean(axis=1)
-    total = np.zeros(len(values))
-    count = np.zeros(len(values))
-    for k in range(3):
-        total += np.bincount(faces[:, k], mean, len(values))
-        count += np.bincount(faces[:, k], minlength=len(values))
-    return np.where(count > 0, total / np.maximum(count, 1), values).astype(np.float32)
-
-
-def _slow_pattern(points: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A smooth random field over the surface, about -1 to 1: folds, mottling."""
-    field = np.zeros(len(points))
-    for scale_per_m, amplitude in ((9.0, 0.45), (21.0, 0.35), (45.0, 0.25)):
-        for _ in range(2):
-            wave = rng.normal(size=3) * scale_per_m
-            field += amplitude * np.sin(points @ wave + rng.uniform(0.0, 2 * np.pi))
-    return np.asarray(np.clip(field, -1.3, 1.3), dtype=np.float32)
-
-
-def _patches(
-    points: FloatArray, clothed: npt.NDArray[np.bool_], rng: np.random.Generator
-) -> FloatArray:
-    """A rough field of about unit deviation: folds (fine waves) and places that touch the skin."""
-    field = 0.9 * _slow_pattern(1.6 * points, rng)
-    places = points[rng.choice(np.flatnonzero(clothed), 14)] if clothed.any() else points[:0]
-    for place in places:
-        reach_m = rng.uniform(0.03, 0.11)
-        blob = np.exp(-np.sum((points - place) ** 2, axis=1) / reach_m**2)
-        field += rng.normal(0.0, 0.9) * blob.astype(np.float32)
-    return np.asarray(np.clip(field, -1.6, 1.6), dtype=np.float32)
-
-
-def _paint(
-    points: FloatArray, colour: Colour, pattern: int, rng: np.random.Generator
-) -> FloatArray:
-    base = np.tile(np.array(colour, np.float32), (len(points), 1))
-    if pattern == 0:
-        return base
-    other = np.clip(rng.uniform(0.02, 0.8, 3), 0.0, 1.0).astype(np.float32)
-    period_m = rng.uniform(0.04, 0.12)
-    stripes = (np.mod(points[:, 2], period_m) < 0.5 * period_m, np.mod(points[:, 1], period_m))
-    if pattern == 1:
-        chosen = stripes[0]
-    elif pattern == 2:
-        chosen = stripes[1] < 0.4 * period_m
-    elif pattern == 3:
-        chosen = stripes[0] ^ (stripes[1] < 0.5 * period_m)
-    else:
-        chosen = _slow_pattern(points * 1.5, rng) > 0.25
-    base[chosen] = other
-    return base
-
-
-def _skirt(body: Body, outfit: Outfit, level: Level) -> DressedBody:
-    """A tube from the waist; its weights go from the pelvis to the nearer thigh."""
-    rows, columns = (24, 48) if level == "fine" else (8, 20)
-    rng = np.random.default_rng(outfit.texture_seed + 1)
-    waist_m = float(body.bone_head("spine_lower")[2]) + 0.06
-    hips = body.keypoints[[Joint.LEFT_HIP, Joint.RIGHT_HIP]]
-    trunk = body.coarse.vertices[np.abs(body.coarse.vertices[:, 2] - hips[0, 2]) < 0.12]
-    trunk = trunk[np.abs(trunk[:, 1]) < 0.3]
-    centre = 0.5 * (trunk[:, :2].max(axis=0) + trunk[:, :2].min(axis=0))
-    radius = 0.5 * np.ptp(trunk[:, :2], axis=0) + 0.015
-    depth = np.linspace(0.0, 1.0, rows)[:, None]
-    angle = np.linspace(0.0, 2 * np.pi, columns, endpoint=False)[None, :]
-    widening = 0.82 + 0.18 * np.minimum(depth / 0.25, 1.0) + 0.22 * depth
-    ripple = 1.0 + 0.05 * depth * np.sin(7 * angle + rng.uniform(0, 6))
-    length_m = waist_m - float(hips[0, 2]) + outfit.skirt_m
-    x = centre[0] + radius[0] * widening * ripple * np.cos(angle)
-    y = centre[1] + radius[1] * widening * ripple * np.sin(angle)
-    z = np.broadcast_to(waist_m - depth * length_m, x.shape)
-    vertices = np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.float32)
-    indices = np.zeros((rows * columns, N_INFLUENCES), np.int32)
-    indices[:, 1], indices[:, 2] = BONE_INDEX["thigh.L"], BONE_INDEX["thigh.R"]
-    thigh = np.clip((depth - 0.15) / 0.45, 0.0, 1.0) * np.ones_like(angle)
-    left = np.clip(0.5 + 0.9 * np.sin(angle), 0.0, 1.0) * np.ones_like(depth)
-    weights = np.stack([1 - thigh, thigh * left, thigh * (1 - left), 0 * thigh], axis=-1)
-    folds = _slow_pattern(vertices, rng)
-    colour = _paint(vertices, outfit.bottom_colour, outfit.pattern, rng)
-    return DressedBody(
-        mesh=Mesh(
-            vertices,
-            _tube_faces(rows, columns),
-            indices,
-            weights.reshape(-1, N_INFLUENCES).astype(np.float32),
-        ),
-        warm_share=np.asarray(outfit.bottom_warmth + 0.07 * folds - 0.05, np.float32),
-        warm_k=np.zeros(len(vertices), np.float32),
-        colour=np.clip(colour * (1.0 + 0.12 * folds[:, None]), 0.004, 0.95).astype(np.float32),
-    )
-
-
-def _tube_faces(rows: int, columns: int) -> Int32Array:
-    row, column = np.mgrid[: rows - 1, :columns]
-    a = (row * columns + column).ravel()
-    b = (row * columns + (column + 1) % columns).ravel()
-    c, d = a + columns, b + columns
-    outside = np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)])
-    # Both faces of the cloth: the inside shows below the hem.
-    return np.concatenate([outside, outside[:, ::-1]]).astype(np.int32)
-
-
-def _join(first: DressedBody, second: DressedBody) -> DressedBody:
-    def both(name: str) -> Any:
-        return np.concatenate([getattr(first, name), getattr(second, name)])
-
-    offset = len(first.mesh.vertices)
-    mesh = Mesh(
-        np.concatenate([first.mesh.vertices, second.mesh.vertices]),
-        np.concatenate([first.mesh.faces, second.mesh.faces + offset]),
-        np.concatenate([first.mesh.bone_indices, second.mesh.bone_indices]),
-        np.concatenate([first.mesh.bone_weights, second.mesh.bone_weights]),
-    )
-    return DressedBody(mesh, both("warm_share"), both("warm_k"), both("colour"))
-
-
-__all__ = [
-    "DressedBody",
-    "Outfit",
-    "draw_outfit",
-    "draw_varied_outfit",
-    "dress",
-    "vertex_normals",
-]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people wear, and how outfits are drawn at random."""
+"""Outfits of simulated people, and how they are drawn at random."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -9,34 +9,35 @@ import numpy as np
 Colour = tuple[float, float, float]
 Hair = Literal["bald", "short", "bob", "long", "cap", "bun", "hat"]
 HAIRS: Final[tuple[Hair, ...]] = ("bald", "short", "bob", "long", "cap", "bun", "hat")
-#: Largest temperature difference that folds, seams, layers and prints may make, K.
-MOST_TEXTURE_K: Final = 4.0
-#: Share of a cloth's way from air to skin temperature: thin and tight to thick and loose.
+#: Largest temperature difference due to folds, seams or layers, K.
+MAX_TEXTURE_K: Final = 4.0
+#: Temperature of cloth as a share of the way from air to skin: least (thick) and greatest (thin).
 _WARMTH_RANGE: Final = (0.2, 0.9)
 
 
 @dataclass(frozen=True)
 class Outfit:
-    """How a person is dressed; lengths are shares of the limb, colours linear BGR 0..1.
+    """Clothes and skin of a person; sleeves and legs are shares of the limb.
 
     Attributes
     ----------
     sleeve : 0 none, 0.5 to the elbow, 1 to the wrist.
     leg : 0.25 shorts, 0.5 to the knee, 1 to the ankle.
-    skirt_m : length of a skirt or gown below the hip, 0 for none (then the legs show `leg`).
-    looseness_m : distance of the cloth from the skin, m.
-    hair : style; `hair_volume_m` its thickness.
-    top_colour, bottom_colour, shoe_colour, hair_colour, skin_colour : linear BGR.
+    skirt_m : length of a skirt or gown below the hip; 0 for none.
+    looseness_m : distance of the cloth from the skin.
+    hair, hair_volume_m : style and thickness.
+    top_colour, bottom_colour, shoe_colour, hair_colour, skin_colour : linear BGR, 0 to 1.
     pattern : 0 plain, 1 horizontal stripes, 2 vertical stripes, 3 checks, 4 print.
-    top_warmth, bottom_warmth : share of the way from air to skin temperature.
-    skin_degc : of covered skin; face and hands differ from it by the next two, K.
-    face_k, hand_k, hair_warmth, shoe_warmth : as named.
-    glasses, mask : cool glass before the eyes; a cloth before mouth and nose.
+    top_warmth, bottom_warmth, hair_warmth, shoe_warmth : temperature as a share of the way from
+        air to skin.
+    skin_degc : temperature of covered skin.
+    face_k, hand_k : temperature of face and hands relative to covered skin.
+    glasses, mask : cool glass over the eyes; cloth over mouth and nose.
     barefoot : no shoes.
-    fold_k : amplitude of folds, and of places where cloth lies on the skin or stands off it, K.
-    layer_k : how much warmer the front between the two halves of an open coat is, K; 0: no coat.
-    seam_k : how much colder waistband, hem and cuffs are, where cloth is double, K.
-    texture_seed : folds and prints.
+    fold_k : amplitude of folds and of spots where cloth lies on the skin or stands off it.
+    layer_k : temperature of the front of an open coat relative to the rest; 0 for no coat.
+    seam_k : how much colder waistband and hem are, where cloth is double.
+    texture_seed : seed of folds and prints.
     """
 
     sleeve: float = 1.0
@@ -78,17 +79,14 @@ class Outfit:
         if not 0.0 <= self.looseness_m <= 0.06:
             raise ValueError(f"looseness_m: expected 0 to 0.06, got {self.looseness_m}")
         for name in ("fold_k", "layer_k", "seam_k"):
-            if not 0.0 <= getattr(self, name) <= MOST_TEXTURE_K:
+            if not 0.0 <= getattr(self, name) <= MAX_TEXTURE_K:
                 raise ValueError(
-                    f"{name}: expected 0 to {MOST_TEXTURE_K}, got {getattr(self, name)}"
+                    f"{name}: expected 0 to {MAX_TEXTURE_K}, got {getattr(self, name)}"
                 )
 
 
 def draw_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
-    """A random outfit of a clinic's patient, carer or visitor.
-
-    Sleeves, legs, warmth and hair vary widely; skin tones span very light to very dark.
-    """
+    """A random outfit of a patient, carer or visitor, of any skin tone."""
     skirt_m = float(rng.uniform(0.25, 0.65)) if rng.random() < 0.12 else 0.0
     lightness = rng.uniform(0.0, 1.0)
     light, dark = np.array((0.42, 0.55, 0.80)), np.array((0.03, 0.05, 0.10))
@@ -122,14 +120,14 @@ def draw_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
 
 
 def draw_varied_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
-    """A random outfit of anybody: more bare skin, coats, hats and textured cloth.
+    """A random outfit outside the clinic: more bare skin, coats, hats and textured cloth.
 
     Notes
     -----
-    Physical reasons of what differs from `draw_outfit`: cloth that touches the skin is 1 to 3 K
-    warmer than cloth that stands off it (`fold_k`); double cloth insulates twice (`seam_k`); an
-    open coat shows the warm shirt under it (`layer_k`); a thick coat is near the air's
-    temperature all over; thin summer clothes near the skin's; shoes worn all day are as warm as
+    The differences from `draw_outfit` have physical reasons. Cloth that touches the skin is 1 to
+    3 K warmer than cloth that stands off it (`fold_k`). Double cloth insulates twice (`seam_k`).
+    An open coat shows the warm shirt below (`layer_k`). A thick coat is almost as cold as the air,
+    thin summer clothes are almost as warm as the skin, and shoes worn all day are as warm as
     trousers.
     """
     plain = draw_outfit(rng, room_degc)

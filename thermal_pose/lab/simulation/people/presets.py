@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cohorts that can be asked for by name: whom they draw, in which rooms, doing what.
+"""Named cohorts: their people, rooms and kinds of trials.
 
-Durations are (mean, SD) of real people: 45 trials of the TST-TUG recordings (healthy adults),
-and instrumented tests of healthy old and of cognitively impaired old-old people (doi
-10.1007/s40520-020-01715-9). `docs/simulated-clinic.md` compares what comes out.
+Durations are (mean, SD) of real people: 45 trials of the TST-TUG recordings (healthy adults), and
+instrumented tests of healthy old people and cognitively impaired very old people (doi
+10.1007/s40520-020-01715-9). `docs/simulated-clinic.md` compares the simulated durations with them.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from thermal_pose.lab.simulation.people.subject import (
 )
 from thermal_pose.types import TrialReason
 
-#: Adults of normal mobility, timed as in TST-TUG. `final_turn_s` and `sit_s` share its
+#: Adults of normal mobility with the durations of TST-TUG. `final_turn_s` and `sit_s` divide its
 #: 2.86 +- 0.41 s of turning and sitting down.
 NORMAL = Population(
     age_years=(36, 12),
@@ -28,7 +28,7 @@ NORMAL = Population(
     final_turn_s=(1.98, 0.34),
     sit_s=(0.88, 0.2),
 )
-#: Healthy people above 60.
+#: Healthy people over 60.
 OLD = Population(
     age_years=(73, 7),
     rise_s=(1.5, 0.3),
@@ -60,7 +60,7 @@ IMPAIRED = Population(
     max_rocks=2,
 )
 
-#: Adults who do the test as 43 recorded real people did: quick turns into the chair, arms free.
+#: Adults who move like 43 recorded real people: quick turns before the chair, free arms.
 RECORDED = Population(
     age_years=(45, 20),
     rise_s=(1.15, 0.25),
@@ -69,7 +69,7 @@ RECORDED = Population(
     final_turn_s=(1.05, 0.35),
     sit_s=(0.9, 0.25),
 )
-#: Fit people who hurry: totals from 5 s.
+#: Fit people who hurry; totals from 5 s.
 HURRIED = Population(
     age_years=(30, 9),
     rise_s=(0.8, 0.15),
@@ -78,7 +78,7 @@ HURRIED = Population(
     final_turn_s=(1.0, 0.2),
     sit_s=(0.6, 0.12),
 )
-#: People who take a minute and more.
+#: People who take a minute or more.
 VERY_SLOW = Population(
     age_years=(82, 6),
     rise_s=(3.2, 1.2),
@@ -97,8 +97,8 @@ VERY_SLOW = Population(
     max_rocks=3,
 )
 
-#: What invalid trials are, in the order in which a cohort takes them; the slow one is long to
-#: render and comes once a round.
+#: Kinds of invalid trials, in the order in which a cohort uses them; the slow one takes long to
+#: render and comes once per round.
 INVALID_KINDS = (
     TrialReason.NEVER_SAT,
     TrialReason.STOPPED_EARLY,
@@ -116,7 +116,7 @@ INVALID_KINDS = (
     TrialReason.TOO_SLOW,
 )
 
-#: Further trials that cannot be timed: what users do wrong with the recording or the test.
+#: Further trials that cannot be timed: mistakes in recording or doing the test.
 MISUSED_KINDS = (
     TrialReason.BEGAN_LATE,
     TrialReason.CUT_OFF,
@@ -135,14 +135,14 @@ class Preset:
 
     Attributes
     ----------
-    name, summary : as `--preset` takes it, and one line of help.
-    populations : (population, share) from which each subject is drawn.
-    n_subjects, n_trials : where the caller says nothing.
-    room : how difficult rooms are drawn: 'plain', 'clinic' or 'stress' (see `staging`).
-    n_women : exactly so many of every ten subjects are women; None leaves it to chance.
+    name, summary : value of the option `--preset`, and one line of help.
+    populations : (population, share) from which subjects are drawn.
+    n_subjects, n_trials : defaults of the command line.
+    room : difficulty of the rooms: 'plain', 'clinic', 'stress' or 'mixed' (`recordings.staging`).
+    n_women : number of women among every ten subjects; None for a random number.
     carer_share : share of trials with a carer in view.
-    kinds : what trials are, taken in turn; valid ones only unless given.
-    patients : whether trials differ as those of real patients do (`motion.manner`).
+    kinds : kinds of trials, used in turn.
+    patients : whether trials vary like those of real patients (`motion.manner`).
     """
 
     name: str
@@ -157,11 +157,11 @@ class Preset:
     patients: bool = False
 
     def kind(self, subject_index: int, trial_index: int, n_trials: int) -> TrialReason:
-        """What the trial of these indices is."""
+        """Kind of a trial."""
         return self.kinds[(subject_index * n_trials + trial_index) % len(self.kinds)]
 
     def subject(self, seed: int, index: int) -> Subject:
-        """The subject of an index; (preset, seed, index) is the whole identity."""
+        """The subject of an index, determined by (preset, seed, index)."""
         value = float(subject_rng(self.name, seed, index, 1).random())
         chosen = self.populations[-1][0]
         for population, share in self.populations:
@@ -171,7 +171,7 @@ class Preset:
             value -= share
         sex: Sex | None = None
         if self.n_women is not None:
-            # Spread evenly: of ten subjects with two women, those of index 4 and 9.
+            # Women are spread evenly: with two of ten, they have the indices 4 and 9.
             before, after = index * self.n_women // 10, (index + 1) * self.n_women // 10
             sex = "female" if after > before else "male"
         return draw_subject(chosen, self.name, seed, index, sex)
@@ -196,7 +196,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "clinic",
-            "people of 60 and more, half of them impaired, aids, a carer in view at times",
+            "people over 60, half of them impaired, with walking aids; sometimes a carer in view",
             ((OLD, 0.5), (IMPAIRED, 0.5)),
             n_subjects=40,
             n_trials=5,
@@ -215,7 +215,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "misused",
-            "recordings that users make wrongly, each labelled with the reason",
+            "wrongly made recordings, each labelled with the reason",
             ((RECORDED, 0.5), (OLD, 0.3), (IMPAIRED, 0.2)),
             n_subjects=8,
             n_trials=4,
@@ -225,7 +225,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "stress",
-            "warm distractors, partial views, noisy cameras, people passing",
+            "warm distractors, partial views, noisy cameras, people passing by",
             ((NORMAL, 0.4), (OLD, 0.3), (IMPAIRED, 0.3)),
             n_subjects=20,
             n_trials=3,
@@ -243,7 +243,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "teacher",
-            "many different people in all rooms, to train an RGB teacher on",
+            "many different people in all rooms, to train an RGB teacher",
             ((NORMAL, 0.5), (OLD, 0.3), (IMPAIRED, 0.2)),
             n_subjects=200,
             n_trials=1,
@@ -255,12 +255,12 @@ PRESETS: dict[str, Preset] = {
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of a name.
+    """Return a preset by its name.
 
     Raises
     ------
     SimulationError
-        If there is none, naming those there are.
+        If there is no such preset; the message lists all presets.
     """
     if name not in PRESETS:
         raise SimulationError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")

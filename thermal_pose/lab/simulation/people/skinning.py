@@ -3,14 +3,9 @@
 
 import numpy as np
 
-from thermal_pose.errors import MissingExtraError
+from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.lab.simulation.people.body import BONE_PARENTS, N_BONES, Body, BodyPose, Mesh
 from thermal_pose.types import FloatArray, Int32Array
-
-try:
-    from numba import njit
-except ModuleNotFoundError as error:
-    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
 
 
 def bone_transforms(body: Body, pose: BodyPose) -> tuple[FloatArray, FloatArray]:
@@ -36,9 +31,9 @@ def pose_keypoints(body: Body, pose: BodyPose) -> FloatArray:
 
     Notes
     -----
-    Each joint is the source model's own regression from surface vertices, carried along by the
-    bones those vertices hang on: the same as regressing from the skinned surface but for the
-    weights that the reduction to four bones dropped.
+    The source model regresses each joint from surface vertices. Here the joint moves with the bones
+    of those vertices instead, which gives the same result except for the small weights dropped by
+    the reduction to four bones per vertex.
     """
     rotations, translations = bone_transforms(body, pose)
     return _blend(
@@ -51,7 +46,7 @@ def pose_keypoints(body: Body, pose: BodyPose) -> FloatArray:
 
 
 def bone_positions(body: Body, pose: BodyPose) -> FloatArray:
-    """Heads (N_BONES, 3) of all bones in the room, m: the joints that the pose turns about."""
+    """Positions (N_BONES, 3) of the joints about which the bones turn, in the room, m."""
     rotations, translations = bone_transforms(body, pose)
     positions = np.einsum("bij,bj->bi", rotations, body.bone_heads) + translations
     return np.asarray(positions, dtype=np.float32)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who walks: a simulated person's body, gait and habits, and how each trial varies them.
+"""Simulated people: body, gait and habits, and how these vary between trials.
 
-A subject is drawn once from a population; `Subject.trial_variant` then varies speed and
-timing from trial to trial as people do. Everything derives from (namespace, seed, index), so
-that two cohorts share nobody unless they share all three.
+A subject is drawn once from a population; `Subject.trial_variant` varies speed and timing from
+trial to trial. A subject is determined by (namespace, seed, index), so two cohorts have no person
+in common unless they agree in all three.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -14,13 +14,13 @@ from zlib import crc32
 import numpy as np
 
 from thermal_pose.errors import SimulationError
-from thermal_pose.lab.simulation.people.body import BodyShape, Sex
+from thermal_pose.lab.simulation.people.body import BodyShape, Sex, draw_stature_m
 
 Rng = np.random.Generator
 
 
 class Aid(StrEnum):
-    """What the person leans on while walking."""
+    """Walking aid."""
 
     NONE = "none"
     STICK = "stick"
@@ -28,14 +28,14 @@ class Aid(StrEnum):
 
 
 class ArmUse(StrEnum):
-    """What the arms do while standing up and sitting down."""
+    """Use of the arms while standing up and sitting down."""
 
     FREE = "free"
     THIGHS = "thighs"
     ARMRESTS = "armrests"
 
 
-#: Field -> (least, greatest) value that a body, a gait or a clinic can have.
+#: Field -> (least, greatest) allowed value.
 LIMITS: dict[str, tuple[float, float]] = {
     "speed_mps": (0.12, 1.9),
     "cadence_spm": (45, 170),
@@ -53,33 +53,34 @@ LIMITS: dict[str, tuple[float, float]] = {
     "final_turn_s": (0.7, 7.0),
     "n_rocks": (0, 3),
 }
-#: Longest step of a drawn subject as a share of stature.
+#: Longest step of a drawn subject, as a share of stature.
 LONGEST_STEP = 0.41
-#: Longest step that anybody may be given.
+#: Longest step that a subject may have, as a share of stature.
 POSSIBLE_STEP = 0.52
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One simulated person; values outside `LIMITS` are refused by name.
+    """One simulated person; a value outside `LIMITS` is an error.
 
     Attributes
     ----------
     subject_id : pseudonym, unique in a cohort.
     shape : sex, age, stature and build of the body.
     speed_mps, cadence_spm : comfortable gait speed and steps per minute.
-    step_width_m, double_support_share : between the ankles; share of a step on both feet.
-    asymmetry : relative difference of the two sides' step times.
-    arm_swing : 1 is a healthy swing.
-    stoop_deg : lean of the trunk while walking.
-    shuffling : 0 lifts the feet normally .. 1 hardly lifts them.
-    festination : relative rise of cadence over the walk at the same speed.
-    hesitation_s : pause between standing up and the first step, and before turning.
+    step_width_m : distance between the ankles.
+    double_support_share : share of a step with both feet on the floor.
+    asymmetry : relative difference between the step times of the two sides.
+    arm_swing : amplitude; 1 is a healthy swing.
+    stoop_deg : forward lean of the trunk while walking.
+    shuffling : 0 for normally lifted feet to 1 for hardly lifted ones.
+    festination : relative rise of the cadence during the walk, at the same speed.
+    hesitation_s : pause between standing up and the first step.
     rise_s, turn_s, final_turn_s, sit_s : habitual duration of each phase.
-    n_rocks : attempts of standing up before the one that succeeds.
-    arm_use, aid, aid_side : habits; `aid_side` is +1 left, -1 right.
-    turn_side : preferred direction of both turns, +1 left, -1 right.
-    appearance_seed : clothes, hair, skin and its temperature.
+    n_rocks : failed attempts to stand up before the successful one.
+    arm_use, aid, aid_side : habits; `aid_side` is +1 left or -1 right.
+    turn_side : preferred direction of both turns, +1 left or -1 right.
+    appearance_seed : seed of clothes, hair and skin.
     """
 
     subject_id: str
@@ -124,7 +125,7 @@ class Subject:
                 raise SimulationError(f"{side}: expected +1 or -1, got {getattr(self, side)}")
 
     def trial_variant(self, rng: Rng) -> "Subject":
-        """The same person in one trial: speed and timing vary by some 6 %, turns either way."""
+        """The person in one trial: speed and timing vary by about 6 %, turns go either way."""
         noise = 1.0 + 0.06 * np.clip(rng.standard_normal(7), -2.5, 2.5)
         varied: dict[str, Any] = {
             name: float(np.clip(getattr(self, name) * factor, *LIMITS[name]))
@@ -144,16 +145,18 @@ class Subject:
         return replace(self, turn_side=side, **varied)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, for the cohort's manifest."""
+        """All fields, for the manifest of a cohort."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Population:
-    """What subjects are drawn from: each pair is (mean, standard deviation) in seconds.
+    """Distributions from which subjects are drawn.
 
-    `walk_s` is one way from standing to the turn; the other names are those of `Subject`.
-    Shares are probabilities. Figures and their sources stand in `docs/simulated-clinic.md`.
+    Durations and ages are (mean, standard deviation), other pairs are (least, greatest), shares are
+    probabilities. `walk_s` is the walk from the first step to the turn; `walk_ratio` is step length
+    over cadence, m min; the other names are those of `Subject`. `docs/simulated-clinic.md` gives
+    the sources.
     """
 
     age_years: tuple[float, float]
@@ -174,17 +177,17 @@ class Population:
     max_rocks: int = 0
 
 
-#: How far a person's phase durations go together: share of the common factor.
+#: Correlation of each phase duration of a person with the factor that all share.
 COMMON_SHARE = 0.75
 
 
 def subject_rng(namespace: str, seed: int, index: int, *purpose: int) -> Rng:
-    """The generator of everything about one subject of one cohort."""
+    """Random generator of one purpose for one subject of one cohort."""
     return np.random.default_rng([crc32(namespace.encode()), seed, index, *purpose])
 
 
 def _log_normal(rng_value: float, mean: float, sd: float) -> float:
-    """The log-normal of this mean and standard deviation at a standard normal value."""
+    """Value of a log-normal distribution (mean, sd) at a standard normal value."""
     spread = np.sqrt(np.log1p((sd / mean) ** 2))
     return float(mean * np.exp(spread * rng_value - spread**2 / 2))
 
@@ -201,9 +204,7 @@ def _durations_s(population: Population, rng: Rng) -> dict[str, float]:
 
 
 def _shape(rng: Rng, sex: Sex, age_years: float) -> BodyShape:
-    """Statures of adults (1.63 +- 0.068 m and 1.77 +- 0.073 m), 3 cm less in old age."""
-    mean_m, sd_m = (1.63, 0.068) if sex == "female" else (1.77, 0.073)
-    height_m = rng.normal(mean_m, sd_m) - 0.03 * max(0.0, (age_years - 50.0) / 42.0)
+    height_m = draw_stature_m(rng, sex, age_years)
     return BodyShape(
         sex=sex,
         age_years=round(age_years, 1),
@@ -233,14 +234,14 @@ def _arm_use(population: Population, rng: Rng, aid: Aid) -> ArmUse:
 def draw_subject(
     population: Population, namespace: str, seed: int, index: int, sex: Sex | None = None
 ) -> Subject:
-    """Draw the subject of this index; the same arguments give the same person for ever.
+    """Draw a subject; the same arguments always give the same person.
 
     Parameters
     ----------
-    population : what to draw from.
-    namespace : name of the preset, part of the identity.
-    seed, index : of the cohort, and of the subject in it, from 0.
-    sex : 'female' or 'male' where the preset fixes it, else drawn.
+    population : distributions to draw from.
+    namespace : name of the preset.
+    seed, index : seed of the cohort, and index of the subject in it.
+    sex : 'female' or 'male'; drawn if None.
     """
     rng = subject_rng(namespace, seed, index)
     drawn_sex: Sex = "female" if rng.random() < population.female_share else "male"
@@ -248,7 +249,7 @@ def draw_subject(
     shape = _shape(rng, sex or drawn_sex, age_years)
     durations_s = _durations_s(population, rng)
     shuffling = float(rng.uniform(0.6, 1.0) if rng.random() < population.shuffling_share else 0.0)
-    # 2.45 m of walking plus half a second lost in gaining and losing speed.
+    # 2.45 m of walking, plus 0.42 s lost by speeding up and slowing down.
     speed_mps = float(np.clip(2.45 / max(0.6, durations_s["walk_s"] - 0.42), 0.16, 1.55))
     walk_ratio = rng.uniform(*population.walk_ratio) * (1.0 - 0.5 * shuffling)
     aid = _aid(population, rng)

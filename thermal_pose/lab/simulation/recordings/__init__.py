@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trials staged, rendered and written as rosbag2 recordings."""
+"""Staging, rendering and recording of trials, as rosbag2 folders."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """COCO keypoint annotations of a cohort, written and joined line by line in bounded memory.
 
-The format is https://cocodataset.org/#format-data (keypoint detection). The images stay in the
-recordings: `file_name` is `<trial>/<frame, six digits>`, and `stamp_ns` finds the message.
+The format is that of keypoint detection at https://cocodataset.org/#format-data. The images remain
+in the recordings: `file_name` is `<trial>/<frame, six digits>`, and `stamp_ns` is the stamp of the
+message.
 """
 
 import codecs
@@ -19,7 +20,7 @@ from thermal_pose.files import whole_file
 from thermal_pose.skeleton import JOINT_NAMES, LIMBS
 from thermal_pose.types import TrueFrame, TruePerson
 
-#: The one category, as COCO has it (limbs count joints from 1).
+#: The only category, in COCO's form, which numbers joints from 1.
 PERSON_CATEGORY = {
     "id": 1,
     "name": "person",
@@ -34,7 +35,7 @@ def _annotation(person: TruePerson) -> dict[str, Any]:
     left, top, right, bottom = person.box_xyxy
     keypoints: list[float] = []
     for (x, y), seen in zip(person.xy, person.visibility, strict=True):
-        # COCO: a joint that is not labelled is 0, 0, 0.
+        # In COCO, a joint without a label is 0, 0, 0.
         keypoints += [round(float(x), 3), round(float(y), 3), int(seen)] if seen else [0, 0, 0]
     return {
         "category_id": 1,
@@ -49,7 +50,7 @@ def _annotation(person: TruePerson) -> dict[str, Any]:
 
 
 def frame_line(truth: TrueFrame, trial_id: str, index: int) -> str:
-    """One line of JSON: the frame and the annotations of everybody who is in view."""
+    """One line of JSON: a frame and the annotations of all people in view."""
     persons = [_annotation(person) for person in truth.persons if person.box_xyxy is not None]
     frame = {
         "file_name": f"{trial_id}/{index:06d}",
@@ -62,17 +63,17 @@ def frame_line(truth: TrueFrame, trial_id: str, index: int) -> str:
 def write_coco(
     path: Path, trials: Iterable[tuple[Path, tuple[int, int]]], info: dict[str, Any]
 ) -> tuple[int, int]:
-    """Join the lines of many trials to one COCO file, holding one line at a time.
+    """Join the lines of many trials into one COCO file, one line in memory at a time.
 
     Parameters
     ----------
-    path : file to write (as a whole, or not at all).
-    trials : lines file and image (width, height) px of each trial, in order.
-    info : the file's `info`.
+    path : file to write, either completely or not at all.
+    trials : file of lines and image size (width, height) px of each trial, in order.
+    info : the field `info` of the file.
 
     Returns
     -------
-    images, annotations : how many there are.
+    images, annotations : numbers of both.
 
     Raises
     ------

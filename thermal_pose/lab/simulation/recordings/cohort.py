@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole cohorts: every trial in its own process, resumable, the same bytes for the same seed.
+"""Cohorts: many trials on several processes, resumable, with the same bytes for the same seed.
 
-Everything about a trial derives from (preset, seed, subject index, trial index), so trials can
-be made in any order, on any number of processes, and made again.
+A trial is determined by (preset, seed, subject index, trial index), so trials can be made in any
+order, on any number of processes, and again.
 """
 
 import codecs
@@ -20,6 +20,7 @@ from thermal_pose.errors import SimulationError, StorageError
 from thermal_pose.files import whole_file, write_whole
 from thermal_pose.jobs import map_jobs, processors
 from thermal_pose.lab.simulation.motion.manner import trial_manner
+from thermal_pose.lab.simulation.motion.performers import Companions
 from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.lab.simulation.people.presets import find_preset
@@ -40,19 +41,21 @@ MANIFEST_JSON: Final = "manifest.json"
 COCO_JSON: Final = "keypoints.json"
 #: True time at which the first trial of every cohort starts (2026-01-05 08:00 UTC), ns.
 EPOCH_NS: Final = 1_767_600_000 * NS_PER_S
-#: Purposes of generators, beside 0 (the subject) and 1 (its population).
-_SESSION, _TRIAL, _NOISE, _COMPANY, _MANNER = 2, 3, 4, 5, 6
+#: Purposes of random generators, besides 0 (the subject) and 1 (its population).
+_SESSION, _TRIAL, _NOISE, _COMPANIONS, _MANNER = 2, 3, 4, 5, 6
+#: Draws of a trial before giving up.
 _ATTEMPTS: Final = 4
 
 
 @dataclass(frozen=True)
 class CohortSpec:
-    """What a cohort is; two folders of the same spec hold the same bytes.
+    """Definition of a cohort; two folders with the same definition contain the same bytes.
 
     Attributes
     ----------
-    preset, seed, n_subjects, n_trials : which people, and how many trials each.
-    camera, rate_hz : of the thermal camera.
+    preset, seed, n_subjects : the people.
+    n_trials : trials per subject.
+    camera, rate_hz : make and frame rate of the thermal camera.
     with_rgb : whether the colour camera is recorded.
     """
 
@@ -79,11 +82,11 @@ class CohortSpec:
             raise SimulationError(f"camera: expected one of {CAMERAS}, got {self.camera!r}")
 
     def trial_id(self, subject_index: int, trial_index: int) -> str:
-        """Name of a trial and its folder."""
+        """Name of a trial and of its folder."""
         return f"{self.preset}-{self.seed}-{subject_index:03d}-t{trial_index:02d}"
 
     def indices(self) -> Iterator[tuple[int, int]]:
-        """(subject, trial) of all trials, in order."""
+        """Indices (subject, trial) of all trials, in order."""
         for subject_index in range(self.n_subjects):
             for trial_index in range(self.n_trials):
                 yield subject_index, trial_index
@@ -91,7 +94,7 @@ class CohortSpec:
 
 @dataclass(frozen=True)
 class CohortSummary:
-    """What was made: counts, bytes on disk, and how many trials were there already."""
+    """Counts of a finished cohort; `resumed` trials existed before, `bytes` are those on disk."""
 
     folder: str
     trials: int
@@ -102,18 +105,18 @@ class CohortSummary:
     annotations: int
 
 
-def _company(
+def _companions(
     spec: CohortSpec, subject_index: int, trial_index: int, kind: TrialReason
-) -> tuple[Subject | None, Subject | None]:
-    """The carer and the second tested person of a trial, where it has them."""
+) -> Companions:
+    """Draw the carer and the second tested person of a trial."""
     preset = find_preset(spec.preset)
-    rng = subject_rng(spec.preset, spec.seed, subject_index, _COMPANY, trial_index)
+    rng = subject_rng(spec.preset, spec.seed, subject_index, _COMPANIONS, trial_index)
     carer = second = None
     if kind is TrialReason.SECOND_PERSON:
         second = preset.extra_subject(spec.seed, subject_index, trial_index, 3)
     elif rng.random() < preset.carer_share and kind is not TrialReason.NO_PERSON:
         carer = preset.extra_subject(spec.seed, subject_index, trial_index, 2)
-    return carer, second
+    return Companions(carer, second)
 
 
 def stage_trial(
@@ -123,18 +126,18 @@ def stage_trial(
 
     Parameters
     ----------
-    spec, subject_index, trial_index : which trial.
+    spec, subject_index, trial_index : the trial.
     bodies : folder of baked bodies; the user's cache if None.
 
     Raises
     ------
     SimulationError
-        If no draw of the trial is a whole test.
+        If no draw gives a whole test.
     """
     preset = find_preset(spec.preset)
     subject = preset.subject(spec.seed, subject_index)
     kind = preset.kind(subject_index, trial_index, spec.n_trials)
-    carer, second = _company(spec, subject_index, trial_index, kind)
+    companions = _companions(spec, subject_index, trial_index, kind)
 
     def rng(purpose: int, *more: int) -> Any:
         return subject_rng(spec.preset, spec.seed, subject_index, purpose, *more)
@@ -146,9 +149,7 @@ def stage_trial(
                 subject,
                 rng(_TRIAL, trial_index, *([attempt] if attempt else [])),
                 kind=kind,
-                body=bake_body(subject.shape, bodies),
-                carer=carer,
-                second=second,
+                companions=companions,
                 chair=session.chairs[0],
                 bodies=bodies,
                 manner=trial_manner(
@@ -156,7 +157,7 @@ def stage_trial(
                 ),
             )
         except ValueError:
-            # A motion without all boundaries in order is drawn again, always in the same way.
+            # The motion is not a whole test: draw again, reproducibly.
             continue
         return stage(trial, session, rng(_NOISE, trial_index))
     raise SimulationError(
@@ -167,7 +168,7 @@ def stage_trial(
 def make_trial(
     spec: CohortSpec, folder: Path, subject_index: int, trial_index: int, bodies: Path | None
 ) -> dict[str, Any]:
-    """Simulate and write one trial of a cohort; returns its manifest entry."""
+    """Simulate and write one trial of a cohort; return its manifest entry."""
     staged = stage_trial(spec, subject_index, trial_index, bodies)
     number = subject_index * spec.n_trials + trial_index
     entry = {
@@ -187,22 +188,23 @@ def make_trial(
     return write_recording(staged, folder, trial_id, start_ns, entry, spec.with_rgb)
 
 
-def people_of(spec: CohortSpec) -> dict[str, Subject]:
-    """Return every person of a cohort by the key of the body."""
+def cohort_people(spec: CohortSpec) -> dict[str, Subject]:
+    """Return all people of a cohort, by the key of their body."""
     preset = find_preset(spec.preset)
     people: dict[str, Subject] = {}
     for subject_index, trial_index in spec.indices():
         kind = preset.kind(subject_index, trial_index, spec.n_trials)
-        company = _company(spec, subject_index, trial_index, kind)
-        for person in (preset.subject(spec.seed, subject_index), *company):
+        others = _companions(spec, subject_index, trial_index, kind)
+        subject = preset.subject(spec.seed, subject_index)
+        for person in (subject, others.carer, others.second):
             if person is not None:
                 people[person.shape.key] = person
     return people
 
 
 def bake_cohort(spec: CohortSpec, bodies: Path | None, quiet: bool = True) -> int:
-    """Bake every body that a cohort needs into the cache; return the number of bodies."""
-    people = people_of(spec)
+    """Bake all bodies of a cohort into the cache; return their number."""
+    people = cohort_people(spec)
     for person in tqdm(people.values(), desc="bodies", unit="body", disable=quiet):
         bake_body(person.shape, bodies)
     return len(people)
@@ -215,20 +217,20 @@ def make_cohort(
     bodies: Path | None = None,
     quiet: bool = False,
 ) -> CohortSummary:
-    """Simulate all trials of a cohort that its folder does not hold yet.
+    """Simulate the trials of a cohort that its folder does not contain yet.
 
     Parameters
     ----------
     spec : the cohort.
-    folder : where to write; made if missing, resumed if it holds the same cohort.
-    jobs : processes; 0 for one per CPU that this process may use.
+    folder : output folder; created if missing, resumed if it contains the same cohort.
+    jobs : number of processes; 0 for one per CPU that this process may use.
     bodies : folder of baked bodies; the user's cache if None.
-    quiet : without progress bars.
+    quiet : show no progress bars.
 
     Raises
     ------
     SimulationError
-        If the folder holds another cohort.
+        If the folder contains another cohort.
     StorageError
         If the disk is full or the folder cannot be written.
     """
@@ -249,7 +251,7 @@ def make_cohort(
 
 
 def _claim(folder: Path, spec: CohortSpec) -> None:
-    """Make the folder this cohort's, or see that it is."""
+    """Mark the folder as this cohort's, or check that it is."""
     wanted = {"version": 1, **asdict(spec)}
     path = folder / COHORT_JSON
     try:
@@ -258,7 +260,8 @@ def _claim(folder: Path, spec: CohortSpec) -> None:
             found = json.loads(path.read_text(encoding="utf-8"))
             if found != wanted:
                 raise SimulationError(
-                    f"{folder} holds another cohort ({found}); choose another folder for {wanted}"
+                    f"{folder} contains another cohort ({found}); choose another folder "
+                    f"for {wanted}"
                 )
             return
         write_whole(path, json.dumps(wanted, indent=1, sort_keys=True) + "\n")
@@ -274,7 +277,7 @@ def read_entries(spec: CohortSpec, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _finish(spec: CohortSpec, folder: Path, resumed: int) -> CohortSummary:
-    """Write the manifest and the COCO file, and count."""
+    """Write the manifest and the COCO file; return the counts."""
     sizes: list[tuple[Path, tuple[int, int]]] = []
     valid = frames = 0
     with whole_file(folder / MANIFEST_JSON) as binary:

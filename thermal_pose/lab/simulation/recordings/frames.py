@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames that a recording of a trial holds, its faults applied, and its truth on their stamps.
+"""The frames of a trial's recording, with its faults, and the truth on their stamps.
 
-Apart from `output`, which writes recordings: looking at frames alone needs no bag library.
+This module is separate from `output` because frames alone need no bag library.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from thermal_pose.lab.simulation.rooms.scene import Clock
 from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame, SceneRenderer
 from thermal_pose.types import NS_PER_S, PhaseInterval, RgbFrame, TrialReason, TugTiming
 
-#: What a covered lens shows, centikelvin: a hand's warmth, all over the frame.
+#: Temperature that a covered lens shows, that of a hand, centikelvin.
 COVERED_CENTIKELVIN: Final = 30_500
 
 
 def trial_frames(
     staged: StagedTrial, start_ns: int, with_rgb: bool
 ) -> Iterator[tuple[int, RenderedFrame]]:
-    """Number and content of each frame that the recording holds, its faults applied."""
+    """Number and content of each frame of the recording, with its faults."""
     renderer = SceneRenderer(staged.scene, staged.actors, start_ns, with_rgb)
     rate_hz = staged.scene.thermal.rate_hz
     fault_s = staged.trial.fault_s
@@ -36,7 +36,7 @@ def trial_frames(
 
 
 def _covered(frame: RenderedFrame, number: int) -> RenderedFrame:
-    """The frame with a hand before both lenses: nobody is in view."""
+    """The frame with a hand over both lenses, so nobody is in view."""
     rng = np.random.default_rng([frame.thermal.stamp_ns % 2**32, number])
     noise = rng.normal(0.0, 8.0, frame.thermal.centikelvin.shape)
     image = np.round(COVERED_CENTIKELVIN + noise).astype(np.uint16)
@@ -52,14 +52,14 @@ def _covered(frame: RenderedFrame, number: int) -> RenderedFrame:
 
 
 def stamped_timing(timing: TugTiming, clock: Clock, start_ns: int, origin_ns: int) -> TugTiming:
-    """A timing in true seconds since the recording's start, on the thermal camera's stamps.
+    """Convert a timing from true time to the stamps of the thermal camera.
 
     Parameters
     ----------
     timing : phases in true seconds since `start_ns`.
-    clock : what the thermal camera makes of true time, jitter aside.
+    clock : clock of the thermal camera; its jitter is ignored.
     start_ns : true time of the recording's start.
-    origin_ns : stamp of the first frame, from which the result counts.
+    origin_ns : stamp of the first frame, the origin of the result.
     """
     offset_s = clock.offset_s + (start_ns - origin_ns) / NS_PER_S
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trials made of recorded motion: a simulated body moves as a real person moved."""
+"""Trials from recorded motion: a simulated body moves like a real person."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,32 +9,33 @@ import numpy as np
 from thermal_pose.clinical.tug.definitions import SEAT_CONTACT_M
 from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.motion.limbs import measure_limbs
+from thermal_pose.lab.simulation.motion.performers import Performer, fit_chair
 from thermal_pose.lab.simulation.motion.recorded import RecordedMotion
 from thermal_pose.lab.simulation.motion.retarget import HOLD_S, retarget, standing_hip_height_m
-from thermal_pose.lab.simulation.motion.trial import Performer, Trial, fit_chair, true_timing
+from thermal_pose.lab.simulation.motion.trial import Trial, true_timing
 from thermal_pose.lab.simulation.people.bake import bake_body
 from thermal_pose.lab.simulation.people.presets import find_preset
 from thermal_pose.lab.simulation.people.subject import Subject, subject_rng
 from thermal_pose.lab.simulation.recordings.staging import StagedTrial, draw_session, stage
 
-#: Seat-contact thresholds at which the truth is computed, to show how far it depends on them, m.
+#: Thresholds of seat contact for which the truth is computed, to show its dependence on them, m.
 CONTACT_THRESHOLDS_M = (0.01, 0.03, 0.05)
-#: Height of the hip joints of a standing adult as a share of stature, as depth cameras see them.
+#: Height of a standing adult's hip joints as depth cameras see them, as a share of stature.
 HIP_SHARE = 0.5
-#: Purposes of generators, beside 0 (the subject) and 1 (its population).
+#: Purposes of random generators, besides those of cohorts.
 _ROOM, _NOISE = 21, 22
 
 
 @dataclass(frozen=True)
 class MotionCase:
-    """One recording, seen in one room.
+    """One recording in one room.
 
     Attributes
     ----------
-    recording : what the person does.
-    person : number of the person; all recordings of one person have the same body.
-    preset, seed, room : whose clothes, room and cameras; rooms of a seed are numbered from 0.
-    camera, rate_hz : of the thermal camera.
+    recording : motion of the person.
+    person : number of the person; all recordings of a person have the same body.
+    preset, seed, room : source of clothes, room and cameras; rooms are numbered from 0.
+    camera, rate_hz : make and frame rate of the thermal camera.
     """
 
     recording: RecordedMotion
@@ -52,9 +53,9 @@ class MotionCase:
 
 
 def motion_subject(case: MotionCase) -> Subject:
-    """The simulated person who moves as the recorded one: as tall, otherwise the preset's."""
+    """The simulated person: as tall as the recorded one, otherwise drawn from the preset."""
     subject = find_preset(case.preset).subject(case.seed, case.person)
-    # Steps of 5 cm, so that all recordings of one person share a body.
+    # Rounded to 5 cm, so that all recordings of a person share a body.
     height_m = 0.05 * round(standing_hip_height_m(case.recording) / HIP_SHARE / 0.05)
     height_m = round(float(np.clip(height_m, 1.5, 1.95)), 2)
     return replace(subject, shape=replace(subject.shape, height_m=height_m))
@@ -72,7 +73,7 @@ def motion_performer(case: MotionCase, contact_m: float = SEAT_CONTACT_M) -> tup
 
 
 def stage_motion(case: MotionCase) -> StagedTrial:
-    """Put one recording on stage; its truth is that of `clinical.tug.definitions`.
+    """Stage one recording; its truth follows the definitions in `clinical.tug.definitions`.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def stage_motion(case: MotionCase) -> StagedTrial:
 
 
 def totals_by_contact_s(case: MotionCase) -> dict[float, float | None]:
-    """The true total for each of `CONTACT_THRESHOLDS_M`, s; None if it is not a whole test."""
+    """True total for each of `CONTACT_THRESHOLDS_M`, s; None if the motion is not a whole test."""
     totals: dict[float, float | None] = {}
     for contact_m in CONTACT_THRESHOLDS_M:
         try:
@@ -102,7 +103,7 @@ def totals_by_contact_s(case: MotionCase) -> dict[float, float | None]:
 
 
 def labels_on_motion_s(recording: RecordedMotion) -> tuple[float, ...] | None:
-    """The hand labels in seconds of the staged motion, which starts `HOLD_S` earlier."""
+    """The hand labels on the time axis of the staged motion, which starts `HOLD_S` earlier, s."""
     if recording.hand_labels_s is None:
         return None
     return tuple(label_s + HOLD_S for label_s in recording.hand_labels_s)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clinic that never closes: one subject's trials in a loop, on the wall clock.
+"""Simulated cameras in real time: the trials of one subject in an endless loop.
 
-What is shown at a moment follows from the clock alone, so a thermal and a colour camera in two
-processes show the same person in the same posture without talking to each other.
+The frame at a moment depends only on the wall clock, so a thermal and a colour camera in two
+processes show the same person in the same posture without communicating.
 """
 
 from bisect import bisect_right
@@ -13,13 +13,13 @@ from typing import Final
 
 from thermal_pose.lab.simulation.people.bake import is_baked
 from thermal_pose.lab.simulation.people.presets import find_preset
-from thermal_pose.lab.simulation.recordings.cohort import CohortSpec, people_of, stage_trial
+from thermal_pose.lab.simulation.recordings.cohort import CohortSpec, cohort_people, stage_trial
 from thermal_pose.lab.simulation.recordings.staging import StagedTrial
 from thermal_pose.lab.simulation.rooms.scene import Scene
 from thermal_pose.lab.simulation.sensors.renderer import SceneRenderer
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
-#: Trials in the loop; planning one takes a sixth of a second.
+#: Number of trials in the loop.
 _TRIALS: Final = 3
 
 
@@ -29,17 +29,17 @@ def _spec(preset: str, seed: int) -> CohortSpec:
 
 
 class LiveClinic:
-    """One subject's trials, one after the other for ever.
+    """The trials of one subject in an endless loop.
 
     Parameters
     ----------
-    preset, seed : whose trials (see `presets`).
+    preset, seed : source of the subject (`people.presets`).
     bodies : folder of baked bodies; the user's cache if None.
 
     Raises
     ------
     SimulationError
-        There is no such preset.
+        The preset is unknown.
     MissingExtraError
         The body is not in the cache and the body model is not installed.
     """
@@ -55,13 +55,13 @@ class LiveClinic:
 
     @staticmethod
     def is_prepared(preset: str, seed: int, bodies: Path | None = None) -> bool:
-        """Return whether all bodies are cached; building one takes many seconds."""
-        people = people_of(_spec(preset, seed)).values()
+        """Return whether all bodies are cached; baking one takes many seconds."""
+        people = cohort_people(_spec(preset, seed)).values()
         return all(is_baked(person.shape, bodies) for person in people)
 
     @property
     def rate_hz(self) -> float:
-        """Frames a second of both cameras."""
+        """Frame rate of both cameras."""
         return self._spec.rate_hz
 
     @property
@@ -70,7 +70,7 @@ class LiveClinic:
         return self._staged[0].scene
 
     def tick_at(self, time_ns: int) -> int:
-        """Number of the latest frame at a wall-clock time."""
+        """Number of the latest frame at a wall-clock time, ns."""
         return int(time_ns * self.rate_hz // NS_PER_S)
 
     def time_of(self, tick: int) -> int:
@@ -90,9 +90,9 @@ class LiveClinic:
         return RgbFrame(frame.stamp_ns + shift_ns, frame.frame_id, frame.bgr)
 
     def _locate(self, tick: int) -> tuple[SceneRenderer, int, int]:
-        place = tick % self._ends[-1]
-        index = bisect_right(self._ends, place)
-        number = place - (self._ends[index - 1] if index else 0)
+        position = tick % self._ends[-1]
+        index = bisect_right(self._ends, position)
+        number = position - (self._ends[index - 1] if index else 0)
         return self._renderer(index), number, self.time_of(tick) - self.time_of(number)
 
     def _make_renderer(self, index: int) -> SceneRenderer:

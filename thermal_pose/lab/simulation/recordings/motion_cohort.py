@@ -26,12 +26,12 @@ def motion_cases(
     camera: str = "lepton",
     rate_hz: float = 8.0,
 ) -> list[MotionCase]:
-    """All recordings of a folder, each in `rooms` rooms.
+    """One case per recording of a folder and room.
 
     Raises
     ------
     StorageError
-        If the folder holds no recordings, or a file is not one.
+        If the folder contains no recording or an invalid one.
     """
     recordings = read_folder(folder)
     people = subjects_of(recordings)
@@ -45,7 +45,7 @@ def motion_cases(
 def make_motion_cohort(
     cases: Sequence[MotionCase], folder: Path, with_rgb: bool = True, quiet: bool = False
 ) -> list[dict[str, Any]]:
-    """Simulate and write all cases that the folder does not hold yet; return all entries.
+    """Simulate the cases that the folder does not contain yet; return all manifest entries.
 
     Raises
     ------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put a planned trial on stage: dress the people, draw the room and the cameras."""
+"""Stage a planned trial: dress the people, and draw the room and the cameras."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -7,8 +7,9 @@ from typing import Final, Literal
 import numpy as np
 
 from thermal_pose.errors import SimulationError
-from thermal_pose.lab.simulation.motion.trial import BEYOND_CAMERA_M, Performer, Trial
-from thermal_pose.lab.simulation.people.garments import draw_outfit
+from thermal_pose.lab.simulation.motion.performers import Performer
+from thermal_pose.lab.simulation.motion.trial import BEYOND_CAMERA_M, Trial
+from thermal_pose.lab.simulation.people.outfits import draw_outfit
 from thermal_pose.lab.simulation.people.subject import Rng
 from thermal_pose.lab.simulation.rooms.draw import Camera, draw_beside, draw_scene
 from thermal_pose.lab.simulation.rooms.scene import (
@@ -18,25 +19,23 @@ from thermal_pose.lab.simulation.rooms.scene import (
     Scene,
     ThermalSensor,
 )
-from thermal_pose.lab.simulation.rooms.sight import with_clear_sight
+from thermal_pose.lab.simulation.rooms.sight import without_obstructions
 from thermal_pose.types import TrialReason
 
 Difficulty = Literal["plain", "clinic", "stress"]
-#: Difficulty -> least and most warm things in the room.
+#: Difficulty -> least and greatest number of warm objects in the room.
 DISTRACTORS: Final[dict[Difficulty, tuple[int, int]]] = {
     "plain": (0, 1),
     "clinic": (1, 3),
     "stress": (3, 6),
 }
-
-
-#: Cameras stand at least this far behind the mark, m.
+#: Least distance of the cameras behind the turn, m.
 BEHIND_MARK_M: Final = 2.2
 
 
 @dataclass(frozen=True)
 class StagedTrial:
-    """A trial with all that a renderer needs."""
+    """A trial, its scene and its actors, ready to render."""
 
     trial: Trial
     scene: Scene
@@ -46,13 +45,13 @@ class StagedTrial:
 def draw_session(
     rng: Rng, difficulty: str, camera: Camera = "lepton", rate_hz: float = 8.0
 ) -> Scene:
-    """The room and cameras that one subject's trials share.
+    """The room and the cameras that all trials of a subject share.
 
     Parameters
     ----------
     rng : source of randomness.
-    difficulty : 'plain', 'clinic', 'stress', or 'mixed' for one of them at random.
-    camera, rate_hz : of the thermal camera.
+    difficulty : 'plain', 'clinic' or 'stress', or 'mixed' for a random one of them.
+    camera, rate_hz : make and frame rate of the thermal camera.
 
     Raises
     ------
@@ -73,12 +72,12 @@ def draw_session(
 
 
 def _wide_enough(room: Room) -> Room:
-    """Room for a carer on either side of the walkway."""
+    """The room, widened for a carer on either side of the walkway."""
     return replace(room, y_min_m=min(room.y_min_m, -1.9), y_max_m=max(room.y_max_m, 1.9))
 
 
 def _stressed(rng: Rng, scene: Scene) -> Scene:
-    """A noisier camera, half the time so near or askew that the view cuts people off."""
+    """A noisier camera, in half of the cases so near or tilted that it cuts people off."""
     thermal: ThermalSensor = scene.thermal
     thermal = replace(thermal, netd_k=float(min(0.3, thermal.netd_k * rng.uniform(1.2, 2.5))))
     if rng.random() < 0.5:
@@ -98,7 +97,7 @@ def _stressed(rng: Rng, scene: Scene) -> Scene:
 
 
 def far_enough(session: Scene, mark_m: float) -> Scene:
-    """The session with its cameras so far away that they see somebody turn at the mark."""
+    """The session with the cameras moved back, if needed, to see a turn at `mark_m`."""
     thermal = session.thermal_placement
     x_m = thermal.position_m[0]
     if x_m >= mark_m + BEHIND_MARK_M:
@@ -113,15 +112,15 @@ def far_enough(session: Scene, mark_m: float) -> Scene:
 
 
 def stage(trial: Trial, session: Scene, rng: Rng) -> StagedTrial:
-    """Bring people, chairs and room of one trial together.
+    """Combine people, chairs and room of one trial.
 
-    What would hide the person on the chair from the camera is taken out (`sight`).
+    Objects that hide the person on the chair from the camera are removed (`rooms.sight`).
 
     Parameters
     ----------
-    trial : what happens.
-    session : the room as `draw_session` drew it.
-    rng : of noise, clocks' jitter and asynchronous pairs of this trial.
+    trial : people and motion.
+    session : room and cameras, from `draw_session`.
+    rng : source of the trial's noise, clock jitter and asynchronous pairs.
     """
     scene = replace(
         session,
@@ -134,7 +133,7 @@ def stage(trial: Trial, session: Scene, rng: Rng) -> StagedTrial:
         scene = _seen_from_behind(scene)
     if trial.truth.reason is TrialReason.CAMERA_TILTED:
         scene = _tilted(scene, rng)
-    scene = with_clear_sight(scene, trial.performers[0].joints(0.0))
+    scene = without_obstructions(scene, trial.performers[0].joints(0.0))
     air_degc = scene.room.air_degc
     actors = tuple(
         _actor(number, performer, air_degc)
@@ -149,7 +148,7 @@ def _actor(number: int, performer: Performer, air_degc: float) -> Actor:
 
 
 def _room_to_leave(scene: Scene) -> Scene:
-    """A room long enough to walk past the cameras, which stand aside of the walkway."""
+    """A room long enough to walk past the cameras, which are moved off the walkway."""
     room = replace(scene.room, x_max_m=max(scene.room.x_max_m, BEYOND_CAMERA_M + 1.0))
     y = scene.thermal_placement.position_m[1]
     aside_m = np.copysign(max(1.3, abs(y)), y) - y
@@ -164,7 +163,7 @@ def _room_to_leave(scene: Scene) -> Scene:
 
 
 def _seen_from_behind(scene: Scene) -> Scene:
-    """The cameras at the other end of the walkway, behind the chair."""
+    """The scene with the cameras behind the chair."""
     room = replace(scene.room, x_min_m=min(scene.room.x_min_m, -4.2))
     moved = [
         replace(
@@ -178,7 +177,7 @@ def _seen_from_behind(scene: Scene) -> Scene:
 
 
 def _tilted(scene: Scene, rng: Rng) -> Scene:
-    """The thermal camera on its side or upside down."""
+    """The scene with the thermal camera on its side or upside down."""
     roll_rad = float(rng.choice([np.pi, np.pi / 2, -np.pi / 2]))
     placement = replace(scene.thermal_placement, roll_rad=roll_rad)
     return replace(scene, thermal_placement=placement)

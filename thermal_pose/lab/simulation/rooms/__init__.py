@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated rooms: furniture, chairs, warm objects, and where the cameras stand."""
+"""Simulated rooms: furniture, warm objects, and the placement of cameras."""

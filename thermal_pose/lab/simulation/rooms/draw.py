@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw rooms, cameras, sensors and warm things at random, each within what wards show."""
+"""Draw rooms, cameras, sensors and warm objects at random, in the range that wards show."""
 
 from dataclasses import replace
 from typing import Final, Literal
@@ -22,7 +22,7 @@ from thermal_pose.lab.simulation.rooms.scene import (
 
 Camera = Literal["lepton", "senxor"]
 CAMERAS: Final[tuple[Camera, ...]] = ("lepton", "senxor")
-#: Kind -> mean and standard deviation of its warmth above the air, K.
+#: Kind -> mean and standard deviation of its temperature above the air, K.
 _WARMTH: Final[dict[DistractorKind, tuple[float, float]]] = {
     "lamp": (17.0, 8.0),
     "cup": (20.0, 9.0),
@@ -42,16 +42,16 @@ def draw_scene(
     distractors: int = 1,
     rate_hz: float = 8.0,
 ) -> Scene:
-    """A room with a chair and two cameras that watch the walkway.
+    """A room with a chair, and two cameras that see the walkway.
 
-    The cameras stand 5 to 7 m from the chair, 1 to 2 m high, within 45 degrees of the walkway
-    and 3 to 8 cm apart, and see a person from the chair to the turn (3 m).
+    The cameras are 5.6 to 7 m from the chair, 1 to 2 m high, within 45 degrees of the walkway and
+    3 to 8 cm apart. They see a person from the chair to the turn at 3 m.
 
     Parameters
     ----------
-    rng : source of all randomness.
-    camera : which thermal camera.
-    distractors : warm or cold things besides the chair.
+    rng : source of randomness.
+    camera : make of the thermal camera.
+    distractors : number of warm or cold objects besides the chair.
     rate_hz : frame rate of both cameras.
     """
     thermal = draw_thermal_sensor(rng, camera, rate_hz)
@@ -76,18 +76,18 @@ def draw_scene(
 
 
 def draw_placement(rng: np.random.Generator) -> CameraPlacement:
-    """A place for the thermal camera of a TUG recording."""
+    """A placement of the thermal camera for a Timed Up and Go."""
     azimuth_rad = float(np.clip(rng.normal(0.0, 0.3), -0.78, 0.78))
     distance_m = float(rng.uniform(5.6, 7.0))
     height_m = float(rng.uniform(1.0, 2.0))
     position = (distance_m * np.cos(azimuth_rad), distance_m * np.sin(azimuth_rad), height_m)
-    # Looking at the walkway's near half keeps the turn in view; a person there is the widest.
+    # The turn must be in view: a person there is nearest and appears largest.
     target = (rng.uniform(1.6, 2.2), rng.uniform(-0.1, 0.1), rng.uniform(0.75, 0.95))
     return CameraPlacement(_triple(position), _triple(target), float(rng.normal(0.0, 0.01)))
 
 
 def draw_beside(rng: np.random.Generator, placement: CameraPlacement) -> CameraPlacement:
-    """A colour camera's place, 3 to 8 cm beside and a few above or below the thermal one."""
+    """A placement of the colour camera, 3 to 8 cm beside the thermal one."""
     forward = np.subtract(placement.target_m, placement.position_m)
     right = np.cross(forward, (0.0, 0.0, 1.0))
     right /= np.linalg.norm(right)
@@ -99,7 +99,7 @@ def draw_beside(rng: np.random.Generator, placement: CameraPlacement) -> CameraP
 
 
 def draw_room(rng: np.random.Generator, camera_m: Triple) -> Room:
-    """A room that holds the walkway and the camera."""
+    """A room around the walkway and the camera."""
     air_degc = float(np.clip(rng.normal(22.0, 1.5), 17.5, 27.0))
     return Room(
         x_min_m=-float(rng.uniform(0.45, 2.5)),
@@ -117,7 +117,7 @@ def draw_room(rng: np.random.Generator, camera_m: Triple) -> Room:
 
 
 def draw_chair(rng: np.random.Generator) -> Chair:
-    """A chair as the test asks for: seat 44 to 48 cm high, mostly with arm rests."""
+    """A chair as the test requires: a seat 44 to 48 cm high, usually with arm rests."""
     seat_m = float(rng.uniform(0.44, 0.48))
     return Chair(
         seat_height_m=seat_m,
@@ -130,7 +130,7 @@ def draw_chair(rng: np.random.Generator) -> Chair:
 def draw_thermal_sensor(
     rng: np.random.Generator, camera: Camera = "lepton", rate_hz: float = 8.0
 ) -> ThermalSensor:
-    """A thermal camera of the given make; every one differs.
+    """A thermal camera of the given make, with the spread of real devices.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def draw_thermal_sensor(
 
 
 def draw_rgb_sensor(rng: np.random.Generator) -> RgbSensor:
-    """A webcam; cheap ones are noisy and expose longer."""
+    """A webcam with random noise, exposure time and white balance."""
     return RgbSensor(
         intrinsics=_disturbed(rng, RGB_1024),
         noise=float(rng.uniform(0.006, 0.022)),
@@ -174,7 +174,7 @@ def draw_rgb_sensor(rng: np.random.Generator) -> RgbSensor:
 
 
 def draw_clock(rng: np.random.Generator) -> Clock:
-    """A host-stamped clock: some milliseconds of delay, crystal drift, jitter."""
+    """A clock stamped by the host: some milliseconds of delay, drift and jitter."""
     return Clock(
         offset_s=float(rng.uniform(0.0, 0.02)),
         drift_ppm=float(rng.normal(0.0, 20.0)),
@@ -185,14 +185,14 @@ def draw_clock(rng: np.random.Generator) -> Clock:
 def draw_distractor(
     rng: np.random.Generator, room: Room, camera_m: Triple, keep_clear_m: float = 0.75
 ) -> Distractor:
-    """A warm or cold thing beside the walkway, at a wall where it belongs there.
+    """A warm or cold object beside the walkway; radiators and windows are at a wall.
 
     Parameters
     ----------
     rng : source of randomness.
-    room : where it stands.
-    camera_m : position of the camera, which nothing may stand before.
-    keep_clear_m : half the width of the walkway that stays free, m.
+    room : room of the object.
+    camera_m : position of the camera, whose view of the walkway stays free.
+    keep_clear_m : half the width of the walkway.
     """
     kinds = tuple(_WARMTH)
     kind = kinds[int(rng.choice(len(kinds), p=(0.18, 0.12, 0.18, 0.12, 0.1, 0.1, 0.1, 0.1)))]
@@ -221,13 +221,13 @@ def _at_wall(
 def _beside_walkway(
     rng: np.random.Generator, room: Room, camera_m: Triple, keep_clear_m: float
 ) -> tuple[float, float]:
-    """A free place on the floor; behind the chair where none is found beside the walkway."""
+    """A free floor point beside the walkway; if none is found, one in a corner behind the chair."""
     for _ in range(30):
         x_m = float(rng.uniform(room.x_min_m + 0.3, 4.0))
         y_m = float(rng.uniform(room.y_min_m + 0.3, room.y_max_m - 0.3))
         free = abs(y_m) > keep_clear_m + 0.3
         far = np.hypot(x_m - camera_m[0], y_m - camera_m[1]) > 1.8
-        # Nothing between the camera and the walkway's axis at that depth.
+        # Keep off the line from the camera to the chair.
         share = np.clip((camera_m[0] - x_m) / max(camera_m[0], 1e-6), 0.0, 1.0)
         off_sight = abs(y_m - camera_m[1] * (1.0 - share)) > 0.5
         if free and far and off_sight:
@@ -236,7 +236,7 @@ def _beside_walkway(
 
 
 def _disturbed(rng: np.random.Generator, nominal: CameraIntrinsics) -> CameraIntrinsics:
-    """Manufacturing spread: 2 % of focal length, 1 % of the width, mild barrel distortion."""
+    """Manufacturing spread: 2 % of the focal length, 1 % of the size, mild barrel distortion."""
     width, height = nominal.size_wh
     focal_px = nominal.fx_px * float(rng.normal(1.0, 0.02))
     k1 = float(rng.uniform(-0.2, 0.03))

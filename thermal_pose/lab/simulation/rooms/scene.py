@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a simulated clinic consists of: room, chair, warm things, cameras, clocks, actors.
+"""Records of a simulated scene: room, chairs, objects, cameras, clocks and actors.
 
-All of it is plain frozen data (tuples and numbers), so that `dataclasses.asdict` writes it to
-a manifest and equal scenes compare equal. `scene_draw` draws them; `scene_renderer` renders.
+A scene consists of frozen dataclasses of numbers and tuples, so `dataclasses.asdict` turns it into
+a manifest, and equal scenes compare equal. `rooms.draw` draws scenes, `sensors.renderer` renders
+them.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from thermal_pose.imaging.camera_model import (
     CameraPose,
 )
 from thermal_pose.lab.simulation.people.body import Body, BodyPose
-from thermal_pose.lab.simulation.people.garments import Outfit
+from thermal_pose.lab.simulation.people.outfits import Outfit
 
 Triple = tuple[float, float, float]
 
@@ -43,20 +44,20 @@ def _require(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class Room:
-    """A box of a room; the chair stands at the origin, the walkway runs along +x.
+    """A box-shaped room; the chair is at the origin and the walkway runs along +x.
 
     Attributes
     ----------
     x_min_m, x_max_m, y_min_m, y_max_m, height_m : inner walls and ceiling, m.
-    air_degc : temperature of the air, which walls and floor are near to.
-    floor_gloss : share of the long-wave radiation that the floor mirrors at grazing angles.
-    gradient_k : how much warmer the walls are under the ceiling than at the floor, K.
-    light : brightness of the RGB scene, 1 a well lit ward.
+    air_degc : temperature of the air; walls and floor have about the same.
+    floor_gloss : share of the long-wave radiation that the floor reflects.
+    gradient_k : how much warmer the walls are at the ceiling than at the floor.
+    light : brightness of the RGB scene; 1 is a well lit ward.
     light_xyz : direction towards the main light.
-    texture_seed : draws colours, textures and slow temperature patterns.
-    structure_k : further temperature differences between and within surfaces, K: outdoors, or
-        where walls, pipes and shelves are not of one temperature.
-    sunlit_k : how much warmer patches of floor and walls are that the sun falls on, K.
+    texture_seed : seed of colours, textures and slow temperature patterns.
+    structure_k : further temperature differences between and within surfaces, as outdoors or with
+        pipes and shelves.
+    sunlit_k : how much warmer sunlit patches of floor and walls are.
     """
 
     x_min_m: float = -1.0
@@ -86,17 +87,17 @@ class Room:
 
 @dataclass(frozen=True)
 class Chair:
-    """The chair that the test starts from.
+    """A chair; the test starts from the first chair of a scene.
 
     Attributes
     ----------
-    seat_height_m, seat_width_m : of the seat, m.
+    seat_height_m, seat_width_m : height and width of the seat.
     seat_front_m, seat_back_m : x of the seat's front edge and of the backrest; a seated
         person's hips are over x = 0.
-    back_height_m : top of the backrest above the floor, m.
-    arm_rests : whether it has arm rests, 0.22 m above the seat.
-    yaw_rad : turned to the left about the origin.
-    position_m : (x, y) of the chair's origin; the room's origin but for second chairs.
+    back_height_m : height of the top of the backrest above the floor.
+    arm_rests : whether there are arm rests, 0.22 m above the seat.
+    yaw_rad : rotation to the left.
+    position_m : (x, y) of the chair; the test's chair is at the room's origin.
     """
 
     seat_height_m: float = 0.45
@@ -116,10 +117,9 @@ class Chair:
 
 @dataclass(frozen=True)
 class Distractor:
-    """A thing that is not a person, often as warm as one.
+    """An object that is not a person, but may be as warm as one.
 
-    `warm_k` is how much warmer than the air it is (negative: colder); `scale` multiplies its
-    usual size.
+    `warm_k` is its temperature above the air (negative: colder); `scale` multiplies its usual size.
     """
 
     kind: DistractorKind
@@ -137,7 +137,7 @@ class Distractor:
 
 @dataclass(frozen=True)
 class CameraPlacement:
-    """Where a camera stands and what it looks at, in the room frame."""
+    """Position of a camera and the point that it looks at, in the room."""
 
     position_m: Triple
     target_m: Triple
@@ -145,7 +145,7 @@ class CameraPlacement:
 
     @property
     def pose(self) -> CameraPose:
-        """The same as rotation and translation."""
+        """The placement as rotation and translation."""
         return CameraPose.looking_at(self.position_m, self.target_m, self.roll_rad)
 
 
@@ -155,20 +155,22 @@ class ThermalSensor:
 
     Attributes
     ----------
-    intrinsics : lens and frame shape.
+    intrinsics : lens and frame size.
     rate_hz : frame rate.
-    netd_k : temporal noise, K (one standard deviation; 0.05 to 0.3).
-    column_noise_k, row_noise_k : stripes; half fixed, half new in every frame.
-    fixed_pattern_k : offsets that stay after calibration.
-    drift_k_per_min : slow change of the whole frame's offset between shutter events.
+    netd_k : standard deviation of the temporal noise, 0.05 to 0.3 K in real cameras.
+    column_noise_k, row_noise_k : standard deviation of stripes; half of the variance is fixed, half
+        changes with every frame.
+    fixed_pattern_k : standard deviation of the offsets that remain after calibration.
+    drift_k_per_min : slow change of the frame's offset between shutter events.
     offset_k : constant radiometric error.
-    time_constant_s : of the pixel and of the camera's own filter.
-    psf_sigma_px : optics' blur.
+    time_constant_s : time constant of pixel and temporal filter together.
+    psf_sigma_px : blur of the optics.
     quantum_k : step of the radiometric output; 0.01 K (Lepton) or 0.1 K (SenXor).
-    dead_pixels : share of stuck pixels (replaced by a neighbour by the camera, not always).
-    shutter : whether the camera closes a shutter to recalibrate, freezing the image.
-    shutter_period_s, shutter_freeze_s : how often, and how long the image stays frozen.
-    noise_seed : everything random in it.
+    dead_pixels : share of stuck pixels; the camera replaces most of them by neighbours.
+    shutter : whether the camera recalibrates with a shutter, during which the image is frozen.
+    shutter_period_s, shutter_freeze_s : time between shutter events, and how long each freezes the
+        image.
+    noise_seed : seed of everything random in the sensor.
     """
 
     intrinsics: CameraIntrinsics = LEPTON
@@ -198,7 +200,7 @@ class ThermalSensor:
 
 @dataclass(frozen=True)
 class RgbSensor:
-    """A webcam: `noise` is a share of full scale, `exposure_s` sets the motion blur."""
+    """A webcam; `noise` is a share of full scale, and `exposure_s` determines the motion blur."""
 
     intrinsics: CameraIntrinsics = RGB_1024
     noise: float = 0.012
@@ -228,18 +230,18 @@ class Clock:
 
 @dataclass(frozen=True)
 class Scene:
-    """A room with its furniture and cameras; who moves in it is an `Actor`'s matter.
+    """A room with furniture and cameras, but without people (see `Actor`).
 
     Attributes
     ----------
-    room, chairs, distractors : what stands there; `chairs[0]` is the test's.
+    room, chairs, distractors : room and objects; `chairs[0]` is the test's chair.
     thermal, thermal_placement : the thermal camera.
-    rgb, rgb_placement : the colour camera; some centimetres beside the thermal one.
-    thermal_clock, rgb_clock : clocks that stamp the frames; `rgb_phase_s` is the delay of
-        the colour exposure after the thermal one.
-    async_share : share of pairs whose stamps match although one frame is older (paper: 1 %).
-    seat_warm_k : how warm the seat was already when the recording starts, K above the air.
-    seed : draws jitter, asynchronous pairs and shutter times.
+    rgb, rgb_placement : the colour camera, some centimetres beside the thermal one.
+    thermal_clock, rgb_clock : clocks that stamp the frames.
+    rgb_phase_s : delay of the colour exposure after the thermal one.
+    async_share : share of pairs with matching stamps in which one frame is older (paper: 1 %).
+    seat_warm_k : temperature of the seat above the air when the recording starts.
+    seed : seed of jitter and asynchronous pairs.
     """
 
     room: Room = field(default_factory=Room)
@@ -284,9 +286,10 @@ class AidPose:
 
     Attributes
     ----------
-    kind : 'stick' (its handle is at `top_m`, its tip at `foot_m`) or 'frame' (`foot_m` is the
-        floor point midway between the four legs, `yaw_rad` its heading, `top_m` unused but
-        for the height of the handles).
+    kind : 'stick' or 'frame'.
+    foot_m : tip of the stick, or floor point midway between the four legs of the frame.
+    top_m : handle of the stick; for a frame, only its height counts, which is that of the handles.
+    yaw_rad : heading of the frame.
     """
 
     kind: AidKind
@@ -296,18 +299,18 @@ class AidPose:
 
 
 class Motion(Protocol):
-    """How one person moves during a recording; times are seconds since its start."""
+    """Motion of one person during a recording; times are seconds since its start."""
 
     def pose(self, time_s: float) -> BodyPose:
-        """Posture at `time_s`, also before 0 and after the end."""
+        """Posture at any time, also before 0 and after the end."""
         ...
 
     def aid(self, time_s: float) -> AidPose | None:
-        """The walking aid at `time_s`; None if there is none."""
+        """The walking aid at a time; None if there is none."""
         ...
 
     def present(self, time_s: float) -> bool:
-        """Whether the person is in the room at `time_s`."""
+        """Whether the person is in the room at a time."""
         ...
 
 
@@ -317,9 +320,9 @@ class Actor:
 
     Attributes
     ----------
-    person_id : 1 or more, constant over the recording; the subject comes first.
+    person_id : 1 or more, constant during the recording; the subject has 1.
     role : 'subject', 'carer' or 'bystander'.
-    body, outfit, motion : how the person looks and moves.
+    body, outfit, motion : appearance and motion.
     """
 
     person_id: int
@@ -340,7 +343,7 @@ class StillMotion:
     held: BodyPose
 
     def pose(self, time_s: float) -> BodyPose:
-        """The posture held."""
+        """The held posture."""
         return self.held
 
     def aid(self, time_s: float) -> AidPose | None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Furniture, walking aids and warm things, built from boxes, tubes and ellipsoids."""
+"""Meshes of furniture, walking aids and warm objects, built from boxes, tubes and ellipsoids."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,13 +16,14 @@ _AWAY_FROM_AXIS: Final = 0.9
 
 @dataclass(frozen=True)
 class Shape:
-    """A mesh with what the sensors need.
+    """A mesh with temperature and colour.
 
     Attributes
     ----------
-    vertices : (V, 3) float32 in the room, m; faces : (F, 3) int32, outside counter-clockwise.
-    warm_k : (V,) float32 warmer than the air, K.
-    heat_print : (V,) float32, 0..1: how much of a sitter's heat the surface took on.
+    vertices : (V, 3) float32 in the room, m.
+    faces : (F, 3) int32, counter-clockwise as seen from outside.
+    warm_k : (V,) float32 temperature above the air.
+    heat_print : (V,) float32, 0 to 1: share of the heat that a seated person leaves.
     colour : (V, 3) float32 linear BGR.
     """
 
@@ -34,7 +35,7 @@ class Shape:
 
 
 def join_shapes(shapes: list[Shape]) -> Shape:
-    """All shapes as one mesh.
+    """Join shapes into one.
 
     Raises
     ------
@@ -54,11 +55,9 @@ def join_shapes(shapes: list[Shape]) -> Shape:
 
 
 def placed(shape: Shape, position_m: Triple, yaw_rad: float = 0.0) -> Shape:
-    """The shape turned about the vertical, then shifted."""
+    """The shape rotated about the vertical, then shifted."""
     vertices = shape.vertices @ rotation_z(yaw_rad).T + np.array(position_m)
-    return Shape(
-        vertices.astype(np.float32), shape.faces, shape.warm_k, shape.heat_print, shape.colour
-    )
+    return replace(shape, vertices=vertices.astype(np.float32))
 
 
 def cuboid(low: Triple, high: Triple, warm_k: float, colour: Triple, cells: int = 1) -> Shape:
@@ -109,7 +108,7 @@ def tube(
 def ellipsoid(
     centre: Triple, radii: Triple, warm_k: float, colour: Triple, sides: int = 12
 ) -> Shape:
-    """An ellipsoid with its axes along the room's."""
+    """An ellipsoid with its axes along those of the room."""
     rows = max(sides // 2, 3)
     polar = np.linspace(0.0, np.pi, rows + 1)[:, None]
     angle = np.linspace(0.0, 2 * np.pi, sides + 1)[None, :]
@@ -129,7 +128,7 @@ def ellipsoid(
 
 
 def chair_shape(chair: Chair, colour: Triple, frame_colour: Triple) -> Shape:
-    """A chair with four legs; seat and backrest take on a sitter's heat print."""
+    """A chair with four legs; people leave heat on its seat and backrest."""
     half = 0.5 * chair.seat_width_m
     top, front, back = chair.seat_height_m, chair.seat_front_m, chair.seat_back_m
     seat = _printed_seat(cuboid((back, -half, top - 0.05), (front, half, top), 0.3, colour, 10))
@@ -154,7 +153,7 @@ def chair_shape(chair: Chair, colour: Triple, frame_colour: Triple) -> Shape:
 
 
 def aid_shape(aid: AidPose) -> Shape:
-    """A walking stick or a walking frame at one instant."""
+    """A walking stick or a walking frame."""
     metal: Triple = (0.5, 0.5, 0.5)
     if aid.kind == "stick":
         wood: Triple = (0.04, 0.07, 0.14)
@@ -179,7 +178,7 @@ def aid_shape(aid: AidPose) -> Shape:
 
 
 def distractor_shape(thing: Distractor) -> Shape:
-    """A warm or cold thing of a ward, standing at its position."""
+    """A warm or cold object at its position."""
     build = {
         "lamp": _lamp,
         "cup": _cup_on_stand,
@@ -191,18 +190,12 @@ def distractor_shape(thing: Distractor) -> Shape:
         "table": _table,
     }[thing.kind]
     shape = build(thing.warm_k)
-    scaled = Shape(
-        np.asarray(shape.vertices * np.float32(thing.scale)),
-        shape.faces,
-        shape.warm_k,
-        shape.heat_print,
-        shape.colour,
-    )
+    scaled = replace(shape, vertices=np.asarray(shape.vertices * np.float32(thing.scale)))
     return placed(scaled, thing.position_m, thing.yaw_rad)
 
 
 def _cross(a: Float64Array, b: Float64Array) -> Float64Array:
-    """Cross product of two vectors (3,); numpy's own takes ten times as long for one pair."""
+    """Cross product of two vectors (3,); `np.cross` takes ten times as long for a single pair."""
     (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
     return np.array((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx))
 
@@ -227,24 +220,20 @@ def _grid_faces(cells: int) -> npt.NDArray[np.int64]:
     return np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
 
 
-def _with_print(shape: Shape, heat_print: npt.NDArray[np.floating]) -> Shape:
-    return Shape(
-        shape.vertices, shape.faces, shape.warm_k, heat_print.astype(np.float32), shape.colour
-    )
-
-
 def _printed_seat(shape: Shape) -> Shape:
     x, y, z = shape.vertices.T
     lobes = sum(
         np.exp(-(((y - side) / 0.09) ** 2) - ((x - 0.02) / 0.16) ** 2) for side in (-0.09, 0.09)
     )
-    return _with_print(shape, np.clip(lobes, 0.0, 1.0) * (z > z.max() - 1e-3))
+    heat_print = np.clip(lobes, 0.0, 1.0) * (z > z.max() - 1e-3)
+    return replace(shape, heat_print=heat_print.astype(np.float32))
 
 
 def _printed_back(shape: Shape) -> Shape:
     x, y, z = shape.vertices.T
     blob = 0.75 * np.exp(-((y / 0.13) ** 2) - ((z - z.mean()) / 0.17) ** 2)
-    return _with_print(shape, blob * (x > x.max() - 1e-3))
+    heat_print = blob * (x > x.max() - 1e-3)
+    return replace(shape, heat_print=heat_print.astype(np.float32))
 
 
 def _lamp(warm_k: float) -> Shape:
@@ -285,9 +274,9 @@ def _radiator(warm_k: float) -> Shape:
         for y in (0.1 * step - 0.5 for step in range(10))
     ]
     shape = join_shapes(ribs)
-    # Hot water enters at the top: the foot of a radiator is a third colder.
+    # Hot water enters at the top; the lower end of a radiator is a third colder.
     factor = 0.67 + 0.33 * (shape.vertices[:, 2] - 0.12) / 0.56
-    return Shape(shape.vertices, shape.faces, shape.warm_k * factor, shape.heat_print, shape.colour)
+    return replace(shape, warm_k=shape.warm_k * factor)
 
 
 def _window(warm_k: float) -> Shape:

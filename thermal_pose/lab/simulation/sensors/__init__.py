@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the thermal and RGB cameras deliver of a scene, and the truth behind each frame."""
+"""Simulated thermal and colour cameras, and the ground truth of each frame."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When each camera exposes, what its header says, and which pairs are asynchronous."""
+"""Exposure times, header stamps, and asynchronous pairs of the two cameras."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ from thermal_pose.lab.simulation.rooms.scene import Clock, Scene
 from thermal_pose.types import NS_PER_S
 
 _THERMAL, _RGB, _PAIRS = 11, 12, 13
-#: An asynchronous pair's older frame is this many periods old (the paper discards such pairs).
+#: Least and greatest age of the older frame of an asynchronous pair, in frame periods.
 ASYNC_PERIODS = (1, 4)
 
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """Times of one thermal frame and its colour partner.
+    """Times of a thermal frame and the colour frame paired with it.
 
     Attributes
     ----------
-    thermal_s, rgb_s : true times of exposure since the recording's start, s.
-    thermal_stamp_ns, rgb_stamp_ns : what the headers say.
-    asynchronous : one of the two shows an older moment than its stamp says.
+    thermal_s, rgb_s : true times of exposure since the recording's start.
+    thermal_stamp_ns, rgb_stamp_ns : stamps in the headers.
+    asynchronous : whether one of the two frames is older than its stamp.
     """
 
     thermal_s: float
@@ -32,7 +32,7 @@ class FrameTimes:
 
 
 def frame_times(scene: Scene, frame: int, start_ns: int) -> FrameTimes:
-    """Times of frame `frame` (0 on) of a recording that starts at `start_ns` true time.
+    """Times of the frame with a number from 0 on; the recording starts at `start_ns` true time.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def _stamp_ns(
     clock: Clock, true_s: float, start_ns: int, scene: Scene, stream: int, frame: int
 ) -> int:
     jitter = np.random.default_rng((scene.seed, stream, frame)).normal()
-    # Jitter beyond a third of a period would swap neighbouring frames.
+    # Jitter beyond half a period would swap neighbouring frames.
     limit_s = 0.33 / scene.thermal.rate_hz
     jitter_s = float(np.clip(jitter * clock.jitter_s, -limit_s, limit_s))
     stamp_s = true_s * (1.0 + 1e-6 * clock.drift_ppm) + clock.offset_s + jitter_s

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heat that people leave behind: the seat they sat on, the floor where they stood."""
+"""Heat that people leave on the seat and on the floor."""
 
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.lab.simulation.people.body import Body
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.lab.simulation.rooms.scene import Actor, Chair
 from thermal_pose.lab.simulation.sensors.thermal_scene import FloorPrint
 from thermal_pose.skeleton import Joint
 
 _STEP_S: Final = 0.2
-#: A cushion under a person warms by 5.5 K with a time constant of a minute and a half, and
-#: loses the print in two minutes.
+#: A cushion under a person approaches a warming of 5.5 K with a time constant of 90 s, and cools
+#: with a time constant of 120 s.
 _SEAT_LIMIT_K: Final = 5.5
 _SEAT_WARMING_S: Final = 90.0
 _SEAT_COOLING_S: Final = 120.0
@@ -26,13 +25,13 @@ _MAX_PRINTS: Final = 24
 
 
 class HeatHistory:
-    """Follows the actors through a recording; answers for any time, in any order.
+    """Heat traces of the actors of a recording at any time, in any order of requests.
 
     Parameters
     ----------
     actors : all people of the recording.
     chair : the test's chair; None if there is none.
-    seat_warm_k : how warm its seat is at time 0, K.
+    seat_warm_k : warming of its seat at time 0, K.
     """
 
     def __init__(self, actors: tuple[Actor, ...], chair: Chair | None, seat_warm_k: float) -> None:
@@ -42,11 +41,11 @@ class HeatHistory:
         self._feet: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
 
     def seat_warm_k(self, time_s: float) -> float:
-        """Warmth of the seat's print at `time_s`, K."""
+        """Warming of the seat at a time, K."""
         return self._seat_k[self._advance(time_s)]
 
     def floor_prints(self, time_s: float) -> tuple[FloorPrint, ...]:
-        """The floor's warm spots at `time_s`, the newest two dozen."""
+        """Warm spots on the floor at a time, at most `_MAX_PRINTS`."""
         step = self._advance(time_s)
         spots = []
         for x_m, y_m, since_s, strength_k in self._prints[step]:
@@ -68,9 +67,9 @@ class HeatHistory:
         for actor in self._actors:
             if not actor.motion.present(time_s):
                 continue
-            joints_m = _joints(actor.body, actor, time_s)
+            joints_m = pose_keypoints(actor.body, actor.motion.pose(time_s))
             seated |= self._is_seated(joints_m)
-            self._tread(actor, joints_m, time_s, prints)
+            self._leave_prints(actor, joints_m, time_s, prints)
         before_k = self._seat_k[-1]
         rate = (
             (_SEAT_LIMIT_K - before_k) / _SEAT_WARMING_S
@@ -87,7 +86,7 @@ class HeatHistory:
         near = np.hypot(*(hips[:2] - self._chair.position_m)) < 0.3
         return bool(near and hips[2] < self._chair.seat_height_m + 0.2)
 
-    def _tread(
+    def _leave_prints(
         self,
         actor: Actor,
         joints_m: npt.NDArray[np.float32],
@@ -110,7 +109,3 @@ class HeatHistory:
                     prints.remove(old)
                     break
             prints.append((x_m, y_m, time_s, strength_k))
-
-
-def _joints(body: Body, actor: Actor, time_s: float) -> npt.NDArray[np.float32]:
-    return pose_keypoints(body, actor.motion.pose(time_s))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A z-buffer rasteriser with interpolated vertex attributes, in numba, one thread a process.
+"""A z-buffer rasteriser with interpolated vertex attributes, compiled by numba.
 
-Buffers hold the *inverse* depth (larger is nearer), which is linear on the screen, so no
-division is needed per pixel. Attributes are interpolated without perspective: triangles are a
-few pixels large. Every kernel releases the GIL.
+Buffers contain the *inverse* depth (larger is nearer). It is linear on the screen, so no division
+per pixel is needed. Attributes are interpolated without perspective correction, because triangles
+are only a few pixels large. All kernels release the GIL.
 """
 
 from dataclasses import dataclass
@@ -11,27 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import MissingExtraError
 from thermal_pose.imaging.camera_model import CameraModel
+from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.types import FloatArray, Int32Array, UInt8Array
 
-try:
-    from numba import njit
-except ModuleNotFoundError as error:
-    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
-
-#: Nothing nearer to the camera than this is drawn, m.
+#: Least depth of what is drawn, m.
 NEAR_M = 0.12
 
 
 @dataclass(frozen=True)
 class View:
-    """A camera prepared for rasterising at `scale` times its resolution.
+    """A camera whose image is rasterised at `scale` times its resolution.
 
     Attributes
     ----------
-    camera : the camera.
-    scale : sub-pixels per pixel and axis.
+    camera : geometry of the camera.
+    scale : sub-pixels per pixel along each axis.
     """
 
     camera: CameraModel
@@ -44,9 +39,12 @@ class View:
         return height * self.scale, width * self.scale
 
     def to_screen(self, vertices_m: FloatArray) -> FloatArray:
-        """Column, row (sub-pixels; 0 is the first one's centre) and inverse depth, (V, 3).
+        """Project vertices (V, 3) in the room, m.
 
-        The inverse depth is 0 for what lies behind or too near.
+        Returns
+        -------
+        screen : (V, 3) column and row in sub-pixels (0 is the centre of the first one) and inverse
+            depth, 1/m; the inverse depth is 0 behind the camera or nearer than `NEAR_M`.
         """
         lens, pose = self.camera.intrinsics, self.camera.pose
         constants = np.array(
@@ -61,19 +59,19 @@ class View:
         )
 
     def pixels(self, sub_pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Pixel coordinates of sub-pixel coordinates along either axis."""
+        """Convert sub-pixel coordinates along either axis to pixels."""
         return (sub_pixels + 0.5) / self.scale - 0.5
 
 
 @dataclass
 class Canvas:
-    """Buffers that meshes are drawn into.
+    """Buffers into which meshes are drawn.
 
     Attributes
     ----------
     image : (H, W, C) float32 attributes of the nearest surface.
     inverse_depth : (H, W) float32, 1/m along the optical axis.
-    ids : (H, W) uint8 which object is nearest; 0 the static scene.
+    ids : (H, W) uint8 number of the nearest object; 0 for the static scene.
     """
 
     image: FloatArray
@@ -82,7 +80,7 @@ class Canvas:
 
     @classmethod
     def empty(cls, shape_hw: tuple[int, int], channels: int) -> "Canvas":
-        """A canvas that shows nothing, infinitely far away."""
+        """An empty canvas: everything is infinitely far away."""
         return cls(
             np.zeros((*shape_hw, channels), np.float32),
             np.zeros(shape_hw, np.float32),
@@ -90,7 +88,7 @@ class Canvas:
         )
 
     def copy(self) -> "Canvas":
-        """An independent canvas of the same content."""
+        """An independent copy."""
         return Canvas(self.image.copy(), self.inverse_depth.copy(), self.ids.copy())
 
     def draw(
@@ -106,10 +104,10 @@ class Canvas:
         Parameters
         ----------
         screen : (V, 3) from `View.to_screen`.
-        faces : (F, 3); those that face away are skipped.
+        faces : (F, 3); faces that point away from the camera are skipped.
         attributes : (V, C) float32.
-        object_id : written to `ids`.
-        mirrored : the mesh was mirrored, so its faces run the other way round.
+        object_id : number written to `ids`.
+        mirrored : whether the mesh was mirrored, so that its faces run clockwise.
         """
         _draw(
             screen,
@@ -144,7 +142,7 @@ def _to_screen(
         inverse = np.float32(1.0) / z
         x *= inverse
         y *= inverse
-        # Beyond 65 degrees off the axis a distorted lens folds rays back into the image.
+        # Beyond 65 degrees off the axis, the distortion model would map rays back into the image.
         r2 = min(x * x + y * y, np.float32(4.6))
         radial = np.float32(1.0) + r2 * (lens[4] + r2 * (lens[5] + r2 * lens[8]))
         radial = max(radial, np.float32(0.35))
@@ -176,7 +174,7 @@ def _draw(
         x2, y2, d2 = screen[k, 0], screen[k, 1], screen[k, 2]
         if d0 == 0.0 or d1 == 0.0 or d2 == 0.0:
             continue
-        # Image y runs down, so faces towards the camera have a negative area here.
+        # The image's y axis points down, so faces towards the camera have a negative area.
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if area * sign >= 0.0:
             continue
@@ -207,7 +205,7 @@ def _draw(
 
 @njit(cache=True, nogil=True, fastmath=True)
 def posed_normals(vertices: FloatArray, faces: Int32Array) -> FloatArray:
-    """Unit normals (V, 3) of a posed mesh, area weighted; zero for unused vertices."""
+    """Unit normals (V, 3) of a posed mesh, weighted by face area; zero for unused vertices."""
     normals = np.zeros_like(vertices)
     for f in range(faces.shape[0]):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -229,12 +227,12 @@ def posed_normals(vertices: FloatArray, faces: Int32Array) -> FloatArray:
 
 @njit(cache=True, nogil=True)
 def silhouettes(ids: UInt8Array, count: int) -> npt.NDArray[np.int64]:
-    """Extent of each object on a canvas.
+    """Extents of all objects on a canvas.
 
     Returns
     -------
-    extents : (count + 1, 5) int64: first and last column, first and last row, sub-pixels
-        covered; row 0 is the static scene's and unused.
+    extents : (count + 1, 5) int64: first and last column, first and last row, and number of
+        sub-pixels; row 0 is unused.
     """
     extents = np.zeros((count + 1, 5), np.int64)
     extents[:, 0], extents[:, 2] = ids.shape[1], ids.shape[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frame by frame: what both cameras deliver of a scene, and the exact truth behind it."""
+"""Renders the frames of both cameras, with the exact ground truth of each."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -20,12 +20,13 @@ from thermal_pose.types import NS_PER_S, FloatArray, RgbFrame, ThermalFrame, Tru
 
 THERMAL_FRAME_ID: Final = "thermal_camera"
 RGB_FRAME_ID: Final = "rgb_camera"
+#: Number of rendered instants in the cache.
 _KEPT: Final = 8
 
 
 @dataclass(frozen=True)
 class RenderedFrame:
-    """One thermal frame, the colour frame paired with it (None: not asked for), the truth."""
+    """A thermal frame, the colour frame paired with it (None if not rendered), and the truth."""
 
     thermal: ThermalFrame
     rgb: RgbFrame | None
@@ -34,19 +35,21 @@ class RenderedFrame:
 
 @dataclass(frozen=True)
 class _Instant:
+    """Noise-free temperatures (H, W) and the truth at one instant."""
+
     ideal_degc: FloatArray
     persons: tuple[TruePerson, ...]
 
 
 class SceneRenderer:
-    """Renders a recording; frames may be asked for in any order and are the same each time.
+    """Renders a recording; frames do not depend on the order of requests.
 
     Parameters
     ----------
     scene : room and cameras.
-    actors : who moves in it; the subject first.
+    actors : people, the subject first.
     start_ns : true time of the recording's start, ns.
-    with_rgb : whether the colour camera is rendered, too.
+    with_rgb : render the colour camera, too.
 
     Raises
     ------
@@ -81,7 +84,7 @@ class SceneRenderer:
         return RgbScene(self.scene)
 
     def frame(self, number: int) -> RenderedFrame:
-        """Frame `number` (0 on) of the recording."""
+        """Both frames and the truth of a number from 0 on."""
         times = frame_times(self.scene, number, self._start_ns)
         thermal, persons, exposed_s = self._thermal_frame(number, times)
         rgb = self.rgb_frame(number) if self._with_rgb else None
@@ -95,13 +98,13 @@ class SceneRenderer:
         return RenderedFrame(thermal, rgb, truth)
 
     def rgb_frame(self, number: int) -> RgbFrame:
-        """The colour frame of pair `number` alone."""
+        """The colour frame of a number."""
         times = frame_times(self.scene, number, self._start_ns)
         bgr = self._rgb.frame(self.actors, times.rgb_s, number)
         return RgbFrame(times.rgb_stamp_ns, RGB_FRAME_ID, bgr)
 
     def thermal_frame(self, number: int) -> ThermalFrame:
-        """The thermal frame of pair `number` alone."""
+        """The thermal frame of a number."""
         return self._thermal_frame(number, frame_times(self.scene, number, self._start_ns))[0]
 
     def _thermal_frame(
@@ -114,7 +117,7 @@ class SceneRenderer:
         if lag > 0.02:
             before = self._instant(exposed_s - 1.0 / self.scene.thermal.rate_hz)
             ideal_degc = (1 - lag) * ideal_degc + lag * before.ideal_degc
-        # A frozen image is frozen with its noise: its number is the shutter event's.
+        # While the image is frozen, its noise is, too: all these frames have the same noise number.
         noise_number = number if frozen_s is None else _event_number(exposed_s)
         image = self._chain.expose(ideal_degc, noise_number, exposed_s)
         frame = ThermalFrame(times.thermal_stamp_ns, THERMAL_FRAME_ID, image)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The colour camera: a lit room once, lit people per frame, shadows, motion blur, noise.
+"""The colour camera: lighting, shadows, motion blur and noise.
 
-Light is computed in linear BGR by vertex (a hemisphere of sky light and one soft key light),
-turned to sRGB there, and interpolated; the room is lit by pixel, once a scene.
+People and furniture are lit per vertex in linear BGR (hemispherical sky light and one soft key
+light), converted to sRGB and interpolated. The empty room is lit per pixel, once per scene.
 """
 
 from typing import Final
@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import MissingExtraError
-from thermal_pose.lab.simulation.people.garments import DressedBody, dress
+from thermal_pose.lab.simulation.jit import njit
+from thermal_pose.lab.simulation.people.cloth import DressedBody
+from thermal_pose.lab.simulation.people.garments import dress
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints, pose_vertices
 from thermal_pose.lab.simulation.rooms.scene import Actor, Scene
 from thermal_pose.lab.simulation.rooms.shapes import aid_shape
@@ -22,15 +23,10 @@ from thermal_pose.lab.simulation.sensors.room_rays import Plane, view_room
 from thermal_pose.lab.simulation.sensors.thermal_scene import furniture
 from thermal_pose.types import FloatArray, UInt8Array
 
-try:
-    from numba import njit
-except ModuleNotFoundError as error:
-    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
-
 Window = tuple[slice, slice]
 
 _FRAME = 21
-#: Joints that move further than this during the exposure are rendered several times.
+#: If joints move further than this during the exposure, people are rendered several times.
 _BLUR_FROM_PX: Final = 1.5
 _SUB_EXPOSURES: Final = 3
 _EDGE_SIGMA_PX: Final = 0.6
@@ -41,7 +37,7 @@ _NOISE_MARGIN_PX: Final = 64
 
 
 class RgbScene:
-    """Renders a scene as its colour camera sees it.
+    """Renders a scene for its colour camera.
 
     Parameters
     ----------
@@ -59,7 +55,7 @@ class RgbScene:
         self._wardrobe: dict[int, tuple[Actor, DressedBody]] = {}
 
     def frame(self, actors: tuple[Actor, ...], time_s: float, number: int) -> UInt8Array:
-        """The image (H, W, 3), BGR, of an exposure that starts at `time_s`; `number` is noise's."""
+        """Image (H, W, 3), BGR, of an exposure from `time_s` on; `number` selects the noise."""
         image = self._static_bytes.copy()
         present = [actor for actor in actors if actor.motion.present(time_s)]
         if present:
@@ -84,7 +80,7 @@ class RgbScene:
             self._floor_shadow(canvas, shape.vertices, shape.faces)
             canvas.draw(self._view.to_screen(shape.vertices), shape.faces, colours, 1)
         self._floor &= canvas.ids == 0
-        # The lens softens furniture as it does people; this also hides the raster's stairs.
+        # The lens blurs furniture like people; this also hides aliasing.
         soft = cv2.GaussianBlur(canvas.image, (0, 0), _EDGE_SIGMA_PX)
         return np.asarray(soft, dtype=np.float32), canvas.inverse_depth
 
@@ -95,7 +91,7 @@ class RgbScene:
         canvas.image *= np.where(self._floor, 1.0 - _SHADOW * shade, 1.0)[..., None]
 
     def _shadow(self, vertices: FloatArray, faces: npt.NDArray[np.int32]) -> FloatArray:
-        """Share (H, W) of the key light that a mesh keeps from the floor."""
+        """Share (H, W) of the key light on the floor that a mesh blocks."""
         light = self._light[:3]
         flat = vertices - (vertices[:, 2:] / light[2]) * light
         flat[:, 2] = 0.0
@@ -111,7 +107,7 @@ class RgbScene:
         return np.asarray(wide, dtype=np.float32)
 
     def _window(self, actors: list[Actor], time_s: float) -> Window | None:
-        """Part of the image that the people and their shadows can touch."""
+        """Part of the image that people and their shadows can cover; None if out of view."""
         lows, highs = [], []
         for actor in actors:
             joints_m = pose_keypoints(actor.body, actor.motion.pose(time_s))
@@ -172,7 +168,7 @@ class RgbScene:
         return [time_s + exposure_s * (n + 0.5) / count for n in range(count)]
 
     def _layer(self, actors: list[Actor], time_s: float, window: Window) -> FloatArray:
-        """People alone: BGR times coverage, and coverage, (h, w, 4)."""
+        """People without background (h, w, 4): BGR times coverage, and coverage."""
         inverse_depth = self._inverse_depth[window].copy()
         height, width = inverse_depth.shape
         canvas = Canvas(
@@ -221,7 +217,7 @@ class RgbScene:
 
 
 def _light_constants(scene: Scene) -> FloatArray:
-    """Direction to the light (3), exposure by channel (3), as one array for the kernels."""
+    """Direction to the light and exposure per channel (6,), for the kernels."""
     direction = np.array(scene.room.light_xyz, np.float64)
     direction /= np.linalg.norm(direction)
     exposure = scene.room.light * scene.rgb.gain
@@ -231,14 +227,14 @@ def _light_constants(scene: Scene) -> FloatArray:
 
 
 def _developed(linear: FloatArray) -> FloatArray:
-    """sRGB 0..255 of linear light, with the soft shoulder of a webcam's tone curve."""
+    """Convert linear light to sRGB, 0 to 255, with the tone curve of a webcam."""
     compressed = linear * (1.0 + 0.18 * linear) / (1.0 + 0.45 * linear)
     return np.asarray(255.0 * np.power(np.clip(compressed, 0.0, 1.0), 1 / 2.2), np.float32)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _shaded(normals: FloatArray, colour: FloatArray, light: FloatArray) -> FloatArray:
-    """sRGB (V, 3), 0..255, of lit vertices: hemisphere, soft key light, tone curve."""
+    """sRGB (V, 3), 0 to 255, of vertices under hemispherical light and a soft key light."""
     shaded = np.empty_like(colour)
     for v in range(colour.shape[0]):
         x, y, z = normals[v, 0], normals[v, 1], normals[v, 2]
@@ -254,9 +250,9 @@ def _shaded(normals: FloatArray, colour: FloatArray, light: FloatArray) -> Float
 
 
 def _noise_bank(shape_hw: tuple[int, int], scene: Scene) -> npt.NDArray[np.int16]:
-    """Sensor noise of a slightly larger image; each frame takes another part of it."""
+    """Sensor noise of a slightly larger image; each frame uses a different part of it."""
     rng = np.random.default_rng((scene.rgb.noise_seed, 20))
     rows, columns = shape_hw[0] + _NOISE_MARGIN_PX, shape_hw[1] + _NOISE_MARGIN_PX
-    # Demosaicing correlates neighbours; restore the deviation that the blur takes.
+    # Demosaicing correlates neighbours; the last line restores the deviation after the blur.
     noise = cv2.GaussianBlur(rng.standard_normal((rows, columns, 3), np.float32), (0, 0), 0.6)
     return np.asarray(np.round(noise * (255.0 * scene.rgb.noise / noise.std())), np.int16)

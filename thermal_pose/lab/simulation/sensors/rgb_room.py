@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colours of an empty room: floor coverings, painted walls, doors, pictures, light falloff."""
+"""Colours of an empty room: floor coverings, painted walls, doors, pictures and light."""
 
 from typing import Final
 
@@ -16,12 +16,12 @@ from thermal_pose.lab.simulation.sensors.room_rays import (
 from thermal_pose.types import FloatArray
 
 _GRID: Final = 256
-#: Places along a wall where a picture may hang without touching the next one, m.
+#: Positions along a wall where pictures hang without overlapping, m.
 _PICTURE_PLACES_M: Final = np.arange(-2.2, 6.0, 1.15)
 
 
 def room_colours(room: Room, view: RoomView) -> FloatArray:
-    """Linear BGR radiance (H, W, 3) of the room under its light of brightness 1."""
+    """Linear BGR radiance (H, W, 3) of the room at a brightness of 1."""
     rng = np.random.default_rng((room.texture_seed, 5))
     along, across = view.coordinates()
     albedo = np.empty((*view.plane.shape, 3), np.float32)
@@ -50,7 +50,7 @@ def _light(
 
 
 def _grain(a: FloatArray, b: FloatArray, cell_m: float, rng: np.random.Generator) -> FloatArray:
-    """Uncorrelated -1..1 by cell of `cell_m`."""
+    """Uncorrelated values, -1 to 1, per square cell of `cell_m`."""
     table = rng.uniform(-1.0, 1.0, (_GRID, _GRID)).astype(np.float32)
     i = np.floor(a / cell_m).astype(np.int32) % _GRID
     j = np.floor(b / cell_m).astype(np.int32) % _GRID

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a camera sees of an empty room: one ray a pixel against the six inner planes."""
+"""View of an empty room: one ray per sub-pixel, intersected with the six inner planes."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,19 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import MissingExtraError
+from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.lab.simulation.rooms.scene import Room
 from thermal_pose.lab.simulation.sensors.rasteriser import View
 from thermal_pose.types import Float64Array, FloatArray
 
-try:
-    from numba import njit
-except ModuleNotFoundError as error:
-    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
-
 
 class Plane(IntEnum):
-    """The planes of a room, by the axis and side they bound."""
+    """Planes of a room; the number is twice the axis, plus 1 on its positive side."""
 
     BACK_WALL = 0
     FAR_WALL = 1
@@ -32,14 +27,14 @@ class Plane(IntEnum):
 
 @dataclass(frozen=True)
 class RoomView:
-    """The empty room as one view sees it, by sub-pixel.
+    """The empty room in one view, per sub-pixel.
 
     Attributes
     ----------
-    plane : (H, W) uint8 of `Plane`.
-    points_m : (H, W, 3) float32 where each ray ends.
+    plane : (H, W) uint8, values of `Plane`.
+    points_m : (H, W, 3) float32 end points of the rays.
     inverse_depth : (H, W) float32, 1/m along the optical axis.
-    cosine : (H, W) float32 between the ray and the plane's normal, 0 at grazing incidence.
+    cosine : (H, W) float32 cosine of the angle between ray and normal.
     """
 
     plane: npt.NDArray[np.uint8]
@@ -48,11 +43,11 @@ class RoomView:
     cosine: FloatArray
 
     def on(self, plane: Plane) -> npt.NDArray[np.bool_]:
-        """Mask (H, W) of the sub-pixels that show `plane`."""
+        """Mask (H, W) of the sub-pixels that show a plane."""
         return np.asarray(self.plane == plane)
 
     def coordinates(self) -> tuple[FloatArray, FloatArray]:
-        """Two coordinates (H, W) along each plane, m: horizontal, then vertical or lateral."""
+        """Coordinates (H, W) along the planes, m: horizontal, then vertical (floor, ceiling: y)."""
         x, y, z = np.moveaxis(self.points_m, -1, 0)
         side = np.isin(self.plane, (Plane.RIGHT_WALL, Plane.LEFT_WALL))
         flat = np.isin(self.plane, (Plane.FLOOR, Plane.CEILING))
@@ -60,7 +55,7 @@ class RoomView:
 
 
 def view_room(room: Room, view: View) -> RoomView:
-    """Intersect the rays of `view` with the room's planes (the camera is inside)."""
+    """Intersect the rays of a view with the planes of the room around the camera."""
     lens, pose = view.camera.intrinsics, view.camera.pose
     rows, columns = view.shape_hw
     plane = np.empty((rows, columns), np.uint8)
@@ -102,7 +97,7 @@ def _intersect(
         for column in range(columns):
             u = ((column + 0.5) / scale - 0.5 - lens[2]) / lens[0]
             x, y = u, v
-            for _ in range(30):  # undo the lens' distortion, as CameraIntrinsics.undistort
+            for _ in range(30):  # remove the distortion, as CameraIntrinsics.undistort does
                 r2 = x * x + y * y
                 radial = 1.0 + r2 * (lens[4] + r2 * (lens[5] + r2 * lens[8]))
                 dx = u - (x * radial + 2.0 * lens[6] * x * y + lens[7] * (r2 + 2.0 * x * x))
@@ -126,12 +121,12 @@ def _intersect(
 
 
 def distance_to_edge_m(room: Room, points_m: FloatArray) -> FloatArray:
-    """Distance (H, W) of points on the room's planes from the nearest edge between two, m."""
+    """Distance (H, W) of points on the planes from the nearest edge between two planes, m."""
     low = np.array((room.x_min_m, room.y_min_m, 0.0), np.float32)
     high = np.array((room.x_max_m, room.y_max_m, room.height_m), np.float32)
     to_plane = np.minimum(points_m - low, high - points_m)
     a, b, c = to_plane[..., 0], to_plane[..., 1], to_plane[..., 2]
-    # The smallest of the three is 0: the point's own plane. The second smallest is wanted.
+    # The smallest of the three is 0, the distance to the point's own plane; return the second.
     second = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
     return np.maximum(second, np.float32(0.0))
 

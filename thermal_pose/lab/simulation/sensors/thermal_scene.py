@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The thermal scene: an empty room's radiation once, people and their traces per frame."""
+"""Radiation of a scene: the static room once, people and their heat traces per frame."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import MissingExtraError
+from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.lab.simulation.people.body import BodyPose
-from thermal_pose.lab.simulation.people.garments import DressedBody, dress
+from thermal_pose.lab.simulation.people.cloth import DressedBody
+from thermal_pose.lab.simulation.people.garments import dress
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
 from thermal_pose.lab.simulation.rooms.scene import Actor, AidPose, Room, Scene
 from thermal_pose.lab.simulation.rooms.shapes import (
@@ -36,16 +37,11 @@ from thermal_pose.lab.simulation.sensors.room_rays import (
 )
 from thermal_pose.types import FloatArray, Int32Array
 
-try:
-    from numba import njit
-except ModuleNotFoundError as error:
-    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
-
-#: Sub-pixels per thermal pixel and axis.
+#: Sub-pixels per thermal pixel along each axis.
 SUPERSAMPLING: Final = 4
 #: Channels of the static canvas: radiance, share of the seat's heat print.
 _RADIANCE, _PRINT = 0, 1
-#: A foot's print on the floor: half-width looked at, and twice the variance of its warmth.
+#: Footprint on the floor: half-width of the computed area, and twice the variance of its warmth.
 _PRINT_REACH_M: Final = 0.25
 _PRINT_AREA_M2: Final = 0.0128
 _FLOOR_K: Final = -0.7
@@ -54,7 +50,7 @@ _CEILING_K: Final = 0.5
 
 @dataclass(frozen=True)
 class FloorPrint:
-    """Where a foot has warmed the floor: position, m, and how much, K, at this moment."""
+    """A spot on the floor that a foot has warmed, and its present temperature difference."""
 
     x_m: float
     y_m: float
@@ -63,7 +59,7 @@ class FloorPrint:
 
 @dataclass(frozen=True)
 class PosedActor:
-    """One actor at one instant, with the thermal mesh already posed."""
+    """One actor at one instant, with the posed thermal mesh `vertices` (V, 3), m."""
 
     actor: Actor
     dressed: DressedBody
@@ -73,7 +69,7 @@ class PosedActor:
 
 
 def furniture(scene: Scene) -> Shape:
-    """All static things of a scene as one mesh, in the room frame."""
+    """All static objects of a scene as one mesh in the room."""
     rng = np.random.default_rng((scene.room.texture_seed, 7))
     shapes = []
     for chair in scene.chairs:
@@ -84,7 +80,7 @@ def furniture(scene: Scene) -> Shape:
 
 
 class ThermalScene:
-    """Renders a scene as an ideal thermal camera sees it.
+    """Renders a scene for an ideal thermal camera.
 
     Parameters
     ----------
@@ -110,13 +106,13 @@ class ThermalScene:
         seat_warm_k: float = 0.0,
         floor_prints: tuple[FloorPrint, ...] = (),
     ) -> Canvas:
-        """Radiance and identities at one instant, supersampled.
+        """Supersampled radiance and person ids at one instant.
 
         Parameters
         ----------
-        people : who is in the room.
-        seat_warm_k : how much warmer than itself the seat is where people sit, K.
-        floor_prints : warm traces of feet.
+        people : all people in the room.
+        seat_warm_k : warming of the seat where people sit, K.
+        floor_prints : warm spots that feet have left.
         """
         canvas = Canvas(
             self._static.image[..., :1].copy(),
@@ -134,14 +130,14 @@ class ThermalScene:
         return canvas
 
     def sense(self, canvas: Canvas) -> FloatArray:
-        """Apparent temperature (H, W) in degrees Celsius behind the lens, free of noise."""
+        """Apparent temperature (H, W) behind the lens without noise, degC."""
         image = sample_pixels(
             canvas.image[..., 0], self.view.scale, self._scene.thermal.psf_sigma_px
         )
         return temperature(image)
 
     def posed(self, actor: Actor, time_s: float) -> PosedActor:
-        """The actor in its clothes as posed at `time_s`."""
+        """The dressed actor in its pose at a time."""
         known, dressed = self._wardrobe.get(actor.person_id, (None, None))
         if known is not actor or dressed is None:
             dressed = dress(actor.body, actor.outfit, "coarse")
@@ -188,7 +184,7 @@ class ThermalScene:
         return np.where(self._open_floor, share, 0.0).astype(np.float32)
 
     def _reflect(self, canvas: Canvas, people: list[PosedActor]) -> None:
-        """Add what a glossy floor mirrors of the people on it."""
+        """Add the reflections of people in a glossy floor."""
         mirror = Canvas.empty(self.view.shape_hw, 1)
         for person in people:
             flipped = person.vertices * np.array((1.0, 1.0, -1.0), np.float32)
@@ -248,6 +244,7 @@ def _warm_floor(
 
 
 def _room_radiance(room: Room, view: RoomView) -> FloatArray:
+    """Radiance (H, W) of the empty room."""
     rng = np.random.default_rng((room.texture_seed, 3))
     horizontal, other = view.coordinates()
     degc = np.full(view.plane.shape, room.air_degc, np.float32)
@@ -276,7 +273,7 @@ def _structure(
     horizontal: npt.NDArray[np.float32],
     vertical: npt.NDArray[np.float32],
 ) -> FloatArray:
-    """Surfaces, panels and sunlit patches of temperatures of their own, K."""
+    """Temperature differences (H, W) of surfaces, panels and sunlit patches, K."""
     rng = np.random.default_rng((room.texture_seed, 5))
     extra = np.zeros(view.plane.shape, np.float32)
     for plane in Plane:
@@ -305,7 +302,7 @@ def _wall_features(
     vertical: npt.NDArray[np.float32],
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Cold corners, a skirting, a door and hidden studs, K."""
+    """Temperature differences (H, W) of cold edges, doors and studs in the walls, K."""
     extra = -0.5 * np.exp(distance_to_edge_m(room, view.points_m) / np.float32(-0.12))
     for plane in (Plane.BACK_WALL, Plane.RIGHT_WALL, Plane.LEFT_WALL):
         on = view.on(plane)

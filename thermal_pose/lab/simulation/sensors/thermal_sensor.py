@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The thermal camera behind its lens: lag, noise, stripes, drift, shutter, dead pixels.
+"""The thermal sensor: lag, noise, stripes, drift, shutter and dead pixels.
 
-Every effect is a function of the sensor's seed and the frame's number or time, so frames can
-be made in any order and are the same each time.
+Every effect depends only on the sensor's seed and on the number or time of the frame, so frames do
+not depend on the order in which they are made.
 """
 
 from functools import cached_property
@@ -15,14 +15,14 @@ from thermal_pose.lab.simulation.rooms.scene import ThermalSensor
 from thermal_pose.lab.simulation.sensors.optics import ZERO_DEGC_K
 from thermal_pose.types import FloatArray, UInt16Array
 
-#: Streams of random numbers, so that one effect's draws do not shift another's.
+#: Independent streams of random numbers.
 _PATTERN, _FRAME, _SHUTTER = 1, 2, 3
-#: Share of stuck pixels that the camera's own defect map misses.
+#: Share of stuck pixels that are missing from the camera's defect map.
 _UNCORRECTED: Final = 0.15
 
 
 class ThermalChain:
-    """Turns ideal temperatures into what one camera reports.
+    """Converts ideal temperatures to the output of one camera.
 
     Parameters
     ----------
@@ -36,13 +36,13 @@ class ThermalChain:
 
     @property
     def lag(self) -> float:
-        """Share of the frame before that is still in a frame (time constant)."""
+        """Share of the previous frame that remains in a frame, from the time constant."""
         if self._sensor.time_constant_s == 0.0:
             return 0.0
         return float(np.exp(-1.0 / (self._sensor.rate_hz * self._sensor.time_constant_s)))
 
     def frozen_since_s(self, time_s: float) -> float | None:
-        """When the shutter closed that keeps the image at `time_s` frozen; None if it is open."""
+        """When the shutter closed if it freezes the image at a time, s; None if it is open."""
         if not self._sensor.shutter:
             return None
         since_s = (time_s - self._first_shutter_s) % self._sensor.shutter_period_s
@@ -50,13 +50,13 @@ class ThermalChain:
         return time_s - since_s if closed else None
 
     def expose(self, ideal_degc: FloatArray, frame: int, time_s: float) -> UInt16Array:
-        """One frame as the camera reports it.
+        """Output of the camera for one frame.
 
         Parameters
         ----------
         ideal_degc : (H, W) float32 apparent temperature, lag included.
-        frame : number of the frame, draws its noise.
-        time_s : since the start, places it in drift and shutter cycle.
+        frame : number of the frame, which determines its noise.
+        time_s : time since the start, which determines drift and shutter.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class ThermalChain:
         pattern = rng.normal(0.0, sensor.fixed_pattern_k, self._shape_hw)
         pattern += rng.normal(0.0, np.sqrt(0.5) * sensor.column_noise_k, (1, width))
         pattern += rng.normal(0.0, np.sqrt(0.5) * sensor.row_noise_k, (height, 1))
-        # The lens' own radiation, and the case's: a bowl of a few fixed-pattern deviations.
+        # Radiation of lens and case: a bowl-shaped offset of a few fixed-pattern deviations.
         rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
         bowl = rows**2 + columns**2 - 2.0 / 3.0
         pattern += rng.normal(0.0, 4.0 * sensor.fixed_pattern_k) * bowl
@@ -133,7 +133,7 @@ class ThermalChain:
         rows = rng.standard_normal((height, 1), np.float32)
         noise += columns * np.float32(np.sqrt(0.5) * sensor.column_noise_k)
         noise += rows * np.float32(np.sqrt(0.5) * sensor.row_noise_k)
-        # Flicker common to the frame: the readout's reference is noisy, too.
+        # Noise of the readout reference shifts the whole frame.
         noise += np.float32(rng.standard_normal() * 0.3 * sensor.netd_k)
         return noise
 

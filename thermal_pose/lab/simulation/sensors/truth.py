@@ -1,47 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Truth of a rendered thermal canvas: joints, COCO visibility, silhouette box and area."""
+"""Ground truth of a thermal frame: joints, COCO visibility, box and area of silhouettes."""
 
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import MissingExtraError
+from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.lab.simulation.people.annotation import annotated_keypoints
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, silhouettes
 from thermal_pose.lab.simulation.sensors.thermal_scene import PosedActor
 from thermal_pose.types import FloatArray, TruePerson, UInt8Array
 
-try:
-    from numba import njit
-except ModuleNotFoundError as error:
-    raise MissingExtraError("the simulated clinic", "numba", "sim") from error
-
-#: How far below the visible surface a joint may lie and still count as visible, m: half the
-#: limb's thickness and some cloth. Nose and eyes lie on the surface itself.
+#: Greatest depth of a visible joint below the visible surface, in the order of COCO joints, m: half
+#: the thickness of the limb plus cloth.
 _DEPTH_M: Final = (
     *(0.05, 0.045, 0.045, 0.06, 0.06),
     *(0.15, 0.15, 0.10, 0.10, 0.08, 0.08),
     *(0.28, 0.28, 0.13, 0.13, 0.11, 0.11),
 )
-#: Silhouettes of fewer sub-pixels than this are specks between other things, not a person.
+#: Least sub-pixels of a silhouette; smaller ones are specks between other objects.
 _MIN_SUB_PIXELS: Final = 6
 
 
 def true_persons(canvas: Canvas, view: View, people: list[PosedActor]) -> tuple[TruePerson, ...]:
-    """Truth of everybody in the room, in the order of `people`.
+    """Ground truth of all people in the room, in the order of `people`.
 
     Parameters
     ----------
-    canvas : supersampled canvas they were drawn on, with `ids` their person ids.
-    view : the view it was drawn for.
-    people : everybody drawn.
+    canvas : supersampled canvas with the people; its `ids` are their person ids.
+    view : view of the canvas.
+    people : all people on the canvas.
 
     Returns
     -------
-    persons : boxes and areas of *visible* silhouettes, in px of the thermal frame; joints also
-        where hidden or outside. Pixels of joints behind the camera are far outside the frame.
+    persons : boxes and areas of *visible* silhouettes, in px of the thermal frame. Joints include
+        hidden ones and those outside the frame; joints behind the camera are far outside.
     """
     if not people:
         return ()
@@ -56,7 +51,7 @@ def _true_person(
     joints_m = pose_keypoints(actor.body, person.pose)
     annotated_m = annotated_keypoints(actor.body, person.pose)
     xy = view.camera.project(annotated_m)[0]
-    # Behind the camera: a place that no image contains, instead of a NaN nobody expects.
+    # Joints behind the camera get a position outside every image, because readers expect no NaN.
     xy = np.where(np.isnan(xy), -1e4, xy)
     left, right, top, bottom, count = extents[actor.person_id]
     box = None
@@ -80,9 +75,9 @@ def joint_visibility(
 ) -> npt.NDArray[np.uint8]:
     """COCO visibility (17,): 0 outside the image, 1 occluded, 2 visible.
 
-    A joint is visible where the z-buffer shows the person's own surface no further in front of
-    the joint than the limb is thick; a joint that is off its own silhouette (loose cloth, the
-    raster's grain) is looked for one sub-pixel around.
+    A joint is visible if the z-buffer shows the person's own surface at most `_DEPTH_M` in front of
+    it. The eight neighbouring sub-pixels count, too, because loose cloth and rasterisation can put
+    a joint just outside its own silhouette.
     """
     pixels, depth_m = view.camera.project(joints_m)
     screen = np.where(np.isfinite(pixels), (pixels + 0.5) * view.scale - 0.5, -1e6)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rendered thermal frames with exact truth, straight into training shards."""
+"""Rendered thermal frames with exact ground truth, written to training shards."""

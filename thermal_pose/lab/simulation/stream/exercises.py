@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Postures of exercise and everyday life: trunk bent, tilted and twisted, legs raised or crossed.
+"""Postures of exercise and everyday life: bent, tilted and twisted trunks, raised or crossed legs.
 
-Each draws the whole body; arms come from `reaching`. They go together with any view, so that a
-network cannot take a posture for a direction.
+Each function draws the whole body, with arms from `reaching`. Every posture occurs in every view,
+so that a network cannot infer the direction from the posture.
 """
 
 from collections.abc import Callable
@@ -11,26 +11,26 @@ from typing import Final
 import numpy as np
 
 from thermal_pose.lab.simulation.people.body import Body, BodyPose
-from thermal_pose.lab.simulation.stream.postures import Angles, axis_rotation, grounded
+from thermal_pose.lab.simulation.people.rotations import rotation_z
+from thermal_pose.lab.simulation.people.subject import Rng
+from thermal_pose.lab.simulation.stream.postures import Angles, grounded
 from thermal_pose.lab.simulation.stream.reaching import draw_reaching_arms
-
-Rng = np.random.Generator
 
 
 def exercise_pose(body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float) -> BodyPose:
-    """Somebody on their feet, with arms, trunk, legs and head far from the walk's."""
+    """A standing person with arms, trunk, legs and head far from those of walking."""
     angles = Angles()
     _draw_legs(angles, rng)
     _draw_trunk(angles, rng)
     draw_reaching_arms(angles, body, rng)
     angles.look(float(rng.normal(0.05, 0.28)), float(rng.normal(0.0, 0.5)))
-    return grounded(body, angles.rotations(axis_rotation("z", yaw_rad)), xy_m)
+    return grounded(body, angles.rotations(rotation_z(yaw_rad)), xy_m)
 
 
 def seated_exercise_pose(
     body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float, seat_m: float
 ) -> BodyPose:
-    """Somebody seated, with a leg stretched, crossed or raised and arms anywhere."""
+    """A seated person, possibly with one leg stretched or crossed, and arms anywhere."""
     angles = Angles()
     apart = float(abs(rng.normal(0.14, 0.12)))
     special = "LR"[int(rng.integers(2))] if rng.random() < 0.5 else ""
@@ -49,15 +49,15 @@ def seated_exercise_pose(
     angles.look(float(rng.normal(0.1, 0.3)), float(rng.normal(0.0, 0.5)))
     height = seat_m + 0.10
     pelvis = np.array((*xy_m, height), np.float32)
-    return BodyPose(pelvis, angles.rotations(axis_rotation("z", yaw_rad)))
+    return BodyPose(pelvis, angles.rotations(rotation_z(yaw_rad)))
 
 
 def _draw_trunk(angles: Angles, rng: Rng) -> None:
-    """Upright, bowing, tilted to a side or twisted, also several at once."""
+    """Draw a trunk that is upright, or bent, tilted and twisted in any combination."""
     bow = float(rng.uniform(0.3, 1.75)) if rng.random() < 0.28 else float(rng.normal(0.03, 0.1))
     tilt = float(rng.uniform(-0.7, 0.7)) if rng.random() < 0.22 else float(rng.normal(0.0, 0.05))
     twist = float(rng.uniform(-0.9, 0.9)) if rng.random() < 0.28 else float(rng.normal(0.0, 0.1))
-    if bow > 0.5:  # most of a deep bow is in the hips: both thighs flex against the pelvis
+    if bow > 0.5:  # a deep bow is mostly in the hips: both thighs flex against the pelvis
         share = rng.uniform(0.35, 0.7)
         angles.turn("pelvis", "y", share * bow)
         for side in "LR":
@@ -105,7 +105,7 @@ def _lunge(angles: Angles, rng: Rng) -> None:
 
 
 def _one_raised(angles: Angles, rng: Rng) -> None:
-    """A knee lifted, a kick to the front, the side or the back."""
+    """A lifted knee, or a kick to the front, the side or the back."""
     lifted = "LR"[int(rng.integers(2))]
     hip, knee, apart = (
         (rng.uniform(0.5, 1.7), rng.uniform(0.4, 1.9), 0.05),
@@ -121,7 +121,7 @@ def _one_raised(angles: Angles, rng: Rng) -> None:
 
 
 def _crossed(angles: Angles, rng: Rng) -> None:
-    """Standing with one foot before and beyond the other."""
+    """Standing with crossed legs."""
     ahead = float(rng.uniform(0.1, 0.25)) * float(rng.choice((-1.0, 1.0)))
     for side, sign in (("L", 1.0), ("R", -1.0)):
         angles.leg(side, sign * ahead, abs(float(rng.normal(0.06, 0.05))),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thermal training frames with exact truth at full speed, without recordings.
+"""A stream of thermal training frames with exact ground truth, without recordings.
 
-The stream is cut into units; a unit depends on (seed, unit) alone, so any number of processes
-make the same stream, and an interrupted one goes on where it stopped. Shards hold one row a
-person in a frame, in the layout that training reads (`training.pose_data`).
+The stream consists of units that depend only on (seed, unit). Any number of processes makes the
+same stream, and an interrupted stream continues where it stopped. Shards contain one row per person
+and frame, in the layout of `lab.learning.pose_data`.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,23 +18,23 @@ import numpy as np
 from thermal_pose.errors import StorageError
 from thermal_pose.files import whole_file
 from thermal_pose.jobs import map_jobs
-from thermal_pose.lab.simulation.people.bake import bake_bodies, default_cache_dir, library_shapes
+from thermal_pose.lab.simulation.people.bake import bake_bodies, library_shapes
 from thermal_pose.lab.simulation.people.body import Body
 from thermal_pose.lab.simulation.rooms.draw import CAMERAS, Camera
 from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame, SceneRenderer
-from thermal_pose.lab.simulation.stream.rows import MAX_ROWS, ShardRows
-from thermal_pose.lab.simulation.stream.scenes import (
+from thermal_pose.lab.simulation.stream.clips import (
     CLIP_FRAMES,
     Clip,
     ClipKind,
-    Life,
     empty_clip,
     life_clip,
     tug_clips,
     ward_clip,
 )
+from thermal_pose.lab.simulation.stream.rooms import LifeOptions
+from thermal_pose.lab.simulation.stream.rows import ShardRows
 
-#: Clips of a unit and the share of units that show a test, ward life, an empty room.
+#: Clips per unit, and share of units by kind.
 _CLIPS: Final = 3
 _SHARES: Final = {
     ClipKind.TUG: 0.25,
@@ -47,17 +47,17 @@ UNIT_FRAMES: Final = _CLIPS * CLIP_FRAMES
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """What is in a stream.
+    """Contents of a stream.
 
     Attributes
     ----------
-    seed : of everything; 0 to 999 for training, 5000 to 5999 for validation.
-    n_bodies : of the body library, from which people are drawn.
-    first_body : index of the first of them, so that two streams can share nobody.
-    cameras : makes of thermal cameras, mixed evenly.
+    seed : seed of everything; 0 to 999 for training, 5000 to 5999 for validation.
+    n_bodies : number of bodies of the library from which people are drawn.
+    first_body : index of the first of these bodies; streams with disjoint bodies share no person.
+    cameras : makes of thermal cameras, equally frequent.
     shares : share of units by kind.
-    with_rgb : cut an RGB patch for each person (a third of the speed).
-    life : what clips of everyday life contain.
+    with_rgb : cut out an RGB patch for each person, at a third of the speed.
+    life : contents of clips of everyday life.
     """
 
     seed: int = 0
@@ -66,7 +66,7 @@ class StreamOptions:
     cameras: tuple[Camera, ...] = CAMERAS
     shares: dict[ClipKind, float] = field(default_factory=lambda: dict(_SHARES))
     with_rgb: bool = False
-    life: Life = field(default_factory=Life)
+    life: LifeOptions = field(default_factory=LifeOptions)
 
     def __post_init__(self) -> None:
         if self.n_bodies < 1 or self.first_body < 0:
@@ -82,11 +82,11 @@ class StreamOptions:
 
 
 class TrainingStream:
-    """An endless, seeded supply of thermal frames with truth.
+    """An endless, seeded stream of thermal frames with ground truth.
 
     Parameters
     ----------
-    options : what is in it.
+    options : contents of the stream.
     cache_dir : folder of baked bodies; the user's cache if None.
 
     Raises
@@ -101,7 +101,7 @@ class TrainingStream:
         self._bodies: list[Body] = bake_bodies(shapes, cache_dir)
 
     def clips(self, unit: int) -> list[Clip]:
-        """What unit `unit` shows."""
+        """The clips of a unit."""
         options = self.options
         rng = np.random.default_rng((options.seed, unit, 77))
         camera = options.cameras[int(rng.integers(len(options.cameras)))]
@@ -116,14 +116,14 @@ class TrainingStream:
         return [empty_clip(rng, camera) for _ in range(_CLIPS)]
 
     def frames(self, unit: int) -> Iterator[tuple[Clip, RenderedFrame]]:
-        """All frames of unit `unit`, in order."""
+        """All frames of a unit, in order."""
         for clip in self.clips(unit):
             renderer = SceneRenderer(clip.scene, clip.actors, with_rgb=self.options.with_rgb)
             for number in clip.frames:
                 yield clip, renderer.frame(number)
 
     def shard(self, first_unit: int, units: int) -> dict[str, Any]:
-        """Arrays of several units in training's layout (see `training.pose_data.PoseData`)."""
+        """Arrays of several units in the layout of `lab.learning.pose_data.PoseData`."""
         rows = ShardRows(self.options.seed)
         for unit in range(first_unit, first_unit + units):
             for clip, frame in self.frames(unit):
@@ -140,28 +140,28 @@ def write_stream(
     shard_frames: int = 2 * 12 * UNIT_FRAMES,
     done: Callable[[int], None] | None = None,
 ) -> int:
-    """Write a stream of at least `frames` frames as shards; shards already there are kept.
+    """Write a stream of at least `frames` frames as shards; existing shards are kept.
 
     Parameters
     ----------
     out_dir : folder of the shards `stream-SEED-NNNNN.npz`.
-    options : what is in them.
-    frames : how many frames; rounded up to whole shards' units.
-    jobs : processes.
-    cache_dir : folder of baked bodies.
-    shard_frames : frames of a shard, rounded up to whole units.
+    options : contents of the stream.
+    frames : number of frames, rounded up to whole units.
+    jobs : number of processes.
+    cache_dir : folder of baked bodies; the user's cache if None.
+    shard_frames : frames per shard, rounded up to whole units.
     done : called with the number of frames of each finished shard.
 
     Returns
     -------
-    frames : in all shards, those found included.
+    frames : number of frames in all shards, including existing ones.
 
     Raises
     ------
     WorkerError
         A worker process was killed.
     StorageError
-        The disk is full or the folder read-only; no half-written shard is left behind.
+        The disk is full or the folder is read-only; no incomplete shard remains.
     """
     units, per_shard = ceil(frames / UNIT_FRAMES), ceil(shard_frames / UNIT_FRAMES)
     try:
@@ -172,7 +172,7 @@ def write_stream(
     for index, first in enumerate(range(0, units, per_shard)):
         path = out_dir / f"stream-{options.seed}-{index:05d}.npz"
         tasks.append((path, options, first, min(per_shard, units - first), cache_dir))
-    # Bake before the workers start, or each of them builds the body model.
+    # Bake before the workers start; otherwise each of them builds the body model.
     TrainingStream(options, cache_dir)
     total = 0
     for count in map_jobs(_write_shard, tasks, jobs):
@@ -198,12 +198,3 @@ def _write_shard(
     with whole_file(path) as stream:
         np.savez(stream, **arrays)
     return len(arrays["frames"])
-
-
-__all__ = [
-    "MAX_ROWS",
-    "StreamOptions",
-    "TrainingStream",
-    "default_cache_dir",
-    "write_stream",
-]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Postures well beyond the test's: what else people do in front of a camera in a ward.
+"""Postures of people in a ward beyond those of the test.
 
-A posture is joint angles drawn for its kind, put on the floor by the lowest vertex. Angles are
-in radians about the axes of the rest pose (see `BodyPose`).
+A posture consists of random joint angles for its kind; the body is put on the floor by its lowest
+vertex. Angles are about the axes of the rest pose (see `BodyPose`).
 """
 
 from collections.abc import Callable
@@ -11,40 +11,41 @@ from typing import Final
 import numpy as np
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX, N_BONES, Body, BodyPose
+from thermal_pose.lab.simulation.people.rotations import rotation_x, rotation_y, rotation_z
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
+from thermal_pose.lab.simulation.people.subject import Rng
 from thermal_pose.types import Float64Array, FloatArray
 
-Rng = np.random.Generator
-
-#: How far the rest pose's arms and legs stand off the vertical.
+_ROTATIONS: Final = {"x": rotation_x, "y": rotation_y, "z": rotation_z}
+#: Angles of the rest pose's arms and legs from the vertical, rad.
 _ARM_OFF: Final = 0.66
 _LEG_OFF: Final = 0.10
 
 
 class Angles:
-    """Joint angles of a posture under construction."""
+    """Joint angles of one posture, set step by step."""
 
     def __init__(self) -> None:
         self._rotations = np.tile(np.eye(3), (N_BONES, 1, 1))
 
     def turn(self, bone: str, about: str, angle_rad: float) -> None:
-        """Turn `bone` by an angle about an axis ('x', 'y', 'z') of the rest pose."""
+        """Rotate a bone about an axis ('x', 'y' or 'z') of the rest pose."""
         index = BONE_INDEX[bone]
-        self._rotations[index] = axis_rotation(about, angle_rad) @ self._rotations[index]
+        self._rotations[index] = _ROTATIONS[about](angle_rad) @ self._rotations[index]
 
     def put(self, bone: str, rotation: Float64Array) -> None:
-        """Give `bone` a rotation (3, 3), in place of any it had."""
+        """Set the rotation (3, 3) of a bone, replacing any earlier one."""
         self._rotations[BONE_INDEX[bone]] = rotation
 
     def lean(self, forward_rad: float, left_rad: float = 0.0, twist_rad: float = 0.0) -> None:
-        """Bend the trunk, shared by its three joints."""
+        """Bend the trunk, divided among its three joints."""
         for bone, share in (("spine_lower", 0.4), ("spine_upper", 0.3), ("chest", 0.3)):
             self.turn(bone, "y", share * forward_rad)
             self.turn(bone, "x", -share * left_rad)
             self.turn(bone, "z", share * twist_rad)
 
     def look(self, nod_rad: float, turn_rad: float) -> None:
-        """Nod and turn the head, shared by neck and head."""
+        """Nod and turn the head, divided between neck and head."""
         for bone in ("neck", "head"):
             self.turn(bone, "y", 0.5 * nod_rad)
             self.turn(bone, "z", 0.5 * turn_rad)
@@ -59,7 +60,7 @@ class Angles:
         self.turn(f"forearm.{side}", "z", -sign * 0.25 * elbow_rad)
 
     def leg(self, side: str, hip_rad: float, knee_rad: float, apart_rad: float = 0.05) -> None:
-        """Flex hip and knee, spread the leg; the foot stays level where the ankle allows."""
+        """Flex hip and knee and spread the leg; the foot stays level within the ankle's range."""
         sign = 1.0 if side == "L" else -1.0
         self.turn(f"thigh.{side}", "x", sign * (apart_rad - _LEG_OFF))
         self.turn(f"thigh.{side}", "y", -hip_rad)
@@ -67,20 +68,10 @@ class Angles:
         self.turn(f"foot.{side}", "y", float(np.clip(hip_rad - knee_rad, -0.35, 0.6)))
 
     def rotations(self, root: Float64Array) -> FloatArray:
-        """All bones' rotations (N_BONES, 3, 3), the pelvis turned by `root` in the room."""
+        """Rotations (N_BONES, 3, 3) of all bones, with the pelvis rotated by `root` in the room."""
         rotations = self._rotations.copy()
         rotations[0] = root @ rotations[0]
         return rotations.astype(np.float32)
-
-
-def axis_rotation(axis: str, angle_rad: float) -> Float64Array:
-    """Float64Array (3, 3) about 'x', 'y' or 'z'."""
-    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
-    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
-    rotation = np.eye(3)
-    rotation[first, first] = rotation[second, second] = cos
-    rotation[first, second], rotation[second, first] = -sin, sin
-    return rotation
 
 
 def grounded(
@@ -89,24 +80,24 @@ def grounded(
     xy_m: tuple[float, float],
     floor_m: float = 0.0,
 ) -> BodyPose:
-    """The posture at a place on the floor, its lowest vertex at `floor_m`."""
+    """The posture at a point of the floor, with its lowest vertex at the height `floor_m`."""
     pelvis = np.array((*xy_m, 0.0), np.float32)
     lowest = pose_vertices(body.coarse, body, BodyPose(pelvis, rotations))[:, 2].min()
     return BodyPose(pelvis + np.array((0.0, 0.0, floor_m - lowest), np.float32), rotations)
 
 
 def standing_pose(body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float) -> BodyPose:
-    """Somebody on their feet: walking, standing, reaching, bending, arms anywhere."""
+    """A person who walks, stands, reaches or bends, with arms anywhere."""
     angles = Angles()
     _STANDING[int(rng.choice(len(_STANDING), p=_STANDING_SHARES))](angles, rng)
     angles.look(float(rng.normal(0.05, 0.2)), float(rng.normal(0.0, 0.35)))
-    return grounded(body, angles.rotations(axis_rotation("z", yaw_rad)), xy_m)
+    return grounded(body, angles.rotations(rotation_z(yaw_rad)), xy_m)
 
 
 def seated_pose(
     body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float, seat_m: float
 ) -> BodyPose:
-    """Somebody sitting on a seat `seat_m` high: upright, slumped, leaning, rising."""
+    """A person on a seat of height `seat_m`: upright, slumped, leaning or rising."""
     angles = Angles()
     rise = float(rng.choice((0.0, rng.uniform(0.0, 0.6)), p=(0.75, 0.25)))
     lean = rng.normal(0.1, 0.25) + 0.8 * np.sin(np.pi * min(rise + 0.1 * (rise > 0), 1.0))
@@ -118,8 +109,8 @@ def seated_pose(
         angles.leg(side, float(hip), float(knee), apart)
     _draw_arms(angles, rng, forward=0.35, elbow=0.9)
     angles.look(float(rng.normal(0.1, 0.25)), float(rng.normal(0.0, 0.4)))
-    rotations = angles.rotations(axis_rotation("z", yaw_rad))
-    # Buttocks are about a tenth of a metre below the joint that the pelvis turns about.
+    rotations = angles.rotations(rotation_z(yaw_rad))
+    # The buttocks are about 0.1 m below the joint of the pelvis.
     height = seat_m + 0.10 + rise * (body.bone_heads[0][2] - seat_m - 0.14)
     shift = 0.25 * rise
     x = xy_m[0] + shift * float(np.cos(yaw_rad))
@@ -130,7 +121,7 @@ def seated_pose(
 def lying_pose(
     body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float, floor_m: float
 ) -> BodyPose:
-    """Somebody lying on back, belly or side, on a bed or, after a fall, on the floor."""
+    """A person lying on the back, belly or side, on a bed or on the floor."""
     angles = Angles()
     for side in "LR":
         hip = abs(float(rng.normal(0.15, 0.35)))
@@ -138,16 +129,16 @@ def lying_pose(
     _draw_arms(angles, rng, forward=0.2, elbow=0.5)
     roll = float(rng.choice((0.0, np.pi, np.pi / 2, -np.pi / 2), p=(0.5, 0.14, 0.18, 0.18)))
     angles.look(0.0, float(rng.normal(0.0, 0.4)))
-    tipped = axis_rotation("y", -np.pi / 2 + float(rng.normal(0.0, 0.1)))
-    root = axis_rotation("z", yaw_rad) @ axis_rotation("x", roll) @ tipped
+    tipped = rotation_y(-np.pi / 2 + float(rng.normal(0.0, 0.1)))
+    root = rotation_z(yaw_rad) @ rotation_x(roll) @ tipped
     return grounded(body, angles.rotations(root), xy_m, floor_m)
 
 
 def low_pose(body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float) -> BodyPose:
-    """Somebody crouching, kneeling, on all fours or sitting on the floor."""
+    """A person crouching, kneeling, on all fours or sitting on the floor."""
     angles = Angles()
     kind = int(rng.integers(4))
-    root = axis_rotation("z", yaw_rad)
+    root = rotation_z(yaw_rad)
     if kind == 0:  # crouching
         for side in "LR":
             angles.leg(side, float(rng.normal(1.9, 0.15)), float(rng.normal(2.2, 0.15)), 0.25)
@@ -159,7 +150,7 @@ def low_pose(body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float) ->
     elif kind == 2:  # on all fours
         for side in "LR":
             angles.leg(side, float(rng.normal(1.45, 0.12)), float(rng.normal(1.5, 0.12)))
-        root = root @ axis_rotation("y", float(rng.normal(1.35, 0.1)))
+        root = root @ rotation_y(float(rng.normal(1.35, 0.1)))
     else:  # sitting on the floor
         for side in "LR":
             angles.leg(side, float(rng.normal(1.5, 0.12)), float(rng.uniform(0.1, 1.2)), 0.2)
@@ -206,7 +197,7 @@ def _hands_up(angles: Angles, rng: Rng) -> None:
 
 
 def _busy_hands(angles: Angles, rng: Rng) -> None:
-    """Folded arms, hands on hips, telephone, carrying something before the belly."""
+    """Folded arms, hands on the hips, a telephone, or something carried in front of the belly."""
     for side in "LR":
         angles.leg(side, 0.03, 0.05, abs(float(rng.normal(0.08, 0.08))))
         raised, forward, elbow = (

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arms that reach: folded, crossed, raised, level, in pockets, at the face, behind the back.
+"""Reaching arms: folded, crossed, raised, level, in pockets, at the face, behind the back.
 
-A hand is put at a place given in the chest's axes (x forward, y left, z up, m), and two-bone
-inverse kinematics bends shoulder and elbow. Lengths are those of a person 1.70 m tall; others
-scale with stature.
+The wrist is placed in the axes of the chest (x forward, y left, z up), and two-bone inverse
+kinematics bends shoulder and elbow. Lengths are for a person of 1.70 m and scale with stature.
 """
 
 from collections.abc import Callable
@@ -12,32 +11,33 @@ from typing import Final
 import numpy as np
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX, Body
+from thermal_pose.lab.simulation.people.subject import Rng
 from thermal_pose.lab.simulation.stream.postures import Angles
 from thermal_pose.types import Float64Array
 
-Rng = np.random.Generator
 Vector = Float64Array
 
-#: Where a hand goes and to which side its elbow points, for a left arm; a right one mirrors y.
+#: Wrist position relative to the shoulder, m, and direction of the elbow, for a left arm; y is
+#: mirrored for a right arm.
 Target = tuple[Vector, Vector]
 _REFERENCE_M: Final = 1.70
-#: Closest and farthest a wrist can be from its shoulder, as shares of the arm's length.
+#: Least and greatest distance of a wrist from its shoulder, as shares of the arm's length.
 _REACH: Final = (0.25, 0.995)
 
 
 def reach(angles: Angles, body: Body, side: str, wrist_m: Vector, elbow_towards: Vector) -> None:
-    """Put a wrist at a place beside the chest, as far as the arm reaches.
+    """Place a wrist, or bring it as near as the arm reaches.
 
     Parameters
     ----------
     side : 'L' or 'R'.
-    wrist_m : (3,) in the rest pose's room axes relative to that side's shoulder.
-    elbow_towards : (3,) direction in which the elbow bends out.
+    wrist_m : (3,) relative to the shoulder, in the axes of the rest pose.
+    elbow_towards : (3,) direction in which the elbow points.
 
     Notes
     -----
-    Bones turn by the smallest rotation that points them right: twist about their own axis moves
-    no joint and can hardly be seen at thermal resolution.
+    Bones get the smallest rotation that gives them the right direction. Twist about their own axis
+    moves no joint and is hardly visible at thermal resolution.
     """
     shoulder, elbow, hand = (
         body.bone_heads[BONE_INDEX[f"{name}.{side}"]].astype(np.float64)
@@ -59,10 +59,14 @@ def reach(angles: Angles, body: Body, side: str, wrist_m: Vector, elbow_towards:
 
 
 def rotation_between(start: Vector, end: Vector) -> Vector:
-    """Smallest rotation (3, 3) that turns the direction `start` into `end`."""
+    """Smallest rotation (3, 3) from the direction `start` (3,) to the direction `end` (3,).
+
+    >>> rotation_between(np.array([1.0, 0.0, 0.0]), np.array([0.0, 2.0, 0.0])) @ [1.0, 0.0, 0.0]
+    array([0., 1., 0.])
+    """
     a, b = start / np.linalg.norm(start), end / np.linalg.norm(end)
     axis, cosine = np.cross(a, b), float(a @ b)
-    if cosine < -1 + 1e-9:  # half a turn about anything across
+    if cosine < -1 + 1e-9:  # half a turn about any perpendicular axis
         across = np.cross(a, (1.0, 0.0, 0.0) if abs(a[0]) < 0.9 else (0.0, 1.0, 0.0))
         across /= np.linalg.norm(across)
         return np.asarray(2.0 * np.outer(across, across) - np.eye(3))
@@ -72,7 +76,7 @@ def rotation_between(start: Vector, end: Vector) -> Vector:
 
 
 def draw_reaching_arms(angles: Angles, body: Body, rng: Rng) -> None:
-    """Both arms alike (mirrored or opposite habits) or each for itself."""
+    """Draw both arms, of the same kind or independently."""
     scale = body.shape.height_m / _REFERENCE_M
     both = rng.random() < 0.5
     kind = _draw_kind(rng)
@@ -99,7 +103,7 @@ def _hanging(rng: Rng) -> Target:
 
 
 def _folded(rng: Rng) -> Target:
-    """Crossed before the chest: the hand near the other elbow."""
+    """Folded in front of the chest: the hand is near the other elbow."""
     return _near(rng, 0.21, -0.26, -0.22), _near(rng, 0.2, 0.9, -0.7, 0.2)
 
 
@@ -117,7 +121,7 @@ def _in_pocket(rng: Rng) -> Target:
 
 
 def _at_face(rng: Rng) -> Target:
-    """Telephone, glasses, eating, rubbing the eyes."""
+    """Telephoning, adjusting glasses, eating, rubbing the eyes."""
     x, y, z = rng.uniform(0.08, 0.22), rng.uniform(-0.22, 0.0), rng.uniform(0.02, 0.24)
     return _near(rng, x, y, z, 0.02), _near(rng, 0.4, 0.7, -0.9, 0.3)
 
@@ -131,13 +135,13 @@ def _behind_back(rng: Rng) -> Target:
 
 
 def _before_belly(rng: Rng) -> Target:
-    """Clasped hands, a tray, a book, a ball."""
+    """Clasped hands, or holding a tray, a book or a ball."""
     x, z = rng.uniform(0.18, 0.42), rng.uniform(-0.42, -0.05)
     return _near(rng, x, -0.10, z), _near(rng, -0.2, 0.7, -0.7, 0.3)
 
 
 def _level(rng: Rng) -> Target:
-    """Straight and level, anywhere from across the front to behind the side."""
+    """Straight and level, anywhere from across the chest to slightly behind."""
     azimuth = rng.uniform(-0.5, 2.0)
     lift = rng.normal(0.0, 0.18)
     return _ray(rng, azimuth, lift), _near(rng, -0.5, 0.3, -0.8, 0.3)
@@ -154,14 +158,14 @@ def _anywhere(rng: Rng) -> Target:
 
 
 def _ray(rng: Rng, azimuth_rad: float, lift_rad: float, least: float = 0.85) -> Vector:
-    """A point `least` to 1 of an arm's length (0.53 m) away; azimuth 0 forward, pi/2 outward."""
+    """A point at `least` to 1 times 0.53 m, an arm; azimuth 0 is forward, pi/2 outward."""
     length = 0.53 * rng.uniform(least, 1.0)
     level = np.cos(lift_rad)
     direction = (np.cos(azimuth_rad) * level, np.sin(azimuth_rad) * level, np.sin(lift_rad))
     return length * np.array(direction)
 
 
-#: Kind -> how often, relative to the others.
+#: Kind -> relative frequency.
 _KINDS: Final[dict[Callable[[Rng], Target], float]] = {
     _hanging: 0.12,
     _folded: 0.10,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of training shards from rendered frames: one per person in a frame, as training reads."""
+"""Rows of training shards from rendered frames, one per person and frame."""
 
 from typing import Any, Final
 
@@ -10,16 +10,16 @@ import numpy.typing as npt
 from thermal_pose.imaging.camera_model import CameraModel
 from thermal_pose.lab.metrics.view import heading_deg
 from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame
-from thermal_pose.lab.simulation.stream.scenes import Clip, ClipKind
+from thermal_pose.lab.simulation.stream.clips import Clip, ClipKind
 from thermal_pose.skeleton import N_JOINTS, Joint
 from thermal_pose.types import TruePerson
 
-#: Rows of the tallest frame; shorter ones are padded below with zeros.
+#: Rows of the tallest frame; shorter frames are padded with zeros below.
 MAX_ROWS: Final = 62
 WIDTH: Final = 80
-#: A person of whom less is seen is not labelled: neither a person nor certainly none.
+#: People with a smaller visible area get no row.
 _MIN_AREA_PX: Final = 4.0
-#: Layout of RGB patches: as `training.pose_data` (1.25 times the crop of a 3:4 box).
+#: Layout of RGB patches, as in `lab.learning.pose_data`: 1.25 times the crop of a 3:4 box.
 _PATCH_WH: Final = (240, 320)
 _PATCH_GROWTH: Final = 1.25 * 1.25
 
@@ -36,7 +36,7 @@ class ShardRows:
         self._subjects: dict[str, int] = {}
 
     def add(self, clip: Clip, frame: RenderedFrame, unit: int) -> None:
-        """Append one frame and a row for each person in it, or one row of nobody."""
+        """Append one frame with a row for each person; empty rooms get one row without a person."""
         image = frame.thermal.centikelvin
         padded = np.zeros((MAX_ROWS, WIDTH), np.uint16)
         padded[: len(image)] = image
@@ -100,7 +100,7 @@ class ShardRows:
         )
 
     def _add_nobody(self, frame: RenderedFrame, camera: CameraModel, subject: int) -> None:
-        """A box around something warm, or anywhere: what a wrong detector would hand on."""
+        """Append a box around something warm, or anywhere, like that of a wrong detection."""
         image = frame.thermal.centikelvin
         rng = np.random.default_rng((self._seed, len(self._frames), 78))
         row, column = np.unravel_index(int(image.argmax()), image.shape)
@@ -156,10 +156,15 @@ _COLUMNS: Final[dict[str, tuple[Any, tuple[int, ...]]]] = {
 def rgb_patch(
     bgr: npt.NDArray[np.uint8], person: TruePerson, camera: CameraModel
 ) -> tuple[bytes, npt.NDArray[np.float32]]:
-    """JPEG patch (320, 240) of a person's RGB picture, and thermal pixels to patch pixels.
+    """Cut a patch of a person out of the RGB image.
 
-    The map from thermal to RGB pixels is the affine one that fits the person's own joints in
-    both images best, so parallax is right at the person's depth.
+    Thermal pixels are mapped to RGB pixels by the affine transform that best fits the person's
+    joints in both images, so the parallax is right at the person's depth.
+
+    Returns
+    -------
+    patch : JPEG of 240 x 320 px.
+    affine : (2, 3) from thermal pixels to patch pixels.
     """
     assert person.box_xyxy is not None
     seen = np.asarray(camera.project(person.joints_m)[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A contact sheet of a training shard: frames with boxes and joints, to look at."""
+"""Contact sheets of training shards: frames with boxes and joints."""
 
 from pathlib import Path
 from typing import Final
@@ -13,22 +13,21 @@ from thermal_pose.skeleton import LIMBS
 
 _SCALE: Final = 3
 _ROWS: Final = 60
-#: Kelvin below and above a frame's median that the colours span.
+#: Range of the colours relative to the median of a frame, K.
 _SPAN_K: Final = (-3.0, 12.0)
 _SEEN, _HIDDEN, _LIMB = (80, 255, 80), (255, 120, 40), (190, 255, 190)
 _PERSON, _NOBODY = (255, 255, 255), (255, 200, 0)
 
 
 def write_sheet(shard: Path, picture: Path, columns: int = 8, rows: int = 6) -> None:
-    """Write a picture of evenly spaced frames of a shard.
+    """Write an image of evenly spaced frames of a shard.
 
-    Boxes are white around people and blue around nobody; visible joints are green, occluded
-    ones blue.
+    Boxes with a person are white, others blue; visible joints are green, occluded ones blue.
 
     Raises
     ------
     StorageError
-        The picture cannot be written.
+        The image cannot be written.
     """
     with np.load(shard) as arrays:
         frames, frame_of = arrays["frames"], arrays["frame_of"]

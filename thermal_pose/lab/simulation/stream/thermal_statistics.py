@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What simulated thermal frames measure like, in the terms that real ones were measured in."""
+"""Statistics of simulated thermal frames, for comparison with those of real cameras."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.lab.simulation.people.bake import bake_body, library_shapes
-from thermal_pose.lab.simulation.people.garments import draw_outfit
+from thermal_pose.lab.simulation.people.outfits import draw_outfit
 from thermal_pose.lab.simulation.rooms.draw import CAMERAS, Camera, draw_scene
 from thermal_pose.lab.simulation.rooms.scene import Actor, StillMotion
 from thermal_pose.lab.simulation.sensors.renderer import SceneRenderer
@@ -22,20 +22,21 @@ _SEED: Final = 998
 def thermal_statistics(
     scenes: int = 40, cache_dir: Path | None = None
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Noise, contrast and stripes of people standing in drawn rooms, by camera.
+    """Noise, contrast and stripes in frames of standing people, by camera.
 
     Parameters
     ----------
-    scenes : rooms, people and cameras drawn for each make.
+    scenes : number of rooms, people and cameras drawn for each make.
     cache_dir : folder of baked bodies; the user's cache if None.
 
     Returns
     -------
-    statistics : camera -> quantity -> its median, 5th and 95th percentile over the scenes.
-        `contrast_k` is the person's mean above the room's median; `noise_k` the deviation in
-        time of pixels of a still scene, `noise_share` its ratio to the contrast;
-        `stripe_share` the columns' fixed and changing offsets against that noise;
-        `face_above_clothes_k` and `gradient_k` (room's slow variation) as named.
+    statistics : camera -> quantity -> median, 5th and 95th percentile over the scenes.
+        `contrast_k` is the mean of the person minus the median of the room; `noise_k` the standard
+        deviation of a pixel over time, and `noise_share` its ratio to the contrast; `stripe_share`
+        the standard deviation of column offsets relative to `noise_k`; `face_above_clothes_k` the
+        temperature of the nose minus that of the belly; `gradient_k` the range of the room's
+        slow variation.
     """
     result: dict[str, dict[str, dict[str, float]]] = {}
     for camera in CAMERAS:
@@ -58,7 +59,7 @@ def _scene_statistics(camera: Camera, index: int, cache_dir: Path | None) -> dic
     pose = standing_pose(body, rng, (1.5, 0.0), float(np.arctan2(y_m, x_m - 1.5)))
     actor = Actor(1, "subject", body, draw_outfit(rng, scene.room.air_degc), StillMotion(pose))
     renderer = SceneRenderer(scene, (actor,), with_rgb=False)
-    # Thirty seconds in, so that neither asynchronous pairs nor the start matter.
+    # Start 30 s into the recording, after transients.
     results = [renderer.frame(240 + number) for number in range(_FRAMES)]
     frames = np.stack([result.thermal.centikelvin for result in results]).astype(float) / 100.0
     return _measured(frames, results[0].truth.persons[0].box_xyxy, results[0].truth.persons[0].xy)
