@@ -78,7 +78,7 @@ class TrialReason(StrEnum):
     UNCERTAIN = "uncertain"
     ARMS_USED = "arms_used"
     INCOMPLETE_RISE = "incomplete_rise"
-    # The input cannot be trusted; the codes are those of `gates.reasons.InputReason`.
+    # The input cannot be trusted; `gates.reasons` has a remedy for each.
     FROZEN = "frozen"
     WRONG_UNIT = "wrong_unit"
     BYTE_ORDER = "byte_order"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from support import faults
 
-from thermal_pose.gates.reasons import InputReason
 from thermal_pose.gates.stamps import StampGate
+from thermal_pose.types import TrialReason
 
 START_NS = 1_760_000_000 * 10**9
 N_FRAMES = 120
@@ -19,7 +19,7 @@ def taken_s(rate_hz: float = 8.0) -> Times:
     return np.arange(N_FRAMES) / rate_hz
 
 
-def judge(stamps_s: Times, arrivals_s: Times | None, offset_s: float = 0.0) -> InputReason:
+def judge(stamps_s: Times, arrivals_s: Times | None, offset_s: float = 0.0) -> TrialReason:
     """Verdict over all images of a stream that begins now, or `offset_s` from now."""
     gate = StampGate()
     for index, stamp_s in enumerate(stamps_s):
@@ -33,19 +33,19 @@ def after(at_s: Times, step_s: float) -> Times:
     return at_s + np.where(np.arange(len(at_s)) >= 60, step_s, 0.0)
 
 
-WRONG: dict[str, tuple[InputReason, Callable[[Times], Times]]] = {
-    "stamps in whole seconds": (InputReason.COARSE_STAMPS, np.floor),
-    "stamps all equal": (InputReason.COARSE_STAMPS, np.zeros_like),
+WRONG: dict[str, tuple[TrialReason, Callable[[Times], Times]]] = {
+    "stamps in whole seconds": (TrialReason.COARSE_STAMPS, np.floor),
+    "stamps all equal": (TrialReason.COARSE_STAMPS, np.zeros_like),
     "stamps in bursts of five": (
-        InputReason.STAMP_BURSTS,
+        TrialReason.STAMP_BURSTS,
         lambda at_s: at_s[(np.arange(len(at_s)) // 5) * 5] + (np.arange(len(at_s)) % 5) * 1e-3,
     ),
-    "stamps at twice the rate": (InputReason.STAMP_RATE, lambda at_s: 2.0 * at_s),
-    "stamps at half the rate": (InputReason.STAMP_RATE, lambda at_s: 0.5 * at_s),
-    "clock set forward by 0.6 s": (InputReason.CLOCK_SET, lambda at_s: after(at_s, 0.6)),
-    "clock set back by 0.6 s": (InputReason.CLOCK_SET, lambda at_s: after(at_s, -0.6)),
-    "clock set back by 5 s": (InputReason.CLOCK_SET, lambda at_s: after(at_s, -5.0)),
-    "clock set forward by an hour": (InputReason.CLOCK_SET, lambda at_s: after(at_s, 3600.0)),
+    "stamps at twice the rate": (TrialReason.STAMP_RATE, lambda at_s: 2.0 * at_s),
+    "stamps at half the rate": (TrialReason.STAMP_RATE, lambda at_s: 0.5 * at_s),
+    "clock set forward by 0.6 s": (TrialReason.CLOCK_SET, lambda at_s: after(at_s, 0.6)),
+    "clock set back by 0.6 s": (TrialReason.CLOCK_SET, lambda at_s: after(at_s, -0.6)),
+    "clock set back by 5 s": (TrialReason.CLOCK_SET, lambda at_s: after(at_s, -5.0)),
+    "clock set forward by an hour": (TrialReason.CLOCK_SET, lambda at_s: after(at_s, 3600.0)),
 }
 
 
@@ -75,14 +75,14 @@ def test_sound_stamps_pass_however_they_arrive() -> None:
         waits = (arrivals_s >= at_s[stall]) & (arrivals_s < at_s[stall] + 1.0)
         arrivals_s = np.maximum.accumulate(np.where(waits, at_s[stall] + 1.0, arrivals_s))
         kept = random.random(N_FRAMES) > 0.2  # lost frames
-        assert judge(at_s[kept], arrivals_s[kept]) is InputReason.GOOD, seed
+        assert judge(at_s[kept], arrivals_s[kept]) is TrialReason.VALID, seed
     faults.record("stamps: sound, with late and lost messages", tries, "none refused")
 
 
 def test_a_machine_that_gets_busy_is_no_clock_that_was_set() -> None:
     at_s = taken_s()
     for delay_s in (0.3, 1.0, 3.0):
-        assert judge(at_s, after(at_s, delay_s)) is InputReason.GOOD
+        assert judge(at_s, after(at_s, delay_s)) is TrialReason.VALID
 
 
 def test_a_replay_is_not_judged_by_its_arrivals() -> None:
@@ -91,23 +91,23 @@ def test_a_replay_is_not_judged_by_its_arrivals() -> None:
     for _ in range(20):
         arrivals_s = np.cumsum(random.exponential(0.03, N_FRAMES))
         arrivals_s[60:] += float(random.uniform(0.2, 5.0))
-        assert judge(at_s, arrivals_s, offset_s=-86_400.0) is InputReason.GOOD
+        assert judge(at_s, arrivals_s, offset_s=-86_400.0) is TrialReason.VALID
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 8.0])
 def test_a_replay_may_run_at_any_rate(rate: float) -> None:
     at_s = taken_s()
-    assert judge(at_s, at_s / rate, offset_s=-86_400.0) is InputReason.GOOD
+    assert judge(at_s, at_s / rate, offset_s=-86_400.0) is TrialReason.VALID
 
 
 @pytest.mark.parametrize("arrivals_s", [None, np.zeros(N_FRAMES)])
 def test_without_a_second_clock_only_the_stamps_are_judged(arrivals_s: Times | None) -> None:
-    assert judge(taken_s(), arrivals_s) is InputReason.GOOD
-    assert judge(np.floor(taken_s()), arrivals_s) is InputReason.COARSE_STAMPS
+    assert judge(taken_s(), arrivals_s) is TrialReason.VALID
+    assert judge(np.floor(taken_s()), arrivals_s) is TrialReason.COARSE_STAMPS
 
 
 def test_stamps_that_are_all_an_hour_ahead_change_no_duration() -> None:
-    assert judge(taken_s(), taken_s(), offset_s=3600.0) is InputReason.GOOD
+    assert judge(taken_s(), taken_s(), offset_s=3600.0) is TrialReason.VALID
 
 
 def test_one_stamp_an_hour_ahead_is_left_out() -> None:
@@ -116,8 +116,8 @@ def test_one_stamp_an_hour_ahead_is_left_out() -> None:
         gate.admit(START_NS + index * 125_000_000 + (3600 * 10**9 if index == 20 else 0)).reason
         for index in range(40)
     ]
-    assert [k for k, reason in enumerate(answers) if reason is not InputReason.GOOD] == [20]
-    assert answers[20] is InputReason.STAMP_OUTLIER
+    assert [k for k, reason in enumerate(answers) if reason is not TrialReason.VALID] == [20]
+    assert answers[20] is TrialReason.STAMP_OUTLIER
 
 
 def test_a_long_gap_costs_one_image() -> None:
@@ -130,7 +130,7 @@ def test_a_long_gap_costs_one_image() -> None:
 def test_zero_is_no_stamp_after_the_first_image() -> None:
     gate = StampGate()
     assert gate.admit(0).accepted and gate.admit(125_000_000).accepted
-    assert gate.admit(0).reason is InputReason.UNSET_STAMP
+    assert gate.admit(0).reason is TrialReason.UNSET_STAMP
 
 
 def test_a_loop_begins_a_new_run() -> None:

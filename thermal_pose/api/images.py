@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.gates.quality import InputLimits, judge_temperatures
-from thermal_pose.gates.reasons import InputReason
 from thermal_pose.imaging.radiometry import to_centikelvin
-from thermal_pose.types import UInt16Array
+from thermal_pose.types import TrialReason, UInt16Array
 
 Span = tuple[float, float]
 
@@ -108,6 +107,6 @@ def _plausible_counts(counts: npt.NDArray[Any]) -> UInt16Array:
     """
     image = np.asarray(counts, dtype=np.uint16)
     finding = judge_temperatures(image, InputLimits())
-    if not finding.accepted and finding.reason is not InputReason.CORRUPT_ROWS:
+    if not finding.accepted and finding.reason is not TrialReason.CORRUPT_ROWS:
         raise ValueError(f"image: {finding.sentence}")
     return image

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from thermal_pose.gates.quality import InputGate, InputLimits
-from thermal_pose.gates.reasons import GOOD, Finding, InputReason
+from thermal_pose.gates.reasons import GOOD, Finding
 from thermal_pose.gates.stamps import StampGate, StampLimits
-from thermal_pose.types import ThermalFrame
+from thermal_pose.types import ThermalFrame, TrialReason
 
 #: Refusals remembered, at most.
 _MAX_KEPT: Final = 20_000
-_WRONG_STAMP: Final = (InputReason.UNSET_STAMP, InputReason.STAMP_OUTLIER)
+_WRONG_STAMP: Final = (TrialReason.UNSET_STAMP, TrialReason.STAMP_OUTLIER)
 
 
 @dataclass(frozen=True)

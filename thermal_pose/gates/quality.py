@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.gates.reasons import GOOD, Finding, InputReason
-from thermal_pose.types import Float64Array, ThermalFrame, UInt16Array
+from thermal_pose.gates.reasons import GOOD, Finding
+from thermal_pose.types import Float64Array, ThermalFrame, TrialReason, UInt16Array
 
 _ZERO_DEGC_CK: Final = 27315
 #: Pixels looked at for the statistics of an image; larger images are sampled.
@@ -102,7 +102,7 @@ class InputGate:
         if not found.accepted or last is None or self.resent:
             return found
         if np.array_equal(frame.centikelvin, last.centikelvin):
-            return Finding(InputReason.FROZEN, "The image repeats the one before it bit for bit.")
+            return Finding(TrialReason.FROZEN, "The image repeats the one before it bit for bit.")
         return GOOD
 
     def _other_camera(self, frame: ThermalFrame) -> Finding:
@@ -112,7 +112,7 @@ class InputGate:
             return GOOD
         self._strangers += 1
         old, new = (_describe(shape, name) for shape, name in (self._source, source))
-        return Finding(InputReason.OTHER_CAMERA, f"An image of {new} came between those of {old}.")
+        return Finding(TrialReason.OTHER_CAMERA, f"An image of {new} came between those of {old}.")
 
 
 def same_image(one: ThermalFrame, other: ThermalFrame) -> bool:
@@ -175,28 +175,28 @@ def _name_misfit(sample: UInt16Array, limits: InputLimits) -> Finding:
     """Name why values are not temperatures of a room: byte order, gain, unit, or none of these."""
     swapped = sample.byteswap()
     if _is_room(swapped, limits) and _roughness(swapped) < _roughness(sample):
-        return Finding(InputReason.BYTE_ORDER, "The bytes of each pixel come in the other order.")
+        return Finding(TrialReason.BYTE_ORDER, "The bytes of each pixel come in the other order.")
     low, middle, high = _degc(_quantiles(sample, 0.0, 0.5, 1.0))
     if high - low > limits.max_range_k:
         return Finding(
-            InputReason.STRETCHED,
+            TrialReason.STRETCHED,
             f"As 0.01 K per count, the image spans {high - low:.0f} K: it is stretched to 16 bits.",
         )
     units = list(_fitting_units(sample, limits))
     if units:
         return Finding(
-            InputReason.WRONG_UNIT,
+            TrialReason.WRONG_UNIT,
             f"As 0.01 K per count, the room would be at {middle:.0f} degC; the values fit "
             f"{' or '.join(units)}.",
         )
     if middle < limits.plausible_degc[0]:
         return Finding(
-            InputReason.WRONG_UNIT,
+            TrialReason.WRONG_UNIT,
             f"As 0.01 K per count, the room would be at {middle:.0f} degC; the values are "
             "probably raw counts of the sensor.",
         )
     return Finding(
-        InputReason.IMPLAUSIBLE_TEMPERATURE,
+        TrialReason.IMPLAUSIBLE_TEMPERATURE,
         f"The image's median is {middle:.0f} degC: no room is at that temperature.",
     )
 
@@ -227,11 +227,11 @@ def _name_bad_rows(
         for where, kept in (("first", centikelvin[rows:]), ("last", centikelvin[:-rows])):
             if not corrupt_rows(kept, limits).any():
                 return Finding(
-                    InputReason.TELEMETRY_ROWS,
+                    TrialReason.TELEMETRY_ROWS,
                     f"The {where} {rows} of {height} rows hold no temperatures: telemetry, or "
                     "rows that the sensor does not have.",
                 )
-    return Finding(InputReason.CORRUPT_ROWS, f"{int(bad.sum())} of {height} rows are damaged.")
+    return Finding(TrialReason.CORRUPT_ROWS, f"{int(bad.sum())} of {height} rows are damaged.")
 
 
 def corrupt_rows(centikelvin: UInt16Array, limits: InputLimits) -> npt.NDArray[np.bool_]:

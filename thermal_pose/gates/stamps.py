@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from thermal_pose.gates.reasons import GOOD, Finding, InputReason
-from thermal_pose.types import NS_PER_S, Float64Array
+from thermal_pose.gates.reasons import GOOD, Finding
+from thermal_pose.types import NS_PER_S, Float64Array, TrialReason
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class StampGate:
         if last_ns is None:
             return GOOD
         if stamp_ns == 0:
-            return Finding(InputReason.UNSET_STAMP, "The image has no stamp (it is zero).")
+            return Finding(TrialReason.UNSET_STAMP, "The image has no stamp (it is zero).")
         far_ns = int(self.limits.outlier_s * NS_PER_S)
         if stamp_ns - last_ns <= far_ns:
             return GOOD
@@ -136,7 +136,7 @@ class StampGate:
             return GOOD  # the stream went on from there: a long gap
         self._ahead_ns = stamp_ns
         return Finding(
-            InputReason.STAMP_OUTLIER,
+            TrialReason.STAMP_OUTLIER,
             f"The stamp is {(stamp_ns - last_ns) / NS_PER_S:.0f} s ahead of the one before it.",
         )
 
@@ -177,7 +177,7 @@ def judge_grid(stamps_s: Float64Array, limits: StampLimits) -> Finding:
     step_s = _coarseness_s(stamps_s)
     grid = f", which count in steps of {step_s:g} s" if step_s else ""
     return Finding(
-        InputReason.COARSE_STAMPS,
+        TrialReason.COARSE_STAMPS,
         f"{100 * shared:.0f} % of the images share a stamp with another{grid}.",
     )
 
@@ -197,7 +197,7 @@ def judge_bursts(stamps_s: Float64Array, limits: StampLimits) -> Finding:
     if short < limits.burst_share or gap_s <= limits.burst_gap_s:
         return GOOD
     return Finding(
-        InputReason.STAMP_BURSTS,
+        TrialReason.STAMP_BURSTS,
         f"The stamps come in bursts, {gap_s:.2f} s apart, although images come every "
         f"{mean_s:.2f} s.",
     )
@@ -224,7 +224,7 @@ def judge_clocks(
     ratio = float(np.ptp(stamps_s)) / elapsed_s
     if not limits.rate[0] <= ratio <= limits.rate[1]:
         return Finding(
-            InputReason.STAMP_RATE,
+            TrialReason.STAMP_RATE,
             f"The stamps run at {ratio:.2f} times the rate at which the images came.",
         )
     return GOOD
@@ -237,7 +237,7 @@ def clock_set_back(back_s: float) -> Finding:
 
 def _clock_set(way: str, step_s: float) -> Finding:
     return Finding(
-        InputReason.CLOCK_SET,
+        TrialReason.CLOCK_SET,
         f"The clock that stamps the images was set {way} by {step_s:.2f} s during the test.",
     )
 

@@ -38,7 +38,7 @@ def with_input(
     found refuses it as well.
     """
     if not fault.accepted:
-        return result.refused(TrialReason(fault.reason), fault.sentence)
+        return result.refused(fault.reason, fault.sentence)
     stamps_s = result.signals.stamps_s
     if not len(stamps_s):
         refused = intake.refusals()
@@ -49,7 +49,7 @@ def with_input(
     if stamps.accepted and not result.timing.valid:
         stamps = intake.stamps_verdict()  # the fault may have cut the trial short
     if not stamps.accepted:
-        return result.refused(TrialReason(stamps.reason), stamps.sentence)
+        return result.refused(stamps.reason, stamps.sentence)
     refused = intake.refusals(first_ns - int(_BEFORE_S * NS_PER_S), last_ns)
     if refused.total >= _MIN_REFUSED and result.timing.reason in _EXPLAINED:
         return _refused(result, refused)
@@ -60,7 +60,7 @@ def _refused(result: MovementResult, refused: Refusals) -> MovementResult:
     main = refused.main
     n_images = refused.total + len(result.signals.stamps_s)
     return result.refused(
-        TrialReason(main.reason),
+        main.reason,
         f"{refused.total} of {n_images} images could not be used. {main.sentence}",
     )
 
