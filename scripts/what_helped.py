@@ -33,7 +33,7 @@ from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.unfold import unfold_student
 from thermal_pose.lab.learning.pose_data import PoseData, concatenate, load_folder, load_shard
-from thermal_pose.lab.learning.students.export import Provenance, export_student
+from thermal_pose.lab.learning.students.export import ModelProvenance, export_student
 from thermal_pose.lab.learning.students.judge import evaluate_model
 from thermal_pose.lab.learning.students.ship import SHIPPED, supervised_task
 from thermal_pose.lab.learning.students.ship_export import calibration_crops
@@ -144,7 +144,7 @@ def judge(
 ) -> dict[str, Any]:
     """Export the network and judge its file."""
     crops = calibration_crops(data, config, 8)
-    provenance = Provenance(normalization=config.normalization)
+    provenance = ModelProvenance(normalization=config.normalization)
     card = str(export_student(network.eval(), head, folder, "variant", crops, provenance)["fp32"])
     estimator = make_estimator(card)
     simulated = {key: spread(getattr(args, key), args.rows) for key in ("clinic", "stress", "life")}

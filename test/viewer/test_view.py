@@ -19,7 +19,7 @@ from thermal_pose.cli import main as command
 from thermal_pose.errors import GraphError, MissingExtraError
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, Phase, ThermalFrame
 from thermal_pose.viewer.rerun_view import RerunView
-from thermal_pose.viewer.server import ServeOptions, start_server
+from thermal_pose.viewer.server import ViewerOptions, start_server
 
 DEMO = Path(__file__).parents[2] / "thermal_pose" / "assets" / "demo"
 STEP_NS = 125_000_000
@@ -174,7 +174,7 @@ def served(tmp_path):
     """The view of one person, served; yields the page's address."""
     pytest.importorskip("rerun", reason="extra `view`")
     shown = RerunView("test page")
-    options = ServeOptions(free_port(), free_port(), open_browser=False)
+    options = ViewerOptions(free_port(), free_port(), open_browser=False)
     address = shown.serve(options)
     image = np.full((60, 80), 29515, np.uint16)
     image[14:50, 30:42] += 600
@@ -215,8 +215,8 @@ def test_the_server_ends_with_a_killed_command(tmp_path):
     web_port, data_port = free_port(), free_port()
     code = (
         "import time\n"
-        "from thermal_pose.viewer.server import ServeOptions, start_server\n"
-        f"start_server(ServeOptions({web_port}, {data_port}, open_browser=False))\n"
+        "from thermal_pose.viewer.server import ViewerOptions, start_server\n"
+        f"start_server(ViewerOptions({web_port}, {data_port}, open_browser=False))\n"
         "print('serving', flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -233,7 +233,7 @@ def test_a_taken_port_is_named():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(GraphError, match=f"cannot serve on 127.0.0.1, port {port}: "):
-            start_server(ServeOptions(port, free_port(), open_browser=False))
+            start_server(ViewerOptions(port, free_port(), open_browser=False))
 
 
 @pytest.mark.browser

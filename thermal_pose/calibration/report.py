@@ -37,7 +37,7 @@ def errors_by_depth(plane: PlaneRegistration, registration: Registration) -> dic
     return dict(zip(map(str, DEPTHS_M), errors.round(3).tolist(), strict=True))
 
 
-def figures(calibration: PairCalibration, views: CalibrationViews) -> dict[str, Any]:
+def calibration_figures(calibration: PairCalibration, views: CalibrationViews) -> dict[str, Any]:
     """The calibration in numbers, for JSON."""
     registration = calibration.registration
     plane = plane_registration(registration, HOMOGRAPHY_DEPTH_M)
@@ -77,7 +77,7 @@ def write_results(
     StorageError
         The folder cannot be written.
     """
-    numbers = figures(calibration, views)
+    numbers = calibration_figures(calibration, views)
     write_whole(folder / "calibration.json", json.dumps(numbers, indent=2) + "\n")
     thermal, rgb = calibration.thermal.intrinsics, calibration.rgb.intrinsics
     save_camera_info(folder / "thermal.yaml", camera_info_of(thermal), "thermal_camera")

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from thermal_pose.cli.arguments import add_duration, add_namespace, add_out
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.viewer.rerun_view import RerunView
-from thermal_pose.viewer.server import LOOPBACK, ServeOptions
+from thermal_pose.viewer.server import LOOPBACK, ViewerOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def start(args: argparse.Namespace) -> int:
     if args.out is not None:
         view.save(args.out)
     else:
-        options = ServeOptions(
+        options = ViewerOptions(
             args.port, args.data_port, open_browser=not args.no_browser, address=args.bind
         )
         print(f"open {view.serve(options)}", flush=True)

@@ -112,7 +112,7 @@ class ThresholdedDetector(Protocol):
         ...
 
 
-class PoseEstimator(Protocol):
+class PoseModel(Protocol):
     """Finds the 17 joints of the person in each given box."""
 
     @property

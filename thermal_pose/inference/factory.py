@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from thermal_pose.inference.artifacts import card_path
-from thermal_pose.inference.base import Engine, PersonDetector, PoseEstimator, RuntimeOptions
+from thermal_pose.inference.base import Engine, PersonDetector, PoseModel, RuntimeOptions
 from thermal_pose.inference.card import load_card
 from thermal_pose.inference.detector_card import load_detector_card
 from thermal_pose.inference.heatmap_estimator import HeatmapPoseEstimator
@@ -26,7 +26,7 @@ def make_engine(path: Path, options: RuntimeOptions, precision: str) -> Engine:
     return OnnxRuntimeEngine(path, options, precision)
 
 
-def make_estimator(model: str, options: RuntimeOptions | None = None) -> PoseEstimator:
+def make_estimator(model: str, options: RuntimeOptions | None = None) -> PoseModel:
     """Load a pose model by name or by the path of its card.
 
     Raises

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from thermal_pose.gates.quality import same_image
-from thermal_pose.inference.base import PersonDetector, PoseEstimator
+from thermal_pose.inference.base import PersonDetector, PoseModel
 from thermal_pose.tracking.sides import SideKeeper, SidesSettings
 from thermal_pose.tracking.smoothing import OneEuroFilter, OneEuroSettings
 from thermal_pose.tracking.tracker import PersonTracker, TrackerSettings
@@ -136,7 +136,7 @@ class PoseStage:
     settings : see `PoseSettings`.
     """
 
-    def __init__(self, estimator: PoseEstimator, settings: PoseSettings | None = None) -> None:
+    def __init__(self, estimator: PoseModel, settings: PoseSettings | None = None) -> None:
         self.estimator = estimator
         self._settings = settings or PoseSettings()
         self._tracker = PersonTracker(self._settings.tracker)

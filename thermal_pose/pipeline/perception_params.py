@@ -4,7 +4,7 @@
 from thermal_pose.errors import ConfigError
 from thermal_pose.inference.base import (
     PersonDetector,
-    PoseEstimator,
+    PoseModel,
     RuntimeOptions,
     ThresholdedDetector,
 )
@@ -23,7 +23,7 @@ def build_detector(parameters: DetectorParameters) -> PersonDetector:
     return make_detector(parameters.model, options)
 
 
-def build_estimator(parameters: PoseParameters) -> PoseEstimator:
+def build_estimator(parameters: PoseParameters) -> PoseModel:
     """Load the pose model that the parameters name."""
     options = RuntimeOptions(parameters.engine, parameters.device, parameters.threads)
     return make_estimator(parameters.model, options)

@@ -26,19 +26,19 @@ def chair_rise_sections(
     result: ChairRiseResult, earlier: Sequence[EarlierTest], run: RunInfo | None
 ) -> tuple[str, str]:
     """Return the first page's sections, and those that are folded below it."""
-    first = outcome(result, earlier) + rises_section(result)
+    first = rise_outcome(result, earlier) + rises_section(result)
     folded = (
         sections.measures_section(result.measures, result.timing.valid, ())
-        + signals(result)
+        + rise_signals(result)
         + sections.earlier_tests(EarlierTest.from_result(result), earlier)
-        + quality(result)
+        + rise_quality(result)
         + evidence.provenance(result, run)
-        + notes()
+        + rise_notes()
     )
     return first, folded
 
 
-def outcome(result: ChairRiseResult, earlier: Sequence[EarlierTest]) -> str:
+def rise_outcome(result: ChairRiseResult, earlier: Sequence[EarlierTest]) -> str:
     """Return the hero: the figure beside its reference, or the reason of the refusal."""
     if not result.timing.valid:
         return sections.refusal(result.timing.reason, result.timing.sentence)
@@ -158,7 +158,7 @@ def _rise_table(rises: Sequence[ChairRise], zero_s: float) -> str:
     )
 
 
-def signals(result: ChairRiseResult) -> str:
+def rise_signals(result: ChairRiseResult) -> str:
     """Return the plots of what the rises were read from."""
     data = result.signals
     if len(data.stamps_s) < 2:
@@ -178,12 +178,12 @@ def signals(result: ChairRiseResult) -> str:
     return sections.folded("signals", say("Signals"), body)
 
 
-def quality(result: ChairRiseResult) -> str:
+def rise_quality(result: ChairRiseResult) -> str:
     """Return how complete the data were."""
     return evidence.quality_section(result.coverage, result.timing, result.input_notes)
 
 
-def notes() -> str:
+def rise_notes() -> str:
     """Return how to read the figures, and their sources."""
     sources = sections.source_items(norms.SOURCES)
     reading = (

@@ -3,8 +3,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from string import Template
 from typing import Any
 
@@ -32,6 +30,7 @@ from thermal_pose.report.text import (
     PHASE_NAMES,
     REASON_NAMES,
     html,
+    static_text,
     subject_name,
     with_texts,
 )
@@ -64,12 +63,6 @@ _N_PLAIN_KEY_FRAMES = 4
 
 #: Part of an image: left, top, right, bottom, px, the latter two excluded.
 Window = tuple[int, int, int, int]
-
-
-@cache
-def static_text(name: str) -> str:
-    """Return a file of `report/static/`."""
-    return files("thermal_pose.report").joinpath("static", name).read_text(encoding="utf-8")
 
 
 def trial_page(
@@ -105,7 +98,7 @@ def trial_page(
         badge=f'<p class="badge {"ok" if valid else "no"}">{html(state)}</p>{sim}',
         person=sections.person_line(result),
         main=main,
-        script=static_text("report.js") if film is not None else "",
+        script=static_text("report", "report.js") if film is not None else "",
     )
 
 
@@ -136,12 +129,12 @@ def render_page(
     title: str, heading: str, badge: str, person: str, main: str, script: str = ""
 ) -> str:
     """Fill the page's template; `title` and `heading` are escaped here, the rest is HTML."""
-    return Template(static_text("report.html")).substitute(
+    return Template(static_text("report", "report.html")).substitute(
         title=html(title),
         badge=badge,
         person=person,
         main=main,
-        style=static_text("report.css") + _page_foot(title),
+        style=static_text("report", "report.css") + _page_foot(title),
         script=f"<script>{script}</script>" if script else "",
         not_a_device=html(say(NOT_A_DEVICE)),
         not_a_device_short=html(say("Not a medical device")),
@@ -204,7 +197,7 @@ def replay(result: MovementResult, film: Film | None) -> str:
     )
     to_phase = html(say("Go to phase"))
     thinned = " " + say("One in {n} frames is shown.", n=film.every) if film.every > 1 else ""
-    body = Template(with_texts(static_text("replay.html"))).substitute(
+    body = Template(with_texts(static_text("report", "replay.html"))).substitute(
         width=width,
         height=height,
         last=len(film.frames) - 1,

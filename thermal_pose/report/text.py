@@ -3,7 +3,9 @@
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from html import escape
+from importlib.resources import files
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -196,3 +198,9 @@ def with_texts(template: str) -> str:
 def html(text: object) -> str:
     """Escape any text for HTML content and attributes."""
     return escape(str(text), quote=True)
+
+
+@cache
+def static_text(package: str, name: str) -> str:
+    """Return a file in the folder `static` of the package 'report' or 'serve'."""
+    return files(f"thermal_pose.{package}").joinpath("static", name).read_text(encoding="utf-8")

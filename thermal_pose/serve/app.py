@@ -22,11 +22,12 @@ from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
 from thermal_pose.clinical.records import SEXES, WALKING_AIDS
 from thermal_pose.errors import StorageError
 from thermal_pose.language import languages
+from thermal_pose.report.text import static_text
 from thermal_pose.serve.access import SESSION_S, Access
 from thermal_pose.serve.guard import COOKIE, App, Guard
 from thermal_pose.serve.hub import Hub
 from thermal_pose.serve.records import Records
-from thermal_pose.serve.templates import chosen_language, page_text, static_text
+from thermal_pose.serve.templates import chosen_language, page_text
 from thermal_pose.subject_id import check_subject_id, new_subject_id
 
 #: Files that may be asked for, with their types: nothing else can be.
@@ -126,7 +127,7 @@ class Pages:
         name = request.path_params["name"]
         if name not in _STATIC:
             return PlainTextResponse("there is no such file", 404)
-        return Response(static_text(name), media_type=_STATIC[name])
+        return Response(static_text("serve", name), media_type=_STATIC[name])
 
     async def report(self, request: Request) -> Response:
         """One report's page."""

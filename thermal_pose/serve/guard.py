@@ -90,7 +90,7 @@ class Guard:
                 return verdict
         elif headers.get("sec-fetch-site") == "cross-site" and path.startswith("/api/"):
             return 403, "another site asked for this"
-        known = not self._access.required or self._access.sessions.knows(session_of(headers))
+        known = not self._access.required or self._access.sessions.knows(session_id_of(headers))
         if not known and path not in OPEN_PATHS:
             return (303, "/login") if path == "/" else (401, "log in first")
         return 0, ""
@@ -133,7 +133,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def session_of(headers: dict[str, str]) -> str:
+def session_id_of(headers: dict[str, str]) -> str:
     """Return the session id in a request's cookies; '' for none."""
     try:
         morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)

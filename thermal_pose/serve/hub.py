@@ -34,7 +34,7 @@ _MAX_WIDTH: Final = 160
 
 
 @dataclass
-class Camera:
+class CameraFeed:
     """The newest of one camera.
 
     Attributes
@@ -83,7 +83,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cameras: dict[str, Camera] = {}
+        self._cameras: dict[str, CameraFeed] = {}
         self._watchers: dict[str, set[Watcher]] = {}
 
     def names(self) -> list[str]:
@@ -91,10 +91,10 @@ class Hub:
         with self._lock:
             return sorted(self._cameras)
 
-    def camera(self, name: str) -> Camera:
+    def camera(self, name: str) -> CameraFeed:
         """Return a camera; it is made on first sight."""
         with self._lock:
-            return self._cameras.setdefault(name, Camera(name))
+            return self._cameras.setdefault(name, CameraFeed(name))
 
     def watch(self, name: str) -> Watcher:
         """Begin to watch a camera: the newest of each kind comes first."""

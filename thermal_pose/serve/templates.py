@@ -4,29 +4,22 @@
 import json
 from functools import cache
 from html import escape
-from importlib.resources import files
 from typing import Final
 
 from starlette.requests import Request
 
 from thermal_pose.language import catalogue, language_name, languages, preferred, speaking
-from thermal_pose.report.text import with_texts
+from thermal_pose.report.text import static_text, with_texts
 
 #: Set by the page's list of languages; holds a code.
 LANGUAGE_COOKIE: Final = "thermal_pose_language"
 
 
 @cache
-def static_text(name: str) -> str:
-    """Return a file of `serve/static/`."""
-    return files("thermal_pose.serve").joinpath("static", name).read_text(encoding="utf-8")
-
-
-@cache
 def page_text(name: str, code: str) -> str:
     """Return an HTML file of `serve/static/` in a language, with its catalogue for the script."""
     with speaking(code):
-        text = with_texts(static_text(name))
+        text = with_texts(static_text("serve", name))
     words = json.dumps(catalogue(code), ensure_ascii=False, separators=(",", ":"))
     options = "".join(
         f'<option value="{one}" lang="{one}"{" selected" if one == code else ""}>'

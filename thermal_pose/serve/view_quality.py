@@ -32,7 +32,7 @@ FOCAL_PER_WIDTH: Final = 0.92
 
 
 @dataclass(frozen=True)
-class Finding:
+class ViewFinding:
     """One statement on the view: `code`, whether it is all right, and a sentence."""
 
     code: str
@@ -40,7 +40,7 @@ class Finding:
     text: str
 
 
-def judge_view(frames: Sequence[FrameKeypoints], test: MovementTest) -> list[Finding]:
+def judge_view(frames: Sequence[FrameKeypoints], test: MovementTest) -> list[ViewFinding]:
     """Judge the view from the keypoints of the last seconds, the newest last.
 
     Parameters
@@ -49,11 +49,11 @@ def judge_view(frames: Sequence[FrameKeypoints], test: MovementTest) -> list[Fin
     test : which decides where the person and the walkway must be.
     """
     if not frames:
-        return [Finding("no_keypoints", False, "No picture is analysed: is the graph running?")]
+        return [ViewFinding("no_keypoints", False, "No picture is analysed: is the graph running?")]
     newest = frames[-1]
     seen = [max(frame.persons, key=_height_px) for frame in frames if frame.persons]
     if not newest.persons or not seen:
-        return [Finding("nobody", False, "Nobody in view: the person sits on the chair.")]
+        return [ViewFinding("nobody", False, "Nobody in view: the person sits on the chair.")]
     findings = [
         _size(seen, newest.image_wh),
         _place(seen, newest.image_wh),
@@ -64,11 +64,11 @@ def judge_view(frames: Sequence[FrameKeypoints], test: MovementTest) -> list[Fin
         findings.append(_walkway(seen, newest.image_wh))
     if len(newest.persons) > 1:
         findings.append(
-            Finding("company", False, "Another person is in view: stand aside during the test.")
+            ViewFinding("company", False, "Another person is in view: stand aside during the test.")
         )
     seated = _seated(seen)
     text = "Seated: ready to start." if seated else "The person does not sit yet."
-    findings.append(Finding("seated", seated, text))
+    findings.append(ViewFinding("seated", seated, text))
     return findings
 
 
@@ -76,32 +76,32 @@ def _height_px(person: PersonKeypoints) -> float:
     return person.box.xyxy[3] - person.box.xyxy[1]
 
 
-def _size(seen: Sequence[PersonKeypoints], image_wh: tuple[int, int]) -> Finding:
+def _size(seen: Sequence[PersonKeypoints], image_wh: tuple[int, int]) -> ViewFinding:
     height = float(np.median([_height_px(person) for person in seen]))
     if height > MAX_HEIGHT_SHARE * image_wh[1]:
-        return Finding("size", False, "Person too near: move the camera back.")
+        return ViewFinding("size", False, "Person too near: move the camera back.")
     if height < MIN_HEIGHT_PX:
-        return Finding("size", False, "Person too far away: move the camera nearer.")
-    return Finding("size", True, "Distance of the person is good.")
+        return ViewFinding("size", False, "Person too far away: move the camera nearer.")
+    return ViewFinding("size", True, "Distance of the person is good.")
 
 
-def _place(seen: Sequence[PersonKeypoints], image_wh: tuple[int, int]) -> Finding:
+def _place(seen: Sequence[PersonKeypoints], image_wh: tuple[int, int]) -> ViewFinding:
     left, top, right, bottom = np.median([person.box.xyxy for person in seen], axis=0)
     width, height = image_wh
     if left < EDGE_PX or right > width - 1 - EDGE_PX:
-        return Finding("place", False, "Person at the side of the picture: turn the camera.")
+        return ViewFinding("place", False, "Person at the side of the picture: turn the camera.")
     if bottom > height - 1 - EDGE_PX:
-        return Finding("place", False, "Feet are cut off: tilt the camera down.")
+        return ViewFinding("place", False, "Feet are cut off: tilt the camera down.")
     if top < EDGE_PX:
-        return Finding("place", False, "Head is cut off: tilt the camera up.")
-    return Finding("place", True, "Chair and person are in view.")
+        return ViewFinding("place", False, "Head is cut off: tilt the camera up.")
+    return ViewFinding("place", True, "Chair and person are in view.")
 
 
-def _tilt(seen: Sequence[PersonKeypoints]) -> Finding:
+def _tilt(seen: Sequence[PersonKeypoints]) -> ViewFinding:
     leans = [lean for person in seen if np.isfinite(lean := _sideways_lean_deg(person))]
     if leans and abs(float(np.median(leans))) > MAX_TILT_DEG:
-        return Finding("tilt", False, "Camera tilted, or the person leans: level the camera.")
-    return Finding("tilt", True, "Camera is level.")
+        return ViewFinding("tilt", False, "Camera tilted, or the person leans: level the camera.")
+    return ViewFinding("tilt", True, "Camera is level.")
 
 
 def _sideways_lean_deg(person: PersonKeypoints) -> float:
@@ -111,25 +111,27 @@ def _sideways_lean_deg(person: PersonKeypoints) -> float:
     return float(np.degrees(np.arctan2(shoulders[0] - hips[0], hips[1] - shoulders[1])))
 
 
-def _clarity(seen: Sequence[PersonKeypoints]) -> Finding:
+def _clarity(seen: Sequence[PersonKeypoints]) -> ViewFinding:
     score = float(np.mean([person.scores.mean() for person in seen]))
     if score < MIN_SCORE:
-        return Finding("clarity", False, "Joints are seen poorly: remove what hides the person.")
-    return Finding("clarity", True, "Joints are seen well.")
+        return ViewFinding(
+            "clarity", False, "Joints are seen poorly: remove what hides the person."
+        )
+    return ViewFinding("clarity", True, "Joints are seen well.")
 
 
-def _walkway(seen: Sequence[PersonKeypoints], image_wh: tuple[int, int]) -> Finding:
+def _walkway(seen: Sequence[PersonKeypoints], image_wh: tuple[int, int]) -> ViewFinding:
     """Whether the turn mark, 3 m nearer than the chair, is still in view."""
     height_px = float(np.median([_height_px(person) for person in seen]))
     distance_m = FOCAL_PER_WIDTH * image_wh[0] * SITTING_M / max(height_px, 1.0)
     if _seated(seen) and distance_m < WALKWAY_M + ROOM_BEYOND_M:
-        return Finding(
+        return ViewFinding(
             "walkway",
             False,
             f"Turn mark may be out of view: the camera is about {distance_m:.0f} m from the chair, "
             "5 to 7 m are needed.",
         )
-    return Finding("walkway", True, "Room for the walkway.")
+    return ViewFinding("walkway", True, "Room for the walkway.")
 
 
 def _seated(seen: Sequence[PersonKeypoints]) -> bool:

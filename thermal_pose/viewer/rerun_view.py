@@ -17,7 +17,7 @@ from thermal_pose.errors import MissingExtraError
 from thermal_pose.imaging.draw import IDENTITY_COLOURS, DrawSettings, colour_mapped
 from thermal_pose.skeleton import JOINT_NAMES, LIMBS
 from thermal_pose.types import FrameKeypoints, PersonKeypoints, Phase, ThermalFrame
-from thermal_pose.viewer.server import ServeOptions, start_server
+from thermal_pose.viewer.server import ViewerOptions, start_server
 
 TIMELINE: Final = "stamp"
 _SCALE: Final = 4
@@ -53,7 +53,7 @@ class RerunView:
         self._phase: Phase | None = None
         self._log_static()
 
-    def serve(self, options: ServeOptions) -> str:
+    def serve(self, options: ViewerOptions) -> str:
         """Serve data and page; return the page's address.
 
         Raises

@@ -29,7 +29,7 @@ _EXEC_AND_END_WITH_PARENT: Final = (
 
 
 @dataclass(frozen=True)
-class ServeOptions:
+class ViewerOptions:
     """Where the viewer is served.
 
     Attributes
@@ -52,7 +52,7 @@ class ServeOptions:
         return LOOPBACK if self.address in ("0.0.0.0", "::") else self.address
 
 
-def start_server(options: ServeOptions) -> str:
+def start_server(options: ViewerOptions) -> str:
     """Start the server, which ends with this process; return the address of its data.
 
     Raises

@@ -9,7 +9,7 @@ from support.motion import recorded
 
 from thermal_pose.cli.main import main
 from thermal_pose.lab.evaluation.motion import (
-    MotionTrial,
+    MotionResult,
     label_figures,
     motion_figures,
 )
@@ -30,7 +30,7 @@ def timing(edges) -> TugTiming:
     )
 
 
-def motion_trial(person: int, errors, offsets=0.0, refused: bool = False) -> MotionTrial:
+def motion_trial(person: int, errors, offsets=0.0, refused: bool = False) -> MotionResult:
     truth = EDGES + 0.1 * person
     estimate = timing(truth + errors)
     if refused:
@@ -41,7 +41,7 @@ def motion_trial(person: int, errors, offsets=0.0, refused: bool = False) -> Mot
     sds = () if refused else (0.1,) * 7
     pair = TrialPair(timing(truth), estimate, stamps, f"p{person}")
     evaluated = EvaluatedTrial(pair, f"t{person}", conditions, sds)
-    return MotionTrial(evaluated, truth[[0, 1, 2, 3, 4, 6]] + offsets)
+    return MotionResult(evaluated, truth[[0, 1, 2, 3, 4, 6]] + offsets)
 
 
 def test_errors_bias_and_coverage_are_those_put_in():

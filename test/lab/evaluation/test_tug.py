@@ -23,9 +23,12 @@ from thermal_pose.lab.learning.tug.cases import (
     cohort_cases,
     development_cases,
     is_development_seed,
-    keypoint_path,
 )
-from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
+from thermal_pose.lab.learning.tug.keypoint_file import (
+    KeypointTrial,
+    keypoint_path,
+    write_keypoints,
+)
 from thermal_pose.lab.metrics.agreement import TrialPair, boundaries_s, labels_at, live_right
 from thermal_pose.lab.simulation.people.presets import INVALID_KINDS
 from thermal_pose.types import TrialReason, TugTiming

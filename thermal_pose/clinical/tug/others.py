@@ -19,7 +19,7 @@ from thermal_pose.clinical.tug.subject import (
     SubjectTrack,
     TrackBuilder,
     body_centre,
-    height_px,
+    person_height_px,
     standing_indices,
 )
 from thermal_pose.types import FrameKeypoints, PersonKeypoints
@@ -105,7 +105,7 @@ def _in_box(person: PersonKeypoints, subject_box: Array) -> bool:
     x, y = body_centre(person)
     inside = left <= x <= right and top <= y <= bottom
     # Somebody who walks past in front is larger.
-    return bool(inside and height_px(person) <= MAX_TALLER * (bottom - top))
+    return bool(inside and person_height_px(person) <= MAX_TALLER * (bottom - top))
 
 
 def did_the_test(other: Segmentation) -> bool:

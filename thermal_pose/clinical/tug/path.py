@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.clinical.tug.subject import body_centre, height_px, standing_indices
+from thermal_pose.clinical.tug.subject import body_centre, person_height_px, standing_indices
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
 
@@ -101,7 +101,7 @@ def _sightings(frames: Sequence[FrameKeypoints], min_score: float, reference: fl
         frame=frame,
         person=np.array([row[1] for row in rows], dtype=np.int64),
         times_s=times_s,
-        place=np.array([(*body_centre(p), height_px(p)) for *_, p in rows]).reshape(-1, 3),
+        place=np.array([(*body_centre(p), person_height_px(p)) for *_, p in rows]).reshape(-1, 3),
         track_ids=np.array([p.track_id for *_, p in rows], dtype=np.int64),
         # Time that ends with a sighting was not unseen.
         evidence=weight * (UNSEEN_PER_S + SEATED_PER_S * seated) * np.minimum(steps_s, 0.25)[frame],

@@ -168,7 +168,7 @@ class SubjectFollower:
             share = float(np.mean(person.scores)) / max(surest, 1e-6)
             weight = float(np.clip((share - 0.15) / 0.45, 0.0, 1.0))
             self._judge(candidate, person, frame.stamp_ns, weight)
-            rank = (candidate.seated_s, weight * height_px(person))
+            rank = (candidate.seated_s, weight * person_height_px(person))
             if rank > best_rank:
                 best, best_rank = person, rank
         if best is not None:
@@ -219,7 +219,7 @@ class SubjectFollower:
             if person.track_id in self._others and not known:
                 continue
             cost = float(np.linalg.norm(body_centre(person) - self._centre))
-            cost += 0.5 * abs(height_px(person) - self._size_px)
+            cost += 0.5 * abs(person_height_px(person) - self._size_px)
             if known and cost < 2.0 * limit:
                 return person
             if cost < best_cost:
@@ -228,7 +228,7 @@ class SubjectFollower:
 
     def _remember(self, person: PersonKeypoints, stamp_ns: int) -> None:
         self._centre = body_centre(person)
-        self._size_px = height_px(person)
+        self._size_px = person_height_px(person)
         self._last_ns = stamp_ns
         self.track_id = person.track_id
 
@@ -243,7 +243,7 @@ def body_centre(person: PersonKeypoints) -> Array:
     return np.array([(left + right) / 2, (top + bottom) / 2])
 
 
-def height_px(person: PersonKeypoints) -> float:
+def person_height_px(person: PersonKeypoints) -> float:
     """Height of the person's box, px."""
     return person.box.xyxy[3] - person.box.xyxy[1]
 

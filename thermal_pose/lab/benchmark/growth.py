@@ -16,7 +16,7 @@ import numpy as np
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import GraphError
-from thermal_pose.inference.base import PersonDetector, PoseEstimator
+from thermal_pose.inference.base import PersonDetector, PoseModel
 from thermal_pose.lab.benchmark.timing import interleaved
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_detector, build_estimator
@@ -67,7 +67,7 @@ def measure_growth(
 
 
 def _both(
-    detector: PersonDetector, estimator: PoseEstimator, image: UInt16Array, box: PersonBox
+    detector: PersonDetector, estimator: PoseModel, image: UInt16Array, box: PersonBox
 ) -> None:
     detector.detect(image)
     estimator.estimate(image, [box])

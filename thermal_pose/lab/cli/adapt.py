@@ -127,7 +127,7 @@ def _labelled(
         label,
         own_keypoints,
     )
-    from thermal_pose.lab.learning.students.own_labels import read_keypoints
+    from thermal_pose.lab.learning.students.own_labels import with_own_labels
 
     if args.teacher and args.labels:
         raise ConfigError("adapt: expected --teacher or --labels, got both")
@@ -140,7 +140,7 @@ def _labelled(
     if args.labels:
         source = LabelSource(f"keypoints of {args.labels.name}", {}, (), "")
         check_start(data, source, args.start, config)
-        labelled = read_keypoints(args.labels, data)
+        labelled = with_own_labels(args.labels, data)
         return labelled, replace(source, key=sha256_of(args.labels))
     return own_keypoints(data)
 

@@ -63,11 +63,11 @@ def _simulated(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.lab.evaluation.chair_rise_cases import (
         EVALUATION_SEED,
         TESTS,
-        keypoint_path,
         made_keypoints,
         rise_cases,
     )
-    from thermal_pose.lab.evaluation.chair_rises import evaluate_files, rise_figures
+    from thermal_pose.lab.evaluation.chair_rises import evaluate_rise_files, rise_figures
+    from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 
     tests: dict[str, Any] = {}
     for test in TESTS:
@@ -76,7 +76,7 @@ def _simulated(args: argparse.Namespace) -> dict[str, Any]:
             for _ in made_keypoints(cases, args.keypoints, args.jobs):
                 bar.update()
         paths = [keypoint_path(args.keypoints, case) for case in cases]
-        tests[test] = rise_figures(list(evaluate_files(paths)))
+        tests[test] = rise_figures(list(evaluate_rise_files(paths)))
     return {
         "data": f"simulated clinic, seeds {EVALUATION_SEED} (valid) and {EVALUATION_SEED + 1} "
         "(invalid), keypoints of the shipped models through the whole pipeline",
@@ -112,11 +112,11 @@ def _fit(args: argparse.Namespace) -> dict[str, Any]:
         DEVELOPMENT_SEED,
         TESTS,
         arms_cases,
-        keypoint_path,
         made_keypoints,
         rise_cases,
     )
     from thermal_pose.lab.evaluation.chair_rises_fit import fit_arms, fit_event_offsets
+    from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 
     cases = [case for test in TESTS for case in rise_cases(test, 20, 16, DEVELOPMENT_SEED)]
     everything = cases + arms_cases()

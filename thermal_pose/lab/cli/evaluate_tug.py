@@ -196,7 +196,8 @@ def _start_difficult(args: argparse.Namespace) -> int:
         difficult_figures,
         page_lines,
     )
-    from thermal_pose.lab.learning.tug.cases import cache_keypoints, keypoint_path
+    from thermal_pose.lab.learning.tug.cases import cache_keypoints
+    from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 
     seed = DIFFICULT_SEED if args.seed is None else args.seed
     groups = difficult_cases(seed, args.difficult)
@@ -250,9 +251,9 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
         condition_curves,
         disturbance_curves,
         error_rows,
-        evaluate_files,
+        evaluate_tug_files,
     )
-    from thermal_pose.lab.learning.tug.cases import keypoint_path
+    from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
     from thermal_pose.types import TrialReason
 
     params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
@@ -261,7 +262,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
     rows: list[dict[str, Any]] = []
     for name, group in cases.items():
         paths = [keypoint_path(args.keypoints, case) for case in group]
-        results = evaluate_files(paths, params, None, jobs_of(args))
+        results = evaluate_tug_files(paths, params, None, jobs_of(args))
         trials = list(tqdm(results, total=len(paths), unit="trial", desc=name, disable=None))
         cohorts[name] = cohort_figures(trials)
         rows += [{"cohort": name, **trial_row(trial)} for trial in trials]

@@ -27,6 +27,7 @@ from thermal_pose.lab.evaluation.chair_rise_frames import (
 )
 from thermal_pose.lab.learning.tug.keypoint_file import (
     KeypointTrial,
+    keypoint_path,
     read_keypoints,
     write_keypoints,
 )
@@ -192,11 +193,6 @@ def read_recording(path: Path) -> RiseRecording:
         tuple(ChairRise(**row) for row in trial.conditions["rises"]),
         trial.conditions,
     )
-
-
-def keypoint_path(folder: Path, case: RiseCase) -> Path:
-    """Where a case's keypoints are kept."""
-    return folder / f"{case.name}.npz"
 
 
 def made_keypoints(cases: Sequence[RiseCase], folder: Path, jobs: int = 1) -> Iterator[RiseCase]:

@@ -60,7 +60,7 @@ class EvaluatedRises:
         return found == sum(rise.complete for rise in self.recording.rises)
 
 
-def evaluate_files(paths: Sequence[Path]) -> Iterator[EvaluatedRises]:
+def evaluate_rise_files(paths: Sequence[Path]) -> Iterator[EvaluatedRises]:
     """Analyse keypoint files in their order, as the live node would."""
     for path in paths:
         recording = read_recording(path)

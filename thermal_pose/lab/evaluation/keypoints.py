@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.inference.base import PoseEstimator
+from thermal_pose.inference.base import PoseModel
 from thermal_pose.lab.metrics.oks import (
     AveragePrecision,
     EstimatedPose,
@@ -70,7 +70,7 @@ def visible_people(frame: TrueFrame) -> Sequence[TruePerson]:
     ]
 
 
-def keypoints_in_true_boxes(path: Path, estimator: PoseEstimator) -> list[FrameKeypoints]:
+def keypoints_in_true_boxes(path: Path, estimator: PoseModel) -> list[FrameKeypoints]:
     """Return the estimates for exact boxes, without a detector.
 
     Raises

@@ -33,7 +33,7 @@ LABELLED = (0, 1, 2, 3, 4, 6)
 
 
 @dataclass(frozen=True)
-class MotionTrial:
+class MotionResult:
     """One evaluated recording.
 
     `labels_s` are its hand labels in the truth's seconds, None if there are none; `model_id` is
@@ -51,15 +51,15 @@ class MotionTrial:
         return estimate_on_truth_clock(pair) if pair.timed else None
 
 
-def evaluate_motion(paths: Sequence[Path], params: TugParams) -> list[MotionTrial]:
+def evaluate_motion(paths: Sequence[Path], params: TugParams) -> list[MotionResult]:
     """Analyze keypoint files of recorded motion, in their order."""
     return [_evaluated(read_keypoints(path), params) for path in paths]
 
 
-def _evaluated(trial: KeypointTrial, params: TugParams) -> MotionTrial:
+def _evaluated(trial: KeypointTrial, params: TugParams) -> MotionResult:
     labels = trial.conditions.get("hand_labels_s")
     evaluated = evaluate_trial(trial, params, Disturbance())
-    return MotionTrial(
+    return MotionResult(
         evaluated,
         None if labels is None else np.array(labels, dtype=np.float64),
         trial.frames[0].model_id if trial.frames else "",
@@ -67,7 +67,7 @@ def _evaluated(trial: KeypointTrial, params: TugParams) -> MotionTrial:
 
 
 def motion_document(
-    trials: Sequence[MotionTrial], command: str, floor_s: Sequence[float] = (0.0,) * 7
+    trials: Sequence[MotionResult], command: str, floor_s: Sequence[float] = (0.0,) * 7
 ) -> dict[str, Any]:
     """The figures with what they were measured on.
 
@@ -87,7 +87,7 @@ def motion_document(
     }
 
 
-def left_out_shares(trials: Sequence[MotionTrial], floor_s: Array) -> dict[str, float]:
+def left_out_shares(trials: Sequence[MotionResult], floor_s: Array) -> dict[str, float]:
     """Boundaries and totals within 1.96 SDs, each person's floor fitted to the other people."""
     timed = [trial for trial in trials if trial.estimate_s is not None]
     people = np.array([trial.evaluated.pair.subject for trial in timed])
@@ -100,7 +100,7 @@ def left_out_shares(trials: Sequence[MotionTrial], floor_s: Array) -> dict[str, 
     return {"within_two_sd": round(boundaries, 4), "total_within_196_sd": round(totals, 4)}
 
 
-def motion_figures(trials: Sequence[MotionTrial]) -> dict[str, Any]:
+def motion_figures(trials: Sequence[MotionResult]) -> dict[str, Any]:
     """All figures of recorded motion, in the shape of `docs/results/tug_real_motion.json`."""
     evaluated = [trial.evaluated for trial in trials]
     timed = [trial for trial in trials if trial.estimate_s is not None]
@@ -124,7 +124,7 @@ def motion_figures(trials: Sequence[MotionTrial]) -> dict[str, Any]:
     return document
 
 
-def _errors(trial: MotionTrial) -> Array:
+def _errors(trial: MotionResult) -> Array:
     """(7,) errors of a timed trial, s."""
     pair = trial.evaluated.pair
     return np.asarray(estimate_on_truth_clock(pair) - boundaries_s(pair.truth))
@@ -134,7 +134,7 @@ def _named(values: Array) -> dict[str, float]:
     return dict(zip(BOUNDARY_NAMES, (round(float(v), 4) for v in values), strict=True))
 
 
-def _contact_sensitivity(timed: Sequence[MotionTrial]) -> dict[str, dict[str, float]]:
+def _contact_sensitivity(timed: Sequence[MotionResult]) -> dict[str, dict[str, float]]:
     """Error of the total for each seat-contact threshold of the truth, by threshold in m."""
     figures = {}
     for key in timed[0].evaluated.conditions["totals_by_contact_s"]:
@@ -151,7 +151,7 @@ def _contact_sensitivity(timed: Sequence[MotionTrial]) -> dict[str, dict[str, fl
     return figures
 
 
-def label_figures(timed: Sequence[MotionTrial]) -> dict[str, Any]:
+def label_figures(timed: Sequence[MotionResult]) -> dict[str, Any]:
     """Agreement with hand labels, after one constant offset per boundary.
 
     The offsets of a person are the means over the other people's trials. The truth by our
@@ -189,7 +189,7 @@ def _offsets_removed(difference: Array, people: npt.NDArray[np.str_]) -> Array:
     return left
 
 
-def motion_rows(trials: Sequence[MotionTrial]) -> list[dict[str, Any]]:
+def motion_rows(trials: Sequence[MotionResult]) -> list[dict[str, Any]]:
     """One row per trial: what is needed to recompute every figure but those of hand labels.
 
     The labels themselves belong to the people who recorded the motion, and are not written.
@@ -197,7 +197,7 @@ def motion_rows(trials: Sequence[MotionTrial]) -> list[dict[str, Any]]:
     return [_row(trial) for trial in trials]
 
 
-def _row(trial: MotionTrial) -> dict[str, Any]:
+def _row(trial: MotionResult) -> dict[str, Any]:
     conditions = trial.evaluated.conditions
     row = {"recording": conditions["recording"], "room": conditions["case"]["room"]}
     row |= trial_row(trial.evaluated)

@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from thermal_pose.inference.base import PoseEstimator
+from thermal_pose.inference.base import PoseModel
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.judge import evaluate_model
 from thermal_pose.types import FloatArray
@@ -67,7 +67,7 @@ def disturbed(data: PoseData, effect: str, strength: float, seed: int = 0) -> Po
 
 
 def sensitivity(
-    estimator: PoseEstimator,
+    estimator: PoseModel,
     data: PoseData,
     effects: Sequence[tuple[str, float]] = STANDARD,
     seed: int = 0,

@@ -133,7 +133,7 @@ def _evaluate_file(path: Path, params: TugParams, change: Disturbance) -> Evalua
     return evaluate_trial(read_keypoints(path), params, change)
 
 
-def evaluate_files(
+def evaluate_tug_files(
     paths: Sequence[Path],
     params: TugParams,
     change: Disturbance | None = None,

@@ -10,7 +10,7 @@ import pytest
 from thermal_pose.cli.main import main
 from thermal_pose.errors import TrainingError
 from thermal_pose.lab.evaluation.labelled.answers import LabelledAnswers, ask
-from thermal_pose.lab.evaluation.labelled.judge import figures
+from thermal_pose.lab.evaluation.labelled.judge import labelled_figures
 from thermal_pose.lab.evaluation.labelled.sheet import write_overlay_sheet
 from thermal_pose.lab.learning.datasets.coco_labels import read_labels
 from thermal_pose.lab.learning.datasets.pictures import centikelvin
@@ -70,7 +70,7 @@ def answers(labelled, oracle) -> LabelledAnswers:
 
 
 def test_the_labels_themselves_are_perfect(labelled) -> None:
-    found = figures(answers(labelled, Oracle()), resamples=20)
+    found = labelled_figures(answers(labelled, Oracle()), resamples=20)
     assert found["ap"]["value"] == 1.0 and found["ap"]["ci95"] == [1.0, 1.0]
     assert found["mirrored"]["value"] == 0 and found["people"] == 6 and found["scenes"] == 2
     assert found["joint_ece"]["value"] == pytest.approx(0.1, abs=1e-6)
@@ -78,14 +78,14 @@ def test_the_labels_themselves_are_perfect(labelled) -> None:
 
 
 def test_a_mirrored_answer_is_named_and_right_without_sides(labelled) -> None:
-    found = figures(answers(labelled, Oracle(mirrored=True)), resamples=0)
+    found = labelled_figures(answers(labelled, Oracle(mirrored=True)), resamples=0)
     assert found["mirrored"]["value"] == 6 and found["ap"]["value"] < 0.3
     assert found["oks_sides_ignored"]["value"] == pytest.approx(1.0, abs=1e-6)
     assert found["ap"]["ci95"] is None
 
 
 def test_an_offset_is_reported_per_joint_in_units_of_the_person(labelled) -> None:
-    found = figures(answers(labelled, Oracle(shift_px=-5.0)), resamples=0)
+    found = labelled_figures(answers(labelled, Oracle(shift_px=-5.0)), resamples=0)
     ankle = found["joints"]["left_ankle"]
     assert ankle["offset_y"] == pytest.approx(-5.0 / 2000**0.5, abs=1e-4)
     assert ankle["offset_x"] == pytest.approx(0.0, abs=1e-4) and ankle["n"] == 6
@@ -95,7 +95,7 @@ def test_scenes_are_drawn_whole(labelled) -> None:
     mixed = answers(labelled, Oracle())
     wrong = mixed.xy.copy()
     wrong[4:] += 60.0  # scene 'b' fails
-    found = figures(replace(mixed, xy=wrong), resamples=60)
+    found = labelled_figures(replace(mixed, xy=wrong), resamples=60)
     low, high = found["oks"]["ci95"]
     assert low < 0.05 and high > 0.95
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
-from thermal_pose.lab.learning.networks.folded_pose import FoldedPoseNetwork, folded, slim
+from thermal_pose.lab.learning.networks.folded_pose import FoldedPoseNetwork, folded_network, slim
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.networks.width import narrowed, widen, without_copies
 
@@ -70,7 +70,7 @@ def test_a_folded_network_has_the_same_loss_and_gradients(frozen) -> None:
     other = copy.deepcopy(plain)
     if frozen:
         plain.freeze_decoder(), other.freeze_decoder()
-    cheap = folded(other)
+    cheap = folded_network(other)
     assert isinstance(cheap, FoldedPoseNetwork)
     assert set(cheap.state_dict()) == set(plain.state_dict())
     image = torch.randn(1, 3, 64, 48, dtype=torch.float64)
@@ -86,7 +86,7 @@ def test_a_folded_network_has_the_same_loss_and_gradients(frozen) -> None:
 
 def test_networks_that_gain_nothing_are_left_alone() -> None:
     network = build_network("resnet50", _decoder(latent=768))
-    assert folded(network) is network
+    assert folded_network(network) is network
 
 
 def test_a_slim_network_computes_the_same_with_the_same_encoder() -> None:

@@ -14,7 +14,7 @@ from thermal_pose.lab.learning.students.confidence import (
     calibrate,
     fit_head,
     fit_platt,
-    joined,
+    joined_evidence,
     measure_confidence,
 )
 from thermal_pose.skeleton import N_JOINTS
@@ -99,7 +99,7 @@ def test_without_empty_crops_nothing_is_fitted() -> None:
 def test_people_that_poses_were_learnt_from_say_nothing_of_joints() -> None:
     first, second = evidence_of(30, seed=5), about_persons_only(evidence_of(20, seed=6))
     assert not second.counted[:, :N_JOINTS].any() and second.counted[:, N_JOINTS].all()
-    both = joined([first, second])
+    both = joined_evidence([first, second])
     assert both.summary.shape == (50, INPUTS)
     assert torch.equal(both.counted[:30], first.counted)
     assert torch.equal(both.hits[30:], second.hits)

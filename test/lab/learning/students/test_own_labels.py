@@ -17,7 +17,7 @@ from thermal_pose.lab.learning.datasets.from_coco import build_from_coco
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.tasks import KeypointTask, ThermalCrops
 from thermal_pose.lab.learning.pose_data import load_folder, save_shard
-from thermal_pose.lab.learning.students.own_labels import read_keypoints, write_pictures
+from thermal_pose.lab.learning.students.own_labels import with_own_labels, write_pictures
 
 SMALL = ("--device", "cpu", "--set", "fit.epochs=2")
 
@@ -41,7 +41,7 @@ def test_keypoints_of_the_written_pictures_come_back_into_the_frame(figures, tmp
         predictions.append({"image_id": row, "keypoints": joints.ravel().tolist(), "score": 0.8})
         predictions.append({"image_id": row, "keypoints": [0.0] * 51, "score": 0.1})
     (tmp_path / "k.json").write_text(json.dumps(predictions))
-    found = read_keypoints(tmp_path / "k.json", figures)
+    found = with_own_labels(tmp_path / "k.json", figures)
     assert np.abs(found.xy - figures.xy).max() < 0.01
     assert (found.visibility[:, :16] == 2).all() and (found.visibility[:, 16] == 0).all()
 
@@ -60,7 +60,7 @@ def test_files_that_are_not_keypoints_of_the_data_are_refused(
 ) -> None:
     (tmp_path / "k.json").write_text(json.dumps(content))
     with pytest.raises(TrainingError, match=message):
-        read_keypoints(tmp_path / "k.json", figures)
+        with_own_labels(tmp_path / "k.json", figures)
 
 
 def test_adapt_learns_from_any_teacher_s_keypoints(figures, tmp_path, capsys) -> None:

@@ -22,7 +22,7 @@ from thermal_pose.lab.simulation.stream.postures import (
     seated_pose,
     standing_pose,
 )
-from thermal_pose.lab.simulation.stream.rows import MAX_ROWS, ShardRows
+from thermal_pose.lab.simulation.stream.rows import MAX_ROWS, StreamRows
 from thermal_pose.lab.simulation.stream.sheet import write_sheet
 
 pytestmark = pytest.mark.simulation
@@ -100,7 +100,7 @@ def test_another_body_walks_where_the_first_has_too_short_legs(monkeypatch):
 
 
 def test_rgb_patch_shows_the_joints_where_the_affine_says():
-    rows = ShardRows(3)
+    rows = StreamRows(3)
     for clip, frame in islice(TrainingStream(only(ClipKind.WARD, with_rgb=True)).frames(0), 5):
         rows.add(clip, frame, 0)
     shard = rows.arrays()

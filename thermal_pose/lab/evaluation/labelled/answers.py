@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.inference.base import PoseEstimator
+from thermal_pose.inference.base import PoseModel
 from thermal_pose.lab.learning.datasets.coco_labels import CocoLabels, LabelledPerson
 from thermal_pose.lab.learning.datasets.pictures import centikelvin, read_picture
 from thermal_pose.lab.metrics.oks import joint_similarity, oks, pose_score
@@ -61,7 +61,7 @@ class LabelledAnswers:
 
 
 def ask(
-    estimator: PoseEstimator,
+    estimator: PoseModel,
     labels: CocoLabels,
     images: Path,
     span_degc: tuple[float, float],

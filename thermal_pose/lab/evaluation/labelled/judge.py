@@ -19,7 +19,9 @@ RESAMPLES: Final = 400
 _INTERVAL: Final = (2.5, 97.5)
 
 
-def figures(answers: LabelledAnswers, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+def labelled_figures(
+    answers: LabelledAnswers, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
     """Return AP, similarity, mirroring and calibration, with 95 % intervals.
 
     Parameters

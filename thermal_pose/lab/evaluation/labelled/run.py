@@ -9,7 +9,7 @@ from typing import Any
 from thermal_pose.digest import sha256_of
 from thermal_pose.inference.factory import make_estimator
 from thermal_pose.lab.evaluation.labelled.answers import ask
-from thermal_pose.lab.evaluation.labelled.judge import RESAMPLES, figures
+from thermal_pose.lab.evaluation.labelled.judge import RESAMPLES, labelled_figures
 from thermal_pose.lab.evaluation.labelled.sheet import write_overlay_sheet
 from thermal_pose.lab.learning.datasets.coco_labels import read_labels
 
@@ -82,7 +82,7 @@ def judge_labelled(
             of_set: dict[str, Any] = {}
             for span in spans:
                 answers = ask(estimator, labels[each.name], each.images, span)
-                of_set[span_name(span)] = figures(answers, resamples)
+                of_set[span_name(span)] = labelled_figures(answers, resamples)
                 tell(f"{model} {each.name} {span_name(span)}: {_line(of_set[span_name(span)])}")
                 if sheets is not None and span == spans[0]:
                     sheet = sheets / f"{estimator.model_id}-{each.name}.png"

@@ -22,7 +22,7 @@ class FoldedPoseNetwork(PoseNetwork):
         return PoseOutput(features, latent, self.decoder.after_first(first))
 
 
-def folded(network: PoseNetwork) -> PoseNetwork:
+def folded_network(network: PoseNetwork) -> PoseNetwork:
     """Return the same network (its own modules) in the form that trains fastest.
 
     Folding is faster if the encoder is narrower than the latent; other networks are returned
@@ -48,4 +48,4 @@ def slim(network: PoseNetwork) -> PoseNetwork:
     same.project = project
     if not any(parameter.requires_grad for parameter in network.decoder.parameters()):
         same.freeze_decoder()
-    return folded(same.train(network.training))
+    return folded_network(same.train(network.training))

@@ -21,7 +21,7 @@ from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.tasks import DistillationTask, Task
 from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
-from thermal_pose.lab.learning.networks.folded_pose import folded
+from thermal_pose.lab.learning.networks.folded_pose import folded_network
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
 from thermal_pose.lab.learning.networks.teacher import UNREADABLE, student_state
 from thermal_pose.lab.learning.paper.protocol import (
@@ -59,7 +59,7 @@ def _network(cohort: Cohort, row: Row, fold: int) -> PoseNetwork:
         decoder = ClassicDecoder(width=width) if width else copy.deepcopy(cohort.decoder)
         network = build_network(row.network, decoder)
         _begin(network, row, cohort, fold)
-        return folded(network if width else network.freeze_decoder())
+        return folded_network(network if width else network.freeze_decoder())
     network = build_network(row.network, ClassicDecoder(width=cohort.decoder.width))
     _begin(network, row, cohort, fold)
     return network

@@ -31,7 +31,7 @@ from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
 from thermal_pose.lab.learning.networks.unfold import unfold_student
 from thermal_pose.lab.learning.pose_data import PoseData
-from thermal_pose.lab.learning.students.export import Provenance, export_student
+from thermal_pose.lab.learning.students.export import ModelProvenance, export_student
 from thermal_pose.lab.learning.students.judge import evaluate_model
 from thermal_pose.lab.learning.students.recalibrate import recalibrate
 from thermal_pose.lab.learning.students.ship import supervised_task
@@ -229,7 +229,7 @@ def adapt(
     Parameters
     ----------
     data, labelled : recordings or pictures, and the same with the joints to learn (`label`,
-        `own_labels.read_keypoints`); the same twice where the data is labelled itself.
+        `own_labels.with_own_labels`); the same twice where the data is labelled itself.
     source : where the joints come from.
     model : what it begins as, a name in the package's assets or the path of a card, fp32.
     config : `fit.max_minutes` is the wall clock of the training; input is the model's own.
@@ -322,7 +322,7 @@ def _exported(
     out: Path,
     name: str,
     judged: IntArray,
-    provenance: Provenance,
+    provenance: ModelProvenance,
 ) -> dict[str, Path]:
     crops = calibration_crops(labelled, config)
     cards = export_student(network, head, out, name, crops, provenance)
@@ -341,8 +341,8 @@ def _provenance(
     card: ModelCard,
     config: TrainingConfig,
     device: torch.device,
-) -> Provenance:
-    return Provenance(
+) -> ModelProvenance:
+    return ModelProvenance(
         data={
             "simulated": data.simulated,
             "learnt_from": {"teacher": source.name, "teacher_figures": source.figures},

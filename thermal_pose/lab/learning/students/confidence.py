@@ -56,7 +56,7 @@ class Evidence:
     in_sight: torch.Tensor
 
 
-def joined(parts: Sequence[Evidence]) -> Evidence:
+def joined_evidence(parts: Sequence[Evidence]) -> Evidence:
     """Return the rows of several collections as one."""
     columns = zip(*((p.summary, p.hits, p.counted, p.in_sight) for p in parts), strict=True)
     return Evidence(*(torch.cat(column) for column in columns))

@@ -35,7 +35,7 @@ _FP32_PARTS: Final = ("encoder", "confidence", "heatmaps")
 
 
 @dataclass(frozen=True)
-class Provenance:
+class ModelProvenance:
     """The part of a card that only training knows; fields as in `ModelCard`."""
 
     data: dict[str, Any] = field(default_factory=dict)
@@ -149,7 +149,7 @@ def quantise(fp32: Path, int8: Path, crops: FloatArray) -> None:
         )
 
 
-def _write_card(path: Path, name: str, precision: Any, provenance: Provenance) -> Path:
+def _write_card(path: Path, name: str, precision: Any, provenance: ModelProvenance) -> Path:
     card = ModelCard(
         name=name,
         file=path.name,
@@ -175,7 +175,7 @@ def export_student(
     folder: Path,
     name: str,
     crops: FloatArray,
-    provenance: Provenance,
+    provenance: ModelProvenance,
 ) -> dict[str, Path]:
     """Write `<name>.onnx` (fp32) and `<name>-int8.onnx`, each with its card.
 
@@ -211,7 +211,7 @@ def export_untrained(folder: Path, name: str = "student", seed: int = 0) -> dict
     torch.manual_seed(seed)
     crops = np.random.default_rng(seed).random((4, 1, INPUT_WH[1], INPUT_WH[0]), np.float32)
     network = build_network("mobilenetv3").eval()
-    provenance = Provenance(
+    provenance = ModelProvenance(
         data={"training": "none: random weights"},
         limits=("Random weights: its output means nothing.", NEVER_ON_PATIENTS),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.inference.base import PersonDetector, PoseEstimator
+from thermal_pose.inference.base import PersonDetector, PoseModel
 from thermal_pose.lab.learning.fitting.assess import breakdown, true_poses
 from thermal_pose.lab.learning.fitting.predict import Predictions
 from thermal_pose.lab.learning.pose_data import PoseData
@@ -33,7 +33,7 @@ class Answers:
 
 
 def run_model(
-    estimator: PoseEstimator,
+    estimator: PoseModel,
     data: PoseData,
     tick: Callable[[int], object] = lambda frames: None,
 ) -> Answers:
@@ -59,7 +59,7 @@ def run_model(
 
 
 def evaluate_model(
-    estimator: PoseEstimator,
+    estimator: PoseModel,
     data: PoseData,
     tick: Callable[[int], object] = lambda frames: None,
 ) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def evaluate_model(
 
 
 def evaluate_detected(
-    estimator: PoseEstimator, finder: PersonDetector, data: PoseData, max_frames: int = 0
+    estimator: PoseModel, finder: PersonDetector, data: PoseData, max_frames: int = 0
 ) -> dict[str, Any]:
     """Return AP with a detector's boxes, as the live nodes run both.
 

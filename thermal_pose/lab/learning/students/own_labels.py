@@ -2,7 +2,7 @@
 """Keypoints that somebody else found in the RGB pictures of a data set, as labels to learn from.
 
 Any pose network can be the teacher: `write_pictures` writes the pictures, the network's keypoints
-come back as COCO json, and `read_keypoints` puts them into the thermal frames.
+come back as COCO json, and `with_own_labels` puts them into the thermal frames.
 """
 
 import json
@@ -49,7 +49,7 @@ def write_pictures(data: PoseData, folder: Path) -> int:
     return len(images)
 
 
-def read_keypoints(path: Path, data: PoseData) -> PoseData:
+def with_own_labels(path: Path, data: PoseData) -> PoseData:
     """Return the data with somebody's keypoints of its RGB pictures in place of any it has.
 
     Parameters

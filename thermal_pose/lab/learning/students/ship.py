@@ -37,7 +37,7 @@ from thermal_pose.lab.learning.students.confidence import (
     calibrate,
     collect,
     fit_head,
-    joined,
+    joined_evidence,
 )
 from thermal_pose.lab.learning.teachers.cache import build_cache
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
@@ -261,7 +261,7 @@ def add_confidence(
         rooms = ThermalCrops(data.train, config.normalization, config.augment, device)
         found = collect(network, head, rooms, data.train, mixed, config.augment, 9, rule)
         passes.append(about_persons_only(found))
-    fit_head(head, joined(passes), config.seed)
+    fit_head(head, joined_evidence(passes), config.seed)
     calibrating = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     rows = np.arange(len(data.calibration))
     calibrate(head, collect(network, head, calibrating, data.calibration, rows, None, rule=rule))

@@ -25,7 +25,7 @@ from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.confidence import collect, measure_confidence
-from thermal_pose.lab.learning.students.export import Provenance, export_student
+from thermal_pose.lab.learning.students.export import ModelProvenance, export_student
 from thermal_pose.lab.learning.students.judge import evaluate_detected, evaluate_model
 from thermal_pose.lab.learning.students.recalibrate import recalibrate
 from thermal_pose.lab.learning.students.ship import ShipData, decode_rule
@@ -129,7 +129,7 @@ def export_shipped(
     The cards' paths by precision, 'fp32' and 'int8'.
     """
     figures = measure_student(student, data.evaluation, training)
-    provenance = Provenance(
+    provenance = ModelProvenance(
         data=data_card(student, data),
         command=command,
         device=device_name(training.device),

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.learning.tug.frame_store import FrameTrial, cache_trial
+from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.skeleton import N_JOINTS, Joint
@@ -302,11 +303,6 @@ def bake_cases(cases: Sequence[TrialCase]) -> int:
     for shape in sorted(shapes, key=lambda shape: shape.key):
         bake_body(shape)
     return len(shapes)
-
-
-def keypoint_path(folder: Path, case: TrialCase) -> Path:
-    """Path of a case's keypoint file."""
-    return folder / f"{case.name}.npz"
 
 
 def cache_keypoints(

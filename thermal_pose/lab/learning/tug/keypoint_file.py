@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -122,6 +122,20 @@ def keypoint_models(path: Path) -> tuple[str, str]:
 
 def _stack(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
     return np.array(rows, dtype=np.float32).reshape(-1, *shape)
+
+
+class NamedCase(Protocol):
+    """A case of an evaluation, whatever its movement test."""
+
+    @property
+    def name(self) -> str:
+        """File name without suffix, unique in an evaluation."""
+        ...
+
+
+def keypoint_path(folder: Path, case: NamedCase) -> Path:
+    """Path of a case's keypoint file."""
+    return folder / f"{case.name}.npz"
 
 
 def read_keypoints(path: Path, timed: bool = True) -> KeypointTrial:

@@ -32,7 +32,7 @@ from thermal_pose.lab.simulation.stream.clips import (
     ward_clip,
 )
 from thermal_pose.lab.simulation.stream.rooms import LifeOptions
-from thermal_pose.lab.simulation.stream.rows import ShardRows
+from thermal_pose.lab.simulation.stream.rows import StreamRows
 
 #: Clips per unit, and share of units by kind.
 _CLIPS: Final = 3
@@ -124,7 +124,7 @@ class TrainingStream:
 
     def shard(self, first_unit: int, units: int) -> dict[str, Any]:
         """Arrays of several units in the layout of `lab.learning.pose_data.PoseData`."""
-        rows = ShardRows(self.options.seed)
+        rows = StreamRows(self.options.seed)
         for unit in range(first_unit, first_unit + units):
             for clip, frame in self.frames(unit):
                 rows.add(clip, frame, unit)

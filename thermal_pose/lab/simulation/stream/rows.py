@@ -24,7 +24,7 @@ _PATCH_WH: Final = (240, 320)
 _PATCH_GROWTH: Final = 1.25 * 1.25
 
 
-class ShardRows:
+class StreamRows:
     """A shard under construction."""
 
     def __init__(self, seed: int) -> None:
