@@ -14,7 +14,7 @@ from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.scale import HIP_OVER_ANKLE_SHARE, HIP_SHARE_SPREAD
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.story import Span, Story
-from thermal_pose.types import TIMED_PHASES
+from thermal_pose.types import TIMED_PHASES, Phase
 
 Array = npt.NDArray[np.float64]
 
@@ -32,12 +32,12 @@ ATTEMPT_SHARE = 0.5
 ATTEMPT_WINDOW_S = 12.0
 
 _PLACES = {
-    "SIT_TO_STAND": "while standing up",
-    "WALK_OUT": "walking out",
-    "TURN": "in the turn",
-    "WALK_BACK": "walking back",
-    "TURN_TO_SIT": "before the chair",
-    "STAND_TO_SIT": "while sitting down",
+    Phase.SIT_TO_STAND: "while standing up",
+    Phase.WALK_OUT: "walking out",
+    Phase.TURN: "in the turn",
+    Phase.WALK_BACK: "walking back",
+    Phase.TURN_TO_SIT: "before the chair",
+    Phase.STAND_TO_SIT: "while sitting down",
 }
 
 
@@ -91,7 +91,7 @@ def _pauses(spans_s: Sequence[Span], boundaries_s: Array) -> list[Measure]:
         return rows
     start_s, end_s = spans_s[int(np.argmax(lengths_s))]
     phase = int(np.searchsorted(boundaries_s, (start_s + end_s) / 2, side="right")) - 1
-    where = _PLACES[TIMED_PHASES[min(max(phase, 0), len(TIMED_PHASES) - 1)].name]
+    where = _PLACES[TIMED_PHASES[min(max(phase, 0), len(TIMED_PHASES) - 1)]]
     text = f"{end_s - start_s:.1f} s {where}"
     rows.append(Measure("longest_pause", "Longest pause", "", text, None, status))
     return rows
