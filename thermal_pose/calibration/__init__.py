@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets, intrinsics, extrinsics, and the pairing of two streams."""
+"""Calibration of both cameras, and the pairing of their images."""

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find pairs with matching stamps in which one of the two images is older than the other.
 
-The paper discarded such pairs (about 1 %) manually. Here each image is placed in time by its own
-stream: it is compared with straight lines between its neighbours' images, in the pixels where
-they change. An image taken in time is half-way between its neighbours; an older one is
-further back, where the residual is hardly more than noise. A shift in only one of the streams is
-asynchrony; a shift in both is a person who was there before (rocking, turning back).
+The paper discarded such pairs (about 1 %) manually. Here the time of each image is estimated from
+its own stream: the image is compared with linear interpolations between its neighbours, in the
+pixels that change. An image taken in time lies half-way between its neighbours. An older image lies
+further back, where the residual is hardly above the noise. A shift in only one stream is
+asynchrony; a shift in both is a person who returns to an earlier posture (rocking, turning back).
 
-No registration, calibration or pose is needed. If no person moves, an older image is the same
-image: such pairs are reported as undecidable, never as synchronous.
+This needs no registration, calibration or pose. If nobody moves, an older image looks the same, and
+the pair is reported as undecidable, never as synchronous.
 """
 
 from collections.abc import Sequence
@@ -22,15 +22,15 @@ import numpy.typing as npt
 
 from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
 
-#: Colour images are brought to this size: the detail of limbs stays, noise averages out.
+#: Size of reduced colour images; limbs remain visible, and noise averages out.
 RGB_WH = (256, 144)
-#: Neighbours looked at before and after an image.
+#: Number of neighbours considered before and after an image.
 _BEFORE, _AFTER = 6, 3
-#: An older image is at most about this many periods old.
+#: Approximate greatest age of an older image, in frame periods.
 _MAX_AGE_PERIODS = 5
 #: Beyond half a period (62 ms at 8 Hz) an image belongs to another moment.
 _IN_TIME_PERIODS = 0.5
-#: Share of an image's pixels, those that change most among its neighbours, that is compared.
+#: Share of pixels that are compared: those that change most among the neighbours of an image.
 _PIXEL_SHARE = 0.06
 #: The estimated noise floor is raised by this factor; residuals below it are not compared.
 _FLOOR_MARGIN = 1.3
@@ -53,8 +53,8 @@ class PairVerdict:
     Attributes
     ----------
     outcome : see `Synchrony`.
-    older : 'thermal' or 'rgb', the image that is older; '' unless asynchronous.
-    age_periods : how much older, in frame periods; 0 unless asynchronous.
+    older : the older image, 'thermal' or 'rgb'; '' unless asynchronous.
+    age_periods : age of that image, in frame periods; 0 unless asynchronous.
     score : difference of the two streams' log likelihood ratios.
     """
 
@@ -66,17 +66,16 @@ class PairVerdict:
 
 @dataclass(frozen=True)
 class AsynchronyThresholds:
-    """Thresholds of the verdicts; tuned on simulated trials of development seeds.
+    """Thresholds of the verdicts, tuned on simulated trials of development seeds.
 
     Attributes
     ----------
     score : least difference between the streams, natural logarithm.
     own : least log ratio of the older stream itself.
-    other_share : most that the other stream's log ratio may be of it.
-    motion : least change over an image's neighbours, in multiples of the noise floor, below
-        which there is no verdict.
-    in_time : a pair is synchronous only where both streams' log ratios are below this: an older
-        image would have shown.
+    other_share : greatest log ratio of the other stream, as a share of that of the older one.
+    motion : least change over the neighbours of an image for a verdict, in multiples of the noise
+        floor.
+    in_time : greatest log ratio of both streams for a synchronous pair.
     """
 
     score: float = 1.2
@@ -96,7 +95,7 @@ class _Place:
 
 
 class _Stream:
-    """One stream's images as rows, with the images known to be older left out."""
+    """The images of one stream as rows, without images known to be older."""
 
     def __init__(self, rows: FloatArray) -> None:
         self._rows = rows
@@ -147,9 +146,9 @@ class _Stream:
         ends: tuple[int, int],
         between: tuple[float, float],
     ) -> tuple[float, float]:
-        """Least mean square difference to the line between two images, and where on it (time).
+        """Least mean square difference to interpolations between two images, and their time.
 
-        Only times within `between` count; differences below the noise floor are the floor.
+        Only times within `between` count; differences below the noise floor are raised to it.
         """
         start, stop = ends
         along = images[stop] - images[start]
@@ -162,7 +161,7 @@ class _Stream:
 
 
 def _noise_floor(rows: FloatArray) -> float:
-    """Mean square difference of two images of a scene that does not move."""
+    """Mean square difference of two images of a static scene."""
     squares = np.stack([(b - a) ** 2 for a, b in pairwise(rows)])
     half = squares.shape[1] // 2
     quiet = np.partition(squares, half, axis=1)[:, :half].mean(axis=1) / _QUIET_HALF
@@ -172,8 +171,8 @@ def _noise_floor(rows: FloatArray) -> float:
 def _changing_pixels(rows: FloatArray) -> npt.NDArray[np.int64]:
     """Indices of the pixels that change most from image to image.
 
-    Not those of the largest variance: an edge that passes in the middle of the images has that,
-    one that passes last, which tells an image from its predecessor, has not.
+    The variance is no criterion: it is largest for an edge that passes in the middle of the images,
+    whereas an edge that passes last distinguishes an image from its predecessor.
     """
     change = (np.diff(rows, axis=0) ** 2).sum(axis=0)
     count = max(8, int(_PIXEL_SHARE * change.size))
@@ -181,7 +180,7 @@ def _changing_pixels(rows: FloatArray) -> npt.NDArray[np.int64]:
 
 
 def thermal_rows(frames: Sequence[UInt16Array]) -> FloatArray:
-    """(N, pixels) in K, without the sensor's drift and column stripes."""
+    """Images as rows (N, pixels), K, without the drift and the column stripes of the sensor."""
     images = np.stack(frames).astype(np.float32) / 100.0
     images -= np.median(images, axis=(1, 2), keepdims=True)
     images -= np.median(images, axis=1, keepdims=True)
@@ -189,7 +188,7 @@ def thermal_rows(frames: Sequence[UInt16Array]) -> FloatArray:
 
 
 def rgb_row(bgr: UInt8Array) -> FloatArray:
-    """(1, pixels) grey, small, of one colour image (H, W, 3)."""
+    """A colour image (H, W, 3) as a reduced grey row (1, pixels)."""
     small = cv2.resize(bgr, RGB_WH, interpolation=cv2.INTER_AREA)
     return small.astype(np.float32).mean(axis=-1).reshape(1, -1)
 
@@ -205,7 +204,7 @@ def judge_pairs(
     ----------
     thermal, rgb : (N, pixels) rows of `thermal_rows` and `rgb_row`; row i of each form pair i,
         and the pairs follow each other at a constant rate.
-    thresholds : see there.
+    thresholds : thresholds of the verdicts.
 
     Raises
     ------
@@ -241,7 +240,7 @@ def _clearest(
 def _older_stream(
     streams: tuple[_Stream, _Stream], index: int, limits: AsynchronyThresholds
 ) -> tuple[int, float] | None:
-    """(stream, score) where one of the two is clearly older."""
+    """(stream, score) if one of the two is clearly older."""
     places = streams[0].place(index), streams[1].place(index)
     if places[0] is None or places[1] is None:
         return None

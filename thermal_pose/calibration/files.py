@@ -15,7 +15,7 @@ from thermal_pose.imaging.camera_info import CameraInfo, camera_info_of
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, intrinsics_of_view
 from thermal_pose.imaging.registration import PlaneRegistration
 
-#: Horizontal fields of view of the cameras the defaults are for, degrees.
+#: Horizontal fields of view of the default cameras, degrees.
 THERMAL_HFOV_DEG = 51.0
 _CAMERA_INFO_KEYS = (
     "image_width",
@@ -28,12 +28,12 @@ RGB_HFOV_DEG = 69.0
 
 
 def intrinsics_of(info: CameraInfo) -> CameraIntrinsics:
-    """The lens in a CameraInfo.
+    """The lens of a CameraInfo.
 
     Raises
     ------
     CalibrationError
-        It is uncalibrated (zero matrix), or not of the plumb_bob model.
+        It is uncalibrated (zero matrix), or its model is not plumb_bob.
     """
     if info.distortion_model not in ("plumb_bob", ""):
         raise CalibrationError(f"distortion model '{info.distortion_model}': expected plumb_bob")
@@ -51,12 +51,12 @@ def intrinsics_of(info: CameraInfo) -> CameraIntrinsics:
 
 
 def default_camera_info(image_wh: tuple[int, int], hfov_deg: float) -> CameraInfo:
-    """An uncalibrated pinhole camera with square pixels, centred, without distortion."""
+    """A default pinhole camera with square pixels, a centred axis and no distortion."""
     return camera_info_of(intrinsics_of_view(image_wh, math.radians(hfov_deg)))
 
 
 def save_camera_info(path: Path, info: CameraInfo, camera_name: str) -> None:
-    """Write a camera_info YAML as `camera_calibration_parsers` reads it."""
+    """Write a camera_info YAML file for `camera_calibration_parsers`."""
     width, height = info.image_wh
     content = {
         "image_width": width,
@@ -77,7 +77,7 @@ def load_camera_info(path: Path) -> CameraInfo:
     Raises
     ------
     CalibrationError
-        The file is missing, is not such a YAML file, or holds impossible values.
+        The file is missing, is not a camera_info YAML file, or contains impossible values.
     """
     content = _read_yaml(path)
     _check_keys(path, content)

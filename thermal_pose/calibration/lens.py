@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intrinsics and distortion of one camera from views of a spot target; refusal with a reason.
+"""Intrinsics and distortion of one camera from views of a spot target.
 
-Method: Zhang's plane-based calibration as OpenCV has it. Deviation: the image of a tilted disc's
-centre is not the centre of its image (half a pixel for a webcam), so the spots are corrected by
-what a first calibration says, and calibrated again (Heikkila, PAMI 22:10, 2000, in two passes).
+The method is Zhang's plane-based calibration in OpenCV, with one deviation: the centre of a tilted
+disc is not imaged to the centre of its image (half a pixel for a webcam). A first calibration gives
+the correction of the spots, and a second one uses it (Heikkila, PAMI 22:10, 2000).
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.types import Float64Array
 
-#: Fewer do not average out the noise of 80 x 60 pixels.
+#: Least number of views that averages out the noise of 80 x 60 pixels.
 MIN_VIEWS = 8
-#: The spots of all views together must reach over this share of the image's width and height
-#: (the thermal camera's view fills half of a webcam's).
+#: Least share of the image's width and height that the spots of all views must span (the thermal
+#: camera's view fills half of a webcam's).
 MIN_COVERAGE = 0.45
 #: Views all square on leave focal length and distance undistinguishable.
 MIN_TILT_SPREAD_DEG = 12.0
@@ -36,15 +36,15 @@ _CIRCLE = np.stack(
 
 @dataclass(frozen=True)
 class LensCalibration:
-    """One camera's lens.
+    """The calibrated lens of one camera.
 
     Attributes
     ----------
     intrinsics : the lens.
     rms_px : reprojection error over all spots of all views.
-    view_rms_px : (V,) of each view.
+    view_rms_px : (V,) reprojection error of each view.
     focal_sd_px : standard deviation of the focal length.
-    poses : target to camera, for each view.
+    poses : transform from target to camera of each view.
     """
 
     intrinsics: CameraIntrinsics
@@ -63,14 +63,14 @@ def calibrate_lens(
     ----------
     views : spot centres (N, 2) px of each view.
     target : the target seen in all views.
-    size_wh : of the camera's images.
-    camera : its name, for errors.
+    size_wh : size of the images.
+    camera : name of the camera, for errors.
 
     Raises
     ------
     CalibrationError
-        Too few views, too small a part of the image covered, views too alike, or a focal length
-        that remains uncertain.
+        There are too few or too similar views, they cover too little of the image, or the focal
+        length remains uncertain.
     """
     _check_views(views, size_wh, camera)
     corrected = list(views)
@@ -86,7 +86,7 @@ def calibrate_lens(
 
 
 def disc_offsets(lens: CameraIntrinsics, pose: CameraPose, target: SpotTarget) -> Float64Array:
-    """(N, 2) px from the image of each disc's centre to the centre of the disc's image."""
+    """Offsets (N, 2) from the imaged centre of each disc to the centre of its image, px."""
     centres = target.points_m
     rims = centres[:, None, :2] + target.radius_m * _CIRCLE
     rims = np.concatenate([rims, np.zeros_like(rims[..., :1])], axis=-1)
@@ -134,7 +134,7 @@ def _rotation(turn: npt.ArrayLike) -> Float64Array:
 
 
 def coverage_share(views: Sequence[Float64Array], size_wh: tuple[int, int]) -> tuple[float, float]:
-    """Share of the image's width and of its height that the spots of all views span."""
+    """Shares of the image's width and height that the spots of all views span."""
     points = np.concatenate(list(views))
     span = (points.max(axis=0) - points.min(axis=0)) / np.array(size_wh)
     return float(span[0]), float(span[1])
@@ -160,7 +160,7 @@ def _check_views(views: Sequence[Float64Array], size_wh: tuple[int, int], camera
 
 
 def _spread(views: Sequence[Float64Array]) -> float:
-    """How much the shapes of the views differ, relative to their size."""
+    """Difference between the shapes of the views, relative to their size."""
     shapes = []
     for view in views:
         centred = view - view.mean(axis=0)

@@ -11,18 +11,18 @@ import numpy.typing as npt
 from thermal_pose.errors import CalibrationError
 from thermal_pose.types import NS_PER_S, Int64Array
 
-#: Half a period at 8 Hz: beyond it a neighbouring frame would be as near.
+#: Half a period at 8 Hz; beyond it, a neighbouring frame is nearer.
 DEFAULT_TOLERANCE_S = 0.062
 
 
 @dataclass(frozen=True)
 class PairedStreams:
-    """The outcome of matching two streams.
+    """Two streams matched by their stamps.
 
     Attributes
     ----------
     thermal_index, rgb_index : (P,) frames of each pair, in order of time.
-    offset_s : how far RGB stamps are ahead of thermal stamps in general; removed for matching.
+    offset_s : median of RGB stamp minus thermal stamp, removed for matching.
     residual_s : (P,) remaining difference of each pair, s.
     unmatched_thermal, unmatched_rgb : frames without a partner.
     """
@@ -39,9 +39,9 @@ class PairedStreams:
 
 
 def estimate_offset_s(thermal_ns: npt.ArrayLike, rgb_ns: npt.ArrayLike) -> float:
-    """Constant offset of the RGB stamps, from the nearest neighbours of all thermal stamps.
+    """Estimate a constant offset of the RGB stamps from the nearest neighbours of thermal stamps.
 
-    Unambiguous within half a period only: stamps do not reveal an offset of a whole period.
+    It is unambiguous only within half a period, because stamps do not reveal a whole period.
     The median is taken on the circle of one period, so that an offset near half a period does
     not split into two halves.
 
@@ -70,7 +70,7 @@ def pair_streams(
 
     Parameters
     ----------
-    thermal_ns, rgb_ns : (T,), (R,) stamps, any order.
+    thermal_ns, rgb_ns : (T,) and (R,) stamps in any order.
     tolerance_s : largest difference of a pair after the constant offset is removed.
 
     Raises
@@ -104,12 +104,12 @@ def pair_recording(
     rgb_ns: Sequence[int],
     tolerance_s: float = DEFAULT_TOLERANCE_S,
 ) -> PairedStreams:
-    """`pair_streams` for a recording, which may hold too little.
+    """Apply `pair_streams` to a recording.
 
     Raises
     ------
     CalibrationError
-        A camera has fewer than two images, or no two belong together.
+        A camera has fewer than two images, or no two of them match.
     """
     if min(len(thermal_ns), len(rgb_ns)) < 2:
         raise CalibrationError(
@@ -127,7 +127,7 @@ def _stamps(stamps_ns: npt.ArrayLike) -> Int64Array:
 
 
 def _nearest_difference(thermal: Int64Array, rgb: Int64Array) -> Int64Array:
-    """For each thermal stamp, the nearest RGB stamp minus it; both sorted."""
+    """Nearest RGB stamp minus each thermal stamp; both are sorted."""
     after = np.clip(np.searchsorted(rgb, thermal), 1, len(rgb) - 1)
     options = np.stack([rgb[after - 1] - thermal, rgb[after] - thermal])
     return np.asarray(options[np.abs(options).argmin(axis=0), np.arange(len(thermal))])
@@ -149,7 +149,7 @@ def _candidates(
 
 
 def _one_to_one(candidates: list[tuple[int, int, int]]) -> list[tuple[int, int]]:
-    """Nearest first, each frame once."""
+    """Choose pairs, the nearest first, with each frame at most once."""
     taken_thermal: set[int] = set()
     taken_rgb: set[int] = set()
     pairs = []

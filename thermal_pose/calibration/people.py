@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fixed map from RGB to thermal pixels without a target, from moving people.
+"""Fit a fixed map from RGB to thermal pixels to moving people, without a target.
 
-A walking person changes both images at the same places. The two maps of change, a few frames apart,
-are laid over each other: scale, turn, shift and aspect that correlate best over many moments.
-The result is right at the average depth of the people; its error at other depths is
-given by `imaging.registration.plane_error_by_depth`.
+A walking person changes both images at the same positions. The fit finds the scale, rotation, shift
+and aspect ratio with the best correlation of both images' changes over many moments. The result is
+exact at the average depth of the people; `imaging.registration.plane_error_by_depth` gives its
+error at other depths.
 """
 
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.registration import PlaneRegistration
 from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
 
-#: Colour images are searched at this width; finer detail is below the thermal pixel anyway.
+#: Width of reduced colour images; finer detail is smaller than a thermal pixel.
 _SEARCH_WIDTH = 256
-#: Frames between the images whose difference is a map of change.
+#: Distance of the two images whose difference is a map of change, in frames.
 _LAG = 3
 _MAX_MOMENTS = 40
 _MIN_MOMENTS = 10
-#: Change of less than this is noise: K, and grey levels.
+#: Smaller changes are noise: K, and grey levels.
 _THERMAL_NOISE_K, _RGB_NOISE = 0.25, 10.0
 _THERMAL_LIMIT_K, _RGB_LIMIT = 4.0, 60.0
-#: Below this mean correlation the maps do not show the same thing.
+#: Least mean correlation of a usable fit.
 MIN_CORRELATION = 0.5
 
 
 @dataclass(frozen=True)
 class PeopleRegistration:
-    """The map and how well it explains the recording.
+    """The map, and how well it explains the recording.
 
     Attributes
     ----------
     plane : RGB to thermal pixels; its depth is unknown.
-    correlation : mean over the moments used, 0..1.
-    moments : how many.
+    correlation : mean over the moments used, 0 to 1.
+    moments : number of moments used.
     """
 
     plane: PlaneRegistration
@@ -49,7 +49,7 @@ class PeopleRegistration:
 
 
 def shrink_rgb(bgr: UInt8Array) -> npt.NDArray[np.float32]:
-    """A colour image (H, W, 3) at the size used to detect changes, float32."""
+    """Reduce a colour image (H, W, 3) to the size used to detect changes, float32."""
     height, width = bgr.shape[:2]
     size = (_SEARCH_WIDTH, round(height * _SEARCH_WIDTH / width))
     return cv2.resize(bgr, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -61,7 +61,7 @@ def register_from_people(
     rgb_wh: tuple[int, int],
     scale: float,
 ) -> PeopleRegistration:
-    """Find the map.
+    """Fit the map.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def register_from_people(
 def _changes(
     thermal: Sequence[UInt16Array], rgb_small: Sequence[npt.NDArray[np.float32]]
 ) -> tuple[FloatArray, FloatArray]:
-    """Maps of change of both streams at the moments of most movement."""
+    """Maps of change of both streams at the moments with most movement."""
     if len(thermal) < _LAG + _MIN_MOMENTS:
         raise CalibrationError(
             f"{len(thermal)} pairs, at least {_LAG + _MIN_MOMENTS} are needed to see people move"
@@ -117,7 +117,7 @@ def _changes(
 
 
 class _Search:
-    """Coordinate descent over scale, turn (rad), shift (px) and aspect."""
+    """Coordinate descent over scale, rotation (rad), shift (px) and aspect ratio."""
 
     def __init__(self, warm: FloatArray, colour: FloatArray, scale: float) -> None:
         self._warm = _normalised(warm)
@@ -128,7 +128,7 @@ class _Search:
         self._step = np.array([0.08 * scale, 0.04, 4.0, 4.0, 0.05])
 
     def matrix(self, parameters: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(2, 3) from small RGB pixels to thermal pixels; turns about the image centres."""
+        """Affine (2, 3) from reduced RGB pixels to thermal pixels; rotates about the centres."""
         scale, turn, dx, dy, aspect = parameters
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         linear = np.array([[cos, -sin * aspect], [sin, cos * aspect]])
@@ -164,7 +164,7 @@ def _neighbours(
 
 
 def _normalised(maps: npt.NDArray[Any]) -> FloatArray:
-    """Rows of zero mean and unit length: their products are correlations."""
+    """Rows of zero mean and unit length, so that their products are correlations."""
     rows = maps.reshape(len(maps), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     length = np.linalg.norm(rows, axis=1, keepdims=True)

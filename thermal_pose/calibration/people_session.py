@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a recording of people to the fixed map between the cameras, and its file."""
+"""Fit the fixed map between the cameras to a recording of people, and write it to a file."""
 
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from thermal_pose.imaging.registration import PlaneRegistration, Registration, p
 
 
 def register_recording(path: Path, folder: Path) -> dict[str, Any]:
-    """Find the map in a recording and write `homography.yaml`; returns figures for JSON.
+    """Fit the map to a recording and write `homography.yaml`; return figures for JSON.
 
-    Where the recording knows the geometry (both lenses, and /tf_static between the cameras) the
-    figures hold the map's error by depth, and that of the best fixed map there is for 4.5 m.
+    If the recording contains the geometry (both lenses, and /tf_static between the cameras), the
+    figures include the error of the map by depth, and that of the best fixed map for 4.5 m.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _errors(plane: PlaneRegistration, known: Registration) -> dict[str, Any]:
 
 
 def _info(bag: BagReader, topic: str, image_wh: tuple[int, int], hfov_deg: float) -> CameraInfo:
-    """The recorded calibration, else the default lens."""
+    """The recorded calibration, or the default lens if there is none."""
     if bag.has(topic):
         info = bag.camera_info(topic)
         if info.k[0, 0] > 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture that proves a calibration: the thermal image's edges over the RGB image."""
+"""A picture to check a calibration: contours of the thermal image over the RGB image."""
 
 import cv2
 import numpy as np
@@ -15,13 +15,13 @@ _LEVELS = (0.35, 0.6)
 def edges_over_rgb(
     centikelvin: UInt16Array, bgr: UInt8Array, registration: Registration, depth_m: float
 ) -> UInt8Array:
-    """The RGB image with the thermal image's contours drawn where the calibration puts them.
+    """Draw the contours of the thermal image on the RGB image, as the calibration maps them.
 
     Parameters
     ----------
     centikelvin : (h, w) thermal image of the pair.
     bgr : (H, W, 3) colour image of the pair.
-    depth_m : of what is shown (the target, a person), along the thermal camera's axis.
+    depth_m : depth of the target or person along the axis of the thermal camera.
     """
     low, high = np.percentile(centikelvin, [2.0, 99.5])
     stretched = np.clip((centikelvin - low) / max(high - low, 1.0) * 255.0, 0, 255)

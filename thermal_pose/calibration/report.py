@@ -30,7 +30,7 @@ HOMOGRAPHY_DEPTH_M = 4.5
 
 
 def errors_by_depth(plane: PlaneRegistration, registration: Registration) -> dict[str, float]:
-    """Error of a fixed map around the image's middle, thermal px, by depth in m."""
+    """Error of a fixed map around the middle of the image, thermal px, by depth in m."""
     width, height = registration.thermal.size_wh
     middle = [(x, y) for x in (0.3 * width, 0.7 * width) for y in (0.3 * height, 0.7 * height)]
     errors = plane_error_by_depth(plane, registration, DEPTHS_M, middle)
@@ -102,7 +102,7 @@ def _write_proof(
 
 
 def _depths_m(pair: SeenPair, calibration: PairCalibration, target: SpotTarget) -> Float64Array:
-    """(N,) of the target's spots along the thermal camera's axis."""
+    """Depths (N,) of the target's spots along the axis of the thermal camera."""
     assert pair.view.thermal is not None
     pose = target_pose(pair.view.thermal, calibration.thermal.intrinsics, target)
     return pose.to_camera(target.points_m)[:, 2]

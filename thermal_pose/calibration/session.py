@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a recording of both cameras to calibration views: pairing, finding, choosing, hinting."""
+"""Select calibration views from a recording of both cameras, and give hints on missing ones."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,12 +21,12 @@ from thermal_pose.calibration.target import SpotTarget, find_in_rgb, find_in_the
 from thermal_pose.errors import CalibrationError
 from thermal_pose.types import NS_PER_S, Float64Array, RgbFrame, ThermalFrame
 
-#: A target that moves more than this from one thermal frame to the next is not held still.
+#: Greatest motion of a still target between two thermal frames.
 MAX_MOTION_PX = 0.5
 #: Views nearer to each other than this, in thermal px, are redundant.
 MIN_DISTANCE_PX = 2.0
 MAX_VIEWS = 40
-#: Rows, columns of the map that hints look at.
+#: Rows and columns of the coverage map for hints.
 _EDGE_SHARE = 0.25
 
 
@@ -47,9 +47,9 @@ class CalibrationViews:
     ----------
     pairs : chosen pairs.
     thermal_wh, rgb_wh : image sizes, px.
-    streams : how the two streams matched.
-    looked_at, found, moving, alike : pairs examined; with the target in both images; left out
-        because the target moved; left out because a chosen view is the same.
+    streams : matching of the two streams.
+    looked_at, found, moving, alike : number of pairs examined, of those with the target in both
+        images, and of those left out because the target moved or a chosen view is similar.
     """
 
     pairs: tuple[SeenPair, ...]
@@ -70,13 +70,13 @@ class CalibrationViews:
 def collect_views(
     path: Path, target: SpotTarget, progress: Callable[[int, int], None] | None = None
 ) -> CalibrationViews:
-    """Find the target in a recording and choose views that differ and stand still.
+    """Find the target in a recording; choose different views with a still target.
 
     Parameters
     ----------
     path : recording with both image topics.
     target : target to look for.
-    progress : called with pairs done and pairs in all.
+    progress : called with the number of examined pairs and of all pairs.
 
     Raises
     ------
@@ -158,13 +158,13 @@ class ViewChooser:
 
 
 class LivePairer:
-    """Takes frames of both cameras as they come and has each matching pair looked at.
+    """Pairs the frames of both cameras as they arrive, and examines each pair.
 
     Parameters
     ----------
-    chooser : looks at the pairs.
-    tolerance_s : between the stamps of a pair; the constant offset is not removed, since it is
-        known only afterwards and a still target does not mind.
+    chooser : examines the pairs.
+    tolerance_s : greatest difference between the stamps of a pair. The constant offset is not
+        removed: it is known only afterwards, and does not matter for a still target.
     """
 
     def __init__(self, chooser: ViewChooser, tolerance_s: float = DEFAULT_TOLERANCE_S) -> None:
@@ -175,12 +175,12 @@ class LivePairer:
         self._rgb_ns: list[int] = []
 
     def add_thermal(self, frame: ThermalFrame) -> None:
-        """The next thermal frame."""
+        """Add the next thermal frame."""
         self._thermal.append(frame)
         self._thermal_ns.append(frame.stamp_ns)
 
     def add_rgb(self, frame: RgbFrame) -> None:
-        """The next RGB frame; looked at with the nearest thermal frame that has come."""
+        """Add the next RGB frame, and examine it with the nearest thermal frame so far."""
         self._rgb_ns.append(frame.stamp_ns)
         if not self._thermal:
             return
@@ -189,18 +189,18 @@ class LivePairer:
             self._chooser.look(nearest, frame)
 
     def hints(self) -> list[str]:
-        """Name what is missing: images of a camera, or else views."""
+        """Tell what is missing: images of a camera, otherwise views."""
         seen = {"thermal": self._thermal_ns, "RGB": self._rgb_ns}
         silent = [f"no {name} images yet" for name, stamps in seen.items() if not stamps]
         return silent or self._chooser.hints()
 
     def result(self) -> CalibrationViews:
-        """What was chosen.
+        """The chosen views.
 
         Raises
         ------
         CalibrationError
-            Hardly any frames came.
+            A camera has sent too few frames.
         """
         if min(len(self._thermal_ns), len(self._rgb_ns)) < 2:
             raise CalibrationError(
@@ -211,12 +211,12 @@ class LivePairer:
 
 
 def coverage_hints(views: Sequence[Float64Array], size_wh: tuple[int, int]) -> list[str]:
-    """What is still missing, for people: where to move the target next.
+    """Tell the user where to move the target next.
 
     Parameters
     ----------
     views : spot centres (N, 2) px of the views so far, of one camera.
-    size_wh : of its images.
+    size_wh : size of its images.
     """
     if not views:
         return ["hold the target still where both cameras see all of it"]

@@ -14,7 +14,7 @@ from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import Registration
 from thermal_pose.types import Float64Array
 
-#: Beyond it the two cameras' views contradict each other, thermal px.
+#: Greatest error at which the views of both cameras are consistent, thermal px.
 MAX_CROSS_RMS_PX = 1.0
 
 
@@ -28,15 +28,15 @@ class TargetView:
 
 @dataclass(frozen=True)
 class PairCalibration:
-    """Both cameras.
+    """Calibration of both cameras.
 
     Attributes
     ----------
-    thermal, rgb : each camera's lens, from all views it found the target in.
-    rgb_to_thermal : takes points in the RGB camera's axes to the thermal camera's.
-    common_views : moments at which both cameras found the target.
-    cross_rms_px : thermal px between the spots found there and those of the RGB view, carried
-        over through the target's pose: what the extrinsics are good for.
+    thermal, rgb : lens of each camera, from all views in which it found the target.
+    rgb_to_thermal : transform from the axes of the RGB camera to those of the thermal camera.
+    common_views : number of moments at which both cameras found the target.
+    cross_rms_px : error of the extrinsics: distance between the spots of the thermal view and those
+        of the RGB view, mapped through the pose of the target, thermal px.
     """
 
     thermal: LensCalibration
@@ -47,7 +47,7 @@ class PairCalibration:
 
     @property
     def registration(self) -> Registration:
-        """The geometry that `imaging.registration` works with."""
+        """The geometry in the form of `imaging.registration`."""
         return Registration(self.thermal.intrinsics, self.rgb.intrinsics, self.rgb_to_thermal)
 
 
@@ -62,8 +62,8 @@ def calibrate_pair(
     Raises
     ------
     CalibrationError
-        A lens cannot be calibrated (see `calibrate_lens`), too few views are common, or both
-        cameras' views contradict each other.
+        A lens cannot be calibrated (see `calibrate_lens`), there are too few common views, or the
+        views of both cameras contradict each other.
     """
     thermal_views = [view.thermal for view in views if view.thermal is not None]
     rgb_views = [view.rgb for view in views if view.rgb is not None]
@@ -102,7 +102,7 @@ Pairs = Sequence[tuple[Float64Array, Float64Array]]
 
 
 def target_pose(view: Float64Array, lens: CameraIntrinsics, target: SpotTarget) -> CameraPose:
-    """Pose of the target (target to camera) from its spots (N, 2) px in one view."""
+    """Transform from target to camera, from the spots (N, 2) of one view, px."""
     solved, turn, shift = cv2.solvePnP(
         target.points_m, view, lens.matrix, np.array(lens.distortion), flags=cv2.SOLVEPNP_ITERATIVE
     )
@@ -119,7 +119,7 @@ def _corrected(view: Float64Array, lens: CameraIntrinsics, target: SpotTarget) -
 def _solve_pose(
     seen: Pairs, target: SpotTarget, thermal: CameraIntrinsics, rgb: CameraIntrinsics
 ) -> CameraPose:
-    """The pose between the cameras; the lenses stay as they are."""
+    """The pose between the cameras for given lenses."""
     points = [target.points_m.astype(np.float32)] * len(seen)
     result = cv2.stereoCalibrate(
         points,

@@ -73,7 +73,7 @@ def check_sync(path: Path, tolerance_s: float = DEFAULT_TOLERANCE_S) -> SyncRepo
     BagError
         The recording is damaged or lacks a topic.
     CalibrationError
-        No two images belong together.
+        No two images match.
     ConfigError
         `tolerance_s` is not positive.
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Views of a spot target as two cameras with known geometry see it: the truth of calibration.
+"""Synthetic views of a spot target by two cameras with known geometry, to test calibration.
 
-Each pixel is a mean over sub-pixel rays through the distorted lens, met with the target's plane;
-then optics, noise and quantisation. No mesh, no renderer.
+Each pixel is a mean over sub-pixel rays through the distorted lens, intersected with the plane of
+the target; blur, noise and quantisation follow.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from thermal_pose.types import Float64Array, RgbFrame, ThermalFrame, UInt8Array,
 
 @dataclass(frozen=True)
 class TargetLook:
-    """What the target is made of.
+    """Appearance of the target.
 
     Attributes
     ----------
-    border_m : of the sheet beyond the outer spots.
+    border_m : width of the sheet beyond the outer spots.
     spot_degc, sheet_degc, room_degc : temperatures.
     """
 
@@ -59,7 +59,7 @@ def coverage(
 
 @lru_cache(maxsize=4)
 def _fine_rays(lens: CameraIntrinsics, fine: int) -> npt.NDArray[np.float32]:
-    """(H * fine, W * fine, 3) rays through sub-pixels; undoing the distortion takes longest."""
+    """Rays (H * fine, W * fine, 3) through sub-pixels; removing the distortion is slow."""
     width, height = lens.size_wh
     x = (np.arange(width * fine) + 0.5) / fine - 0.5
     y = (np.arange(height * fine) + 0.5) / fine - 0.5
@@ -80,7 +80,7 @@ def thermal_view(
     netd_k: float = 0.06,
     psf_sigma_px: float = 0.55,
 ) -> UInt16Array:
-    """(H, W) centikelvin: warm spots on a cooler sheet; `pose` is target to camera."""
+    """Thermal image (H, W) of warm spots on a sheet, centikelvin; `pose` is target to camera."""
     look = look or TargetLook()
     spot, sheet = coverage(lens, pose, target, look, fine=8)
     degc = (
@@ -101,7 +101,7 @@ def rgb_view(
     look: TargetLook | None = None,
     noise: float = 3.0,
 ) -> UInt8Array:
-    """(H, W, 3) uint8: dark spots on a white sheet before a grey wall."""
+    """Colour image (H, W, 3) uint8: dark spots on a white sheet in front of a grey wall."""
     spot, sheet = coverage(lens, pose, target, look or TargetLook(), fine=1)
     grey = cv2.GaussianBlur(110.0 + 120.0 * sheet - 190.0 * spot, (0, 0), 0.7)
     grey = grey + rng.normal(0.0, noise, grey.shape)
@@ -111,7 +111,7 @@ def rgb_view(
 def random_pose(
     target: SpotTarget, rng: np.random.Generator, distance_m: tuple[float, float] = (0.75, 1.1)
 ) -> CameraPose:
-    """A pose of the target before a camera, tilted, somewhere in its view (target to camera)."""
+    """A random pose (target to camera) of a tilted target in the view of a camera."""
     tilt = rng.uniform(-0.6, 0.6, 2)
     turn = np.array([tilt[0], tilt[1], rng.uniform(-0.15, 0.15)])
     rotation = np.asarray(cv2.Rodrigues(turn)[0], dtype=np.float64)
@@ -130,7 +130,7 @@ _EXAMPLE_RGB = CameraIntrinsics(
 
 @dataclass(frozen=True)
 class SyntheticRig:
-    """Two cameras with known geometry, as a clinic would mount them."""
+    """Two cameras with known geometry, mounted as in a clinic."""
 
     thermal: CameraIntrinsics = _EXAMPLE_THERMAL
     rgb: CameraIntrinsics = _EXAMPLE_RGB
@@ -139,12 +139,12 @@ class SyntheticRig:
 
     @property
     def rgb_to_thermal(self) -> CameraPose:
-        """The true pose between the cameras."""
+        """The true pose of the thermal camera relative to the RGB camera."""
         rotation = np.asarray(cv2.Rodrigues(np.array(self.turn_rad))[0], dtype=np.float64)
         return CameraPose(rotation, np.array(self.baseline_m))
 
     def thermal_pose_of(self, rgb_pose: CameraPose) -> CameraPose:
-        """Target to thermal camera, from target to RGB camera."""
+        """Convert a pose from target to RGB camera into one from target to thermal camera."""
         between = self.rgb_to_thermal
         return CameraPose(
             between.rotation @ rgb_pose.rotation,
@@ -159,7 +159,7 @@ def write_example(
     n_poses: int = 18,
     seed: int = 0,
 ) -> None:
-    """Write a recording of a target held still in `n_poses` places for three frames each.
+    """Write a recording of a target held still in `n_poses` poses for three frames each.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calibration target: a grid of round spots, warm for the thermal camera, dark for the RGB.
+"""The calibration target: a grid of round spots that are warm in thermal and dark in RGB images.
 
-Printed black discs under a lamp, or a heated plate behind a cold sheet with holes, show in both.
-At 80 x 60 pixels, spots keep their centres, unlike the corners of a chessboard.
+Printed black discs under a lamp, or a heated plate behind a cold sheet with holes, are visible to
+both cameras. Blur at 80 x 60 pixels does not move the centres of spots, unlike the corners of a
+chessboard.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from thermal_pose.types import Float64Array, UInt8Array, UInt16Array
 
-#: The thermal image is enlarged before spots of three pixels are looked for.
+#: Enlargement of the thermal image before the search for spots, which are three pixels wide.
 _THERMAL_SCALE = 8
 
 
@@ -22,9 +23,10 @@ class SpotTarget:
 
     Attributes
     ----------
-    grid_wh : spots in a row and in a column.
-    spacing_m : between neighbouring centres.
-    radius_m : of the spots; the image of a tilted disc's centre is not its image's centre.
+    grid_wh : number of spots per row and per column.
+    spacing_m : distance between neighbouring centres.
+    radius_m : radius of the spots, needed because the centre of a tilted disc is not imaged to the
+        centre of its image.
     """
 
     grid_wh: tuple[int, int] = (5, 4)
@@ -41,7 +43,7 @@ class SpotTarget:
 
     @property
     def points_m(self) -> Float64Array:
-        """(N, 3) centres on the target's plane z = 0, row by row from the top left."""
+        """Centres (N, 3) on the plane z = 0 of the target, row by row from the top left."""
         columns, rows = self.grid_wh
         x, y = np.meshgrid(np.arange(columns), np.arange(rows))
         grid = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1).astype(np.float64)
@@ -49,10 +51,7 @@ class SpotTarget:
 
 
 def find_in_thermal(centikelvin: UInt16Array, target: SpotTarget) -> Float64Array | None:
-    """Spot centres (N, 2) in px of a thermal image, warmer than their surroundings.
-
-    None if the whole grid is not seen.
-    """
+    """Centres (N, 2) of the warm spots in a thermal image, px; None unless all are visible."""
     low, high = np.percentile(centikelvin, [2.0, 99.5])
     if high - low < 50:  # 0.5 K: no target is so faint.
         return None
@@ -68,7 +67,7 @@ def find_in_thermal(centikelvin: UInt16Array, target: SpotTarget) -> Float64Arra
 
 
 def find_in_rgb(bgr: UInt8Array, target: SpotTarget) -> Float64Array | None:
-    """Spot centres (N, 2) in px of a colour image, darker than their surroundings."""
+    """Centres (N, 2) of the dark spots in a colour image, px; None unless all are visible."""
     grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
     return _find_grid(np.asarray(grey, dtype=np.uint8), target, blob_colour=0)
 
@@ -89,7 +88,7 @@ def _find_grid(grey: UInt8Array, target: SpotTarget, blob_colour: int) -> Float6
 
 
 def _whole(points: Float64Array, grey: UInt8Array, target: SpotTarget) -> bool:
-    """Whether all spots are inside the image; a cut spot has a wrong centre."""
+    """Whether all spots are completely inside the image; a cut spot has a wrong centre."""
     height, width = grey.shape
     columns, rows = target.grid_wh
     grid = points.reshape(rows, columns, 2)
@@ -115,9 +114,9 @@ def _blob_detector(grey: UInt8Array, blob_colour: int) -> cv2.SimpleBlobDetector
 
 
 def upright(centres: Float64Array, grid_wh: tuple[int, int]) -> Float64Array:
-    """The same centres, row by row from the top left, for any starting corner.
+    """Sort centres row by row from the top left of the image.
 
-    A symmetric grid has no up; the cameras have, and both see it the same way.
+    A symmetric grid has no top, so both cameras use that of the image.
     """
     columns, rows = grid_wh
     grid: Float64Array = centres.reshape(rows, columns, 2)

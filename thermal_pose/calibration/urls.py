@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibration URLs as `camera_info_manager` has them."""
+"""Calibration URLs in the form of `camera_info_manager`."""
 
 import os
 import re

@@ -18,7 +18,7 @@ from thermal_pose.types import FloatArray
 DecodeKind = Literal["argmax", "quarter", "dark"]
 Alignment = Literal["half_pixel", "corner"]
 
-#: A peak no higher than this is a flat map: it has no joint to refine.
+#: Maps with a lower peak are flat and contain no joint to refine.
 _FLAT: Final = 1e-6
 _LOG_FLOOR: Final = 1e-6
 
@@ -30,8 +30,8 @@ class HeatmapGeometry:
     Attributes
     ----------
     crop_wh, heatmap_wh : sizes in pixels.
-    alignment : 'half_pixel' where both grids cover the same area (our own teachers),
-        'corner' where the centres of the corner pixels coincide (ViTPose's UDP).
+    alignment : 'half_pixel' if both grids cover the same area (our own teachers), 'corner' if the
+        centres of the corner pixels coincide (UDP in ViTPose).
     """
 
     crop_wh: tuple[int, int] = (192, 256)
@@ -68,7 +68,7 @@ class HeatmapGeometry:
 def encode_gaussian(
     xy: npt.ArrayLike, present: npt.ArrayLike, heatmap_wh: tuple[int, int], sigma_px: float = 2.0
 ) -> FloatArray:
-    """Draw one unnormalised Gaussian a joint, centred with sub-pixel accuracy.
+    """Draw one unnormalised Gaussian per joint, centred with sub-pixel accuracy.
 
     Parameters
     ----------

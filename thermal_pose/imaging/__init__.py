@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Radiometry, crops and affines, thermal-RGB registration, drawing."""
+"""Camera geometry, radiometry, crops, thermal-RGB registration, and drawing."""

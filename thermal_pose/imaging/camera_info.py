@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calibration of one camera, and what it becomes for images of another size."""
+"""The calibration of one camera, and how to scale it to images of another size."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -39,9 +39,9 @@ class CameraInfo:
     def scaled_to(self, image_wh: tuple[int, int]) -> "CameraInfo | None":
         """Return the calibration for images of another size, None if the aspect ratio differs.
 
-        An image of the same aspect ratio is taken for the same view with other pixels: focal
-        lengths and principal point scale with the size, distortion stays. An image of another
-        aspect ratio may be cropped or stretched, and nobody can tell which.
+        An image of the same aspect ratio is assumed to show the same view: focal lengths and
+        principal point scale with the size, and the distortion is unchanged. An image of another
+        aspect ratio may be either cropped or stretched, so it has no calibration.
 
         Notes
         -----

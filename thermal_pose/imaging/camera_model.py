@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pinhole cameras with Brown's distortion: project points of the room, unproject pixels.
+"""Pinhole cameras with distortion: project points of the room, unproject pixels.
 
-Camera axes are those of optics and of ROS' optical frames: x right, y down, z forward. Pixel
-(0, 0) is the centre of the top left pixel. Distortion is OpenCV's `plumb_bob`:
-k1, k2, p1, p2, k3.
+Camera axes are those of ROS optical frames: x right, y down, z forward. Pixel (0, 0) is the centre
+of the top left pixel. The distortion model is OpenCV's `plumb_bob`: k1, k2, p1, p2, k3 (Brown).
 """
 
 from dataclasses import dataclass
@@ -17,14 +16,14 @@ import numpy.typing as npt
 from thermal_pose.types import Float64Array
 
 NO_DISTORTION: Final = (0.0, 0.0, 0.0, 0.0, 0.0)
-#: Fixed-point steps that undo the distortion; enough for 1e-6 px with |k1| <= 0.4.
+#: Fixed-point steps that remove the distortion; the error is below 1e-6 px for |k1| <= 0.4.
 _UNDISTORT_STEPS: Final = 40
 _UNDISTORT_ENOUGH: Final = 1e-9
 
 
 @dataclass(frozen=True)
 class CameraIntrinsics:
-    """Projection by a lens and a sensor.
+    """Projection of a lens onto a sensor.
 
     Attributes
     ----------
@@ -57,7 +56,7 @@ class CameraIntrinsics:
         )
 
     def distort(self, normalised: npt.ArrayLike) -> Float64Array:
-        """Distorted normalised coordinates (..., 2) of ideal ones (x / z, y / z)."""
+        """Distort ideal normalised coordinates (..., 2), which are (x / z, y / z)."""
         xy = np.asarray(normalised, dtype=np.float64)
         k1, k2, p1, p2, k3 = self.distortion
         x, y = xy[..., 0], xy[..., 1]
@@ -72,7 +71,12 @@ class CameraIntrinsics:
         )
 
     def undistort(self, distorted: npt.ArrayLike) -> Float64Array:
-        """Ideal normalised coordinates (..., 2) of distorted ones, by fixed-point iteration."""
+        """Remove the distortion of normalised coordinates (..., 2), by fixed-point iteration.
+
+        >>> lens = CameraIntrinsics((80, 62), 83.0, 83.0, 39.5, 30.5, (-0.2, 0.0, 0.0, 0.0, 0.0))
+        >>> lens.undistort(lens.distort(np.array([0.3, -0.1]))).round(6)
+        array([ 0.3, -0.1])
+        """
         wanted = np.asarray(distorted, dtype=np.float64)
         xy = wanted.copy()
         if any(self.distortion):
@@ -84,14 +88,25 @@ class CameraIntrinsics:
         return xy
 
     def to_pixels(self, points_camera_m: npt.ArrayLike) -> Float64Array:
-        """Pixels (..., 2) of points (..., 3) in camera axes; NaN where z <= 0."""
+        """Pixels (..., 2) of points (..., 3) in camera axes; NaN where z <= 0.
+
+        >>> lens = CameraIntrinsics((80, 60), 100.0, 100.0, 39.5, 29.5)
+        >>> lens.to_pixels(np.array([[0.0, 0.0, 2.0], [0.2, -0.1, 2.0]]))
+        array([[39.5, 29.5],
+               [49.5, 24.5]])
+        """
         points = np.asarray(points_camera_m, dtype=np.float64)
         depth_m = np.where(points[..., 2:] > 0.0, points[..., 2:], np.nan)
         distorted = self.distort(points[..., :2] / depth_m)
         return distorted * (self.fx_px, self.fy_px) + (self.cx_px, self.cy_px)
 
     def to_rays(self, pixels: npt.ArrayLike) -> Float64Array:
-        """Directions (..., 3) in camera axes, z = 1, of pixels (..., 2)."""
+        """Rays (..., 3) in camera axes, with z = 1, through pixels (..., 2).
+
+        >>> lens = CameraIntrinsics((80, 60), 100.0, 100.0, 39.5, 29.5)
+        >>> lens.to_rays(np.array([49.5, 24.5])).round(6)
+        array([ 0.1 , -0.05,  1.  ])
+        """
         xy = np.asarray(pixels, dtype=np.float64)
         ideal = self.undistort((xy - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px))
         return np.concatenate([ideal, np.ones_like(ideal[..., :1])], axis=-1)
@@ -99,12 +114,12 @@ class CameraIntrinsics:
 
 @dataclass(frozen=True)
 class CameraPose:
-    """Pose of a camera: `camera = rotation @ room + translation_m`.
+    """Pose of a camera in a room: `camera_axes = rotation @ room_axes + translation_m`.
 
     Attributes
     ----------
     rotation : (3, 3) rotation from room axes to camera axes.
-    translation_m : (3,) the room's origin in camera axes, m.
+    translation_m : (3,) origin of the room in camera axes, m.
     """
 
     rotation: Float64Array
@@ -127,14 +142,22 @@ class CameraPose:
     def looking_at(
         cls, position_m: npt.ArrayLike, target_m: npt.ArrayLike, roll_rad: float = 0.0
     ) -> "CameraPose":
-        """Pose of a camera at `position_m` whose axis meets `target_m`, both (3,) in the room.
+        """Pose of a camera at `position_m` that looks at `target_m`, both (3,) in the room, m.
 
-        `roll_rad` turns the camera clockwise about its axis; 0 keeps the horizon level.
+        `roll_rad` rotates the camera clockwise about its axis; with 0 the horizon is level.
 
         Raises
         ------
         ValueError
-            The line of sight is vertical or has no length.
+            The line of sight is vertical, or its length is 0.
+
+        Examples
+        --------
+        A camera 4 m in front of the origin, 1 m high, looks back at a point of its own height:
+
+        >>> pose = CameraPose.looking_at((4.0, 0.0, 1.0), (0.0, 0.0, 1.0))
+        >>> pose.to_camera(np.array([0.0, 0.5, 1.0])).round(6) + 0.0
+        array([0.5, 0. , 4. ])
         """
         position = np.asarray(position_m, dtype=np.float64)
         forward = np.asarray(target_m, dtype=np.float64) - position
@@ -152,7 +175,7 @@ class CameraPose:
     def from_quaternion(
         cls, quaternion_xyzw: npt.ArrayLike, translation_m: npt.ArrayLike
     ) -> "CameraPose":
-        """Pose from a quaternion (4,), of any length but 0, and a translation (3,), m.
+        """Pose from a quaternion (4,) of any positive length and a translation (3,), m.
 
         Raises
         ------
@@ -170,7 +193,7 @@ class CameraPose:
 
     @property
     def quaternion_xyzw(self) -> Float64Array:
-        """The rotation as a unit quaternion (4,), as ROS has it; w >= 0."""
+        """The rotation as a unit quaternion (x, y, z, w) with w >= 0, as in ROS."""
         turn = cv2.Rodrigues(self.rotation)[0].ravel().astype(np.float64)
         half_rad = 0.5 * float(np.linalg.norm(turn))
         # np.sinc(x) = sin(pi x) / (pi x), which is defined at 0.
@@ -179,7 +202,7 @@ class CameraPose:
 
     @property
     def inverse(self) -> "CameraPose":
-        """The pose that undoes this one."""
+        """The inverse transform, from camera axes to room axes."""
         return CameraPose(self.rotation.T, self.position_m)
 
     @property
@@ -188,11 +211,11 @@ class CameraPose:
         return -self.rotation.T @ self.translation_m
 
     def to_camera(self, points_m: npt.ArrayLike) -> Float64Array:
-        """Points (..., 3) of the room in camera axes, m."""
+        """Transform points (..., 3) from room axes to camera axes, m."""
         return np.asarray(points_m, dtype=np.float64) @ self.rotation.T + self.translation_m
 
     def relative_to(self, other: "CameraPose") -> "CameraPose":
-        """Pose that takes points in `other`'s camera axes to this camera's axes."""
+        """Transform from the axes of the camera `other` to those of this camera."""
         rotation = self.rotation @ other.rotation.T
         return CameraPose(rotation, self.translation_m - rotation @ other.translation_m)
 
@@ -213,14 +236,28 @@ class CameraModel:
 
         Returns
         -------
-        pixels : (..., 2) px, also outside the image; NaN behind the camera.
+        pixels : (..., 2) px, which may lie outside the image; NaN behind the camera.
         depths_m : (...) distance along the optical axis, m.
+
+        Examples
+        --------
+        >>> lens = CameraIntrinsics((80, 60), 100.0, 100.0, 39.5, 29.5)
+        >>> pose = CameraPose.looking_at((4.0, 0.0, 1.0), (0.0, 0.0, 1.0))
+        >>> pixels, depth_m = CameraModel(lens, pose).project(np.array([0.0, 0.4, 1.0]))
+        >>> pixels.round(6), round(float(depth_m), 6)
+        (array([49.5, 29.5]), 4.0)
         """
         camera = self.pose.to_camera(points_m)
         return self.intrinsics.to_pixels(camera), camera[..., 2]
 
     def unproject(self, pixels: npt.ArrayLike, depths_m: npt.ArrayLike) -> Float64Array:
-        """Points (..., 3) of the room at pixels (..., 2) and depths (...) along the axis, m."""
+        """Points (..., 3) of the room at pixels (..., 2) and depths (...) along the axis, m.
+
+        >>> lens = CameraIntrinsics((80, 60), 100.0, 100.0, 39.5, 29.5)
+        >>> pose = CameraPose.looking_at((4.0, 0.0, 1.0), (0.0, 0.0, 1.0))
+        >>> CameraModel(lens, pose).unproject(np.array([49.5, 29.5]), 4.0).round(6) + 0.0
+        array([0. , 0.4, 1. ])
+        """
         rays = self.intrinsics.to_rays(pixels)
         camera = rays * np.asarray(depths_m, dtype=np.float64)[..., None]
         return (camera - self.pose.translation_m) @ self.pose.rotation
@@ -242,8 +279,8 @@ def intrinsics_of_view(size_wh: tuple[int, int], hfov_rad: float) -> CameraIntri
     )
 
 
-#: 80x60 (FLIR Lepton) and 80x62 (Meridian SenXor) behind a lens of about 51 degrees.
+#: Sensors of 80x60 (FLIR Lepton) and 80x62 (Meridian SenXor) pixels, with lenses of about 51 deg.
 LEPTON: Final = CameraIntrinsics((80, 60), 84.0, 84.0, 39.5, 29.5)
 SENXOR: Final = CameraIntrinsics((80, 62), 84.0, 84.0, 39.5, 30.5)
-#: A webcam of 69 degrees, as in the paper's set-up.
+#: A webcam with a field of view of 69 degrees, as in the paper.
 RGB_1024: Final = intrinsics_of_view((1024, 576), float(np.deg2rad(69.0)))

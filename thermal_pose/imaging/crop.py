@@ -19,6 +19,14 @@ def crop_affines(regions: npt.ArrayLike, crop_wh: tuple[int, int]) -> FloatArray
     ----------
     regions : (N, 4) centre x, centre y, width, height, frame px.
     crop_wh : (W, H) of the crop; its pixel u covers `[u, u + 1) / W` of the region's width.
+
+    Examples
+    --------
+    A region of 20 x 40 px around (30, 25), as a crop of 10 x 20 px, has 2 frame px per crop px:
+
+    >>> affine = crop_affines(np.array([[30.0, 25.0, 20.0, 40.0]]), (10, 20))[0]
+    >>> (affine @ [0.0, 0.0, 1.0]).tolist(), (affine @ [9.0, 19.0, 1.0]).tolist()
+    ([21.0, 6.0], [39.0, 44.0])
     """
     region = np.asarray(regions, dtype=np.float64)
     if region.ndim != 2 or region.shape[1] != 4:
@@ -35,11 +43,11 @@ def crop_affines(regions: npt.ArrayLike, crop_wh: tuple[int, int]) -> FloatArray
 def sample_crops(
     image: npt.NDArray[np.uint16] | FloatArray, regions: npt.ArrayLike, crop_wh: tuple[int, int]
 ) -> FloatArray:
-    """Sample (N, H, W) float32 crops bilinearly; outside the frame its border is repeated.
+    """Sample crops (N, H, W) float32 bilinearly; outside the frame, the border is repeated.
 
     Parameters
     ----------
-    image : (rows, columns), any real type; values are kept in its unit.
+    image : (rows, columns) of any real type; crops have the same unit.
     regions, crop_wh : as in `crop_affines`.
 
     Notes
@@ -64,7 +72,7 @@ def sample_crops(
 
 
 def resample(image: FloatArray, scale: int) -> FloatArray:
-    """Enlarge a picture `scale` times for display, bilinearly, pixel areas aligned."""
+    """Enlarge an image `scale` times bilinearly for display, with aligned pixel areas."""
     if scale < 1:
         raise ValueError(f"scale: expected at least 1, got {scale}")
     rows, columns = image.shape[:2]

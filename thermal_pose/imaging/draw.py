@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thermal image, skeletons, boxes and a status line as one picture for people."""
+"""Draw a thermal image with skeletons, boxes and a status line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ COLORMAPS: Final[dict[str, int | None]] = {
     "turbo": cv2.COLORMAP_TURBO,
 }
 
-#: BGR, one per identity; distinct from the colour maps above and for colour-blind readers
+#: BGR colours per identity, distinct from the colour maps above and for colour-blind people
 #: (Okabe and Ito 2008).
 IDENTITY_COLOURS: Final[tuple[Colour, ...]] = (
     (115, 158, 0), (233, 180, 86), (66, 228, 240), (167, 121, 204), (0, 159, 230), (178, 114, 0),
@@ -39,9 +39,10 @@ class DrawSettings:
 
     Attributes
     ----------
-    scale : picture pixels a thermal pixel, each way.
+    scale : picture pixels per thermal pixel along each axis.
     colormap : a name of `COLORMAPS`.
-    low_degc, high_degc : temperatures of the darkest and brightest colour; None: the frame's.
+    low_degc, high_degc : temperatures of the darkest and brightest colour; those of the frame if
+        None.
     min_joint_score : joints below it, and limbs that end there, are not drawn.
     boxes : draw each person's box with identity and score.
     """
@@ -73,8 +74,8 @@ def draw_overlay(
     Parameters
     ----------
     centikelvin : (H, W).
-    persons : in the frame's pixels.
-    status : a line at the foot of the picture; '' draws none.
+    persons : people, in the pixels of the frame.
+    status : text at the bottom of the picture.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def _draw_skeleton(
     shown = (person.scores >= settings.min_joint_score) & np.isfinite(points).all(axis=1)
     width = max(settings.scale // 3, 1)
     limbs = [(start, end) for start, end in LIMBS if shown[start] and shown[end]]
-    # A dark rim under all limbs first: warm people are as bright as any colour.
+    # A dark rim below all limbs, because warm people are as bright as any colour.
     for start, end in limbs:
         ends = _whole(points[start]), _whole(points[end])
         cv2.line(picture, *ends, _RIM, width + 2, cv2.LINE_AA)
@@ -158,6 +159,6 @@ def _faded(colour: Colour, score: float) -> Colour:
 
 
 def _whole(point: FloatArray) -> tuple[int, int]:
-    # Far outside the picture OpenCV's own integers would overflow.
+    # Far outside the picture, the integers of OpenCV would overflow.
     x, y = np.clip(np.rint(point), -30_000, 30_000)
     return int(x), int(y)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Large thermal images as the networks see them, and the way back to the image's own pixels.
+"""Reduce large thermal images to the resolution of the networks, and map results back.
 
-The networks were trained on images of about 80 x 60 px. A larger image is averaged down to that,
-which also takes away noise that they never saw. Smaller images are left as they are.
+The networks were trained on images of about 80 x 60 px. A larger image is averaged down to that
+size, which also reduces noise to the level of training. Smaller images are unchanged.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from thermal_pose.types import FloatArray, UInt16Array
 
-#: Largest (width, height) that a network is given, px.
+#: Largest input (width, height) of the networks, px.
 NETWORK_WH: Final = (80, 64)
 
 
@@ -41,7 +41,7 @@ class NetworkView:
 
         Parameters
         ----------
-        xy : (..., 2 n), x and y in turn: points, or boxes as left, top, right, bottom.
+        xy : (..., 2 n) alternating x and y: points, or boxes as left, top, right, bottom.
 
         Notes
         -----
@@ -69,7 +69,7 @@ class NetworkView:
 
 
 def network_view(centikelvin: UInt16Array, most_wh: tuple[int, int] = NETWORK_WH) -> NetworkView:
-    """Return an image at the networks' resolution, its aspect ratio kept to a pixel.
+    """Return an image at the networks' resolution, with its aspect ratio kept to a pixel.
 
     Parameters
     ----------

@@ -34,10 +34,10 @@ def to_centikelvin(degc: npt.ArrayLike) -> UInt16Array:
 
 
 def relative_k(centikelvin: UInt16Array, scale_k: float = 1.0) -> FloatArray:
-    """Return (H, W) kelvin above the frame's median, over `scale_k`.
+    """Return the temperatures (H, W) above the frame's median, divided by `scale_k`.
 
-    The median stands for the room: people cover less than half of a frame that shows a whole
-    person, and a median does not move with a hot lamp.
+    The median is that of the room, because people cover less than half of a frame; unlike the
+    mean, it does not depend on a hot lamp.
     """
     if centikelvin.ndim != 2 or centikelvin.dtype != np.uint16:
         raise ValueError(
@@ -61,13 +61,13 @@ def frame_median(centikelvin: UInt16Array) -> np.float32:
 def to_mono8(
     centikelvin: UInt16Array, low_degc: float | None = None, high_degc: float | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Stretch a frame to 8 bits for eyes.
+    """Stretch a frame to 8 bits for display.
 
     Parameters
     ----------
     centikelvin : (H, W).
-    low_degc, high_degc : temperatures shown as 0 and 255; None takes the frame's own 1st and
-        99.5th percentile, at least 2 K apart, so that an empty room is not all noise.
+    low_degc, high_degc : temperatures shown as 0 and 255; by default the 1st and the 99.5th
+        percentile of the frame, at least 2 K apart to keep the noise of an empty room dark.
     """
     degc = to_degc(centikelvin)
     low, high = np.percentile(degc, [1.0, 99.5])

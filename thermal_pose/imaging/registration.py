@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the RGB camera's pixels to the thermal camera's and back.
+"""Map pixels between the RGB and the thermal image.
 
-The cameras are a few centimetres apart, so the position of a point of one image in the other
-depends on its depth: 1.4 thermal px at 3 m and 0.7 px at 6 m for 5 cm. Every function states
-the depth that it assumes. With calibrated cameras (`Registration`) the depth is an argument, the
-person's own. A `PlaneRegistration` is right at one depth only and reports its error at others.
+The cameras are a few centimetres apart, so the map depends on the depth of a point: 5 cm shift it
+by 1.4 thermal px at 3 m and by 0.7 px at 6 m. `Registration`, for calibrated cameras, takes the
+depth as an argument. `PlaneRegistration` is exact at one depth only.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.types import Float64Array
 
-#: Sub-samples per thermal pixel and axis when a colour image is brought down to its size.
+#: Samples of a colour image per thermal pixel along each axis.
 _SUBSAMPLES = 4
 
 
@@ -27,7 +26,7 @@ class Registration:
     Attributes
     ----------
     thermal, rgb : lenses.
-    rgb_to_thermal : takes points in the RGB camera's axes to the thermal camera's.
+    rgb_to_thermal : transform from the axes of the RGB camera to those of the thermal camera.
     """
 
     thermal: CameraIntrinsics
@@ -35,7 +34,7 @@ class Registration:
     rgb_to_thermal: CameraPose
 
     def to_rgb(self, thermal_px: npt.ArrayLike, depth_m: npt.ArrayLike) -> Float64Array:
-        """Pixels (..., 2) in the RGB image of thermal pixels (..., 2).
+        """Map thermal pixels (..., 2) to RGB pixels (..., 2).
 
         Parameters
         ----------
@@ -46,7 +45,7 @@ class Registration:
         return self.rgb.to_pixels((points - translation) @ rotation)
 
     def to_thermal(self, rgb_px: npt.ArrayLike, depth_m: npt.ArrayLike) -> Float64Array:
-        """Pixels (..., 2) in the thermal image of RGB pixels (..., 2).
+        """Map RGB pixels (..., 2) to thermal pixels (..., 2).
 
         Parameters
         ----------
@@ -55,27 +54,27 @@ class Registration:
         rays = self.rgb.to_rays(rgb_px)
         rotation, translation = self.rgb_to_thermal.rotation, self.rgb_to_thermal.translation_m
         directions = rays @ rotation.T
-        # The point on the ray whose z in the thermal camera's axes is the depth asked for.
+        # The point on the ray that has this depth in the axes of the thermal camera.
         scale = (np.asarray(depth_m, dtype=np.float64) - translation[2]) / directions[..., 2]
         return self.thermal.to_pixels(directions * scale[..., None] + translation)
 
     def boxes_to_rgb(self, boxes_xyxy: npt.ArrayLike, depth_m: npt.ArrayLike) -> Float64Array:
-        """Boxes (N, 4) of the thermal image, around their corners in the RGB image."""
+        """Map boxes (N, 4) to the RGB image: the boxes around the mapped corners."""
         return _map_boxes(boxes_xyxy, depth_m, self.to_rgb)
 
     def boxes_to_thermal(self, boxes_xyxy: npt.ArrayLike, depth_m: npt.ArrayLike) -> Float64Array:
-        """Boxes (N, 4) of the RGB image, around their corners in the thermal image."""
+        """Map boxes (N, 4) to the thermal image: the boxes around the mapped corners."""
         return _map_boxes(boxes_xyxy, depth_m, self.to_thermal)
 
     def warp_to_thermal(
         self, image: npt.NDArray[np.uint8], depth_m: npt.ArrayLike
     ) -> npt.NDArray[np.uint8]:
-        """The RGB image as the thermal camera would see it, averaged over each thermal pixel.
+        """Warp an RGB image into the view of the thermal camera, averaged over thermal pixels.
 
         Parameters
         ----------
         image : (H, W) or (H, W, 3) uint8 of the RGB camera.
-        depth_m : scalar, or (h, w) of the thermal image's size: a depth for each of its pixels.
+        depth_m : scalar, or (h, w) with one depth per thermal pixel.
 
         Returns
         -------
@@ -92,7 +91,7 @@ class Registration:
         )
 
     def warp_to_rgb(self, image: npt.NDArray[np.uint8], depth_m: float) -> npt.NDArray[np.uint8]:
-        """A thermal picture (h, w[, 3]) as the RGB camera would see it, at one depth."""
+        """Warp a thermal picture (h, w[, 3]) into the view of the RGB camera, at one depth."""
         width, height = self.rgb.size_wh
         grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
         source = self.to_thermal(grid, depth_m).astype(np.float32)
@@ -109,12 +108,12 @@ class Registration:
 
 @dataclass(frozen=True)
 class PlaneRegistration:
-    """One fixed homography, right for points at one depth.
+    """A fixed homography, which is exact for points at one depth.
 
     Attributes
     ----------
-    matrix : (3, 3), takes homogeneous RGB pixels to thermal pixels.
-    depth_m : depth at which it was determined; None if unknown (an average over moving people).
+    matrix : (3, 3) from homogeneous RGB pixels to thermal pixels.
+    depth_m : depth at which it was determined; None if unknown, such as an average over people.
     """
 
     matrix: Float64Array
@@ -125,19 +124,24 @@ class PlaneRegistration:
             raise ValueError("matrix: expected an invertible (3, 3) matrix")
 
     def to_thermal(self, rgb_px: npt.ArrayLike) -> Float64Array:
-        """Pixels (..., 2) in the thermal image of RGB pixels (..., 2) at the plane's depth."""
+        """Map RGB pixels (..., 2) to thermal pixels (..., 2) at the depth of the plane.
+
+        >>> plane = PlaneRegistration(np.diag([0.1, 0.1, 1.0]))
+        >>> plane.to_thermal(np.array([400.0, 300.0])).tolist()
+        [40.0, 30.0]
+        """
         return _apply_homography(self.matrix, rgb_px)
 
     def to_rgb(self, thermal_px: npt.ArrayLike) -> Float64Array:
-        """Pixels (..., 2) in the RGB image of thermal pixels (..., 2) at the plane's depth."""
+        """Map thermal pixels (..., 2) to RGB pixels (..., 2) at the depth of the plane."""
         inverse = np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
         return _apply_homography(inverse, thermal_px)
 
 
 def plane_registration(registration: Registration, depth_m: float) -> PlaneRegistration:
-    """The homography that best fits two calibrated cameras at one depth.
+    """Fit a homography to two calibrated cameras at one depth.
 
-    Least squares over the thermal image; a homography cannot follow the lenses' distortion.
+    The fit is least squares over the thermal image, because a homography has no lens distortion.
     """
     width, height = registration.thermal.size_wh
     x, y = np.meshgrid(np.linspace(0, width - 1, 9), np.linspace(0, height - 1, 9))
@@ -153,18 +157,18 @@ def plane_error_by_depth(
     depths_m: npt.ArrayLike,
     thermal_px: npt.ArrayLike,
 ) -> Float64Array:
-    """How wrong a fixed homography is at other depths.
+    """Error of a fixed homography at other depths.
 
     Parameters
     ----------
     plane : the homography.
     registration : the true geometry.
     depths_m : (D,) along the thermal camera's axis.
-    thermal_px : (N, 2) places in the thermal image to average over.
+    thermal_px : (N, 2) points of the thermal image to average over.
 
     Returns
     -------
-    error_px : (D,) mean distance in thermal px between true and mapped places.
+    error_px : (D,) mean distance between true and mapped points, thermal px.
     """
     points = np.asarray(thermal_px, dtype=np.float64)
     errors = []
@@ -175,7 +179,7 @@ def plane_error_by_depth(
 
 
 def depth_of_person(box_height_px: float, body_height_m: float, focal_px: float) -> float:
-    """Distance of a standing person from the height of the box: an assumption, not a measure.
+    """Estimate the distance of a standing person from the height of the box.
 
     Raises
     ------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Agreement of timed trials with the truth: errors, ICC(A,1), limits of agreement, frames.
+"""Agreement of timed trials with the truth: errors, ICC(A,1), limits of agreement, frame scores.
 
 Legend: K trials, 7 boundaries, 6 timed phases. Errors are estimate minus truth.
 """
@@ -19,13 +19,13 @@ MARGIN_S = 1.0
 
 @dataclass(frozen=True)
 class TrialPair:
-    """One trial's truth and estimate on one clock.
+    """Truth and estimate of one trial.
 
     Attributes
     ----------
-    truth, estimate : seconds count from each one's own `origin_ns`.
+    truth, estimate : timings; each counts seconds from its own `origin_ns`.
     stamps_ns : (N,) stamps of the frames.
-    subject : the template of a trial leaves out all trials of its subject.
+    subject : person; the template of a trial leaves out all trials of the same person.
     """
 
     truth: TugTiming
@@ -40,7 +40,7 @@ class TrialPair:
 
 
 def boundaries_s(timing: TugTiming) -> Float64Array:
-    """(7,) starts of the six timed phases and the end of the last, s.
+    """Boundaries (7,): starts of the six timed phases and end of the last, s.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def boundaries_s(timing: TugTiming) -> Float64Array:
 
 
 def labels_at(times_s: Float64Array, edges_s: Float64Array) -> Int64Array:
-    """(N,) phase of each time between seven boundaries; SEATED before and after."""
+    """Phase (N,) of each time, from seven boundaries; SEATED before and after."""
     order = np.array([Phase.SEATED, *TIMED_PHASES, Phase.SEATED], dtype=np.int64)
     return order[np.searchsorted(edges_s, times_s, side="right")]
 
@@ -106,7 +106,7 @@ def macro_f1(truth: Int64Array, estimate: Int64Array) -> float:
 def template_estimate(
     truths: Sequence[Float64Array], subjects: Sequence[str]
 ) -> list[Float64Array]:
-    """(7,) boundaries of each trial from the mean phase fractions of the other subjects.
+    """Boundaries (7,) of each trial from the mean phase fractions of the other subjects.
 
     Start and end are the true ones. This is the trivial baseline.
     """
@@ -154,7 +154,7 @@ def live_right(pair: TrialPair, phases: Int64Array, n_frames: int = 2) -> npt.ND
 
 
 def estimate_on_truth_clock(pair: TrialPair) -> Float64Array:
-    """(7,) estimated boundaries in the truth's seconds."""
+    """Estimated boundaries (7,) on the clock of the truth, s."""
     shift_s = (pair.estimate.origin_ns - pair.truth.origin_ns) / 1e9
     return boundaries_s(pair.estimate) + shift_s
 
@@ -180,8 +180,8 @@ class _Errors:
 def agreement(pairs: Sequence[TrialPair]) -> dict[str, Any]:
     """All figures of one cohort, in the shape of `docs/results/tug_agreement.json`.
 
-    Figures of time are over the valid trials that were timed; frames of valid trials that
-    were refused count as wrong. A figure is None if there are too few trials for it.
+    Times are compared over the valid trials that were timed. Frames of refused valid trials count
+    as wrong. A figure is None if there are too few trials.
     """
     valid = [pair for pair in pairs if pair.truth.valid]
     timed = [pair for pair in valid if pair.estimate.valid]
@@ -251,7 +251,7 @@ def _time_figures(errors: _Errors) -> dict[str, Any]:
 
 
 def _bootstrap(errors: _Errors, n_draws: int = 1000) -> dict[str, list[float]]:
-    """95 % percentile intervals over resampled trials of the leading figures."""
+    """95 % percentile intervals of the main figures over resampled trials."""
     rng = np.random.default_rng(0)
     truth_s, estimate_s = errors.totals
     total, boundary = estimate_s - truth_s, np.abs(errors.boundary).mean(axis=1)

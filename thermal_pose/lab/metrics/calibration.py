@@ -9,7 +9,7 @@ import numpy.typing as npt
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import BoolArray
 
-#: Persons of a lower score are left out by the live graph (`pose.min_person_score`).
+#: The live graph ignores persons with a lower score (`pose.min_person_score`).
 LIVE_PERSON_SCORE: Final = 0.3
 #: A person with this many visible joints counts as at least half visible.
 HALF_OF_JOINTS: Final = (N_JOINTS + 1) // 2
@@ -70,14 +70,13 @@ def confidence_figures(
     ----------
     scores : (M, 18) of 17 joints and the person, of M crops.
     hits : (M, 18), whether the joint was right, and whether the person's whole pose was.
-    counted : (M, 17 or 18), whether the crop says anything about that joint: of crops without
-        people none.
-    in_sight : (M,) number of joints that the camera sees.
+    counted : (M, 17 or 18), whether the joint counts in that crop; none does without a person.
+    in_sight : (M,) number of visible joints.
 
     Notes
     -----
-    Rejection is given at two thresholds: one that keeps 99 % of all labelled people, some of
-    whom show four pixels and no joint, and one that keeps 99 % of those at least half visible.
+    Rejection is given at two thresholds: one keeps 99 % of all labelled people, including those
+    with four visible pixels and no joint; the other keeps 99 % of the people at least half visible.
     """
     joint = counted[:, :N_JOINTS]
     is_person = joint.any(axis=1)

@@ -44,7 +44,7 @@ class DetectionFigures:
     Attributes
     ----------
     ap50 : average precision at IoU 0.5, all scores.
-    recall, precision : at the score threshold.
+    recall, precision : values at the score threshold.
     false_alarms_per_h : unmatched boxes at the threshold, at `rate_hz` frames per second.
     frames, persons : their numbers.
     """
@@ -72,9 +72,9 @@ def evaluate_detections(
 
     Notes
     -----
-    COCO's matching: in order of descending score, each box takes the unmatched truth of
-    highest IoU if that reaches `iou`. AP is the mean of the interpolated precision at 101
-    recalls, as in COCO.
+    Matching is that of COCO: in order of descending score, each box is matched with the unmatched
+    truth of the highest IoU, if that is at least `iou`. AP is the mean of the interpolated
+    precision at 101 recalls.
     """
     if not frames:
         raise ValueError("frames: expected at least one, got none")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Object Keypoint Similarity and average precision, as the COCO keypoint challenge has them.
+"""Object Keypoint Similarity and average precision, as in the COCO keypoint challenge.
 
 All figures of this package use OKS in the *thermal frame* (joints in thermal pixels) with
 the area of the person's visible *silhouette* in thermal px^2, over joints with v > 0.
 
 Notes
 -----
-https://cocodataset.org/#keypoints-eval; agrees with pycocotools 2.0 to the fifth decimal
-(tested). At 80 x 60 nearly all people are 'small' for COCO, so there is one area range.
+The method is that of https://cocodataset.org/#keypoints-eval; a test compares it with pycocotools
+2.0 to the fifth decimal. There is only one area range, because nearly all people are 'small' by
+COCO's definition at 80 x 60 px.
 """
 
 from collections.abc import Hashable, Sequence
@@ -52,7 +53,7 @@ class TruePose:
 
 @dataclass(frozen=True)
 class EstimatedPose:
-    """An estimated person; `score` ranks it among all others of the data set."""
+    """An estimated person; `score` ranks the person among all of the data set."""
 
     image: Hashable
     xy: npt.NDArray[np.floating]
@@ -70,7 +71,7 @@ _Pose = TypeVar("_Pose", TruePose, EstimatedPose)
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """AP over OKS .50:.05:.95, at .50 and at .75; None without any person to find."""
+    """AP over OKS .50:.05:.95, at .50 and at .75; None if there is no person to find."""
 
     ap: float | None
     ap50: float | None
@@ -134,8 +135,8 @@ def average_precision(
 ) -> AveragePrecision:
     """Compute AP, AP50 and AP75 over all images.
 
-    A person without any joint v > 0 is ignored, as COCO does: it need not be found, and an
-    estimate that matches none but it is dropped. At most 20 estimates per image count.
+    As in COCO, a person without joints with v > 0 is ignored: such a person need not be found, and
+    an estimate that matches only this person does not count. At most 20 estimates per image count.
     """
     scores: list[float] = []
     matched: list[npt.NDArray[np.bool_]] = []
@@ -202,9 +203,10 @@ def _row(pose: EstimatedPose, truths: list[TruePose]) -> Float64Array:
 
 
 def _outside(pose: EstimatedPose, truth: TruePose) -> float:
-    """Similarity to a person without visible joints: by COCO, closeness to its (double) box.
+    """Similarity to a person without visible joints.
 
-    Our truths have no box there, so the extent of all joints replaces it.
+    COCO uses the distance to the person's box, doubled in size; here, the extent of all joints
+    replaces the box.
     """
     low, high = np.min(truth.xy, axis=0), np.max(truth.xy, axis=0)
     span = high - low
@@ -231,7 +233,7 @@ def _best_free(
 
 
 def _interpolated(hits: npt.NDArray[np.bool_], positives: int) -> float:
-    """Mean precision at 101 recalls, precision made monotone from the right."""
+    """Mean precision at 101 recalls, after making the precision monotone from the right."""
     if len(hits) == 0:
         return 0.0
     true_positives = np.cumsum(hits)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From which side a camera sees a person."""
+"""Direction of a person relative to the camera."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ from thermal_pose.skeleton import Joint
 
 
 def heading_deg(camera: CameraPose, joints_m: npt.ArrayLike) -> float:
-    """Return the pelvis' direction relative to the line of sight, deg, -180 to 180.
+    """Return the heading of the pelvis relative to the line of sight, -180 to 180 deg.
 
-    0 faces the camera, positive values are turned to the person's left.
+    0 faces the camera; positive values are rotations to the person's left.
 
     Parameters
     ----------
