@@ -11,7 +11,6 @@ the processor anyway, and wakes it itself only if none comes soon.
 import contextlib
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from rclpy.guard_condition import GuardCondition
@@ -26,27 +25,15 @@ _NS_PER_S: Final = 1_000_000_000
 _LATE_SHARE: Final = 0.125
 #: ... and at most so long, ns.
 _LATE_NS: Final = 100_000_000
-
-
-@dataclass(frozen=True)
-class Ready:
-    """What a wait found.
-
-    Attributes
-    ----------
-    subscriptions, timers : those that are ready and can be called back plainly.
-    others : a service, a client, or a timer that rclpy must call is ready.
-    """
-
-    subscriptions: "list[Subscription[Any]]"
-    timers: list[Any]
-    others: bool
+#: Messages of patient streams wait at most this long, s.
+PATIENCE_S: Final = 0.2
 
 
 class AwaitedEntities:
     """Subscriptions, timers, services and clients of some nodes; a context while it is held.
 
-    Destroyed entities live on until `close`.
+    Destroyed entities live on until `close`. The order of use is `wait`, the callbacks of what it
+    returns, `due_timers` and their callbacks, `others_ready`.
 
     Parameters
     ----------
@@ -85,8 +72,13 @@ class AwaitedEntities:
             context,
         )
 
-    def wait(self, wait_s: float) -> Ready:
-        """Wait until something is ready, `wait_s` at most."""
+    def wait(self, wait_s: float) -> "list[Subscription[Any]]":
+        """Wait until something is ready, `wait_s` at most; return the subscriptions with messages.
+
+        What else is ready is asked for once these are answered.
+        """
+        if self.patient:
+            wait_s = min(wait_s, PATIENCE_S)
         wait_ns = min([round(wait_s * _NS_PER_S), *map(_until_late_ns, self._patient_timers)])
         waits = self._waits
         waits.clear_entities()
@@ -100,14 +92,20 @@ class AwaitedEntities:
             waits.add_service(service.handle)
         waits.add_guard_condition(self._guard.handle)
         waits.wait(max(wait_ns, 0))
-        timers = _among(self._timers, waits.get_ready_entities("timer"))
-        timers += [timer for timer in self._patient_timers if timer.handle.is_timer_ready()]
-        plain = [timer for timer in timers if _is_called_plainly(timer)]
-        others = len(plain) < len(timers) or bool(
-            waits.get_ready_entities("service") or waits.get_ready_entities("client")
-        )
-        ready = _among(self._subscriptions, waits.get_ready_entities("subscription"))
-        return Ready(ready, plain, others)
+        found = set(waits.get_ready_entities("subscription"))
+        return [item for item in self._subscriptions if item.handle.pointer in found]
+
+    def due_timers(self) -> list[Any]:
+        """Return the timers that are due and can be called plainly."""
+        due = [timer for timer in self._patient_timers if timer.handle.is_timer_ready()]
+        return [timer for timer in due if _is_called_plainly(timer)]
+
+    def others_ready(self) -> bool:
+        """Whether the last wait found anything that rclpy must call."""
+        waits = self._waits
+        if any(waits.get_ready_entities(kind) for kind in ("service", "client", "timer")):
+            return True
+        return any(timer.handle.is_timer_ready() for timer in self._patient_timers)
 
     def close(self) -> None:
         """Let entities go; those destroyed meanwhile cease to exist."""
@@ -123,11 +121,6 @@ class AwaitedEntities:
         except _rclpy.InvalidHandle:
             return False
         return True
-
-
-def _among(entities: list[Any], pointers: list[int]) -> list[Any]:
-    found = set(pointers)
-    return [item for item in entities if item.handle.pointer in found] if found else []
 
 
 def _is_plain(subscription: "Subscription[Any]") -> bool:
@@ -154,10 +147,10 @@ def _is_simulated(timer: Any) -> bool:
 
 def _until_late_ns(timer: Any) -> int:
     """Return the time until a timer must be called, even if nothing else happens, ns."""
-    if timer.handle.is_timer_canceled():
+    until_ns = None if timer.handle.is_timer_canceled() else timer.handle.time_until_next_call()
+    if until_ns is None:
         return _NS_PER_S
-    late_ns = min(round(_LATE_SHARE * timer.timer_period_ns), _LATE_NS)
-    return int(timer.handle.time_until_next_call()) + late_ns
+    return int(until_ns) + min(round(_LATE_SHARE * timer.timer_period_ns), _LATE_NS)
 
 
 def _stream_of(subscription: "Subscription[Any]") -> Stream | None:

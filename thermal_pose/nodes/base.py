@@ -166,7 +166,7 @@ class PipelineNode(LifecycleNode):
         ----------
         required : silence and refused messages show in the diagnostics.
         patient : beside other nodes in one process, messages wait until this node has another
-            reason to wake, at most a second; the queue must hold that many.
+            reason to wake, at most 0.2 s; the queue must hold that many.
         """
         watch = InputWatch(topic, time.monotonic())
         if required:

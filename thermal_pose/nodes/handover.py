@@ -66,7 +66,7 @@ class Stream:
     callback : called with each message, in the executor's thread.
     depth : messages that may wait; the oldest is dropped beyond, as DDS does.
     patient : its messages wake nobody: they are answered when another message does, or within
-        a second.
+        `awaited.PATIENCE_S`.
     """
 
     def __init__(

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 
-from thermal_pose.nodes.awaited import AwaitedEntities, Ready
+from thermal_pose.nodes.awaited import AwaitedEntities
 from thermal_pose.nodes.handover import Stream
 
 #: Events, and publishers that come or go, are looked at this often, s.
@@ -110,17 +111,17 @@ class PromptExecutor(SingleThreadedExecutor):
             try:
                 if self.answer_handed():
                     wait_s = 0.0
-                ready = self._wait(wait_s)
-                if ready is None:
+                awaited = self._entities()
+                if awaited is None:
                     return True
-                self._call_back(ready)
-                return ready.others or self._changed or self._has_tasks()
+                self._call_back(awaited, awaited.wait(wait_s))
+                return awaited.others_ready() or self._changed or self._has_tasks()
             finally:
                 if self._changed:
                     self._let_go()
 
-    def _wait(self, wait_s: float) -> Ready | None:
-        """Return what is ready, None after a shutdown, about which rclpy knows what to do."""
+    def _entities(self) -> AwaitedEntities | None:
+        """Return what to wait for; None after a shutdown, about which rclpy knows what to do."""
         if self._changed:
             self._let_go()
         if self._awaited is None:
@@ -128,22 +129,20 @@ class PromptExecutor(SingleThreadedExecutor):
             if context is None or guard is None or not self.context.ok():
                 return None
             self._awaited = AwaitedEntities(self.get_nodes(), guard, context)
-        return self._awaited.wait(wait_s)
+        return self._awaited
 
-    def _call_back(self, ready: Ready) -> None:
-        assert self._awaited is not None
-        for stream in self._awaited.patient:
+    def _call_back(self, awaited: AwaitedEntities, ready: "list[Subscription[Any]]") -> None:
+        for stream in awaited.patient:
             stream.answer_all()
-        for subscription in ready.subscriptions:
+        for subscription in ready:
             taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
             if taken is not None:
                 plain: Any = subscription.callback
                 plain(taken[0])
         self.answer_handed()
-        for timer in ready.timers:
-            if timer.handle.is_timer_ready():  # not where a callback cancelled it meanwhile
-                timer.handle.call_timer()
-                timer.callback()
+        for timer in awaited.due_timers():
+            timer.handle.call_timer()
+            timer.callback()
 
     def _forget(self) -> None:
         """Find the entities again before the next wait; those destroyed may go."""
