@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from rclpy.exceptions import InvalidHandle
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
@@ -271,7 +271,7 @@ def _is_alive(publisher: Any) -> bool:
     try:
         with publisher.handle:
             return True
-    except InvalidHandle:
+    except _rclpy.InvalidHandle:
         return False
 
 
