@@ -6,8 +6,9 @@ unit (`UNITS`), so that `--help` shows it.
 """
 
 import argparse
+import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.jobs import processors
@@ -85,6 +86,11 @@ def add_out(
 def add_json(parser: argparse.ArgumentParser, text: str = "the result") -> None:
     """Declare `--json`: standard output then holds one JSON document and nothing else."""
     parser.add_argument("--json", action="store_true", help=f"print {text} as JSON")
+
+
+def print_result(args: argparse.Namespace, document: Any, text: str) -> None:
+    """Print what a verb found: with `--json` as one JSON document, else as text for people."""
+    print(json.dumps(document, indent=2) if args.json else text)
 
 
 def add_jobs(parser: argparse.ArgumentParser, default: int = 1) -> None:

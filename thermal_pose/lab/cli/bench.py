@@ -20,7 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 from thermal_pose.bags.recording import DEMO_BAG
-from thermal_pose.cli.arguments import add_out, positive
+from thermal_pose.cli.arguments import add_json, add_out, positive, print_result
 from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON file that --page reads",
     )
+    add_json(parser, "the figures")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -68,8 +69,8 @@ def start(args: argparse.Namespace) -> int:
 
         found = json.loads(args.source.read_text(encoding="utf-8"))
         _check_quiet(found, args)
-        written = write_page(found, args.page)
-        print(f"wrote {', '.join(map(str, written))}")
+        written = [str(path) for path in write_page(found, args.page)]
+        print_result(args, {"written": written}, f"wrote {', '.join(written)}")
         return 0
     models = {
         name: value for name, value in (("pose", args.model), ("detector", args.detector)) if value
@@ -83,7 +84,8 @@ def start(args: argparse.Namespace) -> int:
         met = sum(target["met"] for target in found["targets"].values())
         summary = f"{met} of {len(found['targets'])} targets met"
     write_whole(args.out, json.dumps(found, indent=2) + "\n")
-    print(f"{args.out}: {summary}, after {time.monotonic() - begin_s:.0f} s")
+    took = f"after {time.monotonic() - begin_s:.0f} s"
+    print_result(args, found, f"{args.out}: {summary}, {took}")
     return 0
 
 

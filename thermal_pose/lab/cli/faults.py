@@ -17,8 +17,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from thermal_pose.cli.arguments import add_out
+from thermal_pose.cli.arguments import add_json, add_out, print_result
 from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     add_out(parser, "JSON file to write", Path("docs/results/faults.json"))
     parser.add_argument("--only", default="", help="names of tests, as in pytest -k (default: all)")
+    add_json(parser, "the table")
     parser.add_argument("--few", action="store_true", help="try each fault only a few times")
 
 
@@ -44,13 +46,18 @@ def start(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "pytest", "-m", "faults", "--timeout", "3600", *files]
     if args.only:
         command += ["-k", args.only]
-    code = subprocess.run(command, cwd=checkout, env=environment, check=False).returncode
+    stdout = sys.stderr if args.json else None  # pytest's own lines
+    code = subprocess.run(
+        command, cwd=checkout, env=environment, stdout=stdout, check=False
+    ).returncode
+    rows: list[dict[str, Any]] = []
     if args.out.exists():
         rows = json.loads(args.out.read_text(encoding="utf-8"))
         write_whole(args.out.with_suffix(".md"), table(rows))
-        for row in rows:
-            print(f"  {row['times']:>7} x {row['fault']}: {row['result']}")
-    print(f"fault tests {'passed' if code == 0 else 'FAILED'}: {args.out}")
+    lines = [f"  {row['times']:>7} x {row['fault']}: {row['result']}" for row in rows]
+    lines.append(f"fault tests {'passed' if code == 0 else 'FAILED'}: {args.out}")
+    document = {"passed": code == 0, "out": str(args.out), "faults": rows}
+    print_result(args, document, "\n".join(lines))
     return code
 
 

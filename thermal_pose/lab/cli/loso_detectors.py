@@ -13,10 +13,19 @@ examples:
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_seed, positive
+from thermal_pose.cli.arguments import (
+    add_device,
+    add_json,
+    add_max_minutes,
+    add_out,
+    add_seed,
+    positive,
+    print_result,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_seed(parser, 1)
     add_device(parser)
+    add_json(parser, "the cards and their figures")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -51,10 +61,13 @@ def start(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
     )
+    document: dict[str, Any] = {}
+    lines = []
     for fold in chosen_folds(args.folds, len(data.subjects)):
         card = args.out / card_of("{subject}.json", data.subjects[fold])
         if card.is_file():
-            print(f"{card}: already done; use --again to rerun")
+            lines.append(f"{card}: already done; delete it to train it again")
+            document[data.subjects[fold]] = {"card": str(card), "already_done": True}
             continue
         with tqdm(total=100, unit="%", desc=data.subjects[fold], disable=None) as bar:
 
@@ -64,5 +77,8 @@ def start(args: argparse.Namespace) -> int:
 
             train_fold_detector(data, fold, settings, args.out, command_line(), report)
         figures = json.loads(card.read_text(encoding="utf-8"))["figures"]
-        print(f"{card}: {json.dumps(figures['left_out_subject']['all'])}")
+        found = figures["left_out_subject"]["all"]
+        lines.append(f"{card}: {json.dumps(found)}")
+        document[data.subjects[fold]] = {"card": str(card), "figures": found}
+    print_result(args, document, "\n".join(lines))
     return 0

@@ -13,8 +13,9 @@ examples:
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from thermal_pose.cli.arguments import add_out
+from thermal_pose.cli.arguments import add_json, add_out, print_result
 from thermal_pose.files import write_whole
 
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="WORK/ROW.npz of `thermal-pose loso`: also draw annotated frames",
     )
+    add_json(parser, "the files and rows")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -57,14 +59,19 @@ def start(args: argparse.Namespace) -> int:
         if entry["ap"]["mean"] is not None and not empty_because(entry)
     ]
     swept = len(sweep_points(results)["ap"])
-    print(f"{table}: {len(run)} rows run; beta sweep: {swept} points")
+    document: dict[str, Any] = {"table": str(table), "rows_run": run, "beta_points": swept}
+    lines = [f"{table}: {len(run)} rows run; beta sweep: {swept} points"]
     if args.beyond is not None:
         variants = read_variants(args.beyond)
         page = args.out / "pose_beyond.md"
         write_whole(page, beyond_table(variants))
-        print(f"{page}: {len(variants['variants'])} variants")
+        lines.append(f"{page}: {len(variants['variants'])} variants")
+        document["beyond"] = str(page)
     if swept:
-        print(draw_sweep(results, args.out / "pose_beta.png"))
+        document["sweep"] = str(draw_sweep(results, args.out / "pose_beta.png"))
+        lines.append(document["sweep"])
     if args.predictions is not None:
-        print(draw_frames(args.predictions, args.out / "pose_frames.png"))
+        document["frames"] = str(draw_frames(args.predictions, args.out / "pose_frames.png"))
+        lines.append(document["frames"])
+    print_result(args, document, "\n".join(lines))
     return 0

@@ -18,7 +18,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_seed, positive
+from thermal_pose.cli.arguments import (
+    add_device,
+    add_json,
+    add_max_minutes,
+    add_out,
+    add_seed,
+    positive,
+    print_result,
+)
 from thermal_pose.inference.base import RuntimeOptions
 from thermal_pose.inference.factory import make_detector
 
@@ -48,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="faster_rcnn: the paper's, for comparison (extra torchvision); writes NAME.pt only",
     )
     add_device(parser)
+    add_json(parser, "the card and its figures")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -77,7 +86,7 @@ def start(args: argparse.Namespace) -> int:
             bar.set_postfix(step=step, **{name: f"{value:.3f}" for name, value in parts.items()})
 
         if args.architecture == "faster_rcnn":
-            return _faster_rcnn(data, settings, report, args.out / f"{args.name}.pt")
+            return _faster_rcnn(data, settings, report, args)
         network = train_detector(data, settings, report)
     save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
@@ -86,6 +95,7 @@ def start(args: argparse.Namespace) -> int:
     }
     card = export_detector(network, args.out, args.name, **provenance)
     summary = f"{card}: trained on {len(data)} frames"
+    document: dict[str, Any] = {"card": str(card), "frames": len(data), "validation": None}
     if args.validation is not None:
         held_out = load_detector_data(args.validation)
         detector = make_detector(str(card), RuntimeOptions(device="cpu"))
@@ -97,13 +107,16 @@ def start(args: argparse.Namespace) -> int:
             network, args.out, args.name, threshold, figures=figures, **provenance
         )
         summary += f"; validation AP50 {figures['validation']['all']['ap50']}"
-    print(summary)
+        document["validation"] = figures["validation"]
+    print_result(args, document, summary)
     return 0
 
 
-def _faster_rcnn(data: Any, settings: Any, report: Any, path: Path) -> int:
+def _faster_rcnn(data: Any, settings: Any, report: Any, args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.detector.faster_rcnn import save_faster_rcnn, train_faster_rcnn
 
+    path = args.out / f"{args.name}.pt"
     save_faster_rcnn(train_faster_rcnn(data, settings, report), path)
-    print(f"{path}: trained on {len(data)} frames; use it as `faster_rcnn:{path}`")
+    text = f"{path}: trained on {len(data)} frames; use it as `faster_rcnn:{path}`"
+    print_result(args, {"weights": str(path), "frames": len(data)}, text)
     return 0

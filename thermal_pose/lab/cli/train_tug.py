@@ -19,7 +19,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_body_count, add_jobs, add_out, add_seed, count, jobs_of
+from thermal_pose.cli.arguments import (
+    add_body_count,
+    add_jobs,
+    add_json,
+    add_out,
+    add_seed,
+    count,
+    jobs_of,
+    print_result,
+)
 from thermal_pose.errors import ConfigError
 
 
@@ -56,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_jobs(parser)
     add_out(parser, "folder for the networks", required=True)
+    add_json(parser, "the networks' card")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -76,7 +86,7 @@ def start(args: argparse.Namespace) -> int:
         recipe = replace(recipe, start=str(args.start), live_steps=0)
         keep_live_network(args.start.parent, args.out)
     card = run_recipe(recipe, motions, paths, args.out, jobs_of(args))
-    print(_line(card, args.out))
+    print_result(args, {**card, "card_folder": str(args.out)}, _line(card, args.out))
     return 0
 
 
