@@ -21,6 +21,8 @@ from rclpy.subscription import Subscription
 from thermal_pose.nodes.handover import Stream
 
 _NS_PER_S: Final = 1_000_000_000
+#: What rclpy must call.
+_OTHERS: Final = ("service", "client", "timer")
 #: A timer waits for a message to share a wake-up with, for this share of its period ...
 _LATE_SHARE: Final = 0.125
 #: ... and at most so long, ns.
@@ -57,8 +59,8 @@ class AwaitedEntities:
         self.patient = [item for item in streams if item.patient and self._hold(item.subscription)]
         self._subscriptions = self._all_held(item for item in plain if id(item) not in asleep)
         timers = self._all_held(item for node in nodes for item in node.timers)
-        self._patient_timers = [timer for timer in timers if not _is_simulated(timer)]
-        self._timers = [timer for timer in timers if _is_simulated(timer)]
+        self._patient_timers = [timer for timer in timers if _may_be_late(timer)]
+        self._timers = [timer for timer in timers if timer not in self._patient_timers]
         self._clients = self._all_held(item for node in nodes for item in node.clients)
         self._services = self._all_held(item for node in nodes for item in node.services)
         self._guard = guard
@@ -96,16 +98,12 @@ class AwaitedEntities:
         return [item for item in self._subscriptions if item.handle.pointer in found]
 
     def due_timers(self) -> list[Any]:
-        """Return the timers that are due and can be called plainly."""
-        due = [timer for timer in self._patient_timers if timer.handle.is_timer_ready()]
-        return [timer for timer in due if _is_called_plainly(timer)]
+        """Return the timers that are due, but for those that rclpy must call."""
+        return [timer for timer in self._patient_timers if timer.handle.is_timer_ready()]
 
     def others_ready(self) -> bool:
         """Whether the last wait found anything that rclpy must call."""
-        waits = self._waits
-        if any(waits.get_ready_entities(kind) for kind in ("service", "client", "timer")):
-            return True
-        return any(timer.handle.is_timer_ready() for timer in self._patient_timers)
+        return any(self._waits.get_ready_entities(kind) for kind in _OTHERS)
 
     def close(self) -> None:
         """Let entities go; those destroyed meanwhile cease to exist."""
@@ -131,18 +129,17 @@ def _is_plain(subscription: "Subscription[Any]") -> bool:
     )
 
 
-def _is_called_plainly(timer: Any) -> bool:
-    """Whether a timer's callback needs no arguments and is no coroutine."""
-    callback = timer.callback
-    if inspect.iscoroutinefunction(callback):
+def _may_be_late(timer: Any) -> bool:
+    """Whether a timer can be called here, after a message.
+
+    Not one whose callback is a coroutine or wants arguments, and not one that runs by /clock, whose
+    steps only a wait set notices.
+    """
+    simulated = bool(getattr(timer.clock, "ros_time_is_active", False))
+    if simulated or inspect.iscoroutinefunction(timer.callback):
         return False
-    wanted = inspect.signature(callback).parameters.values()
+    wanted = inspect.signature(timer.callback).parameters.values()
     return all(item.kind is item.VAR_POSITIONAL for item in wanted)
-
-
-def _is_simulated(timer: Any) -> bool:
-    """Whether a timer runs by /clock, whose steps only a wait set notices."""
-    return bool(getattr(timer.clock, "ros_time_is_active", False))
 
 
 def _until_late_ns(timer: Any) -> int:
