@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from thermal_pose.imaging.crop import crop_affines, resample, sample_crops
+from thermal_pose.imaging.crop import crop_affines, sample_crops
 from thermal_pose.inference.card import CropRule
 
 CROP_WH = (192, 256)
@@ -59,13 +59,3 @@ def test_bad_regions_are_refused(regions):
 def test_an_empty_image_is_refused():
     with pytest.raises(ValueError, match="image"):
         sample_crops(np.zeros((0, 80), np.uint16), [[1.0, 1.0, 2.0, 2.0]], CROP_WH)
-
-
-def test_resample_keeps_areas_aligned():
-    picture = ramp().astype(np.float32)
-    large = resample(picture, 4)
-    assert large.shape == (240, 320)
-    # The middle of an enlarged pixel's four samples is the pixel itself.
-    assert large[100:104, 80:84].mean() == pytest.approx(picture[25, 20], abs=0.1)
-    with pytest.raises(ValueError, match="scale"):
-        resample(picture, 0)

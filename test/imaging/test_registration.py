@@ -48,26 +48,6 @@ def test_boxes_are_mapped_around_their_corners() -> None:
     assert REGISTRATION.boxes_to_rgb(np.zeros((0, 4)), 3.0).shape == (0, 4)
 
 
-def test_a_mark_in_the_colour_image_is_warped_to_its_thermal_place() -> None:
-    depth_m = 4.0
-    place = REGISTRATION.to_rgb(np.array([50.0, 20.0]), depth_m)
-    x, y = np.rint(place).astype(int)
-    image = np.zeros((576, 1024), np.uint8)
-    image[y - 6 : y + 7, x - 6 : x + 7] = 255
-    warped = REGISTRATION.warp_to_thermal(image, depth_m).astype(float)
-    yy, xx = np.mgrid[:60, :80]
-    centre = [(xx * warped).sum() / warped.sum(), (yy * warped).sum() / warped.sum()]
-    np.testing.assert_allclose(centre, [50.0, 20.0], atol=0.15)
-
-
-def test_a_depth_for_each_pixel_is_taken() -> None:
-    image = np.random.default_rng(0).integers(0, 255, (576, 1024, 3)).astype(np.uint8)
-    depth = np.full((60, 80), 3.0)
-    np.testing.assert_array_equal(
-        REGISTRATION.warp_to_thermal(image, depth), REGISTRATION.warp_to_thermal(image, 3.0)
-    )
-
-
 def test_a_fixed_homography_is_right_at_its_depth_only() -> None:
     straight = Registration(CameraIntrinsics((80, 60), 84.0, 84.0, 39.5, 29.5), RGB, BESIDE)
     plane = plane_registration(straight, 4.5)

@@ -3,14 +3,29 @@
 
 import importlib.util
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from thermal_pose.nodes.process_table import PROCESS_TABLE, config_folder
-from thermal_pose.nodes.security import ENCLAVES, policy, read_policy
+from thermal_pose.nodes.security import _KINDS, ENCLAVES, policy
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = config_folder() / "sros2" / "policy.xml"
+
+
+def read_policy(text):
+    """Return the permissions in a policy by node."""
+    nodes = {}
+    for profile in ElementTree.fromstring(text.encode()).iter("profile"):
+        permissions = {kind: set() for kind in _KINDS}
+        for group in profile:
+            for attribute, value in group.attrib.items():
+                if value == "ALLOW":
+                    names = {entry.text or "" for entry in group}
+                    permissions[group.tag, attribute] |= names
+        nodes[profile.attrib["node"]] = permissions
+    return nodes
 
 
 def script():

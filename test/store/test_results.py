@@ -10,7 +10,7 @@ from support import faults
 
 from thermal_pose.errors import StorageError
 from thermal_pose.store import results
-from thermal_pose.store.results import ResultsStore, keep, keep_and_compare
+from thermal_pose.store.results import ResultsStore, keep
 from thermal_pose.types import NS_PER_S, TrialReason
 
 DAY_NS = 86_400 * NS_PER_S
@@ -75,7 +75,7 @@ def test_the_same_result_is_kept_once(tmp_path: Path) -> None:
 
 def test_what_is_compared_with_are_the_other_tests(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    assert keep_and_compare(path, document(day=1)) == []
+    assert keep(path, document(day=1)).earlier == []
     for _ in range(2):  # as when a report could not be written at the first attempt
         kept = keep(path, document(day=2, total_s=10.0))
         assert [test.value for test in kept.earlier] == [11.5]

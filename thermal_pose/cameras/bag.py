@@ -87,11 +87,6 @@ class BagCamera:
         """True once the last frame was given and its results were seen."""
         return self._ended and self._window.wait_until_empty(0.0)
 
-    @property
-    def waiting_for_ns(self) -> int | None:
-        """Stamp of the oldest frame whose results were not seen; None: nothing is awaited."""
-        return self._window.oldest_ns
-
     def open(self) -> CameraIdentity:
         """Open the recording and look at its first frame.
 

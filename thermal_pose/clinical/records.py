@@ -5,7 +5,7 @@ The same keypoints give the same bytes: nothing here depends on the clock, the h
 place. What does (time of the run, source path) goes into `RunInfo`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -192,4 +192,52 @@ def coverage_document(coverage: Coverage) -> dict[str, Any]:
     """Return the coverage as plain JSON types."""
     document = {name: plain(value) for name, value in vars(coverage).items()}
     document["share_with_subject"] = plain(coverage.share_with_subject)
+    return document
+
+
+def result_document(
+    result: Any,
+    head: dict[str, Any],
+    content: dict[str, Any],
+    remarks: dict[str, tuple[str, ...]],
+    run: RunInfo | None,
+) -> dict[str, Any]:
+    """Return the result of a movement test as plain JSON types, keys in a fixed order.
+
+    Parameters
+    ----------
+    result : the result of any movement test; its fields that all tests share are included.
+    head : schema version and name of the test.
+    content : fields of this test only; they come after `total_from_go_s` and before `model`.
+    remarks : lists of sentences by key; empty ones are left out.
+    run : what differs between identical runs; left out if None.
+    """
+    provenance: Provenance = result.provenance
+    document: dict[str, Any] = {
+        **head,
+        "subject_id": result.subject_id,
+        "trial_id": result.trial_id,
+        "age_years": plain(result.age_years),
+        "height_m": plain(result.height_m),
+        "visit": asdict(result.visit),
+        "valid": result.timing.valid,
+        "reason": str(result.timing.reason),
+        "sentence": result.timing.sentence,
+        "total_s": plain(result.total_s),
+        "total_sd_s": plain(result.total_sd_s),
+        "total_from_go_s": plain(result.total_from_go_s),
+        **content,
+        "model": provenance.model_id,
+        "versions": dict(sorted(provenance.versions.items())),
+        "parameters": plain(dict(sorted(provenance.parameters.items()))),
+        "image_wh": list(provenance.image_wh),
+        "calibration": provenance.calibration,
+    }
+    document |= {key: list(sentences) for key, sentences in remarks.items() if sentences}
+    if run is not None:
+        document["run"] = {
+            "created": run.created,
+            "source": run.source,
+            "duration_s": plain(run.duration_s),
+        }
     return document

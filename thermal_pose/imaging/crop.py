@@ -69,13 +69,3 @@ def sample_crops(
             borderMode=cv2.BORDER_REPLICATE,
         )
     return crops
-
-
-def resample(image: FloatArray, scale: int) -> FloatArray:
-    """Enlarge an image `scale` times bilinearly for display, with aligned pixel areas."""
-    if scale < 1:
-        raise ValueError(f"scale: expected at least 1, got {scale}")
-    rows, columns = image.shape[:2]
-    return np.asarray(
-        cv2.resize(image, (columns * scale, rows * scale), interpolation=cv2.INTER_LINEAR)
-    )

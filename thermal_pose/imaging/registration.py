@@ -15,9 +15,6 @@ import numpy.typing as npt
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.types import Float64Array
 
-#: Samples of a colour image per thermal pixel along each axis.
-_SUBSAMPLES = 4
-
 
 @dataclass(frozen=True)
 class Registration:
@@ -66,30 +63,6 @@ class Registration:
         """Map boxes (N, 4) to the thermal image: the boxes around the mapped corners."""
         return _map_boxes(boxes_xyxy, depth_m, self.to_thermal)
 
-    def warp_to_thermal(
-        self, image: npt.NDArray[np.uint8], depth_m: npt.ArrayLike
-    ) -> npt.NDArray[np.uint8]:
-        """Warp an RGB image into the view of the thermal camera, averaged over thermal pixels.
-
-        Parameters
-        ----------
-        image : (H, W) or (H, W, 3) uint8 of the RGB camera.
-        depth_m : scalar, or (h, w) with one depth per thermal pixel.
-
-        Returns
-        -------
-        warped : (h, w[, 3]) uint8; 0 outside the RGB camera's view.
-        """
-        fine = self._fine_grid()
-        width, height = self.thermal.size_wh
-        depth = np.broadcast_to(np.asarray(depth_m, dtype=np.float64), (height, width))
-        depth = depth.repeat(_SUBSAMPLES, axis=0).repeat(_SUBSAMPLES, axis=1)
-        source = self.to_rgb(fine, depth).astype(np.float32)
-        warped = cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_LINEAR)
-        return np.asarray(
-            cv2.resize(warped, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8
-        )
-
     def warp_to_rgb(self, image: npt.NDArray[np.uint8], depth_m: float) -> npt.NDArray[np.uint8]:
         """Warp a thermal picture (h, w[, 3]) into the view of the RGB camera, at one depth."""
         width, height = self.rgb.size_wh
@@ -98,12 +71,6 @@ class Registration:
         return np.asarray(
             cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_LINEAR), dtype=np.uint8
         )
-
-    def _fine_grid(self) -> Float64Array:
-        width, height = self.thermal.size_wh
-        x = (np.arange(width * _SUBSAMPLES) + 0.5) / _SUBSAMPLES - 0.5
-        y = (np.arange(height * _SUBSAMPLES) + 0.5) / _SUBSAMPLES - 0.5
-        return np.stack(np.meshgrid(x, y), axis=-1)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@
 A model is a file with a JSON card beside it; shipped models lie in `thermal_pose/assets`.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError
+from thermal_pose.files import write_whole
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
@@ -34,14 +36,28 @@ def card_path(model: str) -> Path:
     return path
 
 
-class _Card(Protocol):
+class CardFile:
+    """What the cards of all models share; a card is a dataclass that derives from this class."""
+
+    name: str
+    file: str
+    sha256: str
+
     @property
-    def file(self) -> str: ...
-    @property
-    def sha256(self) -> str: ...
+    def model_id(self) -> str:
+        """Name and the first 12 hex digits of the sha256, as in messages."""
+        return f"{self.name}-{self.sha256[:12]}"
+
+    def save(self, path: Path) -> None:
+        """Write the card as JSON; StorageError if that fails."""
+        write_whole(path, self.to_json())
+
+    def to_json(self) -> str:
+        """Return the content of the card's file."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"  # type: ignore[call-overload]
 
 
-Card = TypeVar("Card", bound=_Card)
+Card = TypeVar("Card", bound=CardFile)
 
 
 def load_checked(path: Path, kind: str, build: Callable[[dict[str, Any]], Card]) -> Card:

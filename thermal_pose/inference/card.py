@@ -6,9 +6,7 @@ input `thermal` float32 (N, 1, 256, 192), outputs `heatmaps` (N, 17, 64, 48), `j
 (N, 17) and `person_score` (N,).
 """
 
-import dataclasses
 import itertools
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.codecs.heatmap import Alignment, DecodeKind, HeatmapGeometry
-from thermal_pose.files import write_whole
-from thermal_pose.inference.artifacts import load_checked
+from thermal_pose.inference.artifacts import CardFile, load_checked
 from thermal_pose.types import FloatArray
 
 NormalizationKind = Literal["crop_minmax", "frame_median", "crop_percentile"]
@@ -193,7 +190,7 @@ class DecodeRule:
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelCard(CardFile):
     """Everything that is known about an exported pose network.
 
     Attributes
@@ -226,19 +223,6 @@ class ModelCard:
             raise ValueError(f"precision: expected fp32 or int8, got {self.precision!r}")
         if not any(NEVER_ON_PATIENTS.rstrip(".").lower() in limit.lower() for limit in self.limits):
             raise ValueError(f"limits: expected a line saying {NEVER_ON_PATIENTS!r}")
-
-    @property
-    def model_id(self) -> str:
-        """Name and the first 12 hex digits of the sha256, as messages carry it."""
-        return f"{self.name}-{self.sha256[:12]}"
-
-    def save(self, path: Path) -> None:
-        """Write the card as JSON; StorageError if that fails."""
-        write_whole(path, self.to_json())
-
-    def to_json(self) -> str:
-        """Return the content of the card's file."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
 def load_card(path: Path) -> ModelCard:

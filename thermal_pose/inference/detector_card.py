@@ -14,18 +14,15 @@ Any exported detector with boxes and scores works: put a card beside the file, w
 - `score_threshold`, `nms_iou` (1: the graph already suppresses duplicates), `max_persons`.
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from thermal_pose.files import write_whole
-from thermal_pose.inference.artifacts import load_checked
+from thermal_pose.inference.artifacts import CardFile, load_checked
 
 
 @dataclass(frozen=True)
-class DetectorCard:
+class DetectorCard(CardFile):
     """How to feed and read an exported detector; see the module's text for the fields."""
 
     name: str
@@ -71,19 +68,6 @@ class DetectorCard:
                 "score_threshold, nms_iou: expected 0 to 1, got "
                 f"{self.score_threshold}, {self.nms_iou}"
             )
-
-    @property
-    def model_id(self) -> str:
-        """Name and the first 12 hex digits of the sha256."""
-        return f"{self.name}-{self.sha256[:12]}"
-
-    def save(self, path: Path) -> None:
-        """Write the card as JSON; StorageError if that fails."""
-        write_whole(path, self.to_json())
-
-    def to_json(self) -> str:
-        """Return the content of the card's file."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
 def load_detector_card(path: Path) -> DetectorCard:

@@ -89,17 +89,3 @@ def _add(profile: ElementTree.Element, kind: str, attribute: str, names: Iterabl
         group = ElementTree.SubElement(profile, kind, {attribute: "ALLOW"})
         for name in sorted(names):
             ElementTree.SubElement(group, kind.removesuffix("s")).text = name
-
-
-def read_policy(text: str) -> dict[str, Permissions]:
-    """Return the permissions in a policy by node."""
-    nodes: dict[str, Permissions] = {}
-    for profile in ElementTree.fromstring(text.encode()).iter("profile"):
-        permissions: Permissions = {kind: set() for kind in _KINDS}
-        for group in profile:
-            for attribute, value in group.attrib.items():
-                if value == "ALLOW":
-                    names = {entry.text or "" for entry in group}
-                    permissions[group.tag, attribute] |= names
-        nodes[profile.attrib["node"]] = permissions
-    return nodes

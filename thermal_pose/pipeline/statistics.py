@@ -57,10 +57,6 @@ class StreamStatistics:
         """Count a drop, a malformed image or another named event."""
         self._counts[event] += times
 
-    def last_arrival_ns(self) -> int | None:
-        """Return when the newest frame was handled; None before the first."""
-        return self._arrivals_ns[-1] if self._arrivals_ns else None
-
     def summary(self, now_ns: int | None = None) -> StreamSummary:
         """Return the condition of the stream over the window.
 

@@ -306,11 +306,6 @@ class Kept:
         return "; ".join(remarks)
 
 
-def keep_and_compare(path: Path, document: dict[str, Any]) -> list[EarlierTest]:
-    """Add a report to a store as `keep` does; return the person's other tests."""
-    return keep(path, document).earlier
-
-
 def keep(path: Path, document: dict[str, Any]) -> Kept:
     """Add a report to a store.
 

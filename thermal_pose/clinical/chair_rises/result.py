@@ -16,6 +16,7 @@ from thermal_pose.clinical.records import (
     coverage_document,
     measure_document,
     plain,
+    result_document,
 )
 from thermal_pose.clinical.tug.signals import Array
 from thermal_pose.types import TrialReason, TugTiming
@@ -117,20 +118,7 @@ class ChairRiseResult:
 
     def to_json_dict(self, run: RunInfo | None = None) -> dict[str, Any]:
         """Return the result as plain JSON types, keys in a fixed order."""
-        document: dict[str, Any] = {
-            "schema": SCHEMA_VERSION,
-            "test": self.test.key,
-            "subject_id": self.subject_id,
-            "trial_id": self.trial_id,
-            "age_years": plain(self.age_years),
-            "height_m": plain(self.height_m),
-            "visit": asdict(self.visit),
-            "valid": self.timing.valid,
-            "reason": str(self.timing.reason),
-            "sentence": self.timing.sentence,
-            "total_s": plain(self.total_s),
-            "total_sd_s": plain(self.total_sd_s),
-            "total_from_go_s": plain(self.total_from_go_s),
+        content = {
             "stands": self.stands,
             "go_s": plain(self.go_s),
             "origin_ns": self.timing.origin_ns,
@@ -140,21 +128,9 @@ class ChairRiseResult:
             "measures": [measure_document(measure) for measure in self.measures],
             "coverage": coverage_document(self.coverage),
             "signals": {name: plain(value) for name, value in vars(self.signals).items()},
-            "model": self.provenance.model_id,
-            "versions": dict(sorted(self.provenance.versions.items())),
-            "parameters": plain(dict(sorted(self.provenance.parameters.items()))),
-            "image_wh": list(self.provenance.image_wh),
-            "calibration": self.provenance.calibration,
         }
-        if self.input_notes:
-            document["input_notes"] = list(self.input_notes)
-        if run is not None:
-            document["run"] = {
-                "created": run.created,
-                "source": run.source,
-                "duration_s": plain(run.duration_s),
-            }
-        return document
+        head = {"schema": SCHEMA_VERSION, "test": self.test.key}
+        return result_document(self, head, content, {"input_notes": self.input_notes}, run)
 
     def to_json(self, run: RunInfo | None = None) -> str:
         """Return `to_json_dict` as text: two-space indent, ends in a line feed."""

@@ -270,16 +270,6 @@ def missing_spread_reason(age_years: float | None) -> str:
     return ""
 
 
-def missing_band_reason(age_years: float | None) -> str:
-    """Say in one sentence why there is no age band; '' when there is one."""
-    if age_years is None:
-        return "No age band: the person's age was not given."
-    if age_band(age_years) is None:
-        low, high = AGE_BANDS[0].age_from, AGE_BANDS[-1].age_to - 1
-        return f"No age band: {BOHANNON_2006.short} covers ages {low} to {high}."
-    return ""
-
-
 def phase_band(phase: Phase, age_years: float | None) -> PhaseBand | None:
     """Return the band of a phase for this age; None where nothing was published for it."""
     if age_years is None or age_years < PHASE_BANDS_FROM_AGE:

@@ -7,7 +7,7 @@ holds under its own key `run`, and only when it is given.
 """
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from thermal_pose.clinical.records import (
     coverage_document,
     measure_document,
     plain,
+    result_document,
 )
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.types import Phase, PhaseInterval, TrialReason, TugTiming
@@ -162,20 +163,7 @@ class TrialResult:
         run : what differs between identical runs; left out when None, and the result is
             then the same for the same keypoints, byte for byte.
         """
-        document: dict[str, Any] = {
-            "schema": SCHEMA_VERSION,
-            "test": TIMED_UP_AND_GO.key,
-            "subject_id": self.subject_id,
-            "trial_id": self.trial_id,
-            "age_years": plain(self.age_years),
-            "height_m": plain(self.height_m),
-            "visit": asdict(self.visit),
-            "valid": self.timing.valid,
-            "reason": str(self.timing.reason),
-            "sentence": self.timing.sentence,
-            "total_s": plain(self.total_s),
-            "total_sd_s": plain(self.total_sd_s),
-            "total_from_go_s": plain(self.total_from_go_s),
+        content = {
             "go_s": plain(self.go_s),
             "origin_ns": self.timing.origin_ns,
             "track_id": self.track_id,
@@ -184,23 +172,10 @@ class TrialResult:
             "coverage": coverage_document(self.coverage),
             "signals": _signals(self.signals),
             "truth": None if self.truth is None else _truth(self.truth),
-            "model": self.provenance.model_id,
-            "versions": dict(sorted(self.provenance.versions.items())),
-            "parameters": plain(dict(sorted(self.provenance.parameters.items()))),
-            "image_wh": list(self.provenance.image_wh),
-            "calibration": self.provenance.calibration,
         }
-        if self.input_notes:
-            document["input_notes"] = list(self.input_notes)
-        if self.remarks:
-            document["remarks"] = list(self.remarks)
-        if run is not None:
-            document["run"] = {
-                "created": run.created,
-                "source": run.source,
-                "duration_s": plain(run.duration_s),
-            }
-        return document
+        head = {"schema": SCHEMA_VERSION, "test": TIMED_UP_AND_GO.key}
+        remarks = {"input_notes": self.input_notes, "remarks": self.remarks}
+        return result_document(self, head, content, remarks, run)
 
     def to_json(self, run: RunInfo | None = None) -> str:
         """Return `to_json_dict` as text: two-space indent, ends in a line feed."""

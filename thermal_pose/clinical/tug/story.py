@@ -224,12 +224,6 @@ class Story:
         still_s = sum(end_s - start_s for start_s, end_s in self.standstills(span_s))
         return max(0.0, span_s[1] - span_s[0] - still_s)
 
-    def facing_in(self, span_s: Span) -> float:
-        """Mean facing over a span: 1 towards the camera, -1 away from it."""
-        facing = self.signals.facing[self.within(span_s)]
-        facing = facing[np.isfinite(facing)]
-        return float(np.mean(np.clip(facing, -1.0, 1.0))) if facing.size >= 3 else float("nan")
-
     def lowness(self, span_s: Span) -> float:
         """How high the hips are over a span: 0 as before the rise, 1 standing; NaN if unknown."""
         height = self.signals.hip_height

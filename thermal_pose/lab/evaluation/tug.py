@@ -90,14 +90,6 @@ class EvaluatedTrial:
     measures: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     live_right: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
-    @property
-    def mean_error_s(self) -> float:
-        """Mean absolute error of the boundaries, s; NaN unless timed."""
-        if not self.pair.timed:
-            return float("nan")
-        errors = estimate_on_truth_clock(self.pair) - boundaries_s(self.pair.truth)
-        return float(np.abs(errors).mean())
-
 
 def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance) -> EvaluatedTrial:
     """Analyze one trial as every caller does, by a `TrialSession`."""
