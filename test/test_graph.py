@@ -96,9 +96,7 @@ def test_run_prints_a_status_line_and_ends_on_sigint(ros_domain):
 
     wait_for(running, 30.0, "a status line")
     process.send_signal(signal.SIGINT)
-    begun_s = time.monotonic()
-    assert process.wait(5.0) == 0
-    assert time.monotonic() - begun_s < 3.0
+    assert process.wait(3.0) == 0
 
 
 @pytest.mark.skipif(

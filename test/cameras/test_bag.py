@@ -52,7 +52,8 @@ def test_rate_sets_the_pace(trial: Path) -> None:
     camera.open()
     started_s = time.monotonic()
     read_all(camera)
-    assert time.monotonic() - started_s == pytest.approx(11 * 0.0125, abs=0.09)
+    # No frame comes before its time; how late they come depends on the machine.
+    assert time.monotonic() - started_s >= 11 * 0.0125 - 1e-3
 
 
 def test_start_skips_and_too_late_a_start_is_refused(trial: Path) -> None:
@@ -145,12 +146,14 @@ def test_missing_recording_is_named(tmp_path: Path) -> None:
         BagCamera(tmp_path / "absent").open()
 
 
-def test_replay_clock_does_not_rush_after_a_hold() -> None:
+def test_replay_clock_does_not_rush_after_a_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 5.0
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
     clock = ReplayClock(1.0)
     assert clock.delay_s(0) == 0.0
-    time.sleep(0.2)
+    now_s += 0.2
     assert clock.delay_s(50_000_000) == 0.0
-    assert clock.delay_s(150_000_000) == pytest.approx(0.1, abs=0.02)
+    assert clock.delay_s(150_000_000) == pytest.approx(0.1)
 
 
 def test_flow_window_without_limit_never_waits() -> None:

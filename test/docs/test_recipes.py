@@ -90,11 +90,11 @@ def test_add_a_camera(copy: Path) -> None:
     factory = package / "cameras" / "factory.py"
     edit(factory, "\n_THERMAL", BUILDER)
     edit(factory, '    "senxor": _senxor,\n', '    "senxor": _senxor,\n    "mine": _mine,\n')
-    edit(package / "parameters" / "nodes.py", 'choices=("senxor",', 'choices=("mine", "senxor",')
+    edit(package / "parameters" / "cameras.py", 'choices=("senxor",', 'choices=("mine", "senxor",')
     shown = run(
         copy,
         "from thermal_pose.cameras.factory import make_thermal_camera\n"
-        "from thermal_pose.parameters.nodes import ThermalCameraParameters\n"
+        "from thermal_pose.parameters.cameras import ThermalCameraParameters\n"
         "camera = make_thermal_camera(ThermalCameraParameters(backend='mine'), lambda: True)\n"
         "print(camera.open().model, camera.read(1.0).image.shape)",
     )

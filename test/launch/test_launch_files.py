@@ -9,7 +9,8 @@ import pytest
 from support.launch_stand_in import LAUNCH, Context, defaults, load
 
 from thermal_pose.nodes.process_table import PROCESS_TABLE, process_entry
-from thermal_pose.parameters.nodes import ImageConsumerParameters, ThermalCameraParameters
+from thermal_pose.parameters.cameras import ThermalCameraParameters
+from thermal_pose.parameters.nodes import ImageConsumerParameters
 
 FILES = ("tug.launch.py", "view.launch.py")
 ENVIRONMENT = "SetEnvironmentVariable"

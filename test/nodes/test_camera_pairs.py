@@ -44,7 +44,7 @@ from thermal_pose.nodes.qos import result_qos  # noqa: E402
 from thermal_pose.nodes.recorder import RecorderNode  # noqa: E402
 from thermal_pose.nodes.rgb_camera import RgbCameraNode  # noqa: E402
 from thermal_pose.nodes.thermal_camera import ThermalCameraNode  # noqa: E402
-from thermal_pose.parameters.nodes import ThermalCameraParameters  # noqa: E402
+from thermal_pose.parameters.cameras import ThermalCameraParameters  # noqa: E402
 
 BETWEEN = SyntheticRig().rgb_to_thermal
 SIDES = ("left", "right")

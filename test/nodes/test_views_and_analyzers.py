@@ -8,7 +8,7 @@ import yaml
 from thermal_pose.bags import schema
 from thermal_pose.msg import TugPhase
 from thermal_pose.nodes.process_table import PROCESS_TABLE, config_folder
-from thermal_pose.parameters.nodes import ThermalCameraParameters
+from thermal_pose.parameters.cameras import ThermalCameraParameters
 
 MADE_BY_VISUALIZER = {"/markers": "visualization_msgs/msg/MarkerArray"}
 

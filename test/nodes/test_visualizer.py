@@ -228,7 +228,8 @@ def test_every_topic_of_the_rviz_config_is_published_with_its_type_and_qos(ros):
 
 
 def test_rviz_shows_all_marker_namespaces_on_the_floor_of_the_mounting_transform():
-    from thermal_pose.parameters.nodes import ThermalCameraParameters, VisualizerParameters
+    from thermal_pose.parameters.cameras import ThermalCameraParameters
+    from thermal_pose.parameters.nodes import VisualizerParameters
 
     config = rviz_config()
     assert config["Global Options"]["Fixed Frame"] == ThermalCameraParameters().floor_frame_id

@@ -8,7 +8,7 @@ from thermal_pose.cameras.base import Camera, ControllableCamera
 from thermal_pose.cameras.driver import CameraDriver, DriverOptions, DriverStatus
 from thermal_pose.cameras.prepare import Preparation
 from thermal_pose.errors import ConfigError
-from thermal_pose.parameters.nodes import (
+from thermal_pose.parameters.cameras import (
     CameraParameters,
     RgbCameraParameters,
     ThermalCameraParameters,

@@ -15,7 +15,7 @@ from thermal_pose.messages.images import image_message
 from thermal_pose.nodes.camera_node import CameraNode
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_publisher_qos
-from thermal_pose.parameters.nodes import RgbCameraParameters
+from thermal_pose.parameters.cameras import RgbCameraParameters
 
 
 class RgbCameraNode(CameraNode):

@@ -28,7 +28,7 @@ from thermal_pose.nodes.qos import (
     static_transform_qos,
 )
 from thermal_pose.nodes.replay_clock import ReplayClockPublisher
-from thermal_pose.parameters.nodes import ThermalCameraParameters
+from thermal_pose.parameters.cameras import ThermalCameraParameters
 from thermal_pose.pipeline.placement import Mounting
 from thermal_pose.types import ThermalFrame, UInt8Array
 

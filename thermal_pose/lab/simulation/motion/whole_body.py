@@ -129,19 +129,8 @@ def plan_motion(
     if seat.hand_hold is not None:
         targets, shares, poles = seat.hand_hold(hips_m, pelvis, chest)
         arms = replace(arms, targets_m=targets, shares=shares, poles=poles)
-    posture = Posture(
-        hips_m=hips_m,
-        pelvis=pelvis,
-        chest=chest,
-        head=head,
-        ankles_m=ankles_m,
-        feet=soles,
-        toe_bend_rad=np.maximum(0.0, -feet.pitch_rad) * 0.9,
-        hand_offsets_m=arms.offsets_m,
-        hand_targets_m=arms.targets_m,
-        hand_shares=arms.shares,
-        elbow_poles=arms.poles,
-    )
+    toe_bend_rad = np.maximum(0.0, -feet.pitch_rad) * 0.9
+    posture = _posture(lower, (chest, head), soles, toe_bend_rad, arms)
     pelvis_m, rotations = solve(limbs, posture)
     return PlannedMotion(
         times_s=path.times_s,
@@ -152,6 +141,25 @@ def plan_motion(
         swings_s=tuple(
             (0 if step.side > 0 else 1, step.lift_s, step.land_s) for step in steps if step.land_s
         ),
+    )
+
+
+def _posture(
+    lower: LowerBody, upper: tuple[Array, Array], feet: Array, toe_bend_rad: Array, arms: ArmPlan
+) -> Posture:
+    """Targets for the bones; `upper` are the orientations (T, 3, 3) of chest and head."""
+    return Posture(
+        hips_m=lower.hips_m,
+        pelvis=lower.pelvis,
+        chest=upper[0],
+        head=upper[1],
+        ankles_m=lower.ankles_m,
+        feet=feet,
+        toe_bend_rad=toe_bend_rad,
+        hand_offsets_m=arms.offsets_m,
+        hand_targets_m=arms.targets_m,
+        hand_shares=arms.shares,
+        elbow_poles=arms.poles,
     )
 
 
