@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """All nodes in one process: start, one node's defect, end."""
 
+import time
+
 import pytest
 import rclpy
+from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 from support.waiting import wait_for
 
 from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.errors import ConfigError
+from thermal_pose.messages.fields import header_message
 from thermal_pose.messages.people import keypoints_message
 from thermal_pose.msg import Keypoints, TugPhase
 from thermal_pose.nodes.graph import GraphPlan
@@ -20,6 +24,7 @@ from thermal_pose.nodes.process_table import (
 )
 from thermal_pose.nodes.qos import result_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
+from thermal_pose.nodes.status import StatusNode
 from thermal_pose.nodes.tug_analyzer import TugAnalyzerNode
 from thermal_pose.types import FrameKeypoints
 
@@ -115,6 +120,18 @@ def test_a_defect_in_a_service_rebuilds_the_node_as_well(ros):
         assert turns(graph, lambda: graph.rebuilt == {"tug_analyzer": 1})
         assert graph.node("tug_analyzer").active
         peer.destroy_node()
+
+
+def test_images_wake_the_status_line_only_where_it_must_time_them(ros):
+    status = StatusNode()
+    status.listen()
+    heard = {}
+    for name, stamp_ns in (("live", time.time_ns()), ("recorded", 10**18)):
+        info = CameraInfo(header=header_message(live, stamp_ns, "cam"))
+        status._on_info(info)
+        heard[name] = status._info.patient
+    assert heard == {"live": True, "recorded": False}
+    status.destroy_node()
 
 
 def test_all_nodes_are_gone_after_the_graph(ros):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics
+from thermal_pose.pipeline.statistics import LIVE_S, ArrivalTimes, StreamStatistics, is_live
 from thermal_pose.types import NS_PER_S
 
 FRAME_NS = NS_PER_S // 8
@@ -98,3 +98,9 @@ def test_recorded_stamps_have_no_age():
     statistics.frame(stamp_ns=0, now_ns=10**18)
     assert statistics.summary().last_age_s is None
     assert statistics.summary().age_p99_s is None
+
+
+def test_a_stamp_of_the_present_is_live_whichever_clock_is_ahead():
+    now_ns, reach_ns = 10**18, int(LIVE_S * NS_PER_S)
+    assert is_live(now_ns - reach_ns, now_ns) and is_live(now_ns + reach_ns, now_ns)
+    assert not is_live(now_ns - reach_ns - 1, now_ns)

@@ -17,7 +17,7 @@ from thermal_pose.messages.trials import to_phase
 from thermal_pose.msg import Keypoints, TugPhase, TugReport
 from thermal_pose.nodes.handover import Handover
 from thermal_pose.nodes.qos import report_qos, result_qos
-from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics
+from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics, is_live
 from thermal_pose.types import Phase
 
 #: Message of `thermal_camera` in /diagnostics once a recording is over.
@@ -75,8 +75,10 @@ class StatusNode(Node):
     def listen(self, handover: Handover | None = None) -> None:
         """Subscribe; `handover` is that of the graph where it runs in this process."""
         handover = handover or Handover()
+        self._info, _ = handover.subscribe(
+            self, CameraInfo, "thermal/camera_info", self._on_info, QoSProfile(depth=10)
+        )
         for kind, topic, callback, qos in (
-            (CameraInfo, "thermal/camera_info", self._on_info, QoSProfile(depth=10)),
             (Keypoints, "keypoints", self._on_keypoints, result_qos()),
             (TugPhase, "tug/phase", self._on_phase, result_qos()),
             (TugReport, "tug/report", self._on_report, report_qos()),
@@ -146,7 +148,10 @@ class StatusNode(Node):
         self._statistics.frame(self._arrivals.taken_ns(self._last_keypoints_ns, now_ns), now_ns)
 
     def _on_info(self, message: CameraInfo) -> None:
-        self._arrivals.note(to_stamp_ns(message.header.stamp), self._now_ns())
+        stamp_ns, now_ns = to_stamp_ns(message.header.stamp), self._now_ns()
+        self._arrivals.note(stamp_ns, now_ns)
+        # A live stamp tells an image's age by itself, so that its message need not wake anybody.
+        self._info.patient = is_live(stamp_ns, now_ns)
 
     def _on_report(self, message: TugReport) -> None:
         self.report = message

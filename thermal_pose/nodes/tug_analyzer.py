@@ -84,7 +84,7 @@ class TugAnalyzerNode(PipelineNode):
         """Listen to keypoints, lens, truth, and to the images that they come from."""
         self.subscribe(TugReport, "truth/tug", self._on_truth, report_qos())
         lens_qos = image_subscription_qos(self.parameters.image_reliability)
-        self.subscribe(CameraInfo, "thermal/camera_info", self._on_lens, lens_qos)
+        self.subscribe(CameraInfo, "thermal/camera_info", self._on_lens, lens_qos, patient=True)
         qos = image_subscription_qos(self.parameters.image_reliability, _FILM_DEPTH)
         self.subscribe(Image, "thermal/image_raw", self._on_image, qos, patient=True)
         self.subscribe(Keypoints, "keypoints", self._on_keypoints, result_qos(), required=True)

@@ -14,6 +14,11 @@ LIVE_S = 60.0
 _SILENT_INTERVALS = 3.0
 
 
+def is_live(stamp_ns: int, now_ns: int) -> bool:
+    """Whether a stamp is of the present and not of a recording."""
+    return abs(now_ns - stamp_ns) <= LIVE_S * NS_PER_S
+
+
 @dataclass(frozen=True)
 class StreamSummary:
     """The condition of a stream.
@@ -110,6 +115,6 @@ class ArrivalTimes:
 
     def taken_ns(self, stamp_ns: int, now_ns: int) -> int:
         """Return the stamp if it is live, else the image's arrival time (`now_ns` if unseen)."""
-        if abs(now_ns - stamp_ns) <= LIVE_S * NS_PER_S:
+        if is_live(stamp_ns, now_ns):
             return stamp_ns
         return self._arrived_ns.get(stamp_ns, now_ns)
