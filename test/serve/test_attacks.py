@@ -12,7 +12,7 @@ from support.asgi import ask
 from support.faults import record
 
 from thermal_pose.report.write import write_trial_report
-from thermal_pose.serve.access import Access, hash_password
+from thermal_pose.serve.access import IDLE_S, Access, Sessions, hash_password
 from thermal_pose.serve.app import build_app
 from thermal_pose.serve.guard import COOKIE
 from thermal_pose.serve.hub import Hub
@@ -122,6 +122,30 @@ def test_the_right_token_opens_a_strict_session_and_a_logout_ends_it(ward: Stage
     assert ward.ask("/api/cameras", headers=session).status == 200
     assert ward.ask("/api/logout", "POST", headers=session, body=b"{}").status == 200
     assert ward.ask("/api/cameras", headers=session).status == 401
+
+
+def test_an_expired_session_shows_and_starts_nothing(tmp_path: Path) -> None:
+    now_s = [0.0]
+    access = Access(required=True, token=TOKEN)
+    access.sessions = Sessions(lambda: now_s[0])
+    stage = Stage(tmp_path, access)
+    session = logged_in(stage)
+    assert stage.ask("/api/recent", headers=session).status == 200
+    now_s[0] += IDLE_S + 1.0
+    for path in ("/api/recent", "/api/events?camera=", f"/report/{stage.name}", "/history/P-0007"):
+        assert stage.ask(path, headers=session).status == 401
+    act = stage.ask("/api/act", "POST", session, body(camera="", action="start"))
+    assert act.status == 401 and stage.graph.actions == []
+    # Its cookie is worth nothing either after the next person has logged in.
+    logged_in(stage)
+    assert stage.ask("/api/recent", headers=session).status == 401
+
+
+def test_a_cookie_of_the_language_reads_no_file(alone: Stage) -> None:
+    for code in ("../../etc/passwd", "xx", "de.json", "%2e%2e/secret", "<script>"):
+        page = alone.ask("/", headers={"cookie": f"thermal_pose_language={code}"})
+        assert page.status == 200 and '<html lang="en">' in page.text
+        assert "SECRET" not in page.text and "root:" not in page.text
 
 
 def test_guessing_is_limited_also_for_the_right_token(ward: Stage) -> None:

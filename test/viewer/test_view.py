@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.faults import record
 from support.models import write_warmest_spot_model
 from support.waiting import wait_for
 
@@ -208,6 +209,31 @@ def test_page_and_data_listen_on_the_loopback_alone(served):
 def port_in_ipv6(port: int) -> bool:
     rows = [line.split() for line in Path("/proc/net/tcp6").read_text().splitlines()[1:]]
     return any(row[3] == "0A" and int(row[1].split(":")[1], 16) == port for row in rows)
+
+
+def other_addresses() -> list[str]:
+    """Addresses of this machine at which only a server that listens on all of them answers."""
+    infos = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+    return sorted({"127.0.0.2", *(info[4][0] for info in infos)} - {"127.0.0.1"})
+
+
+@pytest.mark.faults
+def test_nobody_outside_reaches_the_page_or_injects_data(served):
+    """What another machine would do: connect to this one's address and write to the data port."""
+    outside = other_addresses()
+    ports = [int(number) for number in re.findall(r"(?<=:|A)(\d{4,5})", served)]
+    assert len(set(ports)) >= 2
+    for address in outside:
+        for port in set(ports):
+            with socket.socket() as attacker:
+                attacker.settimeout(2.0)
+                with pytest.raises(OSError):
+                    attacker.connect((address, port))
+                    attacker.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    record(
+        "viewer: data injected from another machine", len(outside) * len(set(ports)),
+        "no connection to the page or the data port",
+    )  # fmt: skip
 
 
 def test_the_server_ends_with_a_killed_command(tmp_path):

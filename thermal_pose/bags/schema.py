@@ -11,12 +11,12 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final
-
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-from rosbags.typesys.store import Typestore
+from typing import TYPE_CHECKING, Any, Final
 
 from thermal_pose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
 
 PACKAGE: Final = "thermal_pose"
 
@@ -110,8 +110,11 @@ def definitions() -> dict[str, str]:
 
 
 @cache
-def typestore() -> Typestore:
+def typestore() -> "Typestore":
     """Return all message types of ROS 2 Kilted and this package; shared, so do not add any."""
+    # A live node uses topics and QoS of this module, never the type store.
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
     store = get_typestore(Stores.ROS2_KILTED)
     for name, text in definitions().items():
         store.register(get_types_from_msg(text, f"{PACKAGE}/msg/{name}"))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from thermal_pose.calibration.files import save_camera_info, save_extrinsics
+from thermal_pose.calibration.page import calibration_page
 from thermal_pose.calibration.picture import edges_over_rgb
 from thermal_pose.calibration.session import CalibrationViews, SeenPair
 from thermal_pose.calibration.stereo import PairCalibration, target_pose
@@ -70,7 +71,7 @@ def calibration_figures(calibration: PairCalibration, views: CalibrationViews) -
 def write_results(
     folder: Path, calibration: PairCalibration, views: CalibrationViews, target: SpotTarget
 ) -> dict[str, Any]:
-    """Write thermal.yaml, rgb.yaml, extrinsics.yaml, proof.png and calibration.json.
+    """Write thermal.yaml, rgb.yaml, extrinsics.yaml, proof.png, calibration.json and .html.
 
     Raises
     ------
@@ -84,6 +85,7 @@ def write_results(
     save_camera_info(folder / "rgb.yaml", camera_info_of(rgb), "rgb_camera")
     save_extrinsics(folder / "extrinsics.yaml", calibration.rgb_to_thermal)
     _write_proof(folder / "proof.png", calibration, views, target)
+    write_whole(folder / "calibration.html", calibration_page(numbers, folder / "proof.png"))
     return numbers
 
 

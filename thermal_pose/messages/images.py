@@ -3,7 +3,6 @@
 
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -21,7 +20,8 @@ FLOAT_ENCODING: Final = "32FC1"
 _KELVIN_FROM: Final = 150.0
 #: Largest share of pixels of a floating-point image that may be NaN or infinite (dead pixels).
 _MAX_DEAD_SHARE: Final = 0.01
-_COLOUR_TO_BGR: Final = {"bgr8": None, "rgb8": cv2.COLOR_RGB2BGR}
+#: Whether the red channel comes first, by encoding.
+_RED_FIRST: Final = {"bgr8": False, "rgb8": True}
 _BYTES_PER_PX: Final = {"mono8": 1, "mono16": 2, "16UC1": 2, "32FC1": 4, "bgr8": 3, "rgb8": 3}
 
 
@@ -98,15 +98,17 @@ def to_rgb_frame(image: Any) -> RgbFrame:
     stamp, frame_id = to_stamp_ns(image.header.stamp), str(image.header.frame_id)
     if hasattr(image, "format"):
         return RgbFrame(stamp, frame_id, _decompressed(image))
-    if image.encoding not in _COLOUR_TO_BGR:
+    if image.encoding not in _RED_FIRST:
         return RgbFrame(stamp, frame_id, bgr_by_cv_bridge(image))
     pixels = _rows(image).reshape(int(image.height), int(image.width), 3)
-    code = _COLOUR_TO_BGR[image.encoding]
-    bgr = pixels if code is None else cv2.cvtColor(pixels, code)
-    return RgbFrame(stamp, frame_id, np.asarray(bgr, dtype=np.uint8))
+    bgr = pixels[..., ::-1] if _RED_FIRST[image.encoding] else pixels
+    return RgbFrame(stamp, frame_id, np.ascontiguousarray(bgr, dtype=np.uint8))
 
 
 def _decompressed(image: Any) -> UInt8Array:
+    # OpenCV is loaded for compressed images only: a process with thermal ones need not hold it.
+    import cv2
+
     data = np.frombuffer(image.data, dtype=np.uint8)
     try:
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
@@ -157,6 +159,8 @@ def rgb_message(make: Make, frame: RgbFrame, jpeg_quality: int = 90) -> Any:
     """Return `sensor_msgs/CompressedImage`, JPEG of quality 1 to 100."""
     if not 1 <= jpeg_quality <= 100:
         raise ValueError(f"jpeg_quality: expected 1..100, got {jpeg_quality}")
+    import cv2
+
     _, data = cv2.imencode(".jpg", frame.bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
     return make(
         "sensor_msgs/msg/CompressedImage",

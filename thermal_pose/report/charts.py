@@ -26,9 +26,10 @@ _NAME_PERCENT, _NUMBER_PERCENT, _TWO_DECIMALS_PERCENT = 8.5, 4.5, 11.0
 _MAX_POINTS = 2000
 
 
-#: Least distance of two marks, and of two labels, on an axis of dates, percent.
+#: Least distance of two marks, of two figures and of two dates on an axis of dates, percent.
 MARK_GAP = 3.0
-LABEL_GAP = 9.0
+LABEL_GAP = 12.0
+DATE_GAP = 24.0
 
 
 @dataclass(frozen=True)
@@ -356,7 +357,7 @@ def _date_scale(tests: Sequence[EarlierTest], axis: Axis) -> str:
     labels, last = [], -100.0
     for test in tests:
         place, date = axis.percent(test.origin_ns / NS_PER_S), recorded_date(test.origin_ns)
-        if date and place - last >= 14.0:
+        if date and place - last >= DATE_GAP:
             labels.append(f'<i style="left:{place}%">{date}</i>')
             last = place
     return f'<div class="scale dates" aria-hidden="true">{"".join(labels)}</div>'

@@ -479,7 +479,7 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
         if not test.valid:
             why = say(test.sentence or REASON_NAMES[test.reason])
             cells = f'<td class="why" colspan="{1 + len(phases_shown)}">'
-            cells += f"{html(say('refused:'))} {html(why)}</td>"
+            cells += f"<span>{html(say('refused:'))} {html(why)}</span></td>"
         else:
             assert test.value is not None
             sd = f" ± {test.sd:.2f}" if test.sd else ""

@@ -13,7 +13,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -170,6 +169,9 @@ def image_document(frame: ThermalFrame, sent_ns: int) -> dict[str, Any]:
     """Return a picture as 8-bit grey levels between its 1st and 99.8th percentile."""
     image: npt.NDArray[Any] = frame.centikelvin
     if image.shape[1] > _MAX_WIDTH:
+        # Most thermal pictures are small: OpenCV is loaded for the others only.
+        import cv2
+
         scale = _MAX_WIDTH / image.shape[1]
         size = (_MAX_WIDTH, max(1, round(image.shape[0] * scale)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -13,7 +13,6 @@ from typing import Any, Final
 from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.errors import StorageError
 from thermal_pose.language import ENGLISH, speaking
-from thermal_pose.report.history import history_page
 from thermal_pose.store.results import ResultsStore
 from thermal_pose.subject_id import check_subject_id
 
@@ -95,6 +94,9 @@ class Records:
         listed = {row["origin_ns"]: f"/report/{row['name']}" for row in self.recent()}
         links = {test.origin_ns: listed[str(test.origin_ns)] for test in tests
                  if str(test.origin_ns) in listed}  # fmt: skip
+        # Charts and films fill tens of megabytes; a page that shows no history never loads them.
+        from thermal_pose.report.history import history_page
+
         with speaking(language):
             return history_page(subject_id, tests, links)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import rclpy
-import segno
 import uvicorn
 
 from thermal_pose.errors import ConfigError
@@ -115,6 +114,8 @@ def announce(options: ServeOptions, access: Access) -> None:
     if access.required and not access.passwords:
         link = f"{address}login#{access.token}"
         print(f"open this link, or scan the code; it is shown once:\n{link}", flush=True)
+        import segno
+
         segno.make(link, error="m").terminal(out=sys.stdout, compact=True)
     else:
         print(f"open {address}", flush=True)

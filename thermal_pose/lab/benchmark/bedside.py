@@ -97,6 +97,38 @@ def _running(domain: int) -> Iterator[tuple[int, psutil.Process]]:
         spinning.join(5)
 
 
+#: What any ROS node in Python needs that listens to images: the floor under the page's memory.
+_BARE = """
+import numpy, rclpy, sys
+from sensor_msgs.msg import Image
+rclpy.init()
+node = rclpy.create_node("bare")
+node.create_subscription(Image, "thermal/image_raw", lambda message: None, 10)
+print("ready", flush=True)
+while rclpy.ok():
+    rclpy.spin_once(node, timeout_sec=0.2)
+"""
+
+
+def _bare_memory_mb(seconds: float = 5.0) -> dict[str, float]:
+    """Memory of a process that only listens to the images."""
+    bare = subprocess.Popen([sys.executable, "-c", _BARE], stdout=subprocess.PIPE)
+    try:
+        assert bare.stdout is not None
+        bare.stdout.readline()
+        time.sleep(seconds)
+        return _memory_mb(psutil.Process(bare.pid))
+    finally:
+        bare.kill()
+        bare.wait(10)
+
+
+def _memory_mb(process: psutil.Process) -> dict[str, float]:
+    """Resident memory, and that with shared pages divided among their users, in 1e6 bytes."""
+    info = process.memory_full_info()
+    return {"rss": round(info.rss / 1e6, 1), "pss": round(info.pss / 1e6, 1)}
+
+
 def _spin(source: ImageSource) -> None:
     while rclpy.ok():
         rclpy.spin_once(source, timeout_sec=0.2)
@@ -135,6 +167,7 @@ def measure_bedside(watchers: tuple[int, ...], seconds: float, domain: int) -> d
             for reader in readers:
                 reader.delays_ms.clear()
             rows.append(_row(process, readers, seconds))
+        bare = _bare_memory_mb()
         page = _browser_delays_ms(port, seconds)
         for reader in readers:
             reader.ended = True
@@ -143,7 +176,13 @@ def measure_bedside(watchers: tuple[int, ...], seconds: float, domain: int) -> d
     return {
         "rate_hz": RATE_HZ,
         "rows": rows,
-        "memory_mb_per_watcher": round((last["memory_mb"] - first["memory_mb"]) / n, 2),
+        "bare_node_memory_mb": bare,
+        "added_memory_mb": {
+            kind: round(first["memory_mb"][kind] - bare[kind], 1) for kind in ("rss", "pss")
+        },
+        "memory_mb_per_watcher": round(
+            (last["memory_mb"]["rss"] - first["memory_mb"]["rss"]) / n, 2
+        ),
         "cpu_percent_of_a_core_per_watcher": round(
             (last["cpu_percent"] - first["cpu_percent"]) / n, 2
         ),
@@ -161,7 +200,7 @@ def _row(process: psutil.Process, readers: list[EventReader], seconds: float) ->
     delays = np.concatenate([np.zeros(0), *(np.array(r.delays_ms) for r in readers)])
     return {
         "watchers": len(readers),
-        "memory_mb": round(process.memory_info().rss / 1e6, 1),
+        "memory_mb": _memory_mb(process),
         "cpu_percent": round(100 * busy_s / spent_s, 2),
         "images": len(delays),
         "delay_ms": _percentiles(delays),

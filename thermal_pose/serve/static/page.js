@@ -207,7 +207,7 @@ async function loadRecent() {
   const rows = (await answer.json()).results;
   byId("recent").replaceChildren(...rows.map((row) => {
     const line = element("tr"), when = new Date(Number(row.origin_ns) / 1e6);
-    const date = when.getFullYear() < 2000 ? "—" : when.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    const date = when.getFullYear() < 2000 ? "—" : when.toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" });
     line.append(element("td", date), element("td", row.subject_id || "—"), element("td", say(row.title)), element("td", figureOf(row), "number"));
     if (!row.valid) line.children[3].title = say(row.sentence);
     const cell = element("td");

@@ -11,6 +11,7 @@ from thermal_pose.errors import ModelArtifactError
 from thermal_pose.lab.learning.datasets.build import BuildResult, write_summary
 from thermal_pose.lab.learning.datasets.files import save_quality
 from thermal_pose.lab.learning.datasets.options import BuildOptions, Quality
+from thermal_pose.lab.learning.datasets.quality import judge_data
 from thermal_pose.lab.learning.datasets.recordings import Recording
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
@@ -37,13 +38,39 @@ def test_the_page_says_what_was_dropped_and_shows_people(built) -> None:
     summary = write_summary(folder, results, BuildOptions())
     assert summary["built_now"] == 0  # the counts are of earlier calls
     page = (folder / "quality.html").read_text(encoding="utf-8")
-    assert "people less than 8 px tall<td>7" in page
-    assert "without an RGB picture of the same moment<td>2" in page
-    assert "never learnt from<td>3" in page and "taken for synchronous<td>5" in page
-    assert "`thermal-pose sync` finds them<td>1" in page  # in the shard without counts
+    assert "people less than 8 px tall</th><td>7" in page
+    assert "without an RGB picture of the same moment</th><td>2" in page
+    assert "never learnt from</th><td>3" in page and "synchronous</th><td>5" in page
+    assert "`thermal-pose sync` finds them</th><td>1" in page  # in the shard without counts
     assert "truncated &lt;here&gt;" in page and "Recordings not used" in page
     assert page.count("<img") == 24 and "teacher" not in page.split("Some people")[0]
-    assert "http" not in page  # nothing is fetched to show it
+    assert "http://" not in page and "https://" not in page  # nothing is fetched to show it
+    assert "Some recordings could not be used (1)." in page and "Next step." in page
+
+
+GOOD = {
+    "rows": 5000, "subjects": ["a", "b", "c"], "errors": {}, "dropped": {"tiny_boxes": 10},
+    "asynchronous_kept_but_marked": 20, "options": {"with_rgb": True}, "without_extrinsics": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({}, ""),
+        ({"rows": 0}, "nobody"),
+        ({"errors": {"x": "torn"}}, "could not be used (1)"),
+        ({"rows": 200}, "little to learn from"),
+        ({"subjects": ["a"]}, "little to learn from"),
+        ({"dropped": {"refused": 6000}}, "More was dropped than kept"),
+        ({"asynchronous_kept_but_marked": 900}, "900 of 5000 pairs"),
+        ({"without_extrinsics": 2}, "not calibrated"),
+        ({"teacher": {"share_of_people_unsure": 0.5}}, "unsure"),
+    ],
+)
+def test_the_worst_problem_is_the_verdict(change: dict, verdict: str) -> None:
+    finding = judge_data(GOOD | change)
+    assert finding.good == (not verdict) and verdict in finding.verdict and finding.next_step
 
 
 def test_a_damaged_count_is_none(built) -> None:

@@ -15,20 +15,18 @@ from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
 from thermal_pose.lab.learning.networks.teacher import load_teacher
 from thermal_pose.lab.learning.pose_data import PoseData, concatenate, load_shard
+from thermal_pose.report.findings import Finding, findings_page, table_section
+from thermal_pose.report.sections import section
 from thermal_pose.types import Phase
 
 _SHARDS: Final = 12
 _ROWS_A_SHARD: Final = 16
 _SHOWN: Final = 24
 _SURE: Final = 0.5
-_STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;"
-    "max-width:76em;padding:0 1em}table{border-collapse:collapse}th,td{text-align:left;"
-    "padding:.2em 1.2em .2em 0;border-bottom:1px solid #8884;font-weight:400}"
-    "td{font-variant-numeric:tabular-nums}figure{display:inline-block;margin:4px}"
-    "figcaption{font-size:12px;opacity:.75}img{display:block;max-width:100%}"
-    ".bad{color:#b3261e;font-weight:600}.bar{background:#3b7dd8;height:.8em;display:inline-block}"
-)
+#: What a data set needs for training from it to be worth while: people in frames, and subjects.
+MIN_PEOPLE, MIN_SUBJECTS = 1_000, 3
+#: Shares of pairs that do not show one moment, and of people that the teacher is unsure of.
+MAX_MARKED, MAX_UNSURE = 0.05, 0.3
 _DROPPED: Final = {
     "refused": "thermal frames that cannot be used",
     "without_rgb": "thermal frames without an RGB picture of the same moment",
@@ -89,18 +87,61 @@ def quality_page(summary: dict[str, Any], sample: PoseData) -> str:
     """
     shown = np.unique(np.linspace(0, len(sample) - 1, _SHOWN).astype(int))
     pictures = "".join(_figure(sample.select(np.array([row]))) for row in shown)
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>Data set quality</title>"
-        f"<style>{_STYLE}</style><h1>Data set quality</h1>{_counts(summary)}{_errors(summary)}"
-        f"<h2>Height of people</h2>{_heights(sample)}"
-        f"<h2>Some people</h2><p>Left: thermal frame, box, true joints where there are any. "
-        f"Right: the RGB picture that the teacher sees. The same body must be in both.</p>"
-        f"{pictures}</html>\n"
+    people = (
+        "Left: thermal frame, box, true joints where there are any. Right: the RGB picture that "
+        "the teacher sees. The same body must be in both."
+    )
+    heights = _heights(sample)
+    errors = [(Path(path).name, error) for path, error in summary["errors"].items()]
+    return findings_page(
+        "Data set quality",
+        [("People", str(summary["rows"])), ("Subjects", str(len(summary["subjects"])))],
+        judge_data(summary),
+        table_section("errors", "Recordings not used", errors)
+        + table_section("counts", "What was kept and dropped", _counts(summary))
+        + section("people", "Some people", f'<div class="samples">{pictures}</div>', people)
+        + table_section("heights", "Height of people", heights, f"Of the {len(sample)} looked at."),
     )
 
 
-def _counts(summary: dict[str, Any]) -> str:
-    lines = [
+def judge_data(summary: dict[str, Any]) -> Finding:
+    """Return whether a data set can be trained on, and what to do next: the worst problem first."""
+    rows, teacher = summary["rows"], summary.get("teacher") or {}
+    dropped = sum(summary["dropped"].values())
+    marked = summary["asynchronous_kept_but_marked"]
+    problems = (
+        (rows == 0, "There is nobody in this data set.",
+         "Record people that the camera sees, then build it again."),
+        (bool(summary["errors"]), f"Some recordings could not be used ({len(summary['errors'])}).",
+         "Repair or leave out the recordings listed below, then build it again."),
+        (rows < MIN_PEOPLE or len(summary["subjects"]) < MIN_SUBJECTS,
+         f"This is little to learn from: {rows} people in frames of {len(summary['subjects'])} "
+         "subjects.",
+         f"Record more: at least {MIN_PEOPLE} people in frames of {MIN_SUBJECTS} subjects."),
+        (dropped > rows, "More was dropped than kept.",
+         "Look at the largest count of what was dropped, and correct its cause."),
+        (marked > MAX_MARKED * rows, f"{marked} of {rows} pairs do not show the same moment.",
+         "Find the delay with `thermal-pose sync`, then build it again."),
+        (bool(summary["options"].get("with_rgb") and summary["without_extrinsics"]),
+         "Cameras of some recordings were not calibrated.",
+         "Calibrate them with `thermal-pose calibrate`, then build it again with --extrinsics."),
+        (teacher.get("share_of_people_unsure", 0.0) > MAX_UNSURE,
+         "The teacher is unsure of many people.",
+         "Compare the picture pairs below; fine-tune the teacher, or improve the colour pictures."),
+    )  # fmt: skip
+    for found, verdict, next_step in problems:
+        if found:
+            return Finding(False, verdict, next_step)
+    return Finding(
+        True,
+        f"This data set can be trained on: {rows} people in frames of {len(summary['subjects'])} "
+        "subjects.",
+        "Check that every pair below shows the same body, then run `thermal-pose train`.",
+    )
+
+
+def _counts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    lines: list[tuple[str, Any]] = [
         ("people in frames, kept", summary["rows"]),
         ("recordings", summary["shards"]),
         ("subjects", len(summary["subjects"])),
@@ -117,8 +158,7 @@ def _counts(summary: dict[str, Any]) -> str:
             (f"teacher: share of people with a mean peak under {_SURE}",
              teacher["share_of_people_unsure"]),
         ]  # fmt: skip
-    rows = (f"<tr><th>{html.escape(k)}<td>{html.escape(str(v))}" for k, v in lines)
-    return f"<table>{''.join(rows)}</table>"
+    return [(name, str(value)) for name, value in lines]
 
 
 def _pair_counts(summary: dict[str, Any]) -> list[tuple[str, int]]:
@@ -146,27 +186,15 @@ def _pair_counts(summary: dict[str, Any]) -> list[tuple[str, int]]:
     return lines
 
 
-def _errors(summary: dict[str, Any]) -> str:
-    if not summary["errors"]:
-        return ""
-    rows = (
-        f"<tr><th>{html.escape(Path(path).name)}<td>{html.escape(error)}"
-        for path, error in summary["errors"].items()
-    )
-    return f"<h2 class=bad>Recordings not used</h2><table>{''.join(rows)}</table>"
-
-
-def _heights(data: PoseData) -> str:
+def _heights(data: PoseData) -> list[tuple[str, str]]:
     heights = data.boxes[:, 3] - data.boxes[:, 1]
     edges = np.arange(0, 72, 8)
     counts, _ = np.histogram(np.clip(heights, 0, edges[-1] - 1), edges)
-    rows = (
-        f"<tr><th>{low} to {low + 7} px<td><span class=bar style='width:"
-        f"{24 * count / max(counts.max(), 1):.1f}em'></span> {count}"
+    return [
+        (f"{low} to {low + 7} px", str(count))
         for low, count in zip(edges[:-1], counts, strict=True)
         if count
-    )
-    return f"<p>Of the {len(data)} people looked at.</p><table>{''.join(rows)}</table>"
+    ]
 
 
 def _figure(data: PoseData) -> str:
