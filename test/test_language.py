@@ -179,7 +179,7 @@ def test_every_sentence_of_the_page_is_translated(pseudo) -> None:
     texts = re.findall(r'(?:say|tell|link)\((?:"o\w+", )?"([^"]+)"\)', script + login)
     names = re.search(r"const NAMES = \{(.*?)\};", script, re.S)
     texts += re.findall(r': "([A-Z][^"]+)"', names[1])
-    for function in ("Finding", "PlainTextResponse", "ValueError"):
+    for function in ("ViewFinding", "PlainTextResponse", "ValueError"):
         for call in called(function, "serve"):
             texts += [text for argument in call.args if (text := sample(argument)) and " " in text]
     assert len(texts) > 45

@@ -5,7 +5,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any, Final
 
-from thermal_pose.report.findings import Finding, findings_page, table_section
+from thermal_pose.report.findings import Appraisal, findings_page, table_section
 from thermal_pose.report.sections import section
 
 #: Reprojection error of a good lens calibration, px of its own image.
@@ -17,7 +17,7 @@ MIN_VIEWS: Final = 12
 MAX_FOCAL_SD: Final = 0.01
 
 
-def judge_calibration(numbers: dict[str, Any]) -> Finding:
+def judge_calibration(numbers: dict[str, Any]) -> Appraisal:
     """Return whether a calibration is good enough, and what to do next.
 
     Parameters
@@ -26,7 +26,7 @@ def judge_calibration(numbers: dict[str, Any]) -> Finding:
     """
     again = "then calibrate again."
     if numbers["views"] < MIN_VIEWS:
-        return Finding(
+        return Appraisal(
             False,
             f"Only {numbers['views']} views support this calibration; {MIN_VIEWS} are advised.",
             f"Record the target at more places, distances and tilts, {again}",
@@ -34,26 +34,26 @@ def judge_calibration(numbers: dict[str, Any]) -> Finding:
     for name, limit_px in MAX_RMS_PX.items():
         lens = numbers[name]
         if lens["rms_px"] > limit_px:
-            return Finding(
+            return Appraisal(
                 False,
                 f"The {name} spots lie {lens['rms_px']:.2f} px from where they should, more than "
                 f"{limit_px} px.",
                 f"Hold the target still, let it cool or warm evenly, check --spacing, {again}",
             )
         if lens["focal_sd_px"] > MAX_FOCAL_SD * lens["focal_px"][0]:
-            return Finding(
+            return Appraisal(
                 False,
                 f"The focal length of the {name} camera is uncertain by "
                 f"{100 * lens['focal_sd_px'] / lens['focal_px'][0]:.1f} %.",
                 f"Tilt the target more, and bring it to the corners of the image, {again}",
             )
     if numbers["cross_rms_thermal_px"] > MAX_CROSS_PX:
-        return Finding(
+        return Appraisal(
             False,
             f"The cameras disagree by {numbers['cross_rms_thermal_px']:.2f} thermal px.",
             f"Fix both cameras to each other and check their synchronisation, {again}",
         )
-    return Finding(
+    return Appraisal(
         True,
         "Both cameras are calibrated, and they agree within "
         f"{numbers['cross_rms_thermal_px']:.2f} thermal px.",

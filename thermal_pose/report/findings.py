@@ -13,7 +13,7 @@ from thermal_pose.report.text import html
 
 
 @dataclass(frozen=True)
-class Finding:
+class Appraisal:
     """A verdict on one thing.
 
     Attributes
@@ -29,7 +29,7 @@ class Finding:
 
 
 def findings_page(
-    title: str, about: Sequence[tuple[str, str]], finding: Finding, sections: str
+    title: str, about: Sequence[tuple[str, str]], appraisal: Appraisal, sections: str
 ) -> str:
     """Return the page.
 
@@ -38,12 +38,12 @@ def findings_page(
     about : pairs below the title, such as the folder.
     sections : HTML of `report.sections.section`.
     """
-    kind, badge = ("", "ok") if finding.good else (" refused", "no")
-    state = "Usable" if finding.good else "Needs work"
+    kind, badge = ("", "ok") if appraisal.good else (" refused", "no")
+    state = "Usable" if appraisal.good else "Needs work"
     hero = (
         f'<section id="outcome" class="card hero{kind}" aria-labelledby="outcome-title"><div>'
-        f'<h2 id="outcome-title">{html(finding.verdict)}</h2>'
-        f'<p class="advice"><b>Next step.</b> {html(finding.next_step)}</p></div></section>'
+        f'<h2 id="outcome-title">{html(appraisal.verdict)}</h2>'
+        f'<p class="advice"><b>Next step.</b> {html(appraisal.next_step)}</p></div></section>'
     )
     return render_page(
         title=title,

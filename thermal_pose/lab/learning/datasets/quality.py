@@ -15,7 +15,7 @@ from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
 from thermal_pose.lab.learning.networks.teacher import load_teacher
 from thermal_pose.lab.learning.pose_data import PoseData, concatenate, load_shard
-from thermal_pose.report.findings import Finding, findings_page, table_section
+from thermal_pose.report.findings import Appraisal, findings_page, table_section
 from thermal_pose.report.sections import section
 from thermal_pose.types import Phase
 
@@ -104,7 +104,7 @@ def quality_page(summary: dict[str, Any], sample: PoseData) -> str:
     )
 
 
-def judge_data(summary: dict[str, Any]) -> Finding:
+def judge_data(summary: dict[str, Any]) -> Appraisal:
     """Return whether a data set can be trained on, and what to do next: the worst problem first."""
     rows, teacher = summary["rows"], summary.get("teacher") or {}
     dropped = sum(summary["dropped"].values())
@@ -131,8 +131,8 @@ def judge_data(summary: dict[str, Any]) -> Finding:
     )  # fmt: skip
     for found, verdict, next_step in problems:
         if found:
-            return Finding(False, verdict, next_step)
-    return Finding(
+            return Appraisal(False, verdict, next_step)
+    return Appraisal(
         True,
         f"This data set can be trained on: {rows} people in frames of {len(summary['subjects'])} "
         "subjects.",
