@@ -40,6 +40,21 @@ def test_shared_options_have_one_form(verb: str) -> None:
             assert action.metavar in SHARED_FORMS[name], f"{name}: {VOCABULARY[name]}"
 
 
+#: Verbs without --json, and why.
+WITHOUT_JSON = {
+    "view": "shows a page until it is closed",
+    "serve": "serves a page until it is stopped",
+    "completion": "prints code for the shell",
+    "bench-serve": "prints its JSON document in any case",
+    "evaluate-chair-rises": "prints its JSON document in any case",
+}
+
+
+def test_every_verb_can_print_json_or_has_a_reason_not_to() -> None:
+    options = {verb: {o for a in actions(verb) for o in a.option_strings} for verb in VERBS}
+    assert {verb for verb, names in options.items() if "--json" not in names} == set(WITHOUT_JSON)
+
+
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_option_states_default_and_unit(verb: str) -> None:
     parser = verb_parser(verb)[0]

@@ -5,8 +5,9 @@ import pytest
 import torch
 from support.synthetic import TEACHER_WIDTH, stick_figures
 
-from thermal_pose.lab.learning.fitting.config import FitConfig, TeacherConfig
-from thermal_pose.lab.learning.paper.protocol import CohortOrigin
+from thermal_pose.lab.learning.fitting.config import FitConfig, TeacherConfig, TrainingConfig
+from thermal_pose.lab.learning.fitting.training import Progress, Training
+from thermal_pose.lab.learning.paper.cohort import CohortOrigin
 from thermal_pose.lab.learning.paper.run import load_cohort
 from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.teachers.fit import train_teacher
@@ -31,13 +32,16 @@ def cohort(tmp_path_factory, figures):
     folder = tmp_path_factory.mktemp("loso")
     save_shard(figures, folder / "data" / "a.npz")
     teacher_data = dataclasses.replace(figures, subjects=("t0", "t1", "t2"))
-    config = TeacherConfig(
+    teacher = TeacherConfig(
         encoder="mobilenetv3",
         decoder_width=TEACHER_WIDTH,
         trained_width=TEACHER_WIDTH // 2,
         fit=FitConfig(epochs=1, batch=8, validate_every=1, lr=0.003),
     )
-    train_teacher(teacher_data, config, 1, torch.device("cpu"), folder / "teacher")
+    training = Training(
+        TrainingConfig(teacher=teacher), torch.device("cpu"), Progress(folder / "teacher")
+    )
+    train_teacher(teacher_data, training)
     return load_cohort(
         CohortOrigin(
             folder / "data",

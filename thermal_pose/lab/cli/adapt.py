@@ -35,11 +35,13 @@ from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_device, add_json, add_max_minutes, add_out, add_settings
 from thermal_pose.errors import ConfigError
+from thermal_pose.lab.cli.training_options import epochs_on
 
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.fitting.config import TrainingConfig
     from thermal_pose.lab.learning.pose_data import PoseData
-    from thermal_pose.lab.learning.students.adapt import Adapted, LabelSource
+    from thermal_pose.lab.learning.students.adapt import Adapted
+    from thermal_pose.lab.learning.students.labels import Labelled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +79,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.config import load_config
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import tensorboard_log, write_run
+    from thermal_pose.lab.learning.fitting.training import Progress, Training
     from thermal_pose.lab.learning.pose_data import load_folders
     from thermal_pose.lab.learning.students.adapt import DEFAULTS, adapt
 
@@ -88,27 +91,17 @@ def start(args: argparse.Namespace) -> int:
     if args.pictures is not None:
         return _write_pictures(data, args.pictures)
     args.out = args.out or Path("adapted")
-    labelled, source = _labelled(args, data, config, device)
+    labelled = _labelled(args, data, config, device)
     write_run(args.out, config, data.fingerprint(), config.seed)
     with tqdm(total=config.fit.epochs, unit="epoch", desc="student", disable=None) as bar:
-        found = adapt(
-            data,
-            labelled,
-            source,
-            args.start,
-            config,
-            device,
-            args.out,
-            args.name,
-            lambda epoch, active: bar.update(epoch - bar.n) and None,
-            tensorboard_log(args.out),
-        )
+        progress = Progress(args.out, log=tensorboard_log(args.out), tick=epochs_on(bar))
+        found = adapt(labelled, args.start, Training(config, device, progress), args.name)
     _report(found, args)
     return 0 if found.helped else 1
 
 
 def _write_pictures(data: "PoseData", folder: Path) -> int:
-    from thermal_pose.lab.learning.students.own_labels import PICTURES_NAME, write_pictures
+    from thermal_pose.lab.learning.students.labels import PICTURES_NAME, write_pictures
 
     count = write_pictures(data, folder)
     print(f"{count} pictures in {folder}, listed by {folder / PICTURES_NAME}")
@@ -117,17 +110,18 @@ def _write_pictures(data: "PoseData", folder: Path) -> int:
 
 def _labelled(
     args: argparse.Namespace, data: "PoseData", config: "TrainingConfig", device: Any
-) -> tuple["PoseData", "LabelSource"]:
+) -> "Labelled":
     """Return the data with the keypoints to learn, and where they come from."""
     from thermal_pose.digest import sha256_of
     from thermal_pose.lab.learning.networks.teacher import load_teacher
-    from thermal_pose.lab.learning.students.adapt import (
+    from thermal_pose.lab.learning.students.adapt import check_start
+    from thermal_pose.lab.learning.students.labels import (
+        Labelled,
         LabelSource,
-        check_start,
         label,
         own_keypoints,
+        with_own_labels,
     )
-    from thermal_pose.lab.learning.students.own_labels import with_own_labels
 
     if args.teacher and args.labels:
         raise ConfigError("adapt: expected --teacher or --labels, got both")
@@ -136,12 +130,12 @@ def _labelled(
         source = LabelSource.of_teacher(*teacher)
         check_start(data, source, args.start, config)
         with tqdm(total=len(data), unit="picture", desc="teacher", disable=None) as bar:
-            return label(data, *teacher, device, bar.update), source
+            return Labelled(data, label(data, *teacher, device, bar.update), source)
     if args.labels:
         source = LabelSource(f"keypoints of {args.labels.name}", {}, (), "")
         check_start(data, source, args.start, config)
-        labelled = with_own_labels(args.labels, data)
-        return labelled, replace(source, key=sha256_of(args.labels))
+        labels = with_own_labels(args.labels, data)
+        return Labelled(data, labels, replace(source, key=sha256_of(args.labels)))
     return own_keypoints(data)
 
 

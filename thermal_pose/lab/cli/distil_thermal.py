@@ -10,16 +10,15 @@ examples:
 """
 
 import argparse
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_settings
-from thermal_pose.lab.cli.train import add_data_arguments, load_data
-from thermal_pose.parameters.folder import config_folder
-
-if TYPE_CHECKING:
-    from thermal_pose.lab.learning.students.ship import ShipData
+from thermal_pose.cli.arguments import add_device, add_json, add_max_minutes, add_out
+from thermal_pose.lab.cli.training_options import (
+    add_data_arguments,
+    add_shipped_settings,
+    load_data,
+    print_cards,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,15 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the teacher itself, widened to the classic decoder, without training",
     )
     parser.add_argument("--cold", action="store_true", help="start with random weights")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=config_folder() / "training-shipped.yaml",
-        metavar="FILE",
-        help="settings, YAML (default: training-shipped.yaml of the package)",
-    )
-    add_settings(parser)
+    add_shipped_settings(parser)
     add_device(parser)
+    add_json(parser, "the cards and their figures")
     add_out(parser, "folder for models and cards", required=True)
 
 
@@ -69,6 +62,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.networks.pose import build_network
     from thermal_pose.lab.learning.students.ship import (
         add_confidence,
+        check_scores,
         decode_rule,
         load_student,
         save_student,
@@ -80,7 +74,9 @@ def start(args: argparse.Namespace) -> int:
     )
 
     config, device = load_config(args.config, args.overrides), choose_device(args.device)
-    data = load_data(args)
+    data = load_data(args, config.seed)
+    if not args.only_widen:
+        check_scores(data, None)
     teacher, info = load_thermal_teacher(args.teacher)
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     training = Training(config, device, Progress(args.out, args.max_minutes))
@@ -92,21 +88,16 @@ def start(args: argparse.Namespace) -> int:
             )
         head = load_student(args.teacher)[1]
         student = TrainedStudent("student", teacher, head, info, info.name, info.trained_on)
-        _report(export_shipped(student, data, training, args.out, command_line()), data)
+        cards = export_shipped(student, data, training, command_line())
+        print_cards(args, {"student": cards}, data)
         return 0
     network = distil_from_thermal(
         teacher.to(device), data, training, args.latent_minutes, warm_start=not args.cold
     )
-    head = add_confidence(slim(network), data, config, device, decode_rule(info))
+    head = add_confidence(slim(network), data, training, decode_rule(info))
     save_student(args.out / "student.pt", network, head)
     begun = "random weights" if args.cold else info.name
     student = TrainedStudent("student", network, head, info, begun, info.trained_on)
-    _report(export_shipped(student, data, training, args.out, command_line()), data)
+    cards = export_shipped(student, data, training, command_line())
+    print_cards(args, {"student": cards}, data)
     return 0
-
-
-def _report(cards: dict[str, Path], data: "ShipData") -> None:
-    for precision, path in cards.items():
-        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
-        shown = {part: figures[part]["runtime"] for part in data.evaluation}
-        print(f"student {precision}: {json.dumps(shown)}")

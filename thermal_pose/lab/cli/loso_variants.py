@@ -12,14 +12,14 @@ examples:
 """
 
 import argparse
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_out
+from thermal_pose.cli.arguments import add_json, add_out, print_result
 from thermal_pose.errors import ConfigError
 from thermal_pose.lab.cli.loso import add_cohort_arguments, chosen_folds, origin_of
+from thermal_pose.lab.cli.training_options import epochs_on
 
 if TYPE_CHECKING:
     from thermal_pose.lab.learning.paper.variants import Variant
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     add_cohort_arguments(parser)
+    parser.add_argument("--teacher", required=True, help="teacher network, a folder or hub name")
     parser.add_argument("--variants", required=True, help="comma-separated names, or all")
     add_out(parser, "JSON file to write (default: pose_beyond.json in --work)")
+    add_json(parser, "the variants' entries")
     parser.add_argument(
         "--thermal",
         default="",
@@ -56,20 +58,23 @@ def start(args: argparse.Namespace) -> int:
     results = load_results(args.out, cohort, empty_variants)
     trained = args.work / "checkpoints"
     baseline = run_baseline(cohort, folds, trained)
+    lines = []
     for name, variant in chosen.items():
         config = varied(args.config, args.overrides, variant, args.thermal)
         key = run_key(cohort, f"{name}: {config}", folds, args.max_minutes)
         if results["variants"].get(name, {}).get("run") == key and not args.again:
-            print(f"{name}: already done; use --again to rerun")
+            lines.append(f"{name}: already done; use --again to rerun")
             continue
         own = args.work / "variants" / name
         with tqdm(total=config.fit.epochs, unit="epoch", desc=name, disable=None) as bar:
-            progress = Progress(own, args.max_minutes, tick=partial(_advance, bar))
+            progress = Progress(own, args.max_minutes, tick=epochs_on(bar))
             found = run_variant(cohort, variant, config, folds, trained, progress)
         entry = {**compared(variant, found, baseline), "run": key}
         results["variants"][name] = entry
         save_results(args.out, results, cohort)
-        print(f"{name}: folds {len(found)}, {_told(entry)}")
+        lines.append(f"{name}: folds {len(found)}, {_told(entry)}")
+    entries = {name: results["variants"][name] for name in chosen}
+    print_result(args, {"out": str(args.out), "variants": entries}, "\n".join(lines))
     return 0
 
 
@@ -84,10 +89,6 @@ def _chosen(text: str, thermal: str) -> "dict[str, Variant]":
     if needing and not thermal:
         raise ConfigError(f"--thermal: '{needing[0]}' needs a trained student's file")
     return {name: VARIANTS[name] for name in names}
-
-
-def _advance(bar: Any, epoch: int, active: int) -> None:
-    bar.update(epoch - bar.n)
 
 
 def _told(entry: dict[str, Any]) -> str:

@@ -15,7 +15,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_device, add_max_minutes, add_out, add_settings
+from thermal_pose.cli.arguments import (
+    add_device,
+    add_json,
+    add_max_minutes,
+    add_out,
+    add_settings,
+    print_result,
+)
+from thermal_pose.lab.cli.training_options import epochs_on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     add_max_minutes(parser)
     add_device(parser)
+    add_json(parser, "the figures")
 
 
 def start(args: argparse.Namespace) -> int:
@@ -38,6 +47,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.config import load_config
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import tensorboard_log, write_run
+    from thermal_pose.lab.learning.fitting.training import Progress, Training
     from thermal_pose.lab.learning.pose_data import concatenate, load_folder
     from thermal_pose.lab.learning.students.shipped_start import teacher_start
     from thermal_pose.lab.learning.teachers.fit import train_teacher
@@ -50,15 +60,9 @@ def start(args: argparse.Namespace) -> int:
     begun = teacher_start(args.start, data, config) if args.start else None
     write_run(args.out, config, data.fingerprint(), config.seed)
     with tqdm(total=config.teacher.fit.epochs, unit="epoch", disable=None) as bar:
-        info = train_teacher(
-            data,
-            config.teacher,
-            config.seed,
-            choose_device(args.device),
-            args.out,
-            tensorboard_log(args.out),
-            lambda epoch, active: bar.update(epoch - bar.n) and None,
-            begun,
-        )
-    print(f"{args.out}: {json.dumps(info.figures)}")
+        progress = Progress(args.out, log=tensorboard_log(args.out), tick=epochs_on(bar))
+        training = Training(config, choose_device(args.device), progress)
+        info = train_teacher(data, training, begun)
+    document = {"folder": str(args.out), "figures": info.figures}
+    print_result(args, document, f"{args.out}: {json.dumps(info.figures)}")
     return 0

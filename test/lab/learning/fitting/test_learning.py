@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import copy
 import dataclasses
 
 import numpy as np
@@ -12,9 +13,10 @@ from thermal_pose.lab.learning.fitting.config import AugmentConfig, FitConfig
 from thermal_pose.lab.learning.fitting.crops import crop_affine
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.tasks import KeypointTask, ThermalCrops
+from thermal_pose.lab.learning.fitting.training import Rows, Run
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
-from thermal_pose.lab.learning.paper.protocol import split_folds
+from thermal_pose.lab.learning.paper.cohort import split_folds
 from thermal_pose.lab.learning.pose_data import (
     concatenate,
     earlier_frames,
@@ -29,7 +31,7 @@ WIDTH = 16  # of the decoders here: the classic one, but a tenth of the work
 FIT = FitConfig(epochs=1, batch=4, validate_every=1, lr=0.003)
 
 
-def _learner(data, checkpoint=None, epochs=2, seed=1, lr=FIT.lr, about=None) -> Learner:
+def _learner(data, checkpoint=None, epochs=2, seed=1, lr=FIT.lr, about=None, ema=0.0) -> Learner:
     torch.manual_seed(seed)
     source = ThermalCrops(data, Normalization(), AugmentConfig(), CPU)
     present = torch.ones(len(data), 17, dtype=torch.bool)
@@ -40,13 +42,14 @@ def _learner(data, checkpoint=None, epochs=2, seed=1, lr=FIT.lr, about=None) -> 
         "test",
         build_network("mobilenetv3", ClassicDecoder(width=WIDTH)),
         task,
-        torch.arange(8),
-        torch.arange(8, 12),
-        dataclasses.replace(FIT, epochs=epochs, lr=lr),
-        seed,
-        CPU,
-        checkpoint,
-        about=about,
+        Rows(np.arange(8), np.arange(8, 12)),
+        Run(
+            dataclasses.replace(FIT, epochs=epochs, lr=lr, ema=ema),
+            seed,
+            CPU,
+            checkpoint,
+            about=about,
+        ),
     )
 
 
@@ -60,6 +63,41 @@ def test_a_killed_and_resumed_run_ends_with_the_same_weights(figures, tmp_path) 
     fit_together([second])
     for key, value in whole.network.state_dict().items():
         torch.testing.assert_close(second.network.state_dict()[key], value, rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_an_earlier_release_goes_on(figures) -> None:
+    """Its key is what a release without averaged weights computed."""
+    assert _learner(figures, about=["data", {"of": "students"}]).key == "1444b45a6999264f"
+    assert _learner(figures, about=["data", {"of": "students"}], ema=0.9).key != "1444b45a6999264f"
+
+
+def test_averaged_weights_are_kept_and_resumed(figures, tmp_path) -> None:
+    whole = _learner(figures, epochs=2, ema=0.9)
+    seen = [copy.deepcopy(whole.network.state_dict())]
+    run_step = whole._step
+
+    def step(inputs):
+        run_step(inputs)
+        seen.append(copy.deepcopy(whole.network.state_dict()))
+
+    whole._step = step
+    fit_together([whole])
+    name = "project.weight"
+    expected = seen[0][name]
+    for count, state in enumerate(seen[1:], 1):
+        decay = min(0.9, (1 + count) / (10 + count))
+        expected = decay * expected + (1 - decay) * state[name]
+    torch.testing.assert_close(whole.average.state[name], expected)
+    assert not torch.equal(whole.network.state_dict()[name], expected)  # it learns on as it was
+
+    first = _learner(figures, tmp_path / "c.pt", epochs=1, ema=0.9)
+    fit_together([first])
+    second = _learner(figures, tmp_path / "c.pt", epochs=2, ema=0.9)
+    fit_together([second])
+    for key, value in whole.average.state.items():
+        torch.testing.assert_close(second.average.state[key], value, rtol=0, atol=0)
+    kept = second.take_best().state_dict()
+    torch.testing.assert_close(kept[name], second.best_state[name], rtol=0, atol=0)
 
 
 def test_what_an_earlier_run_used_of_the_wall_clock_counts(figures, tmp_path) -> None:
@@ -118,7 +156,8 @@ def test_a_checkpoint_of_another_training_is_not_taken_for_this_one(figures, tmp
 def test_too_few_rows_for_a_batch_is_an_error(figures) -> None:
     with pytest.raises(TrainingError, match="fewer than one batch"):
         learner = _learner(figures)
-        Learner("x", learner.network, learner.task, torch.arange(2), torch.arange(2), FIT, 1, CPU)
+        few = Rows(np.arange(2), np.arange(2))
+        Learner("x", learner.network, learner.task, few, Run(FIT, 1, CPU))
 
 
 class _Line:
@@ -134,9 +173,9 @@ class _Line:
 @pytest.mark.parametrize("schedule", ["plateau", "cosine"])
 def test_a_learner_learns(schedule) -> None:
     torch.manual_seed(0)
-    rows = torch.arange(64)
+    rows = Rows(np.arange(64), np.arange(64))
     fit = dataclasses.replace(FIT, epochs=60, batch=16, lr=0.05, schedule=schedule, bf16=False)
-    learner = Learner("line", torch.nn.Linear(1, 1), _Line(), rows, rows, fit, 1, CPU)
+    learner = Learner("line", torch.nn.Linear(1, 1), _Line(), rows, Run(fit, 1, CPU))
     fit_together([learner])
     network = learner.take_best()
     assert network.weight.item() == pytest.approx(2, abs=0.05)
@@ -148,17 +187,19 @@ def test_no_subject_is_in_two_folds(figures) -> None:
     folds = split_folds(figures)
     assert [fold.subject for fold in folds] == ["s0", "s1", "s2"]
     for index, fold in enumerate(folds):
-        learned = np.concatenate([fold.train, fold.validation])
+        learned = np.concatenate([fold.rows.train, fold.rows.validation])
         assert index not in figures.subject[learned]
         assert set(figures.subject[fold.test]) == {index}
-        assert not set(fold.train) & set(fold.validation)
-        assert not set(figures.trial[fold.train]) & set(figures.trial[fold.validation])
+        assert not set(fold.rows.train) & set(fold.rows.validation)
+        assert not set(figures.trial[fold.rows.train]) & set(figures.trial[fold.rows.validation])
 
 
 def test_asynchronous_pairs_are_not_learnt_from(figures) -> None:
     marked = dataclasses.replace(figures, asynchronous=np.arange(len(figures)) % 5 == 0)
     for fold in split_folds(marked):
-        assert not marked.asynchronous[np.concatenate([fold.train, fold.validation])].any()
+        assert not marked.asynchronous[
+            np.concatenate([fold.rows.train, fold.rows.validation])
+        ].any()
 
 
 def test_a_subject_without_frames_is_named(figures) -> None:

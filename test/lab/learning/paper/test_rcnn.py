@@ -22,9 +22,10 @@ from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo
 from thermal_pose.lab.learning.paper import keypoint_rcnn
+from thermal_pose.lab.learning.paper.cohort import Cohort
 from thermal_pose.lab.learning.paper.fold_detectors import train_fold_detector
+from thermal_pose.lab.learning.paper.fold_results import row_entry
 from thermal_pose.lab.learning.paper.keypoint_rcnn import build_keypoint_rcnn
-from thermal_pose.lab.learning.paper.protocol import Cohort, row_entry
 from thermal_pose.lab.learning.paper.rcnn_rows import WholeFrames
 from thermal_pose.lab.learning.paper.run import detected_boxes
 from thermal_pose.lab.learning.paper.train import run_folds

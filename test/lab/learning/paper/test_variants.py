@@ -21,8 +21,9 @@ from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.networks.teacher import build_teacher, student_state
 from thermal_pose.lab.learning.paper import train as paper_train
+from thermal_pose.lab.learning.paper.cohort import ROWS, started_from
+from thermal_pose.lab.learning.paper.fold_results import FoldResult
 from thermal_pose.lab.learning.paper.head_distillation import head_learner
-from thermal_pose.lab.learning.paper.protocol import ROWS, FoldResult, started_from
 from thermal_pose.lab.learning.paper.tables import beyond_table, read_variants
 from thermal_pose.lab.learning.paper.train import _network, run_folds
 from thermal_pose.lab.learning.paper.variants import (
@@ -86,7 +87,7 @@ def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
     other_input = _starting(cohort, "student-lite")
     with pytest.raises(ConfigError, match=r"student-lite: its input is .*crop_percentile"):
         _network(other_input, ROWS[STUDENT], 0)
-    seen = cohort.data.select(cohort.folds[0].train)
+    seen = cohort.data.select(cohort.folds[0].rows.train)
     expected = student_start("student-lite", seen, settings)
     torch.testing.assert_close(_first_weight(student), _first_weight(expected))
     torch.testing.assert_close(student.project.weight, expected.project.weight)
@@ -115,7 +116,7 @@ def test_the_left_out_subject_is_not_seen_by_the_batch_norms(cohort, monkeypatch
     monkeypatch.setattr(paper_train, "student_start", start)
     _network(_starting(cohort, "student-lite"), ROWS[STUDENT], 1)
     (data,) = seen
-    assert 1 not in data.subject and len(data) == len(cohort.folds[1].train)
+    assert 1 not in data.subject and len(data) == len(cohort.folds[1].rows.train)
 
 
 def test_a_supervised_row_can_have_the_student_s_start(cohort) -> None:
@@ -177,7 +178,7 @@ def test_every_variant_changes_the_settings_or_the_reading() -> None:
 def test_self_distillation_changes_the_head_alone(cohort) -> None:
     trained = _network(cohort, ROWS[STUDENT], 0).train()
     before = copy.deepcopy(trained.state_dict())
-    learner = head_learner(cohort, 0, trained)
+    learner = head_learner(cohort, 0, trained, Progress())
     fit_together([learner])
     after = learner.network.state_dict()
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}

@@ -16,8 +16,8 @@ from thermal_pose.inference.card import load_card
 from thermal_pose.inference.factory import make_estimator
 from thermal_pose.lab.learning.networks.teacher import load_teacher
 from thermal_pose.lab.learning.pose_data import save_shard
-from thermal_pose.lab.learning.students import adapt
-from thermal_pose.lab.learning.students.adapt import label, split_rows
+from thermal_pose.lab.learning.students import labels
+from thermal_pose.lab.learning.students.labels import label
 from thermal_pose.types import PersonBox
 
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def _any_joint_will_do(monkeypatch):
     """The teacher here has learnt for one epoch and is sure of nothing."""
-    monkeypatch.setattr(adapt, "TEACHER_PEAK", -1.0)
+    monkeypatch.setattr(labels, "TEACHER_PEAK", -1.0)
 
 
 def _without_truth(data):
@@ -110,24 +110,9 @@ def test_labels_are_the_teachers_and_the_pictures_stay(cohort, figures, monkeypa
     np.testing.assert_array_equal(found.frames, figures.frames)
     with pytest.raises(TrainingError, match="no RGB pictures"):
         label(dataclasses.replace(figures, patches=()), *teacher, CPU)
-    monkeypatch.setattr(adapt, "TEACHER_PEAK", 1e3)
+    monkeypatch.setattr(labels, "TEACHER_PEAK", 1e3)
     with pytest.raises(TrainingError, match="sees no joint in any of 24 RGB pictures"):
         label(figures, *teacher, CPU)
-
-
-def test_people_are_held_out_then_trials_then_the_end(figures) -> None:
-    train, held, kind = split_rows(figures, 1)
-    assert kind == "people"
-    assert not set(figures.subject[train]) & set(figures.subject[held])
-    one = figures.select(figures.subject == 0)
-    train, held, kind = split_rows(one, 1)
-    assert kind == "trials" and not set(one.trial[train]) & set(one.trial[held])
-    trial = one.select(one.trial == one.trial[0])
-    train, held, kind = split_rows(trial, 1)
-    assert kind == "the last minutes"
-    assert trial.stamp_ns[train].max() < trial.stamp_ns[held].min()
-    late = dataclasses.replace(figures, asynchronous=np.arange(len(figures)) % 2 == 0)
-    assert not late.asynchronous[np.concatenate(split_rows(late, 1)[:2])].any()
 
 
 def test_people_that_the_start_has_learnt_from_are_not_judged(cohort, figures, tmp_path, capsys):

@@ -14,6 +14,7 @@ from thermal_pose.cli import main as command
 from thermal_pose.errors import ConfigError, ModelArtifactError, TrainingError
 from thermal_pose.inference.card import load_card
 from thermal_pose.lab.learning.fitting.config import load_config
+from thermal_pose.lab.learning.fitting.training import Progress, Training
 from thermal_pose.lab.learning.networks.pose import StudentShape
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, build_teacher, save_teacher
 from thermal_pose.lab.learning.pose_data import save_shard
@@ -57,9 +58,13 @@ def narrow(monkeypatch):
     monkeypatch.setattr(confidence, "_STEPS", 20)
 
 
+def _training(config, folder) -> Training:
+    return Training(config, CPU, Progress(folder))
+
+
 def _distil(data: ShipData, teacher, folder, name: str = "student"):
     config = load_config(None, OVERRIDES)
-    return train_students([name], data, config, CPU, folder, teacher=teacher)
+    return train_students([name], data, _training(config, folder), teacher)
 
 
 def test_the_command_distils_calibrates_and_exports(teacher, narrow, tmp_path, capsys) -> None:
@@ -98,9 +103,10 @@ def test_the_command_distils_calibrates_and_exports(teacher, narrow, tmp_path, c
 def test_without_a_teacher_the_decoder_learns_too(teacher, narrow, tmp_path) -> None:
     data = ShipData(people("train", 6, 1), people("confidence", 6, 2), people("calibration", 6, 1))
     config = load_config(None, OVERRIDES)
-    network = train_students(["student"], data, config, CPU, tmp_path)["student"]
+    training = _training(config, tmp_path)
+    network = train_students(["student"], data, training)["student"]
     assert all(parameter.requires_grad for parameter in network.parameters())
-    head = ship.add_confidence(network, data, config, CPU)
+    head = ship.add_confidence(network, data, training)
     ship.save_student(tmp_path / "s.pt", network, head)
     back, back_head = load_student(tmp_path / "s.pt")
     torch.testing.assert_close(back_head.offset, head.offset)
@@ -137,7 +143,7 @@ def test_an_exported_model_sees_one_frame(tmp_path) -> None:
     data = ShipData(people("train"), people("confidence"), people("calibration"))
     config = load_config(None, [*OVERRIDES, "distill.earlier_frames=true"])
     with pytest.raises(ConfigError, match="an exported model has one frame"):
-        train_students(["student"], data, config, CPU, tmp_path)
+        train_students(["student"], data, _training(config, tmp_path))
 
 
 def test_a_teacher_may_not_have_seen_who_is_judged(teacher, narrow, tmp_path) -> None:

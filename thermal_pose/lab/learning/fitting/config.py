@@ -122,6 +122,8 @@ class FitConfig:
     early_stop : validations without improvement after which training ends.
     validate_every : epochs between validations.
     max_minutes : wall clock after which the best so far is taken; 0: none.
+    ema : decay of an exponential moving average of the weights, such as 0.999, which is validated
+        and kept in place of the last weights; 0 switches it off.
     bf16 : automatic mixed precision where the device has it.
     cuda_graph : replay the whole step as one CUDA graph (same arithmetic, no launch gaps).
     """
@@ -136,6 +138,7 @@ class FitConfig:
     early_stop: int = 15
     validate_every: int = 2
     max_minutes: float = 0.0
+    ema: float = 0.0
     bf16: bool = True
     cuda_graph: bool = True
 
@@ -145,6 +148,7 @@ class FitConfig:
         _require(self.batch >= 2, f"batch: expected >= 2 (batch norms), got {self.batch}")
         _require(self.lr > 0, f"lr: expected > 0, got {self.lr}")
         _require(0 < self.plateau_factor < 1, f"plateau_factor: got {self.plateau_factor}")
+        _require(0 <= self.ema < 1, f"ema: expected 0..1, 1 excluded, got {self.ema}")
         _require(self.max_minutes >= 0, f"max_minutes: expected >= 0, got {self.max_minutes}")
         _require(self.schedule in ("plateau", "cosine"), f"schedule: got {self.schedule!r}")
 
@@ -287,6 +291,20 @@ class TrainingConfig:
         """Return the settings of a student's input, crops and loss: all but how long it learns."""
         whole = dataclasses.asdict(self)
         return {name: whole[name] for name in ("normalization", "augment", "distill")}
+
+
+def for_key(settings: Any) -> dict[str, Any]:
+    """Return settings (a dataclass) for the key of a result, as JSON.
+
+    An average of weights that is off is left out, so that checkpoints and results from before
+    there was one keep their keys.
+    """
+    whole = settings if isinstance(settings, dict) else dataclasses.asdict(settings)
+    return {
+        name: for_key(value) if isinstance(value, dict) else value
+        for name, value in whole.items()
+        if name != "ema" or value
+    }
 
 
 T = TypeVar("T")

@@ -11,7 +11,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +19,10 @@ import torch
 from thermal_pose.digest import short_key
 from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.files import whole_file
-from thermal_pose.lab.learning.fitting.config import FitConfig
+from thermal_pose.lab.learning.fitting.average import WeightAverage
+from thermal_pose.lab.learning.fitting.config import for_key
 from thermal_pose.lab.learning.fitting.tasks import Inputs, Task
+from thermal_pose.lab.learning.fitting.training import Rows, Run, Tick
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import UNREADABLE
 
@@ -99,16 +100,19 @@ class Learner:
     Parameters
     ----------
     name : for messages and checkpoints.
-    train_index, validation_index : rows of the task's data.
-    checkpoint : where progress is kept; an existing one is resumed. None: nowhere.
-    log : called with (name, epoch, figures) after each validation.
-    about : whatever else the result depends on (data, teacher, start, settings of the task): a
-        checkpoint of another training is refused.
+    rows : of the task's data.
+    run : settings, device and checkpoint.
 
     Attributes
     ----------
     used_s : wall clock that `fit_together` has given it, in all runs of its checkpoint.
     steps_taken : optimiser steps, in all runs of its checkpoint.
+
+    Raises
+    ------
+    TrainingError
+        There are fewer rows than a batch, none to validate on, or the checkpoint is of another
+        training or damaged.
 
     Notes
     -----
@@ -116,33 +120,21 @@ class Learner:
     run killed and resumed ends with the same weights (exactly so on the CPU).
     """
 
-    def __init__(
-        self,
-        name: str,
-        network: PoseNetwork,
-        task: Task,
-        train_index: torch.Tensor,
-        validation_index: torch.Tensor,
-        config: FitConfig,
-        seed: int,
-        device: torch.device,
-        checkpoint: Path | None = None,
-        log: Callable[[str, int, dict[str, float]], None] | None = None,
-        about: object = None,
-    ) -> None:
-        if len(train_index) < config.batch:
+    def __init__(self, name: str, network: PoseNetwork, task: Task, rows: Rows, run: Run) -> None:
+        config, device = run.fit, run.device
+        if len(rows.train) < config.batch:
             raise TrainingError(
-                f"{name}: {len(train_index)} training rows are fewer than one batch "
+                f"{name}: {len(rows.train)} training rows are fewer than one batch "
                 f"of {config.batch}"
             )
-        if len(validation_index) == 0:
+        if len(rows.validation) == 0:
             raise TrainingError(f"{name}: no validation rows")
         self.name, self.network, self.task = name, network.to(device), task
-        self.train_index = train_index.to(device)
-        self.validation_index = validation_index.to(device)
-        self.config, self.seed, self.device = config, seed, device
-        self.checkpoint, self.log = checkpoint, log
-        self.key = self._key(about)
+        self.train_index = torch.as_tensor(rows.train, dtype=torch.int64, device=device)
+        self.validation_index = torch.as_tensor(rows.validation, dtype=torch.int64, device=device)
+        self.config, self.seed, self.device = config, run.seed, device
+        self.checkpoint, self.log = run.checkpoint, run.log
+        self.key = self._key(run.about)
         on_gpu = device.type == "cuda"
         self.use_graph = on_gpu and config.cuda_graph
         self.stream: Any = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
@@ -152,6 +144,7 @@ class Learner:
         self.optimizer = self._optimizer(on_gpu)
         self.epoch, self.best, self.stale, self.wait = 0, math.inf, 0, 0
         self.plateau_lr = config.lr
+        self.average = WeightAverage(self.network, config.ema) if config.ema else None
         self.best_state: dict[str, torch.Tensor] = self._learned_state()
         self.history: list[dict[str, float]] = []
         self.stopped = False
@@ -160,11 +153,11 @@ class Learner:
         self._saved_s = time.monotonic()
         self._order = torch.zeros(0, dtype=torch.int64)
         self._step = _Step(self)
-        if checkpoint is not None and checkpoint.is_file():
-            self._resume(checkpoint)
+        if self.checkpoint is not None and self.checkpoint.is_file():
+            self._resume(self.checkpoint)
 
     def _key(self, about: object) -> str:
-        fit = {k: v for k, v in asdict(self.config).items() if k not in _MAY_CHANGE}
+        fit = {k: v for k, v in for_key(self.config).items() if k not in _MAY_CHANGE}
         rows = [index.tolist() for index in (self.train_index, self.validation_index)]
         text = json.dumps([about, fit, rows, self.seed], sort_keys=True)
         return short_key(text)
@@ -220,8 +213,10 @@ class Learner:
             with self.on_stream():
                 rows = self.train_index[order[step * batch : (step + 1) * batch]]
                 self._step(self.task.draw(rows, generator))
+                self.steps_taken += 1
+                if self.average is not None:
+                    self.average.update(self.network, self.steps_taken)
             self._steps_done += 1
-            self.steps_taken += 1
             yield
 
     def _set_lr(self, progress: float) -> None:
@@ -259,7 +254,8 @@ class Learner:
                 self.save()
 
     def _validated(self, train_loss: float) -> None:
-        loss = self.validation_loss()
+        with self._kept_weights():
+            loss = self.validation_loss()
         if loss < self.best:
             self.best, self.stale, self.wait = loss, 0, 0
             self.best_state = self._learned_state()
@@ -286,16 +282,26 @@ class Learner:
                 total += loss.float() * len(rows)
         return float(total) / len(self.validation_index)
 
+    def _kept_weights(self) -> contextlib.AbstractContextManager[None]:
+        """Give the network the weights that are validated and kept."""
+        if self.average is None:
+            return contextlib.nullcontext()
+        return self.average.applied_to(self.network)
+
     def _learned_state(self) -> dict[str, torch.Tensor]:
-        return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        state = self.network.state_dict() if self.average is None else self.average.state
+        return {k: v.detach().clone() for k, v in state.items()}
 
     def take_best(self) -> PoseNetwork:
         """Put the best validated weights into the network and return it in evaluation mode.
 
-        Under the cosine schedule the last weights are taken: it ends at rate zero by design.
+        Under the cosine schedule the last weights, or their average, are taken: it ends at rate
+        zero by design.
         """
         if self.config.schedule == "plateau":
             self.network.load_state_dict(self.best_state)
+        elif self.average is not None:
+            self.network.load_state_dict(self.average.state)
         return self.network.eval()
 
     def save(self) -> None:
@@ -323,6 +329,7 @@ class Learner:
             "best_state": self.best_state,
             "scalars": {name: getattr(self, name) for name in _COUNTERS},
             "history": self.history,
+            **({} if self.average is None else {"average": self.average.state}),
         }
 
     def _resume(self, path: Path) -> None:
@@ -335,6 +342,8 @@ class Learner:
                 )
             self.network.load_state_dict(progress["network"])
             self.optimizer.load_state_dict(progress["optimizer"])
+            if self.average is not None:
+                self.average.state = progress["average"]
         except (*UNREADABLE, KeyError, ValueError) as error:
             raise TrainingError(
                 f"{path}: cannot be resumed ({error}); delete it to start again"
@@ -348,7 +357,7 @@ class Learner:
 def fit_together(
     learners: Sequence[Learner],
     max_minutes: float = 0.0,
-    tick: Callable[[int, int], None] | None = None,
+    tick: Tick | None = None,
 ) -> None:
     """Train several learners at once, one step each in turn, until all are finished.
 

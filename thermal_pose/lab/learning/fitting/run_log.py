@@ -5,15 +5,13 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from thermal_pose.files import write_whole
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
-
-Log = Callable[[str, int, dict[str, float]], None]
+from thermal_pose.lab.learning.fitting.training import Log
 
 
 def command_line() -> str:

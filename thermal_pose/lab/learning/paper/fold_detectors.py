@@ -28,7 +28,7 @@ from thermal_pose.lab.learning.detector.export import detect_all, figures_of
 from thermal_pose.lab.learning.detector.faster_rcnn import save_faster_rcnn, train_faster_rcnn
 from thermal_pose.lab.learning.detector.fit import DetectorTraining
 from thermal_pose.lab.learning.detector.network import INPUT_WH
-from thermal_pose.lab.learning.paper.protocol import split_folds
+from thermal_pose.lab.learning.paper.cohort import split_folds
 from thermal_pose.lab.learning.pose_data import PoseData, save_shard
 from thermal_pose.types import IntArray
 
@@ -66,13 +66,13 @@ def train_fold_detector(
         The exported graph and the network give different boxes or scores.
     """
     parts = split_folds(data)[fold]
-    network = train_faster_rcnn(_frames(data, parts.train), settings, report)
+    network = train_faster_rcnn(_frames(data, parts.rows.train), settings, report)
     name = parts.subject.replace("/", "_")
     save_faster_rcnn(network, folder / f"{name}.pt")
     about = {
         "hash": data.fingerprint(),
         "left_out": parts.subject,
-        "frames": len(np.unique(data.frame_of[parts.train])),
+        "frames": len(np.unique(data.frame_of[parts.rows.train])),
         "simulated": data.simulated,
     }
     card = export_faster_rcnn(network, folder, name)

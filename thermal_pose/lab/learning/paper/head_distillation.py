@@ -9,43 +9,25 @@ the only step in which a student's decoder is not its teacher's.
 
 import copy
 from collections.abc import Sequence
-from pathlib import Path
-
-import torch
 
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
-from thermal_pose.lab.learning.paper.protocol import (
-    ROWS,
-    Cohort,
-    FoldResult,
-    counted,
-    evaluate_fold,
-)
+from thermal_pose.lab.learning.paper.cohort import ROWS, Cohort
+from thermal_pose.lab.learning.paper.fold_results import FoldResult, counted, evaluate_fold
 from thermal_pose.lab.learning.paper.train import SWEPT
 from thermal_pose.lab.learning.students.thermal_teacher import ThermalTeacherTask
 
 
-def head_learner(
-    cohort: Cohort, fold: int, trained: PoseNetwork, checkpoint: Path | None = None
-) -> Learner:
+def head_learner(cohort: Cohort, fold: int, trained: PoseNetwork, progress: Progress) -> Learner:
     """Return the learner of one fold's head; `trained` itself is not modified."""
     student = copy.deepcopy(trained).thaw_decoder().freeze_encoder()
     trained = copy.deepcopy(trained).eval().requires_grad_(False)
     geometry, parts = cohort.config.distill.variant_geometry(), cohort.folds[fold]
-    return Learner(
-        f"head-{parts.subject}".replace("/", "_"),
-        student,
-        ThermalTeacherTask(cohort.source, cohort.data, trained, geometry, beta=0),
-        torch.from_numpy(parts.train),
-        torch.from_numpy(parts.validation),
-        cohort.config.fit,
-        cohort.config.seed * 1000 + fold,
-        cohort.device,
-        checkpoint,
-        about=["head", cohort.about()],
-    )
+    task = ThermalTeacherTask(cohort.source, cohort.data, trained, geometry, beta=0)
+    about = ["head", cohort.about()]
+    run = cohort.run(fold, f"head-{fold}", cohort.config.fit, progress, about)
+    return Learner(f"head-{parts.subject}".replace("/", "_"), student, task, parts.rows, run)
 
 
 def run_head_folds(
@@ -61,7 +43,7 @@ def run_head_folds(
     networks : the students of `folds`.
     """
     learners = [
-        head_learner(cohort, fold, network, progress.file(f"head-{fold}"))
+        head_learner(cohort, fold, network, progress)
         for fold, network in zip(folds, networks, strict=True)
     ]
     fit_together(learners, progress.max_minutes, progress.tick)

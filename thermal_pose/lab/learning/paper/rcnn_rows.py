@@ -23,9 +23,10 @@ from thermal_pose.lab.learning.fitting.assess import (
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.predict import Predictions
 from thermal_pose.lab.learning.fitting.tasks import Inputs, ThermalCrops
-from thermal_pose.lab.learning.fitting.training import Progress
+from thermal_pose.lab.learning.fitting.training import Progress, Rows
+from thermal_pose.lab.learning.paper.cohort import Cohort, keypoint_task
+from thermal_pose.lab.learning.paper.fold_results import FoldResult, counted
 from thermal_pose.lab.learning.paper.keypoint_rcnn import KeypointRcnn, Target, build_keypoint_rcnn
-from thermal_pose.lab.learning.paper.protocol import Cohort, FoldResult, counted, keypoint_task
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision
 from thermal_pose.types import IntArray
 
@@ -129,29 +130,19 @@ def _learner(
     fold: int,
     progress: Progress,
 ) -> Learner:
-    settings, parts = cohort.config.rcnn, cohort.folds[fold]
+    settings, rows = cohort.config.rcnn, cohort.folds[fold].rows
     labels = keypoint_task(cohort)
     has_joints = labels.present.any(dim=1).cpu().numpy()
-    train, validation = (rows[has_joints[rows]] for rows in (parts.train, parts.validation))
+    train, validation = (part[has_joints[part]] for part in (rows.train, rows.validation))
     if not len(train):
         raise TrainingError(f"{label}: no training row has a labelled joint")
-    seed = cohort.config.seed * 1000 + fold
-    torch.manual_seed(seed)
-    network: Any = build_keypoint_rcnn(settings.backbone, settings.min_size_px)
     label = label.replace("/", "_")
-    return Learner(
-        label,
-        network,
-        cast(Any, WholeFrames(cohort.source, cohort.data.boxes, labels.xy, labels.present)),
-        torch.from_numpy(train),
-        torch.from_numpy(validation),
-        settings.fit,
-        seed,
-        cohort.device,
-        progress.file(label),
-        progress.log,
-        [label, cohort.about(), settings.backbone, settings.min_size_px],
-    )
+    about = [label, cohort.about(), settings.backbone, settings.min_size_px]
+    run = cohort.run(fold, label, settings.fit, progress, about)
+    torch.manual_seed(run.seed)
+    network: Any = build_keypoint_rcnn(settings.backbone, settings.min_size_px)
+    task: Any = WholeFrames(cohort.source, cohort.data.boxes, labels.xy, labels.present)
+    return Learner(label, network, task, Rows(train, validation), run)
 
 
 @torch.no_grad()

@@ -5,13 +5,13 @@ import glob
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 
-from thermal_pose.digest import short_key
+from thermal_pose.digest import sha256_of, short_key
 from thermal_pose.errors import ModelArtifactError, TrainingError
 from thermal_pose.files import whole_file, write_whole
 from thermal_pose.inference.factory import make_detector
@@ -23,7 +23,7 @@ from thermal_pose.lab.learning.fitting.assess import (
     true_boxes,
     true_poses,
 )
-from thermal_pose.lab.learning.fitting.config import AugmentConfig, load_config
+from thermal_pose.lab.learning.fitting.config import AugmentConfig, for_key, load_config
 from thermal_pose.lab.learning.fitting.predict import Predictions, choose_device, device_name
 from thermal_pose.lab.learning.fitting.run_log import (
     command_line,
@@ -32,12 +32,15 @@ from thermal_pose.lab.learning.fitting.run_log import (
 )
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
 from thermal_pose.lab.learning.fitting.training import Progress
-from thermal_pose.lab.learning.networks.teacher import load_teacher
+from thermal_pose.lab.learning.networks.pose import PoseNetwork
+from thermal_pose.lab.learning.networks.teacher import TeacherInfo, load_teacher
+from thermal_pose.lab.learning.paper.cohort import Cohort, CohortOrigin
 from thermal_pose.lab.learning.paper.fold_detectors import card_of, is_per_fold
-from thermal_pose.lab.learning.paper.protocol import Cohort, CohortOrigin, FoldResult, empty_results
+from thermal_pose.lab.learning.paper.fold_results import FoldResult, empty_results
 from thermal_pose.lab.learning.paper.train import run_folds
 from thermal_pose.lab.learning.pose_data import PoseData, load_folder
-from thermal_pose.lab.learning.teachers.cache import build_cache
+from thermal_pose.lab.learning.students.labels import with_own_labels
+from thermal_pose.lab.learning.teachers.cache import TeacherCache, build_cache
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
 from thermal_pose.lab.metrics.oks import average_precision, oks
 from thermal_pose.types import IntArray
@@ -47,7 +50,7 @@ _SHOWN: Final = 40
 
 
 def load_cohort(origin: CohortOrigin, results: Path | None = None) -> Cohort:
-    """Load data and teacher, build or read the teacher's cache, and detect boxes.
+    """Load data and teacher, or its keypoints, build or read its cache, and detect boxes.
 
     Parameters
     ----------
@@ -64,18 +67,22 @@ def load_cohort(origin: CohortOrigin, results: Path | None = None) -> Cohort:
     data = load_folder(origin.data)
     if results is not None:
         _read_results(results, data)
-    network, info = load_teacher(origin.teacher)
-    check_disjoint(info.trained_on, data.subjects)
-    rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
-    folder = work and work / "cache"
-    cache = build_cache(network, info, data, rgb, settings.distill, settings.seed, folder)
+    network: PoseNetwork | None = None
+    if origin.labels is not None:
+        info, cache = _keypoints_alone(origin.labels, data)
+    else:
+        network, info = load_teacher(origin.teacher)
+        check_disjoint(info.trained_on, data.subjects)
+        rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
+        folder = work and work / "cache"
+        cache = build_cache(network, info, data, rgb, settings.distill, settings.seed, folder)
     found = detected_boxes(data, origin.detector) if origin.detector else None
     if work is not None:
         write_run(work, settings, data.fingerprint(), settings.seed)
     return Cohort(
         data,
         settings,
-        network.to(device),
+        None if network is None else network.to(device),
         info,
         cache,
         device,
@@ -83,6 +90,16 @@ def load_cohort(origin: CohortOrigin, results: Path | None = None) -> Cohort:
         detector_name=origin.detector,
         origin=origin,
     )
+
+
+def _keypoints_alone(path: Path, data: PoseData) -> tuple[TeacherInfo, TeacherCache]:
+    """Return a teacher of whom only the keypoints of the RGB pictures are known."""
+    labelled = with_own_labels(path, data)
+    labels = Predictions(labelled.xy, (labelled.visibility > 0).astype(np.float32))
+    key = short_key(json.dumps([sha256_of(path), data.fingerprint()]))
+    nothing = torch.zeros(0)
+    info = TeacherInfo(f"keypoints of {path.name}", encoder="")
+    return info, TeacherCache(nothing, nothing, nothing, labels, key)
 
 
 def detected_boxes(data: PoseData, detector: str) -> Boxes:
@@ -137,7 +154,7 @@ def run_key(
 ) -> str:
     """Return a 16-digit key of everything that a row's figures depend on."""
     asked = [name, list(folds), max_minutes, beta, cohort.cache.key, cohort.detector_name]
-    text = json.dumps([asked, asdict(cohort.config)], sort_keys=True)
+    text = json.dumps([asked, for_key(cohort.config)], sort_keys=True)
     return short_key(text)
 
 

@@ -24,17 +24,19 @@ from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.folded_pose import folded_network
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
 from thermal_pose.lab.learning.networks.teacher import UNREADABLE, student_state
-from thermal_pose.lab.learning.paper.protocol import (
+from thermal_pose.lab.learning.paper.cohort import (
     ROWS,
     Cohort,
-    FoldResult,
     Row,
-    counted,
-    evaluate_fold,
     imagenet_file,
     keypoint_task,
-    precision_of,
     started_from,
+)
+from thermal_pose.lab.learning.paper.fold_results import (
+    FoldResult,
+    counted,
+    evaluate_fold,
+    precision_of,
 )
 from thermal_pose.lab.learning.students.ship import load_student
 from thermal_pose.lab.learning.students.shipped_start import student_start
@@ -80,13 +82,13 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort, fold: int) -> None:
         _load_imagenet(network, weights)
         return
     if start == "teacher":
-        state = student_state(cohort.teacher)
+        state = student_state(cohort.require_teacher("distill.start=teacher"))
     elif Path(start).suffix == ".pt":
         trained = load_student(Path(start))[0].state_dict()
         state = {name: value for name, value in trained.items() if name.startswith("encoder.")}
     else:
         # Frames of the training subjects only: they set the statistics of the batch norms.
-        seen = cohort.data.select(cohort.folds[fold].train)
+        seen = cohort.data.select(cohort.folds[fold].rows.train)
         state = student_state(student_start(start, seen, cohort.config))
     own = network.state_dict()
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
@@ -143,20 +145,10 @@ class _Plan:
         return replace(fit, epochs=max(1, round(share * fit.epochs)))
 
     def _learner(self, label: str, beta: float, fit: FitConfig) -> Learner:
-        parts, seed = self.cohort.folds[self.fold], self.cohort.config.seed
-        return Learner(
-            label,
-            self.network,
-            _task(self.cohort, self.row, beta),
-            torch.from_numpy(parts.train),
-            torch.from_numpy(parts.validation),
-            fit,
-            seed * 1000 + self.fold,
-            self.cohort.device,
-            self.progress.file(label),
-            self.progress.log,
-            [label, self.cohort.about()],
-        )
+        rows = self.cohort.folds[self.fold].rows
+        about = [label, self.cohort.about()]
+        run = self.cohort.run(self.fold, label, fit, self.progress, about)
+        return Learner(label, self.network, _task(self.cohort, self.row, beta), rows, run)
 
 
 def _fit(plans: Sequence[_Plan], progress: Progress) -> list[Learner]:
@@ -194,11 +186,14 @@ def run_folds(
     progress = progress or Progress()
     row = ROWS[name]
     if row.kind == "teacher":
-        return [evaluate_fold(cohort, row, fold, cohort.teacher) for fold in folds]
+        teacher = cohort.require_teacher(name)
+        return [evaluate_fold(cohort, row, fold, teacher) for fold in folds]
     if row.kind == "rcnn":
         from thermal_pose.lab.learning.paper.rcnn_rows import run_rcnn_folds
 
         return run_rcnn_folds(cohort, name, folds, progress)
+    if row.kind == "distill":
+        cohort.require_teacher(name)
     beta = cohort.config.distill.beta if beta is None else beta
     plans = [_Plan(cohort, name, fold, beta, progress) for fold in folds]
     learners = _fit(plans, progress)

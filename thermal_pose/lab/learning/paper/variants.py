@@ -15,14 +15,9 @@ import numpy as np
 from thermal_pose.codecs.heatmap import DecodeKind
 from thermal_pose.lab.learning.fitting.config import TrainingConfig, load_config
 from thermal_pose.lab.learning.fitting.training import Progress
+from thermal_pose.lab.learning.paper.cohort import ROWS, Cohort
+from thermal_pose.lab.learning.paper.fold_results import FoldResult, evaluate_fold, precision_of
 from thermal_pose.lab.learning.paper.head_distillation import run_head_folds
-from thermal_pose.lab.learning.paper.protocol import (
-    ROWS,
-    Cohort,
-    FoldResult,
-    evaluate_fold,
-    precision_of,
-)
 from thermal_pose.lab.learning.paper.train import SWEPT, run_folds, trained_folds
 
 

@@ -8,7 +8,7 @@ pose as a whole is right.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -69,24 +69,36 @@ def about_persons_only(evidence: Evidence) -> Evidence:
     return replace(evidence, counted=counted)
 
 
-@torch.no_grad()
-def collect(
-    network: PoseNetwork,
-    head: ConfidenceHead,
-    source: ThermalCrops,
-    data: PoseData,
-    rows: IntArray,
-    geometry: AugmentConfig | None,
-    seed: int = 0,
-    rule: DecodeRule | None = None,
-) -> Evidence:
-    """Run the network over rows, with jittered boxes where `geometry` says how.
+@dataclass(frozen=True)
+class ScoredNetwork:
+    """A pose network and its confidence head.
 
-    Parameters
+    Attributes
     ----------
     rule : how its heatmaps are read; a shared decoder keeps its teacher's alignment.
     """
-    device = source.device
+
+    network: PoseNetwork
+    head: ConfidenceHead
+    rule: DecodeRule = field(default_factory=DecodeRule)
+
+
+@torch.no_grad()
+def collect(
+    scored: ScoredNetwork,
+    source: ThermalCrops,
+    data: PoseData,
+    rows: IntArray,
+    geometry: AugmentConfig | None = None,
+    seed: int = 0,
+) -> Evidence:
+    """Run the network over rows and compare what it finds with the data's keypoints.
+
+    Parameters
+    ----------
+    geometry : box jitter and mirroring, drawn from `seed`; None takes the plain crops.
+    """
+    device, network = source.device, scored.network
     task = KeypointTask(
         source,
         torch.from_numpy(data.xy).to(device),
@@ -100,8 +112,8 @@ def collect(
         inputs = task.draw(chunk, generator)
         with autocast(device):
             out = network(source.images(inputs))
-        summary = head.summary(out.features.float(), out.heatmaps.float())
-        crop_xy, _ = decode(out.heatmaps.float().cpu().numpy(), rule or DecodeRule())
+        summary = scored.head.summary(out.features.float(), out.heatmaps.float())
+        crop_xy, _ = decode(out.heatmaps.float().cpu().numpy(), scored.rule)
         xy = crops.apply_affine(inputs["affine"], torch.from_numpy(crop_xy).to(device))
         xy = crops.mirror_joints(xy, crops.is_mirrored(inputs["affine"]))
         index = chunk.cpu().numpy()

@@ -28,6 +28,8 @@ from thermal_pose.lab.metrics.calibration import expected_calibration_error
 from thermal_pose.skeleton import N_JOINTS
 
 _LAYER: Final = "confidence.out"
+#: Fewer rows than these leave the scores of a kept head as they are.
+LEAST_RECALIBRATED: Final = 5
 #: Scores are float32: beyond this their logit is not known.
 _LEAST: Final = 1e-6
 

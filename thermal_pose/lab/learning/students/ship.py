@@ -7,7 +7,7 @@ and writes what comes out.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from thermal_pose.lab.learning.fitting.tasks import (
     Task,
     ThermalCrops,
 )
+from thermal_pose.lab.learning.fitting.training import Rows, Run, Training
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH
 from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
@@ -33,14 +34,16 @@ from thermal_pose.lab.learning.networks.pose import PoseNetwork, StudentShape
 from thermal_pose.lab.learning.networks.teacher import UNREADABLE, TeacherInfo, fingerprint
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.confidence import (
+    ScoredNetwork,
     about_persons_only,
     calibrate,
     collect,
     fit_head,
     joined_evidence,
 )
+from thermal_pose.lab.learning.students.splits import KeptApart, split_rows
 from thermal_pose.lab.learning.teachers.cache import build_cache
-from thermal_pose.lab.learning.teachers.fit import check_disjoint
+from thermal_pose.lab.learning.teachers.fit import Start, check_disjoint
 from thermal_pose.types import IntArray
 
 #: Shapes by name: `student` is the paper's, `student-narrow` what it is widened from on a CPU.
@@ -51,6 +54,12 @@ SHIPPED: Final[dict[str, StudentShape]] = {
 }
 
 
+#: Shares of the groups that confidence is learnt from and calibrated on.
+_SCORE_SHARES: Final = (0.1, 0.1)
+#: Batch norms need two crops, each of the other sets one.
+_LEAST_SPLIT: Final = 4
+
+
 @dataclass(frozen=True)
 class ShipData:
     """The sets that a shipped model is made from, disjoint in their subjects.
@@ -59,12 +68,14 @@ class ShipData:
     ----------
     train, confidence, calibration : to learn poses, confidence, and its calibration.
     evaluation : by name; measured once, at the end.
+    apart : what the sets do not share; by name for people and trials.
     """
 
     train: PoseData
     confidence: PoseData
     calibration: PoseData
     evaluation: Mapping[str, PoseData] = field(default_factory=dict)
+    apart: KeptApart = "people"
 
     def __post_init__(self) -> None:
         sets = {
@@ -73,13 +84,64 @@ class ShipData:
             "calibration": self.calibration,
             **self.evaluation,
         }
-        seen: dict[str, str] = {}
+        what, seen = ("trial" if self.apart == "trials" else "subject"), dict[str, str]()
         for name, data in sets.items():
-            for subject in data.subjects:
-                if seen.setdefault(subject, name) != name:
+            for each in self._groups(data):
+                if seen.setdefault(each, name) != name:
                     raise TrainingError(
-                        f"subject '{subject}' is in the sets '{seen[subject]}' and '{name}'"
+                        f"{what} '{each}' is in the sets '{seen[each]}' and '{name}'"
                     )
+
+    def _groups(self, data: PoseData) -> list[str]:
+        """Return the names that no other set may have."""
+        if self.apart == "the last minutes":
+            return []
+        if self.apart == "trials":
+            return [data.trials[index] for index in np.unique(data.trial)]
+        return [data.subjects[index] for index in np.unique(data.subject)]
+
+
+def split_data(
+    data: PoseData, seed: int, evaluation: Mapping[str, PoseData] | None = None
+) -> ShipData:
+    """Return the sets of a shipped model from a single one: a tenth of the groups for each score.
+
+    Raises
+    ------
+    TrainingError
+        There are fewer than four rows.
+    """
+    usable = np.flatnonzero(~data.asynchronous)
+    if len(usable) < _LEAST_SPLIT:
+        raise TrainingError(
+            f"train: expected at least {_LEAST_SPLIT} pictures of people to split into three "
+            f"sets, got {len(usable)}"
+        )
+    parts, apart = split_rows(data, usable, _SCORE_SHARES, seed)
+    train, confidence, calibration = (data.select(rows) for rows in parts)
+    return ShipData(train, confidence, calibration, evaluation or {}, apart)
+
+
+def check_scores(data: ShipData, begun: Start | None) -> None:
+    """Refuse data that no confidence head can learn from, before the long work begins.
+
+    Raises
+    ------
+    TrainingError
+        No crop without people, and no start whose head could be kept.
+    """
+    if begun is None and not learns_scores(data):
+        raise TrainingError(
+            "scores are learnt and calibrated from crops with and without people, and the data "
+            "lacks one kind: add such crops, or let `train` --start from a model, whose "
+            "confidence head is then kept"
+        )
+
+
+def learns_scores(data: ShipData) -> bool:
+    """Whether the data can teach a confidence head: both its sets hold crops of either kind."""
+    people = (data.confidence.person, data.calibration.person)
+    return all(each.any() and not each.all() for each in people)
 
 
 def supervised_task(
@@ -103,19 +165,13 @@ def supervised_task(
 
 
 def distillation_task(
-    data: PoseData,
-    teacher: PoseNetwork,
-    info: TeacherInfo,
-    config: TrainingConfig,
-    device: torch.device,
-    folder: Path | None = None,
+    data: PoseData, teacher: PoseNetwork, info: TeacherInfo, training: Training
 ) -> DistillationTask:
     """Return the paper's task: thermal crops against the teacher's answer to the paired RGB.
 
-    Parameters
-    ----------
-    folder : where the teacher's answers are kept and found again; None: in memory.
+    The teacher's answers are kept in the training's folder and found again there.
     """
+    config, device, folder = training.config, training.device, training.folder / "cache"
     source = ThermalCrops(data, config.normalization, config.augment, device)
     rgb = RgbCrops(data, AugmentConfig(occlude=0), device)
     cache = build_cache(teacher, info, data, rgb, config.distill, config.seed, folder)
@@ -140,12 +196,7 @@ def _network(name: str, teacher: PoseNetwork | None) -> PoseNetwork:
 def train_students(
     names: Sequence[str],
     data: ShipData,
-    config: TrainingConfig,
-    device: torch.device,
-    out: Path,
-    max_minutes: float = 0.0,
-    log: Callable[[str, int, dict[str, float]], None] | None = None,
-    tick: Callable[[int, int], None] | None = None,
+    training: Training,
     teacher: tuple[PoseNetwork, TeacherInfo] | None = None,
     begun: PoseNetwork | None = None,
 ) -> dict[str, PoseNetwork]:
@@ -153,6 +204,7 @@ def train_students(
 
     Parameters
     ----------
+    training : checkpoints and the teacher's answers go to its folder.
     teacher : distil from it, with its decoder frozen; None: supervise with exact keypoints.
     begun : a trained network that learns on (`shipped_start`); None: random weights.
 
@@ -163,45 +215,52 @@ def train_students(
     TrainingError
         The teacher has seen people that the student is judged on, or there is no RGB.
     """
+    config = training.config
     if config.distill.earlier_frames:
         raise ConfigError("distill.earlier_frames: expected false, an exported model has one frame")
-    task: Task
-    if teacher is None:
-        _, task = supervised_task(data.train, config, device)
-    else:
-        for judged in (data.calibration, *data.evaluation.values()):
-            check_disjoint(teacher[1].trained_on, judged.subjects)
-        task = distillation_task(data.train, *teacher, config, device, out / "cache")
-    _, validation = supervised_task(data.calibration, config, device)
-    rows = np.arange(len(data.calibration))[:: config.validation_stride]
-    about = [
-        *(part.fingerprint() for part in (data.train, data.calibration)),
-        config.of_students(),
-        teacher and fingerprint(teacher[0]),
-        begun and fingerprint(begun.decoder.conv),  # the rest has statistics, and their rounding
-    ]
+    task = _task(data, training, teacher)
+    _, validation = supervised_task(data.calibration, config, training.device)
+    train = _training_rows(data.train, teacher is not None)
+    training = training.fitted_to(len(train))
+    rows = Rows(
+        train,
+        np.arange(len(data.calibration))[:: config.validation_stride],
+    )
+    about = _about(data, config, teacher and teacher[0], begun)
     learners = []
     for name in names:
         torch.manual_seed(config.seed)
         network = copy.deepcopy(begun) or _network(name, teacher[0] if teacher else None)
-        learners.append(
-            ShippedLearner(
-                name,
-                network,
-                task,
-                torch.from_numpy(_training_rows(data.train, teacher is not None)),
-                torch.from_numpy(rows),
-                config.fit,
-                config.seed,
-                device,
-                out / f"{name}.progress.pt",
-                log,
-                about=[name, *about],
-                validation=validation,
-            )
-        )
-    fit_together(learners, max_minutes, tick)
+        run = training.run(f"{name}.progress", [name, *about])
+        learners.append(ShippedLearner(name, network, task, rows, run, validation))
+    fit_together(learners, training.progress.max_minutes, training.progress.tick)
     return {learner.name: learner.take_best().float() for learner in learners}
+
+
+def _task(
+    data: ShipData, training: Training, teacher: tuple[PoseNetwork, TeacherInfo] | None
+) -> Task:
+    """Return what the students learn, after a check that the teacher has not seen the judged."""
+    if teacher is None:
+        return supervised_task(data.train, training.config, training.device)[1]
+    for judged in (data.calibration, *data.evaluation.values()):
+        check_disjoint(teacher[1].trained_on, judged.subjects)
+    return distillation_task(data.train, *teacher, training)
+
+
+def _about(
+    data: ShipData,
+    config: TrainingConfig,
+    teacher: PoseNetwork | None,
+    begun: PoseNetwork | None,
+) -> list[Any]:
+    """Return what the students depend on beyond the optimisation, for their checkpoints."""
+    return [
+        *(part.fingerprint() for part in (data.train, data.calibration)),
+        config.of_students(),
+        teacher and fingerprint(teacher),
+        begun and fingerprint(begun.decoder.conv),  # the rest has statistics, and their rounding
+    ]
 
 
 def decode_rule(teacher: TeacherInfo | None) -> DecodeRule:
@@ -219,9 +278,17 @@ def _training_rows(data: PoseData, paired: bool) -> IntArray:
 class ShippedLearner(Learner):
     """A learner that validates on another data set than it trains on."""
 
-    def __init__(self, *args: Any, validation: KeypointTask, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        network: PoseNetwork,
+        task: Task,
+        rows: Rows,
+        run: Run,
+        validation: KeypointTask,
+    ) -> None:
         self._validation_task = validation
-        super().__init__(*args, **kwargs)
+        super().__init__(name, network, task, rows, run)
 
     def validation_loss(self) -> float:
         """Return the loss over the other people's plain crops."""
@@ -233,11 +300,7 @@ class ShippedLearner(Learner):
 
 
 def add_confidence(
-    network: PoseNetwork,
-    data: ShipData,
-    config: TrainingConfig,
-    device: torch.device,
-    rule: DecodeRule | None = None,
+    network: PoseNetwork, data: ShipData, training: Training, rule: DecodeRule | None = None
 ) -> ConfidenceHead:
     """Fit and calibrate a confidence head for a trained network.
 
@@ -248,23 +311,25 @@ def add_confidence(
     ----------
     rule : how its heatmaps are read (`decode_rule`).
     """
+    config, device = training.config, training.device
     torch.manual_seed(config.seed)
     head = ConfidenceHead(network.encoder.out_channels).to(device)
+    scored = ScoredNetwork(network, head, rule or DecodeRule())
     fitting = ThermalCrops(data.confidence, config.normalization, config.augment, device)
     rows = np.arange(len(data.confidence))
     passes = [
-        collect(network, head, fitting, data.confidence, rows, geometry, seed, rule)
+        collect(scored, fitting, data.confidence, rows, geometry, seed)
         for seed, geometry in enumerate((None, config.augment, config.augment))
     ]
     mixed = _empty_and_as_many_people(data.train)
     if len(mixed):
         rooms = ThermalCrops(data.train, config.normalization, config.augment, device)
-        found = collect(network, head, rooms, data.train, mixed, config.augment, 9, rule)
+        found = collect(scored, rooms, data.train, mixed, config.augment, 9)
         passes.append(about_persons_only(found))
     fit_head(head, joined_evidence(passes), config.seed)
     calibrating = ThermalCrops(data.calibration, config.normalization, config.augment, device)
     rows = np.arange(len(data.calibration))
-    calibrate(head, collect(network, head, calibrating, data.calibration, rows, None, rule=rule))
+    calibrate(head, collect(scored, calibrating, data.calibration, rows))
     return head.eval()
 
 

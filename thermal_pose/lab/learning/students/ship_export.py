@@ -24,36 +24,44 @@ from thermal_pose.lab.learning.networks.folded_pose import slim
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo
 from thermal_pose.lab.learning.pose_data import PoseData
-from thermal_pose.lab.learning.students.confidence import collect, measure_confidence
+from thermal_pose.lab.learning.students.confidence import ScoredNetwork, collect, measure_confidence
 from thermal_pose.lab.learning.students.export import ModelProvenance, export_student
 from thermal_pose.lab.learning.students.judge import evaluate_detected, evaluate_model
-from thermal_pose.lab.learning.students.recalibrate import recalibrate
-from thermal_pose.lab.learning.students.ship import ShipData, decode_rule
+from thermal_pose.lab.learning.students.recalibrate import LEAST_RECALIBRATED, recalibrate
+from thermal_pose.lab.learning.students.ship import (
+    ShipData,
+    add_confidence,
+    decode_rule,
+    learns_scores,
+    save_student,
+)
+from thermal_pose.lab.learning.teachers.fit import Start
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision, pose_score
 from thermal_pose.skeleton import N_JOINTS
 
 CALIBRATION_CROPS: Final = 256
 _DETECTED_FRAMES: Final = 300
-_LIMITS: Final = (
+_SIMULATED_LIMITS: Final = (
     NEVER_ON_PATIENTS,
     "Trained and measured on simulated people only.",
     "Made for 80 x 60 and 80 x 62 radiometric frames of people 2.6 to 8 m away.",
 )
+_LABELLED_LIMITS: Final = (
+    NEVER_ON_PATIENTS,
+    "Trained on labelled pictures; how well it does with other cameras and places is not known.",
+)
+_KEPT_HEAD_LIMIT: Final = (
+    "The person's score is that of the model it began as, and was not measured on this data."
+)
 
 
-def evaluate_student(
-    network: PoseNetwork,
-    head: ConfidenceHead,
-    data: PoseData,
-    config: TrainingConfig,
-    device: torch.device,
-    rule: DecodeRule | None = None,
-) -> dict[str, Any]:
+def evaluate_student(scored: ScoredNetwork, data: PoseData, training: Training) -> dict[str, Any]:
     """Return AP with true boxes, breakdowns and calibration of a network on held-out people."""
-    source = ThermalCrops(data, config.normalization, config.augment, device)
+    config, head = training.config, scored.head
+    source = ThermalCrops(data, config.normalization, config.augment, training.device)
     rows = np.flatnonzero(data.person)
-    predictions = predict(network, source, rows, rule or DecodeRule())
-    evidence = collect(network, head, source, data, np.arange(len(data)), None, rule=rule)
+    predictions = predict(scored.network, source, rows, scored.rule)
+    evidence = collect(scored, source, data, np.arange(len(data)))
     said = torch.sigmoid(head.logits(evidence.summary)).detach().cpu().numpy()[rows]
     scores = pose_score(said[:, :N_JOINTS], said[:, N_JOINTS])
     estimates = [
@@ -92,6 +100,7 @@ class TrainedStudent:
     name : of the files, and a key of `SHIPPED`.
     teacher : the network was distilled from it; None means exact keypoints.
     started_from : the weights that training began with.
+    keeps_head : the confidence head is that of the start; the data could not teach one.
     seen_before : subjects that those weights or the teacher have seen ('stream-0/*' stands for a
         whole stream).
     """
@@ -102,6 +111,7 @@ class TrainedStudent:
     teacher: TeacherInfo | None = None
     started_from: str = "random weights"
     seen_before: Sequence[str] = ()
+    keeps_head: bool = False
 
     @property
     def rule(self) -> DecodeRule:
@@ -109,13 +119,41 @@ class TrainedStudent:
         return decode_rule(self.teacher)
 
 
-def export_shipped(
-    student: TrainedStudent,
+def finished(
+    name: str,
+    network: PoseNetwork,
     data: ShipData,
     training: Training,
-    out: Path,
-    command: str,
-    detector: str = "",
+    teacher: TeacherInfo | None = None,
+    begun: Start | None = None,
+) -> TrainedStudent:
+    """Give a trained network its confidence head, and save both as `NAME.pt`.
+
+    Parameters
+    ----------
+    teacher : it was distilled from; None: from keypoints.
+    begun : what its training began with; None: random weights. Its head is kept where the data
+        cannot teach one.
+    """
+    keeps_head = begun is not None and not learns_scores(data)
+    if begun is not None and keeps_head:
+        head = begun.head.to(training.device).eval()
+    else:
+        head = add_confidence(network, data, training, decode_rule(teacher))
+    save_student(training.folder / f"{name}.pt", network, head)
+    return TrainedStudent(
+        name,
+        network,
+        head,
+        teacher,
+        begun.name if begun else "random weights",
+        begun.trained_on if begun else (),
+        keeps_head,
+    )
+
+
+def export_shipped(
+    student: TrainedStudent, data: ShipData, training: Training, command: str, detector: str = ""
 ) -> dict[str, Path]:
     """Measure the network, export it in fp32 and int8, recalibrate int8, and judge both files.
 
@@ -134,28 +172,37 @@ def export_shipped(
         command=command,
         device=device_name(training.device),
         figures=figures,
-        limits=_LIMITS,
+        limits=_limits(student, data),
         normalization=training.config.normalization,
         decode=student.rule,
     )
     crops = calibration_crops(data.train, training.config)
-    cards = export_student(student.network, student.head, out, student.name, crops, provenance)
-    recalibrate(cards["int8"], data.calibration)  # the head knows fp32 heatmaps only
+    folder = training.folder
+    cards = export_student(student.network, student.head, folder, student.name, crops, provenance)
+    if not student.keeps_head:
+        recalibrate(cards["int8"], data.calibration)  # the head knows fp32 heatmaps only
+    elif len(data.calibration) >= LEAST_RECALIBRATED:
+        for path in cards.values():
+            recalibrate(path, data.calibration, joints_only=True)
     for path in cards.values():
         judge_file(path, data.evaluation, detector)
     return cards
+
+
+def _limits(student: TrainedStudent, data: ShipData) -> tuple[str, ...]:
+    limits = _SIMULATED_LIMITS if data.train.simulated else _LABELLED_LIMITS
+    return (*limits, _KEPT_HEAD_LIMIT) if student.keeps_head else limits
 
 
 def measure_student(
     student: TrainedStudent, evaluation: Mapping[str, PoseData], training: Training
 ) -> dict[str, Any]:
     """Return size and accuracy of the network itself on each evaluation set."""
-    size, network = measure(student.network), slim(student.network)
+    size = measure(student.network)
+    scored = ScoredNetwork(slim(student.network), student.head, student.rule)
     figures: dict[str, Any] = {"params": size.parameters, "macs": size.macs}
     for name, part in evaluation.items():
-        figures[name] = evaluate_student(
-            network, student.head, part, training.config, training.device, student.rule
-        )
+        figures[name] = evaluate_student(scored, part, training)
     return figures
 
 
@@ -163,17 +210,21 @@ def data_card(student: TrainedStudent, data: ShipData) -> dict[str, Any]:
     """Return what a card tells of the data: what was learned from, and from whom."""
     return {
         "simulated": data.train.simulated,
-        "learnt_from": _taught_by(student.teacher) if student.teacher else "exact keypoints",
+        "learnt_from": _learnt_from(student, data),
         "started_from": student.started_from,
         "seen_before": list(student.seen_before),
         "train": described_data(data.train),
         "confidence": described_data(data.confidence),
         "calibration": described_data(data.calibration),
+        "sets_kept_apart_by": data.apart,
         "evaluation": {key: described_data(part) for key, part in data.evaluation.items()},
     }
 
 
-def _taught_by(teacher: TeacherInfo) -> dict[str, Any]:
+def _learnt_from(student: TrainedStudent, data: ShipData) -> Any:
+    teacher = student.teacher
+    if teacher is None:
+        return "exact keypoints" if data.train.simulated else "labelled keypoints"
     return {"teacher": teacher.name, "encoder": teacher.encoder, "teacher_figures": teacher.figures}
 
 

@@ -12,6 +12,7 @@ from thermal_pose.errors import ConfigError, ModelArtifactError
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import ModelCard, load_card
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
+from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.unfold import unfold_student
@@ -19,13 +20,13 @@ from thermal_pose.lab.learning.networks.width import narrowed
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.ship import SHIPPED
 from thermal_pose.lab.learning.students.ship_export import calibration_crops
-from thermal_pose.lab.learning.teachers.fit import TeacherStart, check_disjoint
+from thermal_pose.lab.learning.teachers.fit import Start, check_disjoint
 
 #: Crops that fix the batch norms' statistics.
 _CROPS: Final = 128
 
 
-def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
+def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig) -> Start:
     """Return the network of a shipped model, what a card says of it, and whom it has seen.
 
     The configuration's normalization may differ from the model's: it then learns the new input.
@@ -45,7 +46,7 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
         Card or file missing or damaged, or the file is quantised.
     """
     card = load_card(card_path(model))
-    network = _unfolded(model, card, data, config)
+    network, head = _unfolded(model, card, data, config)
     _check_width(card, network, SHIPPED[name].width, f"'{name}'")
     encoder, wanted = network.encoder, SHIPPED[name].extra
     assert isinstance(encoder, MobileNetV3SmallEncoder)
@@ -55,7 +56,7 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
             f"encoder, '{name}' {wanted}"
         )
     network.encoder = encoder.deepened(wanted)
-    return TeacherStart(network, described(card), learnt_from(card))
+    return Start(network, head, described(card), learnt_from(card))
 
 
 def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNetwork:
@@ -76,10 +77,10 @@ def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNet
     """
     card = _card_of_same_input(model, config)
     check_disjoint(learnt_from(card), data.subjects, card.name)
-    return _unfolded(model, card, data, config)
+    return _unfolded(model, card, data, config)[0]
 
 
-def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> TeacherStart:
+def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Start:
     """Return what a teacher of the encoder 'mobilenetv3' begins with.
 
     Parameters
@@ -102,7 +103,7 @@ def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Teacher
     card = load_card(card_path(model))
     width = settings.trained_width or settings.decoder_width
     same_input = replace(config, normalization=card.normalization)
-    network = _unfolded(model, card, data, same_input)
+    network, head = _unfolded(model, card, data, same_input)
     assert isinstance(network.encoder, MobileNetV3SmallEncoder)
     if network.encoder.extra:
         raise ConfigError(
@@ -114,7 +115,7 @@ def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Teacher
         except ValueError as error:
             raise ConfigError(f"--start {card.name}: {error}") from error
     _check_width(card, network, width, "the teacher")
-    return TeacherStart(network, described(card), learnt_from(card))
+    return Start(network, head, described(card), learnt_from(card))
 
 
 def _card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
@@ -127,9 +128,11 @@ def _card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
     return card
 
 
-def _unfolded(model: str, card: ModelCard, data: PoseData, config: TrainingConfig) -> PoseNetwork:
+def _unfolded(
+    model: str, card: ModelCard, data: PoseData, config: TrainingConfig
+) -> tuple[PoseNetwork, ConfidenceHead]:
     crops = calibration_crops(data, config, _CROPS)
-    return unfold_student(card_path(model).parent / card.file, crops)[0]
+    return unfold_student(card_path(model).parent / card.file, crops)
 
 
 def _check_width(card: ModelCard, network: PoseNetwork, width: int, wanted: str) -> None:

@@ -19,7 +19,7 @@ from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.learner import fit_together
 from thermal_pose.lab.learning.fitting.losses import distillation_loss
 from thermal_pose.lab.learning.fitting.tasks import Inputs, KeypointTask, ThermalCrops
-from thermal_pose.lab.learning.fitting.training import Training
+from thermal_pose.lab.learning.fitting.training import Rows, Training
 from thermal_pose.lab.learning.networks.folded_pose import slim
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
@@ -120,22 +120,19 @@ def distil_from_thermal(
     learning, teacher = slim(network), slim(teacher)
     source = ThermalCrops(data.train, config.normalization, config.augment, device)
     unseen = ThermalCrops(data.calibration, config.normalization, config.augment, device)
+    rows = Rows(
+        np.arange(len(data.train)), np.arange(len(data.calibration))[:: config.validation_stride]
+    )
     known = [data.train.fingerprint(), fingerprint(teacher), warm_start, config.of_students()]
     stages = (("latent", 1.0, latent_minutes), ("both", config.distill.beta, progress.max_minutes))
     for name, beta, limit in stages:
-        learner = ShippedLearner(
-            f"student-{name}",
-            learning,
-            ThermalTeacherTask(source, data.train, teacher, config.augment, beta),
-            torch.arange(len(data.train)),
-            torch.from_numpy(np.arange(len(data.calibration))[:: config.validation_stride]),
-            config.fit,
-            config.seed,
-            device,
-            progress.file(f"student-{name}.progress"),
-            about=[name, *known],
-            validation=ThermalTeacherTask(unseen, data.calibration, teacher, config.augment, beta),
+        task, validation = (
+            ThermalTeacherTask(crops, part, teacher, config.augment, beta)
+            for crops, part in ((source, data.train), (unseen, data.calibration))
         )
+        run = training.run(f"student-{name}.progress", [name, *known])
+        label = f"student-{name}"
+        learner = ShippedLearner(label, learning, task, rows, run, validation)
         fit_together([learner], limit)
         learner.take_best()
     return network.float().eval()

@@ -6,9 +6,7 @@ convolutional stem on a GPU, ResNet-50 to layer3 on a CPU, and is named in every
 subjects it learns from must be disjoint from every cohort evaluated.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +15,12 @@ import torch
 from thermal_pose.errors import TrainingError
 from thermal_pose.inference.card import DecodeRule
 from thermal_pose.lab.learning.fitting.assess import estimated_poses, true_boxes, true_poses
-from thermal_pose.lab.learning.fitting.config import FitConfig, TeacherConfig
+from thermal_pose.lab.learning.fitting.config import FitConfig, TeacherConfig, for_key
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.predict import device_name, predict
 from thermal_pose.lab.learning.fitting.tasks import KeypointTask, RgbCrops
+from thermal_pose.lab.learning.fitting.training import Rows, Training
+from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, build_teacher, save_teacher
 from thermal_pose.lab.learning.networks.vit import VitConfig
@@ -32,17 +32,19 @@ VALIDATION_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class TeacherStart:
-    """The weights that a teacher starts from.
+class Start:
+    """The trained network that a teacher or a student starts from.
 
     Attributes
     ----------
     network : MobileNetV3 encoder, 1x1 and decoder.
+    head : its confidence head.
     name : used in results.
     trained_on : subjects that it has seen ('stream-0/*': all of that stream).
     """
 
     network: PoseNetwork
+    head: ConfidenceHead
     name: str
     trained_on: tuple[str, ...]
 
@@ -92,20 +94,12 @@ def _in_both(seen: tuple[str, ...], subjects: tuple[str, ...]) -> list[str]:
     )
 
 
-def train_teacher(
-    data: PoseData,
-    config: TeacherConfig,
-    seed: int,
-    device: torch.device,
-    folder: Path,
-    log: Callable[[str, int, dict[str, float]], None] | None = None,
-    tick: Callable[[int, int], None] | None = None,
-    begun: TeacherStart | None = None,
-) -> TeacherInfo:
-    """Train, measure on held-out subjects, and write the teacher to `folder`.
+def train_teacher(data: PoseData, training: Training, begun: Start | None = None) -> TeacherInfo:
+    """Train, measure on held-out subjects, and write the teacher to the training's folder.
 
     Parameters
     ----------
+    training : the settings are those of `config.teacher`, its wall-clock limit among them.
     begun : a thermal student of other people that learns RGB; None: random weights.
 
     Raises
@@ -114,6 +108,7 @@ def train_teacher(
         No RGB, too few subjects, subjects that `begun` has seen, or a loss that is not finite.
     """
     _check_start(begun, data)
+    config, device, seed = training.config.teacher, training.device, training.config.seed
     torch.manual_seed(seed)
     vit = VitConfig(depth=config.depth, conv_stem=True) if config.encoder == "vit" else None
     width = config.trained_width or config.decoder_width
@@ -123,20 +118,10 @@ def train_teacher(
     task = KeypointTask(source, xy.to(device), present.to(device), config.augment, config.sigma_px)
     train, validation = split_subjects(data, seed)
     few = validation[:: max(1, len(validation) // 1024)]
-    learner = Learner(
-        "teacher",
-        network,
-        task,
-        torch.from_numpy(train),
-        torch.from_numpy(few),
-        config.fit,
-        seed,
-        device,
-        folder / "progress.pt",
-        log,
-        [data.fingerprint(), asdict(replace(config, fit=FitConfig())), begun and begun.name],
-    )
-    fit_together([learner], config.fit.max_minutes, tick)
+    about = [data.fingerprint(), _as_json(config), begun and begun.name]
+    run = replace(training.run("progress", about), fit=config.fit)
+    learner = Learner("teacher", network, task, Rows(train, few), run)
+    fit_together([learner], config.fit.max_minutes, training.progress.tick)
     network = learner.take_best().float()
     figures = {
         **measure_teacher(network, source, data, validation),
@@ -149,11 +134,16 @@ def train_teacher(
     }
     info = _info(config, data, begun, figures)
     network.decoder = widen(network.decoder, config.decoder_width)
-    save_teacher(network, info, folder, vit)
+    save_teacher(network, info, training.folder, vit)
     return info
 
 
-def _check_start(begun: TeacherStart | None, data: PoseData) -> None:
+def _as_json(config: TeacherConfig) -> dict[str, Any]:
+    """Return the settings that checkpoints depend on, beyond those of the optimisation."""
+    return for_key(replace(config, fit=FitConfig()))
+
+
+def _check_start(begun: Start | None, data: PoseData) -> None:
     known = _in_both(begun.trained_on, data.subjects) if begun else []
     if begun and known:
         raise TrainingError(
@@ -163,7 +153,7 @@ def _check_start(begun: TeacherStart | None, data: PoseData) -> None:
 
 
 def _info(
-    config: TeacherConfig, data: PoseData, begun: TeacherStart | None, figures: dict[str, Any]
+    config: TeacherConfig, data: PoseData, begun: Start | None, figures: dict[str, Any]
 ) -> TeacherInfo:
     name, seen = f"rendered-rgb-{config.encoder}", list(data.subjects)
     if begun is not None:

@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keypoints that somebody else found in the RGB pictures of a data set, as labels to learn from.
+"""Keypoints to learn: a teacher network's, any other network's or person's, or the data's own.
 
-Any pose network can be the teacher: `write_pictures` writes the pictures, the network's keypoints
-come back as COCO json, and `with_own_labels` puts them into the thermal frames.
+Any pose network can be the teacher: `write_pictures` writes the RGB pictures of a data set, the
+network's keypoints come back as COCO json, and `with_own_labels` puts them into the thermal frames.
 """
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 
 from thermal_pose.errors import TrainingError
 from thermal_pose.files import write_whole
+from thermal_pose.inference.card import DecodeRule
 from thermal_pose.lab.learning.datasets.coco_labels import read_labels
+from thermal_pose.lab.learning.fitting.assess import TEACHER_PEAK
+from thermal_pose.lab.learning.fitting.config import AugmentConfig
+from thermal_pose.lab.learning.fitting.predict import predict
+from thermal_pose.lab.learning.fitting.tasks import RgbCrops
+from thermal_pose.lab.learning.networks.pose import PoseNetwork
+from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
 from thermal_pose.lab.learning.pose_data import PATCH_WH, PoseData
 from thermal_pose.skeleton import JOINT_NAMES, N_JOINTS
 from thermal_pose.types import FloatArray, UInt8Array
@@ -22,6 +31,100 @@ from thermal_pose.types import FloatArray, UInt8Array
 PICTURES_NAME: Final = "pictures.json"
 #: Joints of a predictor's file count as labelled from this confidence on.
 LEAST_CONFIDENCE: Final = 0.3
+_PIECE_ROWS: Final = 1024
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """Where the keypoints come from.
+
+    Attributes
+    ----------
+    name : as cards say it.
+    figures : what is known of its accuracy.
+    trained_on : subjects that it has learnt from, who must not be judged.
+    key : changes with the source.
+    """
+
+    name: str
+    figures: dict[str, Any]
+    trained_on: tuple[str, ...] = ()
+    key: str = ""
+
+    @staticmethod
+    def of_teacher(network: PoseNetwork, info: TeacherInfo) -> "LabelSource":
+        """Describe a teacher network."""
+        return LabelSource(info.name, info.figures, info.trained_on, fingerprint(network))
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A data set and the keypoints to learn.
+
+    Attributes
+    ----------
+    data : as it was built; its keypoints, if it has any, are the truth.
+    labels : the same rows with the keypoints to learn; `data` itself where they are its own.
+    source : where those come from.
+    """
+
+    data: PoseData
+    labels: PoseData
+    source: LabelSource
+
+    @property
+    def own(self) -> bool:
+        """Whether the keypoints are the data set's own."""
+        return self.labels is self.data
+
+
+def label(
+    data: PoseData,
+    teacher: PoseNetwork,
+    info: TeacherInfo,
+    device: torch.device,
+    tick: Callable[[int], object] = lambda rows: None,
+) -> PoseData:
+    """Return the data with the joints that a teacher sees in its RGB pictures, in place of any.
+
+    Parameters
+    ----------
+    tick : called with the number of rows done, piece by piece.
+
+    Raises
+    ------
+    TrainingError
+        The data has no RGB, or the teacher is sure of no joint at all.
+    """
+    teacher = teacher.to(device).eval()
+    rule, xy, seen = DecodeRule(alignment=info.alignment), [], []
+    for rows in np.array_split(np.arange(len(data)), max(1, len(data) // _PIECE_ROWS)):
+        piece = data.select(rows)
+        crops = RgbCrops(piece, AugmentConfig(occlude=0), device)
+        found = predict(teacher, crops, np.arange(len(piece)), rule)
+        xy.append(found.xy)
+        seen.append(found.peaks > TEACHER_PEAK)
+        tick(len(rows))
+    visible = np.concatenate(seen)
+    if not visible.any():
+        raise TrainingError(f"{info.name}: sees no joint in any of {len(data)} RGB pictures")
+    return replace(data, xy=np.concatenate(xy), visibility=visible.astype(np.uint8) * 2)
+
+
+def own_keypoints(data: PoseData) -> Labelled:
+    """Return data that is labelled already.
+
+    Raises
+    ------
+    TrainingError
+        No joint is labelled.
+    """
+    if not (data.visibility[data.person] > 0).any():
+        raise TrainingError(
+            "adapt: the data has no keypoints of its own: give --teacher, or --labels with the "
+            "keypoints of its RGB pictures (--pictures writes those)"
+        )
+    return Labelled(data, data, LabelSource("keypoints of the data set", {}, (), "own"))
 
 
 def write_pictures(data: PoseData, folder: Path) -> int:

@@ -12,7 +12,13 @@ import torch
 from support.synthetic import TEACHER_WIDTH as WIDTH
 
 from thermal_pose.cli import main as command
-from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError, TrainingError
+from thermal_pose.errors import (
+    ConfigError,
+    MissingExtraError,
+    ModelArtifactError,
+    StorageError,
+    TrainingError,
+)
 from thermal_pose.lab.learning.fitting.assess import breakdown
 from thermal_pose.lab.learning.fitting.config import FitConfig
 from thermal_pose.lab.learning.fitting.predict import Predictions
@@ -20,7 +26,8 @@ from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.paper import run as loso_run
-from thermal_pose.lab.learning.paper.protocol import empty_results, row_entry
+from thermal_pose.lab.learning.paper.cohort import keypoint_task
+from thermal_pose.lab.learning.paper.fold_results import empty_results, row_entry
 from thermal_pose.lab.learning.paper.run import (
     _remote_fold,
     detected_boxes,
@@ -106,7 +113,7 @@ def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_p
     staged = dataclasses.replace(cohort, config=config)
     for beta in (0.0, 0.4, 0.7):
         found = run_folds(staged, "student_mobilenetv3", [1], Progress(tmp_path), beta)
-        steps = len(staged.folds[1].train) // 4
+        steps = len(staged.folds[1].rows.train) // 4
         entry = sweep_entry(found)
         assert (entry["steps"], entry["crops"]) == ([2 * steps], [8 * steps])  # two stages
     assert {path.name for path in tmp_path.glob("*.pt")} == {
@@ -251,3 +258,35 @@ def test_beginning_anew_forgets_the_folds_asked_for_alone(tmp_path) -> None:
     loso_run.forget(tmp_path, "student", ["s/1"])
     left = {path.stem for path in tmp_path.iterdir()}
     assert left == {"rcnn-s_1", "student-s_10-b0.4"}
+
+
+def test_any_network_s_keypoints_teach_the_supervised_rows(cohort, figures, tmp_path, capsys):
+    predictions = []
+    for row in range(len(figures)):
+        affine = figures.patch_affine[row]
+        joints = np.column_stack(
+            [figures.xy[row] @ affine[:, :2].T + affine[:, 2], np.full(17, 0.9)]
+        )
+        joints[9, 2] = 0.1  # not sure of this one
+        predictions.append({"image_id": row, "keypoints": joints.ravel().tolist()})
+    (tmp_path / "k.json").write_text(json.dumps(predictions))
+    words = ["loso", str(cohort.origin.data), "--labels", str(tmp_path / "k.json")]
+    words += ["--work", str(tmp_path / "work"), "--folds", "0", "--device", "cpu", "--json"]
+    for override in ("fit.epochs=1", "fit.batch=4", f"distill.decoder_width={WIDTH}"):
+        words += ["--set", override]
+    assert command.main([*words, "--rows", "supervised_no_transfer"]) == 0
+    told = json.loads(capsys.readouterr().out)["rows"]["supervised_no_transfer"]
+    assert told["folds"] == 1 and not told["already_done"]
+    entry = json.loads((tmp_path / "work" / "pose_loso.json").read_text())
+    assert entry["teacher"]["name"] == "keypoints of k.json"
+    assert command.main([*words, "--rows", "supervised_no_transfer"]) == 0
+    told = json.loads(capsys.readouterr().out)["rows"]["supervised_no_transfer"]
+    assert told["already_done"]
+    assert command.main([*words, "--rows", "student_mobilenetv3"]) == ConfigError.exit_code
+    assert "keypoints alone have no latent" in capsys.readouterr().err
+
+    origin = dataclasses.replace(cohort.origin, teacher="", labels=tmp_path / "k.json", detector="")
+    task = keypoint_task(load_cohort(origin))
+    assert task.unknown is not None and task.unknown[:, 9].all()
+    assert int(task.unknown.sum()) == len(figures)
+    np.testing.assert_allclose(task.xy.numpy()[:, :9], figures.xy[:, :9], atol=0.01)

@@ -11,13 +11,16 @@ import pytest
 import torch
 
 from thermal_pose.cli import main as command
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import ConfigError, TrainingError
+from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import Normalization, load_card
 from thermal_pose.lab.learning.datasets.from_coco import build_from_coco
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.tasks import KeypointTask, ThermalCrops
+from thermal_pose.lab.learning.networks.unfold import unfold_student
 from thermal_pose.lab.learning.pose_data import load_folder, save_shard
-from thermal_pose.lab.learning.students.own_labels import with_own_labels, write_pictures
+from thermal_pose.lab.learning.students.labels import with_own_labels, write_pictures
+from thermal_pose.lab.learning.students.ship import load_student
 
 SMALL = ("--device", "cpu", "--set", "fit.epochs=2")
 
@@ -112,6 +115,56 @@ def test_a_few_labelled_thermal_pictures_are_enough_and_groups_stay_whole(tmp_pa
     assert (told["learnt"], told["held_out"], told["held_out_by"]) == (4, 2, "trials")
     assert set(told["after"]) == {"labels"}
     assert load_card(Path(told["cards"]["int8"])).data["simulated"] is False
+
+
+def _two_sizes(folder: Path) -> str:
+    """Return a data set of ten labelled pictures in five groups, of two sizes."""
+    for name, size_wh in (("wide", (160, 120)), ("large", (320, 256))):
+        (folder / name).mkdir()
+        labels = _labelled_pictures(folder / name, 5, size_wh)
+        build_from_coco(labels, folder / name, folder / "data", name)
+        for shard in (folder / "data").glob("labels_*.npz"):
+            shard.rename(shard.with_name(f"{name}.npz"))
+    data = load_folder(folder / "data")
+    subject = np.zeros_like(data.subject)
+    mine = dataclasses.replace(data, subject=subject, subjects=("mine",))
+    save_shard(mine, folder / "one" / "a.npz")
+    return str(folder / "one")
+
+
+def test_train_takes_one_labelled_set_and_keeps_the_start_s_confidence(tmp_path, capsys) -> None:
+    data, out = _two_sizes(tmp_path), tmp_path / "out"
+    words = ["train", "--names", "student-lite", "--train", data, "--out", str(out), "--json"]
+    words += ["--device", "cpu", "--set", "fit.epochs=1"]
+    assert command.main(words) == TrainingError.exit_code
+    assert "the data lacks one kind" in capsys.readouterr().err and not out.exists()
+    assert command.main([*words, "--start", "student-lite"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["student-lite"]) == {"fp32", "int8"}
+    card = load_card(Path(told["student-lite"]["fp32"]["card"]))
+    assert card.data["simulated"] is False and card.data["sets_kept_apart_by"] == "trials"
+    people = [card.data[part]["people"] for part in ("train", "confidence", "calibration")]
+    assert sum(people) == 10 and min(people) >= 1
+    assert card.data["learnt_from"] == "labelled keypoints"
+    assert any("person's score is that of the model it began as" in text for text in card.limits)
+    _, head = load_student(out / "student-lite.pt")
+    shipped = load_card(card_path("student-lite"))
+    _, kept = unfold_student(
+        card_path("student-lite").parent / shipped.file, np.zeros((2, 1, 256, 192), np.float32)
+    )
+    for name, value in kept.state_dict().items():
+        torch.testing.assert_close(head.state_dict()[name], value)
+
+
+def test_a_set_that_cannot_be_split_is_refused(tmp_path, capsys) -> None:
+    labels = _labelled_pictures(tmp_path, 3, (160, 120))
+    build_from_coco(labels, tmp_path, tmp_path / "data")
+    words = ["train", "--names", "student-lite", "--start", "student-lite", "--device", "cpu"]
+    words += ["--train", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    assert command.main(words) == TrainingError.exit_code
+    assert "at least 4 pictures of people" in capsys.readouterr().err
+    assert command.main([*words, "--confidence", str(tmp_path / "data")]) == ConfigError.exit_code
+    assert "expected both, or neither" in capsys.readouterr().err
 
 
 def test_unlabelled_joints_teach_nothing(tmp_path) -> None:
