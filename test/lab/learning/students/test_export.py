@@ -6,15 +6,26 @@ import pytest
 import torch
 
 from thermal_pose.errors import ModelArtifactError
-from thermal_pose.inference.card import load_card
+from thermal_pose.inference.card import NEVER_ON_PATIENTS, load_card
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.pose import build_network
-from thermal_pose.lab.learning.students.export import check_folded, export_untrained, quantise
+from thermal_pose.lab.learning.students.export import (
+    ModelProvenance,
+    check_folded,
+    export_student,
+    quantise,
+)
 
 
 @pytest.fixture(scope="module")
 def cards(tmp_path_factory):
-    return export_untrained(tmp_path_factory.mktemp("export"))
+    torch.manual_seed(0)
+    crops = np.random.default_rng(0).random((4, 1, 256, 192), np.float32)
+    network = build_network("mobilenetv3").eval()
+    folder = tmp_path_factory.mktemp("export")
+    limits = ("Random weights: its output means nothing.", NEVER_ON_PATIENTS)
+    provenance = ModelProvenance(data={"training": "none: random weights"}, limits=limits)
+    return export_student(network, ConfidenceHead(48), folder, "student", crops, provenance)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

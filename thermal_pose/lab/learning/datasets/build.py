@@ -41,13 +41,13 @@ from thermal_pose.lab.learning.networks.rgb_detector import load_rgb_detector
 from thermal_pose.lab.learning.pose_data import PoseData, load_shard, save_shard
 from thermal_pose.types import RgbFrame, ThermalFrame
 
-#: Not a matter of the recording that meets them first.
+#: Errors that every recording would meet, so that they end the build.
 _FATAL: Final = (StorageError, ModelArtifactError, MissingExtraError, ConfigError)
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What came of one recording: its quality, None if its shard was there, or the error."""
+    """The quality of one recording's shard, None if it existed already, or the error."""
 
     recording: Recording
     quality: Quality | None = None
@@ -147,8 +147,8 @@ def write_summary(
 
     Parameters
     ----------
-    options : that the shards were built with, where the folder does not say it; None: they
-        are not from recordings.
+    options : of the shards, for folders without a file of options; None: the shards are not
+        from recordings.
     teacher : folder or hub name; its confidence on some pictures is added. '': none.
 
     Raises

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies in a data set's folder beside its shards: the options, and what each shard dropped."""
+"""The files beside the shards of a data set: its options, and the quality of each shard."""
 
 import json
 from dataclasses import asdict, fields
@@ -27,7 +27,7 @@ _ON_COMMAND_LINE: Final = {
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    """Return a JSON object; empty where there is none or it is damaged."""
+    """Return the JSON object of a file; empty if it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -38,7 +38,7 @@ def _read_object(path: Path) -> dict[str, Any]:
 def full_options(
     options: BuildOptions, extrinsics: Path | None = None, detector: str = ""
 ) -> dict[str, Any]:
-    """Return all that decides what a shard holds, for JSON."""
+    """Return all options that the content of a shard depends on, for JSON."""
     digest = sha256_of(extrinsics)[:12] if extrinsics else ""
     return {
         **asdict(options),
@@ -49,12 +49,12 @@ def full_options(
 
 
 def keep_options(out: Path, options: dict[str, Any]) -> None:
-    """Keep the options that a folder is built with, and refuse to go on with others.
+    """Write the options that a folder is built with; refuse to continue with other ones.
 
     Raises
     ------
     ConfigError
-        There are shards that were built with other options; the message says which.
+        The folder holds shards of other options; the message names them.
     StorageError
         The disk is full or read-only.
     """
@@ -81,7 +81,7 @@ def _shown(name: str, value: Any) -> str:
 
 
 def load_options(out: Path) -> dict[str, Any]:
-    """Return the options that a folder was built with, as far as they were kept."""
+    """Return the options that a folder was built with; empty if they are unknown."""
     kept = _read_object(out / OPTIONS_NAME)
     if kept:
         return kept
@@ -95,24 +95,24 @@ def quality_path(shard: Path) -> Path:
 
 
 def save_quality(quality: Quality, shard: Path) -> None:
-    """Keep a shard's quality beside it."""
+    """Write a shard's quality beside it."""
     write_whole(quality_path(shard), json.dumps(asdict(quality), indent=2) + "\n")
 
 
 def load_quality(shard: Path) -> Quality | None:
-    """Return a shard's quality; None if none was kept."""
+    """Return a shard's quality; None if there is no file of it."""
     kept = _read_object(quality_path(shard))
     known = {f.name: kept[f.name] for f in fields(Quality) if f.name in kept}
     return Quality(**known) if known else None
 
 
 def check_same_recordings(out: Path, recordings: list[Recording]) -> None:
-    """Refuse recordings that were built under another name, or whose name another one has.
+    """Refuse recordings that were built under another name, or under another's name.
 
     Raises
     ------
     ConfigError
-        One was; the message says which.
+        Names the recording and the shard.
     """
     shards = {shard.name: load_quality(shard) for shard in sorted(out.glob("*.npz"))}
     built = {

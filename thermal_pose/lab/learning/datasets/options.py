@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How recordings become a data set, and what is counted on the way."""
+"""The options of building a data set, and the counts of what was left out."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -16,11 +16,11 @@ class BuildOptions:
 
     Attributes
     ----------
-    boxes : where boxes come from: the truth, a detector on the thermal pictures, or one on the
-        RGB pictures, whose boxes are carried over.
+    boxes : source of the boxes: the truth, a detector on the thermal pictures, or one on the RGB
+        pictures, whose boxes are mapped to the thermal ones.
     with_rgb : also cut RGB patches (needed by teachers).
-    every : use every so many-th thermal frame.
-    roles : which simulated people are taken.
+    every : use every n-th thermal frame.
+    roles : roles of the simulated people to use.
     joints_at_rgb : interpolate the true joints to the RGB exposure (to train a teacher).
     """
 
@@ -41,15 +41,15 @@ class BuildOptions:
 
 @dataclass
 class Quality:
-    """What was dropped while one recording was read, and why.
+    """Counts of what was left out of one recording.
 
     Attributes
     ----------
     start_ns : log time of the recording's first message.
-    synchrony : what asynchronous pairs are known from: 'truth', 'pictures', '' not at all.
+    synchrony : how asynchronous pairs were found: 'truth', 'pictures', or '' (not searched).
     refused : images that cannot be used (frozen, of another unit, ...; `gates.reasons`).
-    refusal : the commonest reason for that, with its remedy; '' if there is none.
-    undecidable : pairs whose pictures do not tell whether they are asynchronous.
+    refusal : the most frequent reason for that, with its remedy; '' if there is none.
+    undecidable : pairs that the pictures show neither as synchronous nor as asynchronous.
     """
 
     recording: str = ""

@@ -20,8 +20,8 @@ class PairCheck:
 
     Attributes
     ----------
-    asynchronous : thermal stamps of pairs of which one picture is older than the other.
-    undecidable : thermal stamps of pairs whose pictures do not tell.
+    asynchronous : thermal stamps of pairs with pictures of different moments.
+    undecidable : thermal stamps of pairs that the pictures do not decide.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which recordings there are, and whose: refuses what it would have to guess."""
+"""Finds recordings and their subjects; a subject that would be a guess is an error."""
 
 import re
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ class Recording:
 
     Attributes
     ----------
-    error : why it could not be asked; '' if it could.
-    start_ns : log time of its first message; 0 unknown. Tells recordings apart.
+    error : why it cannot be read; '' if it can.
+    start_ns : log time of its first message, which tells recordings apart; 0: unknown.
     """
 
     path: Path
@@ -47,7 +47,7 @@ def shard_name(subject: str, trial: str) -> str:
 def find_training_recordings(
     sources: list[Path], cohort: str = "", subject: str = ""
 ) -> list[Recording]:
-    """Find all bags at or below the given paths and say whose they are.
+    """Find all bags at or below the given paths, and the subject of each.
 
     Subject and trial come from `subject`, the recorded `truth/tug` or the recording's own
     metadata, else from where it lies below the given folder: `SUBJECT/TRIAL`, or
@@ -57,14 +57,14 @@ def find_training_recordings(
     Parameters
     ----------
     cohort : put before the subject, so that equal pseudonyms of two cohorts stay two people.
-    subject : whose all of the recordings are; '': as above.
+    subject : the subject of all recordings; '': as above.
 
     Raises
     ------
     BagNotFoundError
-        There is none.
+        No recording was found.
     ConfigError
-        Nothing says whose a recording is, or two have the same name.
+        A recording has no known subject, or two have the same name.
     """
     check_optional_subject_id(subject)
     found: dict[Path, Recording] = {}
@@ -99,7 +99,7 @@ def find_training_recordings(
 
 
 def _identify(path: Path, source: Path, subject: str) -> Recording:
-    """Return the recording with its subject, '' if nothing says who that is."""
+    """Return the recording with its subject; '' if that is unknown."""
     recorded_subject = recorded_trial = ""
     with BagReader(path) as reader:
         start_ns = reader.start_ns

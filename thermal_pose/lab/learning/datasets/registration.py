@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a person's thermal crop lies in the RGB picture, at the person's own depth.
+"""Maps a person's thermal crop to the RGB picture, at the person's own depth.
 
-Two cameras with a baseline see a person displaced by an amount that depends on the distance,
-so no fixed map is right: the crop is carried over at the depth of the person it shows.
+Between two cameras with a baseline, a person is displaced by an amount that depends on the
+distance, so that no fixed map is right at all distances.
 """
 
 from typing import Any, Final
@@ -17,8 +17,8 @@ from thermal_pose.lab.learning.pose_data import PATCH_MARGIN, PATCH_WH
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import FloatArray, TrueFrame
 
-#: Height that a person's box is taken for where nothing better is known, m: between a seated
-#: (1.3) and a standing (1.7) one. At a baseline of 5 cm, 15 % of error in depth is 0.1 thermal
+#: Assumed height of a person's box, m, for people without truth: between a seated (1.3) and a
+#: standing (1.7) person. At a baseline of 5 cm, 15 % of error in depth is 0.1 thermal
 #: px at 5 m.
 BOX_HEIGHT_M: Final = 1.55
 _FAR_PX: Final = 1e4
@@ -64,7 +64,7 @@ def cut_patch(
 def boxes_from_rgb(
     registration: Registration, boxes_xyxy: npt.ArrayLike, frame_hw: tuple[int, ...]
 ) -> FloatArray:
-    """Carry people's boxes from the RGB picture over to the thermal one.
+    """Map people's boxes from the RGB picture to the thermal one.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def boxes_from_rgb(
 
     Notes
     -----
-    A person's distance is that of somebody `BOX_HEIGHT_M` tall: nothing better is known yet.
+    The distance is that of a person `BOX_HEIGHT_M` tall.
     """
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     height_px = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)

@@ -12,7 +12,7 @@ from thermal_pose.types import NS_PER_S, Phase, TrueFrame, TruePerson, TugTiming
 
 
 class RecordedTruth:
-    """What a recording says of its people and phases; empty for a real recording.
+    """The recorded truth of people and phases; empty for a real recording.
 
     Attributes
     ----------

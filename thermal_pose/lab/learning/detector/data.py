@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames and boxes for training the detector, from the same shards as the pose networks.
 
-A frame with no person in any row is an empty room; it teaches the detector to stay silent.
+A frame with no person in any row is an empty room; the detector must find nothing in it.
 """
 
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ from thermal_pose.lab.metrics.detection import (
 
 _OPSET: Final = 17
 _TOLERANCE: Final = 1e-3
-_SOMEBODY: Final = 0.05
+_LEAST_COMPARED: Final = 0.05
 _LIMITS: Final = (
     "Never tried on real patients.",
     "Trained on simulated people at 2.6 to 8 m, nearer ones partly out of view.",
@@ -98,10 +98,10 @@ def _check(path: Path, model: DetectorWithPeaks, example: torch.Tensor) -> None:
     answer = OnnxRuntimeEngine(path, RuntimeOptions(device="cpu")).run(example.numpy())
     boxes, scores = (part.numpy() for part in model(example))
     # Cells without a person all score 0, in any order.
-    somebody = scores > _SOMEBODY
+    found = scores > _LEAST_COMPARED
     worst = max(
         float(np.abs(answer["scores"] - scores).max()),
-        float(np.abs((answer["boxes"] - boxes)[somebody]).max(initial=0.0)),
+        float(np.abs((answer["boxes"] - boxes)[found]).max(initial=0.0)),
     )
     if not worst <= _TOLERANCE:
         raise ModelArtifactError(
@@ -137,8 +137,8 @@ def detect_all(
 def choose_threshold(answers: list[FrameDetections], lowest: float = 0.2) -> float:
     """Return the score threshold of best F1 on validation frames, in steps of 0.05.
 
-    The lowest of equals is taken: a missed person costs a trial, a false box is judged again
-    by the pose network.
+    Of equal ones the lowest is taken: a missed person costs a trial, a false box is still
+    rejected by the pose network's scores.
     """
 
     def f1(threshold: float) -> float:

@@ -44,8 +44,8 @@ def train_faster_rcnn(
 
     Notes
     -----
-    Starts from random weights (no pretrained ones can be fetched everywhere), unlike the paper,
-    whose detector was pretrained on COCO.
+    Starts from random weights, because pretrained ones cannot be fetched everywhere; the paper's
+    detector was pretrained on COCO.
     """
     if not (data.boxes[..., 2] > 0).any():
         raise TrainingError("detector: the shards hold no person")

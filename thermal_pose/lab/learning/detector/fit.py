@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the tiny detector: data resident on the device, one schedule, averaged weights."""
+"""Trains the tiny detector, with its data on the device; the weights' average is kept."""
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from thermal_pose.lab.learning.detector.network import (
     cell_boxes,
     cell_centres,
 )
+from thermal_pose.lab.learning.fitting.average import WeightAverage
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,10 @@ def train_detector(
     device = settings.torch_device()
     frames, boxes = (torch.from_numpy(part).to(device) for part in (data.frames, data.boxes))
     generator = torch.Generator(device).manual_seed(settings.seed)
-    # Channels last: a fifth less time a step on a CPU.
+    # Channels last: a fifth less time per step on a CPU.
     network = TinyDetector().to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = copy.deepcopy(network)
+    average = WeightAverage(network, settings.ema)
     optimiser = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -171,22 +171,14 @@ def train_detector(
         parts = _step(
             network, optimiser, frames[chosen].float(), boxes[chosen], settings, generator
         )
-        _average(averaged, network, min(settings.ema, (1 + step) / (10 + step)))
+        average.update(network, step)
         if step % 100 == 0:
             figures = {name: float(value) for name, value in parts.items()}
             if not all(map(math.isfinite, figures.values())):
                 raise TrainingError(f"detector: loss is not finite at step {step}: {figures}")
             report(step, share, figures)
-    return averaged.cpu().eval()
-
-
-@torch.no_grad()
-def _average(averaged: TinyDetector, network: TinyDetector, decay: float) -> None:
-    """Move the averaged weights and statistics towards the current ones."""
-    pairs = zip(averaged.state_dict().values(), network.state_dict().values(), strict=True)
-    for mean, current in pairs:
-        if mean.is_floating_point():
-            mean.lerp_(current, 1 - decay)
+    network.load_state_dict(average.state)
+    return network.cpu().eval()
 
 
 def _step(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accuracy of predictions on a data set: AP by fold, and broken down by what one asks next."""
+"""Accuracy of predictions on a data set: AP over folds and its breakdowns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -90,7 +90,7 @@ def estimated_poses(boxes: Boxes, predictions: Predictions) -> list[EstimatedPos
 
 
 def breakdown(data: PoseData, rows: IntArray, predictions: Predictions) -> dict[str, Any]:
-    """Return AP by phase, distance, view, occlusion and person, similarity by joint, and mirroring.
+    """Return AP by phase, distance, view, occlusion and person; similarity by joint; mirroring.
 
     Parameters
     ----------
@@ -161,10 +161,10 @@ def _by_joint(data: PoseData, rows: IntArray, predictions: Predictions) -> dict[
 
 
 def _left_right(data: PoseData, rows: IntArray, predictions: Predictions) -> dict[str, Any]:
-    """Say how many people are taken for their mirror image, and what AP would be were none.
+    """Return how many people have left and right exchanged, and AP after correcting them.
 
-    Back and front look much alike in a thermal picture. A person counts as mirrored (`n`) where
-    the joints fit the truth better under the other side's names, by more than `_MIRRORED` of OKS.
+    Front and back look alike in a thermal picture. A person counts as mirrored (`n`) if exchanging
+    left and right raises OKS by more than `_MIRRORED`.
     """
     mirrored_xy = predictions.xy[:, MIRROR]
     truth = (data.xy[rows], data.visibility[rows], np.maximum(data.area_px[rows], 1.0))

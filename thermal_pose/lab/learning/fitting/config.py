@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All settings of training, as frozen dataclasses that check themselves; YAML fills them.
+"""All settings of training: frozen dataclasses that validate themselves and are read from YAML.
 
-These dataclasses are the only place for defaults, which are the seed paper's wherever the
-paper states them.
+They are the only place for defaults, which are the seed paper's wherever the paper states them.
 """
 
 import dataclasses
@@ -28,15 +27,15 @@ def _require(condition: bool, sentence: str) -> None:
 
 @dataclass(frozen=True)
 class HeavyConfig:
-    """What cheap cameras, warm clothes and bad optics do; drawn for a share of the crops.
+    """Effects of cheap cameras, warm clothes and bad optics, drawn for a share of the crops.
 
     Each effect has a physical reason and an upper bound; 0 switches one off. Contrast is that of
     the frame's warm part above its median.
 
     Attributes
     ----------
-    share : of crops that get all of these, each at a strength of its own; half and half with
-        light ones keeps accuracy on clean simulated frames.
+    share : share of crops that get all of these effects, each at its own strength. At 0.5 the
+        accuracy on clean simulated frames is kept.
     contrast_log2 : clothing, season and room: contrast times 2^(+- this).
     blur_px : defocus and interpolation, standard deviation up to this, px.
     sharpen : edge enhancement of the camera, up to this share of the detail.
@@ -81,7 +80,7 @@ class AugmentConfig:
     offset_k : error of its offset (drift of the die), standard deviation, K.
     noise_k : temporal noise (NETD), up to this, K.
     column_k : column noise, up to this, K.
-    pattern_k : slow gradients over the frame (housing, lens), up to this, K a half frame.
+    pattern_k : slow gradients over the frame (housing, lens), up to this, K per half frame.
     blur : share of a pixel's signal that leaks to each neighbour (focus), up to this.
     occlude : share of crops with an upright bar or box of another temperature in front.
     heavy : effects beyond these, for a share of the crops.
@@ -112,7 +111,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """One optimisation, in the paper's words where it has any.
+    """Settings of one optimisation, in the paper's terms where it has them.
 
     Attributes
     ----------
@@ -121,7 +120,7 @@ class FitConfig:
     plateau_factor, plateau_patience : of ReduceLROnPlateau, in validations.
     early_stop : validations without improvement after which training ends.
     validate_every : epochs between validations.
-    max_minutes : wall clock after which the best so far is taken; 0: none.
+    max_minutes : wall-clock limit, after which the best weights so far are taken; 0: none.
     ema : decay of an exponential moving average of the weights, such as 0.999, which is validated
         and kept in place of the last weights; 0 switches it off.
     bf16 : automatic mixed precision where the device has it.
@@ -155,27 +154,27 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class DistillConfig:
-    """What a student learns from.
+    """How a student is distilled from its teacher.
 
     Attributes
     ----------
     beta : weight of the latent's L1; 1 - beta is that of the heatmap's Adaptive Wing loss.
-    latent_share : share of epochs and wall clock that the latent's L1 has to itself, before
-        both (where 0 < beta < 1): it needs no decoder. 0 in the paper.
-    start : the weights that a student's encoder begins with: 'random'; 'teacher': the
-        teacher's encoder and 1x1, where student and teacher have the same encoder; a trained
-        student's file ('….pt'): its encoder; a shipped model's name or card: its encoder and 1x1,
-        for a teacher that began with it; 'imagenet:FILE': torchvision's state dict of
-        MobileNetV3-Small or ResNet-50, as the paper began (supervised rows of that encoder too).
-    decoder_width : channels of a decoder of the student's own, learnt from the teacher's
-        heatmaps; 0: the teacher's, frozen, as in the paper.
+    latent_share : share of epochs and wall clock that trains on the latent's L1 alone, before
+        both terms (if 0 < beta < 1); that stage needs no decoder. 0 in the paper.
+    start : initial weights of the student's encoder: 'random'; 'teacher': the teacher's encoder
+        and 1x1, if both have the same encoder; a trained student's file ('….pt'): its encoder; a
+        shipped model's name or card: its encoder and 1x1, for a teacher that started from it;
+        'imagenet:FILE': torchvision's state dict of MobileNetV3-Small or ResNet-50, as in the
+        paper (also for supervised rows with that encoder).
+    decoder_width : channels of the student's own decoder, trained on the teacher's heatmaps; 0: the
+        teacher's decoder, frozen, as in the paper.
     variants : crops of each sample whose teacher output is cached (box jitter, flip).
-    variant_shift, variant_scale, variant_flip : of those crops but the first, as in
+    variant_shift, variant_scale, variant_flip : jitter of all those crops but the first, as in
         `AugmentConfig`.
-    labels : where supervised baselines have their keypoints from ('teacher': the paper's way).
-    sigma_px : of drawn heatmaps, heatmap px.
-    earlier_frames : whether the student's three channels are the frame and the two before it,
-        instead of the frame three times. No exported model does that.
+    labels : source of the keypoints of supervised baselines ('teacher' in the paper).
+    sigma_px : standard deviation of drawn heatmaps, heatmap px.
+    earlier_frames : use the frame and the two before it as the three input channels, instead of
+        the frame three times. Not available in exported models.
     """
 
     beta: float = 0.4
@@ -213,11 +212,11 @@ class TeacherConfig:
 
     Attributes
     ----------
-    encoder : 'vit'; where there is no GPU 'resnet50_layer3', or 'mobilenetv3' for minutes.
+    encoder : 'vit'; without a GPU 'resnet50_layer3', or 'mobilenetv3' for trainings of minutes.
     depth : blocks of the ViT.
     decoder_width : channels of its deconvolutions (256 in ViTPose; 64 for `student-lite`).
-    trained_width : channels that are trained and then widened to `decoder_width` without
-        changing any heatmap, for CPUs; 0: all.
+    trained_width : channels during training; the decoder is then widened to `decoder_width`
+        without changing any heatmap. Saves time on CPUs; 0: all channels.
     """
 
     encoder: str = "vit"
@@ -253,7 +252,7 @@ class RcnnConfig:
     ----------
     backbone : 'resnext101_32x8d' (the table's size) or another ResNet of torchvision.
     min_size_px : the frame's shorter side is enlarged to this.
-    fit : Adam at a rate that its detection losses bear; no CUDA graph (shapes vary).
+    fit : Adam at a rate at which the detection losses are stable; no CUDA graph (shapes vary).
     """
 
     backbone: str = "resnext101_32x8d"
@@ -269,12 +268,12 @@ class RcnnConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything of one training run; see `config/training.yaml`.
+    """All settings of one training run; see `config/training.yaml`.
 
     Attributes
     ----------
-    validation_stride : every so many samples of the validation trials are used.
-    train_stride : likewise of the training trials (neighbours at 8 Hz are nearly the same).
+    validation_stride : use every n-th sample of the validation trials.
+    train_stride : use every n-th sample of the training trials (neighbours at 8 Hz are alike).
     """
 
     seed: int = 1
@@ -315,7 +314,7 @@ def from_mapping(kind: type[T], values: Any, where: str = "", base: T | None = N
 
     Parameters
     ----------
-    base : has the values of keys not given; None: the dataclass' own defaults.
+    base : values of the keys not given; None: the dataclass' own defaults.
 
     Raises
     ------

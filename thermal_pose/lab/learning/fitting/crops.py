@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Crops and augmentation as tensors, on whatever device the frames live.
+"""Crops and augmentation as tensors, on the device of the frames.
 
 Legend: B crops; (H, W) frame; affines (B, 2, 3) map crop pixels to frame (or RGB patch) ones.
 """
@@ -23,7 +23,7 @@ CROP_WH: Final = (192, 256)
 HEATMAP_WH: Final = (48, 64)
 _STRIDE: Final = 4
 _COUNTS_PER_K: Final = 100.0
-#: Numbers drawn uniformly for the geometry of a crop, and for its photometry.
+#: How many uniform numbers a crop needs for its geometry, and for its photometry.
 GEOMETRY_DRAWS: Final = 5
 _PHOTOMETRY_DRAWS: Final = 12
 
@@ -110,7 +110,7 @@ def sample(
 
     Parameters
     ----------
-    rows : (B,) how many rows of each image are real; None: all.
+    rows : (B,) number of real rows of each image; None: all.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heavy photometric augmentation of whole frames as tensors (`HeavyConfig` says why each).
+"""Heavy photometric augmentation of whole frames as tensors (reasons: `HeavyConfig`).
 
-Legend: B frames (H, W) in centikelvin. Light and heavy frames share a batch: what a light frame
-gets is of strength zero.
+Legend: B frames (H, W) in centikelvin. Light and heavy frames share a batch; on light
+frames the effects have zero strength.
 """
 
 from typing import Final

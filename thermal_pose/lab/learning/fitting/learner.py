@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One optimisation, resumable, and several of them sharing a device step by step.
+"""One resumable optimisation, and several that share a device step by step.
 
 On a GPU a whole step (crop, forward, backward, Adam) is captured as one CUDA graph and
 replayed on the learner's own stream: small networks are launch-bound otherwise, and ten folds
@@ -95,7 +95,7 @@ class _Step:
 
 
 class Learner:
-    """A network, a task, and how far it has come.
+    """The optimisation of one network for one task, with its progress.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Learner:
 
     Attributes
     ----------
-    used_s : wall clock that `fit_together` has given it, in all runs of its checkpoint.
+    used_s : wall clock spent in `fit_together`, over all runs of its checkpoint, s.
     steps_taken : optimiser steps, in all runs of its checkpoint.
 
     Raises
@@ -363,8 +363,8 @@ def fit_together(
 
     Parameters
     ----------
-    max_minutes : wall clock after which all stop at the end of a step; 0: none. What a resumed
-        learner used before counts, so that an interrupted run ends as it would have.
+    max_minutes : wall-clock limit, after which all stop at the end of a step; 0: none. The time
+        used before an interruption counts, too.
     tick : called with (smallest epoch, learners still at work) after each round of epochs.
     """
     limit_s = 60 * max_minutes if max_minutes > 0 else math.inf

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record written beside every result: resolved configuration, hashes, command, device."""
+"""Writes the record beside every result: configuration, hashes, command, device."""
 
 import json
 import shlex

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network learns, on device-resident data: distillation, supervision, the RGB teacher.
+"""Training tasks on device-resident data: distillation, supervision, the RGB teacher.
 
 A task draws everything random in `draw`, outside the graph, and computes the loss from static
 tensors in `loss`, so that a step can be captured once and replayed (see `learner`).
@@ -32,7 +32,7 @@ _EARLIER: Final = 2
 
 
 class Task(Protocol):
-    """Something to minimise over rows of a data set."""
+    """A loss over rows of a data set."""
 
     def draw(self, index: torch.Tensor, generator: torch.Generator | None) -> Inputs:
         """Return a batch's inputs; without a generator, the plain crops."""
@@ -221,15 +221,14 @@ class DistillationTask:
 
 
 class KeypointTask:
-    """Supervision by keypoints: Adaptive Wing loss on drawn heatmaps, crops jittered afresh.
+    """Supervision by keypoints: Adaptive Wing loss on drawn heatmaps of newly jittered crops.
 
     Parameters
     ----------
     xy, present : (N, 17, 2) frame px and (N, 17) bool, on the source's device.
     geometry : box jitter; its photometric part is the source's.
-    unknown : (N, 17) bool; joints that nobody has labelled: their heatmaps teach nothing. Other
-        joints that are not present are known to be out of sight and teach an empty heatmap.
-        None: all are known.
+    unknown : (N, 17) bool; unlabelled joints, which are masked out of the loss. Other absent
+        joints are known to be out of sight and have an empty heatmap as target. None: all known.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small head that estimates the reliability of the heatmaps.
 
-A heatmap's peak is not a probability: on empty rooms it is as high as on people. The head
-learns, on data that the pose network did not learn from, P(joint within 0.5 s k_i of the
+A heatmap's peak is not a probability: on empty rooms it is as high as on people. The head is
+fitted, on data that the pose network was not trained on, to P(joint within 0.5 s k_i of the
 truth) and P(this crop holds a person), from the peaks and from the encoder's features.
 """
 

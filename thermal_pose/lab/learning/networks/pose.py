@@ -130,7 +130,7 @@ class PoseNetwork(nn.Module):
 
 
 class StudentShape(NamedTuple):
-    """What tells students with a MobileNetV3-Small encoder apart.
+    """The dimensions in which students with a MobileNetV3-Small encoder differ.
 
     Attributes
     ----------

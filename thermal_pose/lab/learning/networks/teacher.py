@@ -87,9 +87,9 @@ def is_teacher_of(teacher: PoseNetwork, network: str) -> bool:
 
 
 def student_state(teacher: PoseNetwork) -> dict[str, torch.Tensor]:
-    """Return a teacher's weights before the latent, by the names that a student gives them.
+    """Return a teacher's weights before the latent, under a student's names.
 
-    A ViT teacher with a convolutional stem lends a student of patches everything else.
+    A ViT teacher with a convolutional stem gives a student of patches everything but the stem.
     """
     renamed = {"encoder.body.": "encoder.", "encoder.to_latent.": "project."}
     state = {}

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way back from a shipped ONNX file to a network that can be trained on.
+"""Turns a shipped ONNX file back into a network that can be trained further.
 
-Folding forgets how the trained network was normalised, and splits nothing apart again. Both
-have many answers that compute the same; this takes one that trains well: every convolution's
-output has unit variance on crops that are given, its batch norm restores mean and scale, and
-the folded first deconvolution is a random 1x1 and what is left. Deconvolutions are scaled
-instead to weights as large as trained ones: what is left over is small, and steps of Adam, whose
-size does not depend on it, would destroy it.
+Folding loses the batch norms and the split between the 1x1 and the first deconvolution. Many
+networks compute the same function; this one trains well: every convolution's output has unit
+variance on the given crops, its batch norm restores mean and scale, and the first deconvolution
+is the folded one behind a random 1x1. Deconvolutions are scaled to the size of trained weights
+instead, because steps of Adam do not depend on the size of a weight and would destroy small ones.
 """
 
 from collections.abc import Mapping
@@ -55,8 +54,8 @@ def unfold_student(
 
     Returns
     -------
-    Network and confidence head, in evaluation mode. Heatmaps and scores are those of the file
-    but for rounding; the split into 1x1 and deconvolution is not the one it was trained with.
+    Network and confidence head, in evaluation mode. Heatmaps and scores equal the file's up to
+    rounding; the split into 1x1 and deconvolution differs from that of the training.
 
     Raises
     ------

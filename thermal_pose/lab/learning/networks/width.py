@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoders of other widths that compute the same heatmaps: wider ones, and narrower ones back.
+"""Widens and narrows decoders without changing the heatmaps that they compute.
 
 A classic decoder 256 wide is most of the cost of a step on a CPU. One trained narrow and
 widened exactly has the classic shape, and students that learn through it can compute with

@@ -176,7 +176,7 @@ class Cohort:
         return self.teacher
 
     def rule(self, row: Row) -> DecodeRule:
-        """Return a row's heatmap alignment: a shared decoder keeps its teacher's."""
+        """Return a row's heatmap alignment; a shared decoder has its teacher's."""
         own = row.kind == "supervised"
         return DecodeRule(alignment="half_pixel" if own else self.info.alignment)
 

@@ -196,7 +196,7 @@ def row_entry(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str,
 
 
 def _too_short(cohort: Cohort, name: str, results: list[FoldResult]) -> str:
-    """Return why a row's training says nothing about its method; '' if it says something."""
+    """Return why a row's training was too short to judge its method; '' if it was not."""
     if ROWS[name].kind == "teacher":
         return ""
     folds = {fold.subject: len(fold.rows.train) for fold in cohort.folds}

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapts a shipped student to another camera, from any keypoints: a teacher's, or one's own.
+"""Adapts a shipped student to another camera, from the keypoints of any source (`labels`).
 
-As in the paper an RGB teacher can label what a thermal student learns; so can any other pose
-network (`labels`), or people (a data set built from COCO json). It differs from the paper in
-that the student begins as a shipped model and keeps that model's decoder and confidence head: it
-learns joints, not a latent, so that a few recordings or labelled pictures are enough. Joints that
-nobody labelled teach nothing.
+The method differs from the paper's: the student begins as a shipped model, keeps that model's
+confidence head, and learns joints instead of a latent, so that a few recordings or labelled
+pictures are enough. Unlabelled joints are masked out of the loss.
 """
 
 from dataclasses import dataclass, replace
@@ -61,15 +59,15 @@ _UNFOLDING_CROPS: Final = 128
 
 @dataclass(frozen=True)
 class Adapted:
-    """What came of it.
+    """The files of an adapted model, and its accuracy before and after.
 
     Attributes
     ----------
     cards : of the files written, by precision.
-    learnt, held_out : rows learnt from and judged on; `held_out_by` says what keeps them apart.
+    learnt, held_out : number of rows trained on and judged on, which share no `held_out_by`.
     before, after : AP of the start and of the adapted model on the rows held out, against the
-        labels learnt from ('teacher' or 'labels') and, where the data has others, the 'truth';
-        None where it is undefined.
+        training labels ('teacher' or 'labels') and, if the data has other ones, the 'truth';
+        None if AP is undefined.
     """
 
     cards: dict[str, Path]
@@ -93,14 +91,14 @@ def _split(data: PoseData, seed: int) -> tuple[list[IntArray], KeptApart]:
 
 
 def check_start(data: PoseData, source: LabelSource, model: str, config: TrainingConfig) -> None:
-    """Refuse what `adapt` would, before a teacher has looked at every picture.
+    """Refuse data that `adapt` would refuse, before a teacher labels every picture.
 
     Raises
     ------
     TrainingError
-        Too few rows, or model or teacher have learnt from the people held out.
+        Too few rows, or the model or the teacher was trained on the people held out.
     ModelArtifactError
-        There is no such card, or it does not say whom the model has learnt from.
+        The card is missing, or does not name the people that the model was trained on.
     """
     (train, held), _ = _split(data, config.seed)
     if len(train) < _LEAST_LEARNT or not len(held):
@@ -115,13 +113,13 @@ def check_start(data: PoseData, source: LabelSource, model: str, config: Trainin
 
 
 def adapt(labelled: Labelled, model: str, training: Training, name: str = "adapted") -> Adapted:
-    """Train a shipped model further with somebody's labels, and write it as fp32 and int8.
+    """Continue the training of a shipped model on labelled data; write it as fp32 and int8.
 
     Parameters
     ----------
-    model : what it begins as, a name in the package's assets or the path of a card, fp32.
-    training : `config.fit.max_minutes` is the wall clock; the input is the model's own. Checkpoint
-        and files go to its folder.
+    model : the fp32 model to start from, a name in the package's assets or the path of a card.
+    training : `config.fit.max_minutes` limits the wall clock; the normalization is replaced by
+        the model's. Checkpoint and files are written to its folder.
     name : of the files.
 
     Raises

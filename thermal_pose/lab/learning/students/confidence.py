@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Teaches a trained student what its heatmaps are worth, on people it has not learnt from.
+"""Fits and calibrates a student's confidence head on people that the student was not trained on.
 
-The head is fitted to the very event that the score promises: the joint lies within 0.5 s k_i
-of the truth (s = sqrt of the silhouette's area, k_i = 2 sigma_i); joints that the camera
-cannot see (v = 0) and crops without a person never count as hits. A person is a hit where the
-pose as a whole is right.
+A joint's score is the probability that the joint lies within 0.5 s k_i of the truth (s = square
+root of the silhouette's area, k_i = 2 sigma_i). Joints out of the camera's sight (v = 0) and crops
+without a person are never hits. A person's score is the probability that the whole pose is right.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from thermal_pose.lab.metrics.oks import joint_similarity, oks
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import FloatArray, IntArray
 
-#: A pose is right from this similarity on, the loosest threshold of average precision.
+#: OKS from which a pose is right: the loosest threshold of average precision.
 RIGHT_POSE_OKS: Final = 0.5
 _BATCH: Final = 128
 _STEPS: Final = 1500
@@ -39,15 +38,14 @@ _MINI_BATCH: Final = 512
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the head sees and what turned out true, of M crops.
+    """Inputs of the head and outcomes of M crops.
 
     Attributes
     ----------
     summary : (M, F) pooled features and peaks.
-    hits : (M, 18) 1.0 where the joint was right, and where a person's whole pose was.
-    counted : (M, 18) whether the row says anything about that event (joints of a crop
-        without person do not enter the joints' calibration).
-    in_sight : (M,) joints that the camera sees (v = 2).
+    hits : (M, 18) 1.0 for a correct joint; the last column for a correct whole pose.
+    counted : (M, 18) 1.0 if the outcome counts; joints of crops without people do not.
+    in_sight : (M,) number of visible joints (v = 2).
     """
 
     summary: torch.Tensor
@@ -63,7 +61,7 @@ def joined_evidence(parts: Sequence[Evidence]) -> Evidence:
 
 
 def about_persons_only(evidence: Evidence) -> Evidence:
-    """Return evidence whose joints say nothing: of people that the network learnt poses from."""
+    """Return the evidence without its joints' outcomes, for people the network was trained on."""
     counted = evidence.counted.clone()
     counted[:, :N_JOINTS] = 0
     return replace(evidence, counted=counted)
@@ -129,8 +127,8 @@ def collect(
 def events(data: PoseData, rows: IntArray, xy: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return `Evidence.hits` and `Evidence.counted` of joints found at `xy` (M, 17, 2).
 
-    The person's event is that somebody is there *and* the pose is right (OKS of at least
-    `RIGHT_POSE_OKS`): a nonsense skeleton on a person seen from the ceiling is no hit.
+    A person counts as a hit only if the pose is right, too (OKS of at least `RIGHT_POSE_OKS`): a
+    nonsense skeleton on a person seen from the ceiling does not.
     """
     area = np.maximum(data.area_px[rows], 1.0)
     near = joint_similarity(xy, data.xy[rows], area) >= WITHIN_HALF_SK
@@ -149,7 +147,7 @@ def fit_head(head: ConfidenceHead, evidence: Evidence, seed: int = 0) -> float:
     Raises
     ------
     TrainingError
-        There are no people, or no crops without people, to learn from.
+        The evidence lacks people, or crops without people.
     """
     people = (evidence.counted[:, :N_JOINTS] > 0).any(dim=1)
     if people.all() or not people.any():
@@ -204,7 +202,7 @@ def fit_platt(
     TrainingError
         No finite ones fit.
     """
-    # Full steps now and then leave what can be computed, on few crops that say little: search then.
+    # Full steps can diverge on few crops; a line search is slower and does not.
     for search in (None, "strong_wolfe") if torch.isfinite(logits).all() else ():
         scale, offset = _platt(logits, hits, counted, search)
         if torch.isfinite(scale).all() and torch.isfinite(offset).all():

@@ -23,8 +23,8 @@ from thermal_pose.inference.card import (
     Normalization,
 )
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
-from thermal_pose.lab.learning.networks.onnx_graph import INPUT_WH, build_onnx
-from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
+from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
+from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.types import FloatArray
 
 #: Largest difference allowed between the folded graph and the trained network, relative to
@@ -204,15 +204,3 @@ def export_student(
         "fp32": _write_card(fp32, name, "fp32", replace(provenance, figures=figures)),
         "int8": _write_card(int8, f"{name}-int8", "int8", provenance),
     }
-
-
-def export_untrained(folder: Path, name: str = "student", seed: int = 0) -> dict[str, Path]:
-    """Export a student with random weights: right in form, good for timing and tests only."""
-    torch.manual_seed(seed)
-    crops = np.random.default_rng(seed).random((4, 1, INPUT_WH[1], INPUT_WH[0]), np.float32)
-    network = build_network("mobilenetv3").eval()
-    provenance = ModelProvenance(
-        data={"training": "none: random weights"},
-        limits=("Random weights: its output means nothing.", NEVER_ON_PATIENTS),
-    )
-    return export_student(network, ConfidenceHead(48), folder, name, crops, provenance)

@@ -21,14 +21,14 @@ from thermal_pose.types import PersonBox
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says of each row of a data set: `xy` (N, 17, 2), `scores` (N, 18)."""
+    """A model's output for each row of a data set: `xy` (N, 17, 2) px, `scores` (N, 18)."""
 
     xy: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     frames: int
 
     def events(self, data: PoseData) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return what came true of each score, and whether it counts (`confidence.events`)."""
+        """Return the events that the scores predict, and which of them count (`events`)."""
         return events(data, np.arange(len(data)), self.xy)
 
 
@@ -63,11 +63,11 @@ def evaluate_model(
     data: PoseData,
     tick: Callable[[int], object] = lambda frames: None,
 ) -> dict[str, Any]:
-    """Return AP with true boxes, its break-downs, and what the scores are worth.
+    """Return AP with true boxes, its breakdowns, and the calibration of the scores.
 
     Parameters
     ----------
-    data : people with truth, and crops without anybody (which say what is refused).
+    data : people with truth, and crops without people, which measure false alarms.
     """
     answers = run_model(estimator, data, tick)
     figures: dict[str, Any] = {"frames": answers.frames, "subjects": len(data.subjects)}
@@ -96,14 +96,14 @@ def evaluate_model(
 def evaluate_detected(
     estimator: PoseModel, finder: PersonDetector, data: PoseData, max_frames: int = 0
 ) -> dict[str, Any]:
-    """Return AP with a detector's boxes, as the live nodes run both.
+    """Return AP with a detector's boxes, run as in the live nodes.
 
-    Every box counts. A set made of recordings labels the person tested only, by default: whoever
-    else is in view, a carer say, is a false alarm to it (`evaluate-perception` knows them all).
+    Every box counts. A set built from recordings labels only the person tested by default, so a
+    carer in view counts as a false alarm (`evaluate-perception` knows everyone in view).
 
     Parameters
     ----------
-    max_frames : at most so many frames with people, evenly spaced; 0: all.
+    max_frames : maximum number of frames with people, evenly spaced; 0: all.
     """
     frames = np.unique(data.frame_of[data.person])
     count = min(len(frames), max_frames or len(frames))

@@ -40,10 +40,10 @@ class LabelSource:
 
     Attributes
     ----------
-    name : as cards say it.
-    figures : what is known of its accuracy.
-    trained_on : subjects that it has learnt from, who must not be judged.
-    key : changes with the source.
+    name : as named in cards.
+    figures : its accuracy, as far as it is known.
+    trained_on : subjects it was trained on, which must not be used for evaluation.
+    key : digest that changes with the source.
     """
 
     name: str
@@ -85,7 +85,7 @@ def label(
     device: torch.device,
     tick: Callable[[int], object] = lambda rows: None,
 ) -> PoseData:
-    """Return the data with the joints that a teacher sees in its RGB pictures, in place of any.
+    """Return the data with its keypoints replaced by a teacher's, found in the RGB pictures.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def label(
     Raises
     ------
     TrainingError
-        The data has no RGB, or the teacher is sure of no joint at all.
+        The data has no RGB, or no joint exceeds `TEACHER_PEAK`.
     """
     teacher = teacher.to(device).eval()
     rule, xy, seen = DecodeRule(alignment=info.alignment), [], []
@@ -153,7 +153,7 @@ def write_pictures(data: PoseData, folder: Path) -> int:
 
 
 def with_own_labels(path: Path, data: PoseData) -> PoseData:
-    """Return the data with somebody's keypoints of its RGB pictures in place of any it has.
+    """Return the data with its keypoints replaced by those of a COCO file over its RGB pictures.
 
     Parameters
     ----------

@@ -66,9 +66,9 @@ class ShipData:
 
     Attributes
     ----------
-    train, confidence, calibration : to learn poses, confidence, and its calibration.
-    evaluation : by name; measured once, at the end.
-    apart : what the sets do not share; by name for people and trials.
+    train, confidence, calibration : to fit poses, to fit confidence, and to calibrate it.
+    evaluation : sets by name, measured once, at the end.
+    apart : what the sets do not share. People and trials are checked by name.
     """
 
     train: PoseData
@@ -149,7 +149,7 @@ def supervised_task(
 ) -> tuple[ThermalCrops, KeypointTask]:
     """Return crops and task of a data set with keypoints.
 
-    Crops without people teach silence; joints that nobody labelled teach nothing.
+    Crops without people teach empty heatmaps; unlabelled joints are masked out of the loss.
     """
     source = ThermalCrops(data, config.normalization, config.augment, device)
     present = (data.visibility > 0) & data.person[:, None]
@@ -206,14 +206,14 @@ def train_students(
     ----------
     training : checkpoints and the teacher's answers go to its folder.
     teacher : distil from it, with its decoder frozen; None: supervise with exact keypoints.
-    begun : a trained network that learns on (`shipped_start`); None: random weights.
+    begun : a trained network to continue from (`shipped_start`); None: random weights.
 
     Raises
     ------
     ConfigError
         A student's decoder has another width than the teacher's, or earlier frames are asked for.
     TrainingError
-        The teacher has seen people that the student is judged on, or there is no RGB.
+        The teacher was trained on people of the evaluation sets, or the data has no RGB.
     """
     config = training.config
     if config.distill.earlier_frames:
@@ -269,7 +269,7 @@ def decode_rule(teacher: TeacherInfo | None) -> DecodeRule:
 
 
 def _training_rows(data: PoseData, paired: bool) -> IntArray:
-    """All rows, or those whose two pictures are of the same person and moment."""
+    """Return all rows, or only synchronous pairs that show a person."""
     if not paired:
         return np.arange(len(data))
     return np.flatnonzero(data.person & ~data.asynchronous)
@@ -304,8 +304,8 @@ def add_confidence(
 ) -> ConfidenceHead:
     """Fit and calibrate a confidence head for a trained network.
 
-    Whether a crop holds anybody is learnt from the training set's crops too: rooms without
-    people are many there, and the network was never asked that question.
+    The person score is also fitted to the training set, which has many rooms without people;
+    the pose network was not trained to recognise those.
 
     Parameters
     ----------

@@ -207,7 +207,7 @@ def measure_student(
 
 
 def data_card(student: TrainedStudent, data: ShipData) -> dict[str, Any]:
-    """Return what a card tells of the data: what was learned from, and from whom."""
+    """Return the card's description of the data: labels, start, and every set."""
     return {
         "simulated": data.train.simulated,
         "learnt_from": _learnt_from(student, data),
@@ -229,7 +229,7 @@ def _learnt_from(student: TrainedStudent, data: ShipData) -> Any:
 
 
 def judge_file(card_path: Path, evaluation: Mapping[str, PoseData], detector: str = "") -> None:
-    """Add to a card what its file achieves through the live runtime, with true and found boxes."""
+    """Add to a card its file's accuracy in the live runtime, with true and detected boxes."""
     card = load_card(card_path)
     figures = dict(card.figures)
     for name, part in evaluation.items():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets a shipped model learn on: from its ONNX file to the network that a training begins with.
+"""Loads a shipped model's ONNX file as the network that a training starts from.
 
-A student goes on as it is; a teacher begins with what a student knows of people, and learns RGB;
-a student of such a teacher may begin with the same, and learn the teacher's latent.
+A student continues as it is, a teacher learns RGB from a student's weights, and a student of such
+a teacher can start from the same weights to learn the teacher's latent.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ _CROPS: Final = 128
 
 
 def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig) -> Start:
-    """Return the network of a shipped model, what a card says of it, and whom it has seen.
+    """Return the network of a shipped model, its name, and the people it was trained on.
 
     The configuration's normalization may differ from the model's: it then learns the new input.
     A student with more bottlenecks than the model begins as the same function, deepened.
@@ -60,7 +60,7 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
 
 
 def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNetwork:
-    """Return a shipped model, whose encoder and 1x1 a student on a cohort begins with.
+    """Return a shipped model whose encoder and 1x1 a student on a cohort starts from.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNet
 
 
 def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Start:
-    """Return what a teacher of the encoder 'mobilenetv3' begins with.
+    """Return what a teacher with the encoder 'mobilenetv3' starts from.
 
     Parameters
     ----------
@@ -149,12 +149,12 @@ def described(card: ModelCard) -> str:
 
 
 def learnt_from(card: ModelCard) -> tuple[str, ...]:
-    """Return the simulated streams that a card names as learnt from, as patterns of subjects.
+    """Return the simulated streams that a model was trained on, as patterns of subjects.
 
     Raises
     ------
     ModelArtifactError
-        The card does not say.
+        The card does not name them.
     """
     before: list[str] = card.data.get("seen_before", [])
     sets = [card.data[name] for name in ("train", "confidence") if name in card.data]

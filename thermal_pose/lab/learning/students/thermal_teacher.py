@@ -3,8 +3,8 @@
 
 The teacher's decoder is widened to the classic one without changing what it computes; the
 student then learns, as in the paper, the teacher's latent (L1) and its heatmaps (Adaptive
-Wing), with that decoder frozen. It differs from the paper in that both see thermal images: no
-knowledge crosses from RGB. The teacher sees the plain crop, the student a disturbed one.
+Wing), with that decoder frozen. Unlike in the paper, both see thermal images, so nothing is
+transferred from RGB. The teacher sees the plain crop, the student an augmented one.
 """
 
 import copy

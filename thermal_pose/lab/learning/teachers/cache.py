@@ -80,7 +80,7 @@ def build_cache(
 
     Parameters
     ----------
-    folder : where caches are kept, one sub-folder a key; None: only in memory.
+    folder : where caches are kept, one sub-folder per key; None: in memory only.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def split_subjects(data: PoseData, seed: int) -> tuple[np.ndarray, np.ndarray]: 
 def check_disjoint(
     teacher_subjects: tuple[str, ...], evaluated: tuple[str, ...], who: str = "teacher"
 ) -> None:
-    """Refuse a teacher, or whatever is given as `who`, that has seen an evaluated subject.
+    """Refuse a teacher (or a model named `who`) that was trained on an evaluated subject.
 
     Parameters
     ----------
@@ -100,12 +100,12 @@ def train_teacher(data: PoseData, training: Training, begun: Start | None = None
     Parameters
     ----------
     training : the settings are those of `config.teacher`, its wall-clock limit among them.
-    begun : a thermal student of other people that learns RGB; None: random weights.
+    begun : a thermal student, trained on other people, to start from; None: random weights.
 
     Raises
     ------
     TrainingError
-        No RGB, too few subjects, subjects that `begun` has seen, or a loss that is not finite.
+        No RGB, too few subjects, subjects that `begun` was trained on, or a loss not finite.
     """
     _check_start(begun, data)
     config, device, seed = training.config.teacher, training.device, training.config.seed
