@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the two networks that time the Timed Up and Go; write them with a card.
+"""Train the three networks that time the Timed Up and Go; write them with a card.
 
 They learn from keypoints that the shipped models found on development seeds (--keypoints), from
 simulated motion seen by random cameras (--motions; needs the extra 'sim'), or from both. Without
@@ -60,9 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FACTOR",
         help="learning rate (default: the recipe's)",
     )
-    parser.add_argument(
-        "--start", type=Path, metavar="FILE", help="network file to go on from, such as the shipped"
-    )
     add_jobs(parser)
     add_out(parser, "folder for the networks", required=True)
     add_json(parser, "the networks' card")
@@ -71,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def start(args: argparse.Namespace) -> int:
     """Simulate, train, write, and print how well held-out trials are timed."""
     from thermal_pose.lab.learning.tug.motions import simulate_motions
-    from thermal_pose.lab.learning.tug.recipe import TugRecipe, keep_live_network, run_recipe
+    from thermal_pose.lab.learning.tug.recipe import TugRecipe, run_recipe
 
     paths = sorted(args.keypoints.glob("*.npz")) if args.keypoints else []
     if not paths and not args.motions:
@@ -81,10 +78,6 @@ def start(args: argparse.Namespace) -> int:
     names = ("steps", "batch", "channels", "members", "learning_rate")
     changed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     recipe = replace(TugRecipe(), **changed)
-    if args.start is not None:
-        # The causal network stays as it is.
-        recipe = replace(recipe, start=str(args.start), live_steps=0)
-        keep_live_network(args.start.parent, args.out)
     card = run_recipe(recipe, motions, paths, args.out, jobs_of(args))
     print_result(args, {**card, "card_folder": str(args.out)}, _line(card, args.out))
     return 0

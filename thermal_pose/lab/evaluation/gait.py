@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well temporal gait parameters of both legs agree with the simulator's foot contacts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -76,23 +76,3 @@ def _agreement(rows: Sequence[tuple[GaitParameter, GaitParameter]], n_true: int)
         "icc": round(icc_a1(truth, found), 4),
         "within_196_sd": round(float((np.abs(errors) <= 1.96 * sds).mean()), 4),
     }
-
-
-def contact_errors_s(trials: Iterable[KeypointTrial], network: GaitNetwork) -> Float64Array:
-    """Errors of foot contacts in the walks: each true landing against the nearest found one."""
-    errors = []
-    for trial in trials:
-        swings = trial.conditions.get("swings_s")
-        if not trial.truth.valid or not swings:
-            continue
-        track = follow_subject(list(trial.frames), TugParams())
-        shift_s = (trial.truth.origin_ns - int(track.stamps_ns[0])) / NS_PER_S
-        edges = boundaries_s(trial.truth) + shift_s
-        found = swing_spans(track, trial.frames[0].image_wh, network)
-        for side, _, land_s in swings:
-            time_s, landings = land_s + shift_s, np.array([span[1] for span in found[side]])
-            if landings.size and edges[1] < time_s < edges[4]:
-                nearest = float((landings - time_s)[np.argmin(np.abs(landings - time_s))])
-                if abs(nearest) < 0.4:
-                    errors.append(nearest)
-    return np.array(errors)

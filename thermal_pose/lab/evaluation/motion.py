@@ -21,7 +21,7 @@ from thermal_pose.lab.evaluation.tug import (
     cohort_figures,
     evaluate_trial,
 )
-from thermal_pose.lab.learning.tug.calibrate import left_out_coverage
+from thermal_pose.lab.learning.tug.calibrate import fitted_floor_s, left_out_coverage
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
 from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS
@@ -83,12 +83,12 @@ def motion_document(
         "command": command,
         "models": models,
         **motion_figures(trials),
-        "left_out": left_out_shares(trials, np.array(floor_s)),
+        **floor_figures(trials, np.array(floor_s)),
     }
 
 
-def left_out_shares(trials: Sequence[MotionResult], floor_s: Array) -> dict[str, float]:
-    """Boundaries and totals within 1.96 SDs, each person's floor fitted to the other people."""
+def floor_figures(trials: Sequence[MotionResult], floor_s: Array) -> dict[str, Any]:
+    """The floor that these trials ask for, and what remains when each person's is of the others."""
     timed = [trial for trial in trials if trial.estimate_s is not None]
     people = np.array([trial.evaluated.pair.subject for trial in timed])
     if len(set(people)) < 2:
@@ -97,7 +97,13 @@ def left_out_shares(trials: Sequence[MotionResult], floor_s: Array) -> dict[str,
     printed = np.stack([np.array(trial.evaluated.sds_s) for trial in timed])
     own = np.sqrt(np.maximum(printed**2 - floor_s**2, 0.0))
     boundaries, totals = left_out_coverage(errors, own, people)
-    return {"within_two_sd": round(boundaries, 4), "total_within_196_sd": round(totals, 4)}
+    return {
+        "left_out": {
+            "within_two_sd": round(boundaries, 4),
+            "total_within_196_sd": round(totals, 4),
+        },
+        "fitted_floor_s": np.round(fitted_floor_s(errors, own), 4).tolist(),
+    }
 
 
 def motion_figures(trials: Sequence[MotionResult]) -> dict[str, Any]:

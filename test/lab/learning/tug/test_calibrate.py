@@ -2,13 +2,10 @@
 import numpy as np
 import pytest
 
-from thermal_pose.clinical.tug.network import load_network
 from thermal_pose.lab.learning.tug.calibrate import (
     fitted_floor_s,
     left_out_coverage,
-    write_floor,
 )
-from thermal_pose.lab.learning.tug.segmenter import SegmenterConfig, TorchSegmenter, write_network
 
 
 def test_honest_uncertainties_need_hardly_a_floor():
@@ -38,12 +35,3 @@ def test_wrong_shapes_are_refused():
         fitted_floor_s(np.zeros((3, 6)), np.zeros((3, 6)))
     with pytest.raises(ValueError, match="at least one"):
         fitted_floor_s(np.zeros((0, 7)), np.zeros((0, 7)))
-
-
-def test_a_network_keeps_its_floor(tmp_path):
-    config = SegmenterConfig(channels=4, dilations=(1,))
-    path = tmp_path / "net.npz"
-    write_network([TorchSegmenter(config)], config, path)
-    assert load_network(path).sd_floor_s == (0.0,) * 7
-    write_floor(path, np.arange(7) / 100)
-    assert load_network(path).sd_floor_s == pytest.approx(tuple(np.arange(7) / 100))

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import hashlib
 import json
 import re
 from dataclasses import asdict, replace
@@ -13,17 +14,25 @@ pytest.importorskip("torch")
 pytest.importorskip("tqdm")
 
 from thermal_pose.clinical.tug.features import CELL_S
+from thermal_pose.clinical.tug.gait_network import load_gait_network
 from thermal_pose.clinical.tug.live_network import load_live_network
 from thermal_pose.clinical.tug.network import load_network
+from thermal_pose.lab.learning.tug.cases import HELD_OUT_SEEDS, is_held_out
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.lab.learning.tug.recipe import (
     CARD_FILE,
     TugRecipe,
-    keep_live_network,
     run_recipe,
 )
-from thermal_pose.lab.learning.tug.recorded import SampleSource, read_recorded
+from thermal_pose.lab.learning.tug.recorded import SampleSource, observed_trials, read_development
 from thermal_pose.pipeline.trial import analyze_frames
+
+
+def swings(figure: Figure) -> list[tuple[int, float, float]]:
+    """A step of half a second of each foot in turn, over the walk."""
+    phases = figure.truth.phases
+    starts_s = np.arange(phases[1].start_s, phases[3].end_s - 0.6, 0.6)
+    return [(k % 2, float(s), float(s) + 0.5) for k, s in enumerate(starts_s)]
 
 
 def keypoint_file(folder: Path, seed: int, number: int) -> Path:
@@ -33,7 +42,7 @@ def keypoint_file(folder: Path, seed: int, number: int) -> Path:
         f"s{number}",
         tuple(figure.frames(origin_ns=0)),
         figure.truth,
-        {"case": {"seed": seed}},
+        {"case": {"seed": seed}, "swings_s": swings(figure)},
     )
     path = folder / f"{trial.name}.npz"
     write_keypoints(trial, path)
@@ -41,28 +50,48 @@ def keypoint_file(folder: Path, seed: int, number: int) -> Path:
 
 
 def test_an_evaluation_seed_is_never_trained_on(tmp_path: Path) -> None:
-    assert len(read_recorded([keypoint_file(tmp_path, 9200, 0)])) == 1
+    assert len(read_development([keypoint_file(tmp_path, 9200, 0)])) == 1
     with pytest.raises(ValueError, match="a seed to develop on, got 9400"):
-        read_recorded([keypoint_file(tmp_path, 9400, 0)])
+        read_development([keypoint_file(tmp_path, 9400, 0)])
+
+
+def test_some_people_are_kept_from_training() -> None:
+    assert is_held_out({"seed": 77})
+    assert is_held_out({"seed": 412, "preset": "patients", "subject_index": 39})
+    assert not is_held_out({"seed": 412, "preset": "patients", "subject_index": 40})
+    assert not is_held_out({"seed": 400, "preset": "clinic", "subject_index": 0})
 
 
 def test_the_recipe_writes_networks_and_card(tmp_path: Path) -> None:
     paths = [keypoint_file(tmp_path, seed, k) for k, seed in enumerate((400, 400, 9100, 77))]
     small = replace(
-        TugRecipe(), steps=2, batch=2, channels=8, members=2, live_samples=4, live_steps=2
+        TugRecipe(),
+        steps=2,
+        batch=2,
+        channels=8,
+        members=2,
+        sd_floor_s=(0.1,) * 7,
+        live_samples=4,
+        live_steps=2,
+        gait_steps=2,
+        gait_channels=8,
     )
     card = run_recipe(small, (), paths, tmp_path / "out")
     assert (card["n_recorded"], card["n_held_out"], card["seeds"]) == (3, 1, [400, 9100])
     assert card == json.loads((tmp_path / "out" / CARD_FILE).read_text())
-    assert len(load_network(tmp_path / "out" / card["file"]).members) == 2
+    segmenter = load_network(tmp_path / "out" / card["file"])
+    assert (len(segmenter.members), segmenter.sd_floor_s) == (2, (0.1,) * 7)
+    assert load_gait_network(tmp_path / "out" / card["gait_file"]).contact_sd_s > 0
     assert load_live_network(tmp_path / "out" / card["live_file"]).n_hidden == small.live_hidden
     assert card["boundary_mae_s"] > 0
     again = run_recipe(small, (), paths, tmp_path / "again", jobs=2)
-    assert (again["sha256"], again["live_sha256"]) == (card["sha256"], card["live_sha256"])
+    digests = [name for name in card if name.endswith("sha256")]
+    assert len(digests) == 3
+    assert [again[name] for name in digests] == [card[name] for name in digests]
 
 
 def test_some_samples_rest_for_long(tmp_path: Path) -> None:
-    ((_, trial),) = read_recorded([keypoint_file(tmp_path, 400, 0)])
+    (trial,) = observed_trials(read_development([keypoint_file(tmp_path, 400, 0)]))
     rng = np.random.default_rng(0)
     lengths_s = [
         len(SampleSource((), (trial,), long_share=share)(rng)[0]) * CELL_S
@@ -79,31 +108,13 @@ def test_the_shipped_networks_are_those_of_the_card() -> None:
 
 
 def test_the_card_says_how_the_shipped_networks_were_made() -> None:
-    card = json.loads((files("thermal_pose") / "assets" / CARD_FILE).read_text())
-    assert set(card["recipe"]) == set(asdict(TugRecipe()))
-    assert set(card["seeds"]).isdisjoint(card["recipe"]["held_out"])
-    # A network that went on from another names it.
-    assert bool(card["recipe"]["start"]) == bool(card["start_sha256"])
+    assets = files("thermal_pose") / "assets"
+    card = json.loads((assets / CARD_FILE).read_text())
+    assert card["recipe"] == json.loads(json.dumps(asdict(TugRecipe())))
+    assert set(card["seeds"]).isdisjoint(HELD_OUT_SEEDS)
+    for kind in ("", "live_", "gait_"):
+        digest = hashlib.sha256((assets / card[f"{kind}file"]).read_bytes()).hexdigest()
+        assert digest == card[f"{kind}sha256"]
     makefile = (Path(__file__).parents[4] / "Makefile").read_text()
     (line,) = re.findall(r"thermal-pose train-tug (.*)", makefile)
     assert line == "--keypoints build/tug-dev --jobs 2 --out thermal_pose/assets"
-
-
-def test_training_may_go_on_from_a_network(tmp_path: Path) -> None:
-    paths = [keypoint_file(tmp_path, seed, k) for k, seed in enumerate((400, 400))]
-    small = replace(
-        TugRecipe(), steps=2, batch=2, channels=8, members=1, live_samples=4, live_steps=2
-    )
-    first = run_recipe(small, (), paths, tmp_path / "first")
-    keep_live_network(tmp_path / "first", tmp_path / "second")
-    further = replace(small, start=str(tmp_path / "first" / first["file"]), live_steps=0)
-    second = run_recipe(further, (), paths, tmp_path / "second")
-    assert second["start_sha256"] == first["sha256"]
-    assert second["sha256"] != first["sha256"]
-    assert second["live_sha256"] == first["live_sha256"]
-    before, after = (
-        load_network(tmp_path / name / first["file"]).members[0]["stem.weight"]
-        for name in ("first", "second")
-    )
-    # Two steps from where the first ended: nearly the same weights.
-    assert np.abs(after - before).max() < 0.05

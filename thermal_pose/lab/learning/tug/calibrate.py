@@ -6,9 +6,6 @@ people differ from simulated ones. What is missing is one number per boundary: a
 that is added in squares, just large enough for 95 % of the errors to lie within 1.96 SDs.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 
@@ -65,12 +62,3 @@ def left_out_coverage(
         error = errors_s[own][:, -1] - errors_s[own][:, 0]
         totals.append(np.abs(error) <= 1.96 * np.hypot(spread[:, 0], spread[:, -1]))
     return float(np.concatenate(inside).mean()), float(np.concatenate(totals).mean())
-
-
-def write_floor(path: Path, floor_s: Float64Array) -> None:
-    """Put the floors into a network file."""
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {key: archive[key] for key in archive.files if key != "meta"}
-        meta = json.loads(str(archive["meta"]))
-    meta["sd_floor_s"] = [round(float(value), 4) for value in floor_s]
-    np.savez_compressed(path, meta=np.array(json.dumps(meta)), **arrays)

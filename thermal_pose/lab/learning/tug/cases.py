@@ -6,7 +6,7 @@ the pipeline makes of its images is written to one small file; a file that is th
 again, so a run can be broken off and resumed, and spread over processes and machines.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from math import atan2, degrees, hypot
@@ -102,6 +102,18 @@ _USED_SEEDS = frozenset({9100, 9101, 9200, 9201})
 def is_development_seed(seed: int) -> bool:
     """Whether trials of a seed may be trained and tuned on."""
     return 0 <= seed < 1000 or seed in _USED_SEEDS
+
+
+#: People whom no network is trained on, though timing is developed on them: these seeds, and this
+#: many of the patients.
+HELD_OUT_SEEDS, N_HELD_OUT_PATIENTS = (77, 78), 40
+
+
+def is_held_out(case: Mapping[str, Any]) -> bool:
+    """Whether a development trial (`KeypointTrial.conditions["case"]`) is kept from training."""
+    if case["seed"] in HELD_OUT_SEEDS:
+        return True
+    return case.get("preset") == "patients" and case["subject_index"] < N_HELD_OUT_PATIENTS
 
 
 #: Patients to develop on: each valid trial is of another person; invalid ones under the next seed.

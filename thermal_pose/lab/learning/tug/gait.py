@@ -2,7 +2,7 @@
 """Trains the network that tells which foot swings, on the simulator's foot contacts."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from thermal_pose.clinical.tug.features import CELL_S, N_FEATURES, cell_grid, grid_features
+from thermal_pose.clinical.tug.gait import swing_spans
+from thermal_pose.clinical.tug.gait_network import GaitNetwork
 from thermal_pose.clinical.tug.network import SUB_CELLS
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import follow_subject
@@ -172,3 +174,23 @@ def write_gait_network(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+
+
+def contact_errors_s(trials: Iterable[KeypointTrial], network: GaitNetwork) -> Float64Array:
+    """Errors of foot contacts in the walks: each true landing against the nearest found one."""
+    errors = []
+    for trial in trials:
+        swings = trial.conditions.get("swings_s")
+        if not trial.truth.valid or not swings:
+            continue
+        track = follow_subject(list(trial.frames), TugParams())
+        shift_s = (trial.truth.origin_ns - int(track.stamps_ns[0])) / NS_PER_S
+        edges = boundaries_s(trial.truth) + shift_s
+        found = swing_spans(track, trial.frames[0].image_wh, network)
+        for side, _, land_s in swings:
+            time_s, landings = land_s + shift_s, np.array([span[1] for span in found[side]])
+            if landings.size and edges[1] < time_s < edges[4]:
+                nearest = float((landings - time_s)[np.argmin(np.abs(landings - time_s))])
+                if abs(nearest) < 0.4:
+                    errors.append(nearest)
+    return np.array(errors)

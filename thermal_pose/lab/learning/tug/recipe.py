@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From motions and keypoint files to the two shipped networks of the TUG and their card."""
+"""From motions and keypoint files to the three shipped networks of the TUG and their card.
+
+Everything starts from random weights, so that the recipe and the keypoint files are all that the
+networks depend on.
+"""
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,50 +16,68 @@ import torch
 
 from thermal_pose.clinical.tug.decode import ordered_posteriors, quantile_s
 from thermal_pose.clinical.tug.features import CELL_S
+from thermal_pose.clinical.tug.gait_network import load_gait_network
 from thermal_pose.clinical.tug.network import SUB_CELLS, load_network
+from thermal_pose.clinical.tug.result import N_BOUNDARIES
 from thermal_pose.digest import sha256_of
 from thermal_pose.files import write_whole
 from thermal_pose.jobs import map_jobs
+from thermal_pose.lab.learning.tug.cases import is_held_out
 from thermal_pose.lab.learning.tug.corpus import MotionTrial, ObservedTrial, network_sample
+from thermal_pose.lab.learning.tug.gait import (
+    contact_errors_s,
+    gait_trial,
+    train_gait,
+    write_gait_network,
+)
+from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial
 from thermal_pose.lab.learning.tug.live import IGNORED, live_sample, train_live, write_live_network
-from thermal_pose.lab.learning.tug.recorded import LONG_REST_S, SampleSource, read_recorded
+from thermal_pose.lab.learning.tug.recorded import (
+    LONG_REST_S,
+    SampleSource,
+    observed_trials,
+    read_development,
+)
 from thermal_pose.lab.learning.tug.segmenter import (
     SegmenterConfig,
     TorchSegmenter,
-    start_weights,
     train_segmenter,
     write_network,
 )
 
 SEGMENTER_FILE, LIVE_FILE, CARD_FILE = "tug_segmenter.npz", "tug_live.npz", "tug_segmenter.json"
+GAIT_FILE = "tug_gait.npz"
+_GAIT_DILATIONS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
 class TugRecipe:
-    """How both networks are trained; as it stands here, those that ship were.
+    """How the networks are trained; as it stands here, those that ship were.
 
     Attributes
     ----------
-    held_out : seeds excluded from training; the card reports the timing errors of their trials.
     steps, batch, channels, learning_rate, average : of each segmentation network.
     members : number of networks to average; each one's index is its seed.
     long_share : of samples with a long rest before the test.
-    live_hidden, live_samples, live_steps : of the causal network; 0 steps keep the one there is.
-    start : network file that each member starts from; '' starts from random weights.
+    sd_floor_s : (7,) uncertainty that the network's own distributions lack, s. Fitted to recorded
+        motion by `thermal-pose evaluate-tug --motion` (`fitted_floor_s`).
+    live_hidden, live_samples, live_steps : of the causal network.
+    gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    held_out: tuple[int, ...] = (77, 78)
-    steps: int = 4000
+    steps: int = 2500
     batch: int = 16
     channels: int = 64
     members: int = 2
     learning_rate: float = 3e-3
     average: float = 0.995
     long_share: float = 0.08
+    sd_floor_s: tuple[float, ...] = (0.0,) * N_BOUNDARIES
     live_hidden: int = 64
     live_samples: int = 2400
     live_steps: int = 3000
-    start: str = ""
+    gait_steps: int = 1500
+    gait_channels: int = 48
 
 
 def run_recipe(
@@ -73,23 +94,23 @@ def run_recipe(
     motions, paths : simulated motions, and keypoint files of development seeds.
     jobs : networks trained at a time, each on one processor; changes no result.
     """
-    recorded = read_recorded(paths)
-    kept = tuple(trial for seed, trial in recorded if seed not in recipe.held_out)
-    source = SampleSource(tuple(motions), kept, long_share=recipe.long_share)
-    _train_all(recipe, source, out_dir, jobs)
-    held_out = tuple(trial for seed, trial in recorded if seed in recipe.held_out)
-    counts = {"n_motions": len(motions), "n_recorded": len(kept), "n_held_out": len(held_out)}
-    seeds = sorted({seed for seed, _ in recorded} - set(recipe.held_out))
-    card = _card(recipe, counts, seeds, out_dir) | _held_out_figures(held_out, out_dir)
+    trials = read_development(paths)
+    kept = [trial for trial in trials if not is_held_out(trial.conditions["case"])]
+    held_out = [trial for trial in trials if is_held_out(trial.conditions["case"])]
+    source = SampleSource(tuple(motions), observed_trials(kept), long_share=recipe.long_share)
+    _train_all(recipe, source, kept, held_out, out_dir, jobs)
+    left_out = observed_trials(held_out)
+    counts = {
+        "n_motions": len(motions),
+        "n_recorded": len(source.recorded),
+        "n_held_out": len(left_out),
+    }
+    seeds = sorted({int(trial.conditions["case"]["seed"]) for trial in kept})
+    models = sorted({trial.frames[0].model_id for trial in kept if trial.frames})
+    card = _card(recipe, counts, seeds, out_dir) | {"pose_models": models}
+    card |= _held_out_figures(left_out, out_dir)
     write_whole(out_dir / CARD_FILE, json.dumps(card, indent=2) + "\n")
     return card
-
-
-def keep_live_network(source: Path, out_dir: Path) -> None:
-    """Copy the causal network, which a training that goes on from another does not change."""
-    out_dir.mkdir(parents=True, exist_ok=True)
-    if source.resolve() != out_dir.resolve():
-        shutil.copyfile(source / LIVE_FILE, out_dir / LIVE_FILE)
 
 
 def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:
@@ -103,18 +124,24 @@ def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:
     )
 
 
-def _train_all(recipe: TugRecipe, source: SampleSource, out_dir: Path, jobs: int) -> None:
-    """Train the members and the causal network, and write both files."""
-    live_path = out_dir / LIVE_FILE
+def _train_all(
+    recipe: TugRecipe,
+    source: SampleSource,
+    kept: Sequence[KeypointTrial],
+    held_out: Sequence[KeypointTrial],
+    out_dir: Path,
+    jobs: int,
+) -> None:
+    """Train the members, the causal network and that of foot contacts, and write their files."""
     calls: list[tuple[Any, ...]] = [(_member, recipe, source, k) for k in range(recipe.members)]
-    if recipe.live_steps:
-        calls.append((_train_live, recipe, source, live_path))
+    calls.append((_train_live, recipe, source, out_dir / LIVE_FILE))
+    calls.append((_train_gait, recipe, kept, held_out, out_dir / GAIT_FILE))
     states = list(map_jobs(_call, calls, jobs, ordered=True))[: recipe.members]
     networks = []
     for state in states:
         networks.append(TorchSegmenter(_config(recipe, 0)))
         networks[-1].load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
-    write_network(networks, _config(recipe, 0), out_dir / SEGMENTER_FILE)
+    write_network(networks, _config(recipe, 0), out_dir / SEGMENTER_FILE, recipe.sd_floor_s)
 
 
 def _call(function: Callable[..., Any], *arguments: object) -> Any:
@@ -125,8 +152,7 @@ def _member(recipe: TugRecipe, source: SampleSource, seed: int) -> dict[str, Any
     """Weights of one network, by name."""
     _one_thread()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    start = start_weights(Path(recipe.start), seed) if recipe.start else None
-    network = train_segmenter(source, _config(recipe, seed), _report, device=device, start=start)
+    network = train_segmenter(source, _config(recipe, seed), _report, device=device)
     return {name: value.numpy() for name, value in network.state_dict().items()}
 
 
@@ -150,6 +176,21 @@ def _train_live(recipe: TugRecipe, source: SampleSource, path: Path) -> None:
     write_live_network(network, path)
 
 
+def _train_gait(
+    recipe: TugRecipe, kept: Sequence[KeypointTrial], held_out: Sequence[KeypointTrial], path: Path
+) -> None:
+    """Train on foot contacts; their uncertainty is that of people who were held out."""
+    _one_thread()
+    trials = [trial for trial in map(gait_trial, kept) if trial is not None]
+    if not trials:
+        raise ValueError("keypoints: expected trials with foot contacts, got none")
+    network = train_gait(trials, recipe.gait_steps, recipe.gait_channels, _GAIT_DILATIONS)
+    write_gait_network(network, _GAIT_DILATIONS, 0.0, path)
+    errors_s = contact_errors_s(held_out, load_gait_network(path))
+    sd_s = float(np.sqrt(np.mean(errors_s**2))) if errors_s.size else 0.1
+    write_gait_network(network, _GAIT_DILATIONS, sd_s, path)
+
+
 def _card(
     recipe: TugRecipe, counts: dict[str, int], seeds: Sequence[int], out_dir: Path
 ) -> dict[str, Any]:
@@ -158,12 +199,13 @@ def _card(
         "sha256": sha256_of(out_dir / SEGMENTER_FILE),
         "live_file": LIVE_FILE,
         "live_sha256": sha256_of(out_dir / LIVE_FILE),
-        "start_sha256": sha256_of(Path(recipe.start)) if recipe.start else "",
+        "gait_file": GAIT_FILE,
+        "gait_sha256": sha256_of(out_dir / GAIT_FILE),
         "data": "simulated; keypoints of cohorts by the shipped detector and pose model, and "
         "motions with a noise model where `n_motions` says so",
         "seeds": list(seeds),
         **counts,
-        "recipe": asdict(recipe) | {"held_out": list(recipe.held_out)},
+        "recipe": asdict(recipe) | {"sd_floor_s": list(recipe.sd_floor_s)},
     }
 
 

@@ -62,27 +62,31 @@ def recorded_trial(trial: KeypointTrial, params: TugParams) -> ObservedTrial | N
     return ObservedTrial(track.stamps_s, track.xy * (80.0 / width), track.scores, edges, curves)
 
 
-def read_recorded(
-    paths: Sequence[Path], params: TugParams | None = None
-) -> list[tuple[int, ObservedTrial]]:
-    """All usable trials of keypoint files, each with its seed.
+def read_development(paths: Sequence[Path]) -> list[KeypointTrial]:
+    """Keypoint files of trials to develop on.
 
     Raises
     ------
     ValueError
         If a file is of an evaluation seed.
     """
-    chosen = params or TugParams()
     trials = []
     for path in paths:
         trial = read_keypoints(path)
         seed = int(trial.conditions["case"]["seed"])
         if not is_development_seed(seed):
             raise ValueError(f"{path}: expected a seed to develop on, got {seed}")
-        found = recorded_trial(trial, chosen)
-        if found is not None:
-            trials.append((seed, found))
+        trials.append(trial)
     return trials
+
+
+def observed_trials(
+    trials: Sequence[KeypointTrial], params: TugParams | None = None
+) -> tuple[ObservedTrial, ...]:
+    """All usable trials as the analysis gets them."""
+    chosen = params or TugParams()
+    found = (recorded_trial(trial, chosen) for trial in trials)
+    return tuple(trial for trial in found if trial is not None)
 
 
 def drawn_out(trial: ObservedTrial, rng: np.random.Generator, extra_s: float) -> ObservedTrial:

@@ -8,7 +8,7 @@ that the medians and spreads read from them need no later correction.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from thermal_pose.clinical.tug.features import N_FEATURES
-from thermal_pose.clinical.tug.network import KERNEL, SUB_CELLS, load_network
+from thermal_pose.clinical.tug.network import KERNEL, SUB_CELLS
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
 from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.tug.curves import N_CURVES
@@ -176,7 +176,6 @@ def train_segmenter(
     config: SegmenterConfig,
     report: Callable[[int, float, float], None] = lambda step, loss, seconds: None,
     device: str = "cpu",
-    start: Mapping[str, npt.NDArray[np.float32]] | None = None,
 ) -> TorchSegmenter:
     """Train on samples drawn one by one; return the averaged network of the last steps.
 
@@ -185,12 +184,9 @@ def train_segmenter(
     draw : makes one training sample from a generator.
     report : called every 50 steps with step, mean loss and seconds so far.
     device : 'cpu' or 'cuda'.
-    start : weights to start from (`start_weights`); random ones if None.
     """
     torch.manual_seed(config.seed)
     network = TorchSegmenter(config).to(device)
-    if start is not None:
-        network.load_state_dict({k: torch.from_numpy(v) for k, v in start.items()}, strict=False)
     average = torch.optim.swa_utils.AveragedModel(
         network,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average),  # type: ignore[no-untyped-call]
@@ -229,26 +225,12 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def start_weights(path: Path, member: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Weights of one member of a network file, to start another training from.
-
-    Raises
-    ------
-    ModelArtifactError
-        If the file is missing or not a segmentation network.
-    """
-    load_network(path)
-    with np.load(path, allow_pickle=False) as archive:
-        members = json.loads(str(archive["meta"]))["members"]
-        prefix = f"{member % members}/"
-        return {
-            key.removeprefix(prefix): archive[key]
-            for key in archive.files
-            if key.startswith(prefix)
-        }
-
-
-def write_network(networks: Sequence[TorchSegmenter], config: SegmenterConfig, path: Path) -> None:
+def write_network(
+    networks: Sequence[TorchSegmenter],
+    config: SegmenterConfig,
+    path: Path,
+    sd_floor_s: Sequence[float] = (0.0,) * N_BOUNDARIES,
+) -> None:
     """Write the weights of one or more networks for `tug.network.load_network`."""
     arrays = {
         f"{index}/{name}": value.detach().numpy().astype(np.float32)
@@ -262,6 +244,7 @@ def write_network(networks: Sequence[TorchSegmenter], config: SegmenterConfig, p
         "channels": config.channels,
         "n_features": N_FEATURES,
         "sub_cells": SUB_CELLS,
+        "sd_floor_s": list(sd_floor_s),
     }
     with whole_file(path) as stream:
         np.savez_compressed(stream, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
