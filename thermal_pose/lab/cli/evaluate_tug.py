@@ -36,6 +36,7 @@ from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
 if TYPE_CHECKING:
+    from thermal_pose.lab.evaluation.tug import EvaluatedTrial
     from thermal_pose.lab.learning.tug.cases import TrialCase
 
 COHORTS = ("paper", "clinic", "patients")
@@ -252,6 +253,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
         disturbance_curves,
         error_rows,
         evaluate_tug_files,
+        measures_of,
     )
     from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
     from thermal_pose.types import TrialReason
@@ -260,11 +262,13 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
     cohorts: dict[str, Any] = {}
     curves: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
+    everything: list[EvaluatedTrial] = []
     for name, group in cases.items():
         paths = [keypoint_path(args.keypoints, case) for case in group]
         results = evaluate_tug_files(paths, params, None, jobs_of(args))
         trials = list(tqdm(results, total=len(paths), unit="trial", desc=name, disable=None))
         cohorts[name] = cohort_figures(trials)
+        everything += trials
         rows += [{"cohort": name, **trial_row(trial)} for trial in trials]
         curves[name] = condition_curves(trials)
         if args.curves:
@@ -292,6 +296,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
         "seeds": seeds,
         "command": _command(args),
         "cohorts": cohorts,
+        "pooled_measures": measures_of(everything),
         "curves": curves,
     }
 

@@ -15,7 +15,7 @@ examples:
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -30,6 +30,9 @@ from thermal_pose.cli.arguments import (
     print_result,
 )
 from thermal_pose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.learning.tug.corpus import MotionTrial
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,20 +70,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Simulate, train, write, and print how well held-out trials are timed."""
-    from thermal_pose.lab.learning.tug.motions import simulate_motions
     from thermal_pose.lab.learning.tug.recipe import TugRecipe, run_recipe
 
     paths = sorted(args.keypoints.glob("*.npz")) if args.keypoints else []
     if not paths and not args.motions:
         raise ConfigError("--keypoints, --motions: expected something to learn from, got nothing")
-    simulated = simulate_motions(args.motions, args.seed, args.body_count, jobs_of(args))
-    motions = tuple(tqdm(simulated, total=args.motions, unit="motion", disable=None))
+    motions = _motions(args) if args.motions else ()
     names = ("steps", "batch", "channels", "members", "learning_rate")
     changed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     recipe = replace(TugRecipe(), **changed)
     card = run_recipe(recipe, motions, paths, args.out, jobs_of(args))
     print_result(args, {**card, "card_folder": str(args.out)}, _line(card, args.out))
     return 0
+
+
+def _motions(args: argparse.Namespace) -> "tuple[MotionTrial, ...]":
+    """Simulated motions; kept beside the keypoints, since they depend on no model."""
+    from thermal_pose.lab.learning.tug.motions import read_motions, simulate_motions, write_motions
+
+    kept = None
+    if args.keypoints is not None:
+        name = f"{args.seed}-{args.motions}-{args.body_count}.npz"
+        kept = args.keypoints / "motions" / name
+        if kept.is_file():
+            return tuple(read_motions(kept))
+    simulated = simulate_motions(args.motions, args.seed, args.body_count, jobs_of(args))
+    motions = list(tqdm(simulated, total=args.motions, unit="motion", disable=None))
+    if kept is not None:
+        write_motions(motions, kept)
+    return tuple(motions)
 
 
 def _line(card: dict[str, Any], out: Path) -> str:

@@ -149,8 +149,13 @@ def cohort_figures(trials: Sequence[EvaluatedTrial]) -> dict[str, Any]:
         inside = np.abs(errors) <= 1.96 * np.stack([t.sds_s for t in timed])
         document["within_two_sd"] = round(float(inside.mean()), 4)
         document |= _total_figures(errors, np.stack([t.sds_s for t in timed]))
-        document["measures"] = measure_agreement([(t.true_measures, t.measures) for t in timed])
+        document["measures"] = measures_of(trials)
     return document
+
+
+def measures_of(trials: Sequence[EvaluatedTrial]) -> dict[str, dict[str, Any]]:
+    """How the measures of timed trials agree with their truth, by name."""
+    return measure_agreement([(t.true_measures, t.measures) for t in trials if t.pair.timed])
 
 
 #: A total wrong by more than the first with a printed SD under the second is misleading, s.

@@ -58,6 +58,7 @@ class TugRecipe:
     ----------
     steps, batch, channels, learning_rate, average : of each segmentation network.
     members : number of networks to average; each one's index is its seed.
+    recorded_share : of samples that come from keypoint files, if there are motions.
     long_share : of samples with a long rest before the test.
     sd_floor_s : (7,) uncertainty that the network's own distributions lack, s. Fitted to recorded
         motion by `thermal-pose evaluate-tug --motion` (`fitted_floor_s`).
@@ -65,18 +66,19 @@ class TugRecipe:
     gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    steps: int = 2500
+    steps: int = 3000
     batch: int = 16
     channels: int = 64
-    members: int = 2
+    members: int = 1
     learning_rate: float = 3e-3
     average: float = 0.995
+    recorded_share: float = 0.65
     long_share: float = 0.08
     sd_floor_s: tuple[float, ...] = (0.0,) * N_BOUNDARIES
     live_hidden: int = 64
-    live_samples: int = 2400
-    live_steps: int = 3000
-    gait_steps: int = 1500
+    live_samples: int = 1600
+    live_steps: int = 1500
+    gait_steps: int = 1000
     gait_channels: int = 48
 
 
@@ -97,7 +99,9 @@ def run_recipe(
     trials = read_development(paths)
     kept = [trial for trial in trials if not is_held_out(trial.conditions["case"])]
     held_out = [trial for trial in trials if is_held_out(trial.conditions["case"])]
-    source = SampleSource(tuple(motions), observed_trials(kept), long_share=recipe.long_share)
+    source = SampleSource(
+        tuple(motions), observed_trials(kept), recipe.recorded_share, recipe.long_share
+    )
     _train_all(recipe, source, kept, held_out, out_dir, jobs)
     left_out = observed_trials(held_out)
     counts = {
