@@ -162,3 +162,13 @@ def test_a_level_pelvis_rises_and_falls_less():
         return np.ptp([trial.joints(float(t))[11:13, 2].mean() for t in times_s])
 
     assert range_m(planned(Manner(bounce=0.1))) < 0.6 * range_m(planned())
+
+
+def test_who_turns_ahead_of_the_path_is_farthest_later_in_the_turn():
+    def lead_s(trial):
+        start_s, end_s = trial.truth.phases[2].start_s, trial.truth.phases[2].end_s
+        times_s = np.arange(start_s, end_s, 0.02)
+        reach = [trial.joints(float(t))[11:13, 0].mean() for t in times_s]
+        return times_s[int(np.argmax(reach))] - start_s
+
+    assert lead_s(planned(Manner(turn_ahead_s=0.4))) > lead_s(planned()) + 0.2

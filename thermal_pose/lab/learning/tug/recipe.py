@@ -66,7 +66,7 @@ class TugRecipe:
     gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    steps: int = 3000
+    steps: int = 2500
     batch: int = 16
     channels: int = 64
     members: int = 1

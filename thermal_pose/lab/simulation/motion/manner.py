@@ -67,6 +67,7 @@ class Manner:
     settle_m, settle_s : slow sinking of the pelvis after it has touched the seat.
     sit_lean_deg : additional lean while sitting down.
     turn_skew, final_skew : above 1, the turn begins slowly; below 1, it ends slowly.
+    turn_ahead_s : time by which the pelvis turns before the direction of travel at the mark.
     turn_dip : share of the speed lost in the turn at the mark (0 walks around it, 1 turns on the
         spot); drawn if None.
     shortest_final_s : least duration of the turn before the chair.
@@ -109,6 +110,7 @@ class Manner:
     sit_lean_deg: float = 0.0
     turn_skew: float = 1.0
     final_skew: float = 1.0
+    turn_ahead_s: float = 0.0
     turn_dip: float | None = None
     shortest_final_s: float = 0.9
     sit_overlap: float | None = None
@@ -192,6 +194,7 @@ def _walking(rng: Rng, slowness: float) -> dict[str, float]:
         "early_walk": float(rng.uniform(0.0, 0.22)),
         "turn_skew": float(np.exp(rng.normal(0, 0.15 + 0.2 * slowness))),
         "final_skew": float(np.exp(rng.normal(0, 0.2 + 0.2 * slowness))),
+        "turn_ahead_s": float(rng.uniform(0.0, 0.75)) if rng.random() < 0.85 else 0.0,
         "turn_dip": float(rng.uniform(0.0, 0.75)),
         "shortest_final_s": 0.5,
         "approach": float(rng.uniform(0.9, 2.0)),

@@ -198,7 +198,9 @@ def plan_tug(
         rocks_s=tuple(rests.before_s + rock_s * k for k in range(subject.n_rocks)),
     )
     xy = np.concatenate([np.stack([x, y], axis=-1), turn_xy])
-    yaw = np.concatenate([walk.yaw_rad, turn_yaw])
+    ahead = min(round(manner.turn_ahead_s / STEP_S), walk.turn_start)
+    facing = np.concatenate([walk.yaw_rad[ahead:], np.full(ahead, end_yaw)])
+    yaw = np.concatenate([facing, turn_yaw])
     return TugPlan(schedule, _padded_path(schedule, xy, yaw, stand_m, walk.pause), stand_m)
 
 
