@@ -66,10 +66,10 @@ class TugRecipe:
     gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    steps: int = 2500
+    steps: int = 4500
     batch: int = 16
     channels: int = 64
-    members: int = 1
+    members: int = 2
     learning_rate: float = 3e-3
     average: float = 0.995
     recorded_share: float = 0.65

@@ -164,7 +164,6 @@ def _room_to_leave(scene: Scene) -> Scene:
 
 def _seen_from_behind(scene: Scene) -> Scene:
     """The scene with the cameras behind the chair."""
-    room = replace(scene.room, x_min_m=min(scene.room.x_min_m, -4.2))
     moved = [
         replace(
             placement,
@@ -173,6 +172,9 @@ def _seen_from_behind(scene: Scene) -> Scene:
         )
         for placement in (scene.thermal_placement, scene.rgb_placement)
     ]
+    farthest_m = min(placement.position_m[0] for placement in moved)
+    wall_m = -4.2 if farthest_m > -4.2 else farthest_m - 0.3
+    room = replace(scene.room, x_min_m=min(scene.room.x_min_m, wall_m))
     return replace(scene, room=room, thermal_placement=moved[0], rgb_placement=moved[1])
 
 
