@@ -69,7 +69,7 @@ class TugRecipe:
     steps: int = 4500
     batch: int = 16
     channels: int = 64
-    members: int = 2
+    members: int = 1
     learning_rate: float = 3e-3
     average: float = 0.995
     recorded_share: float = 0.65
