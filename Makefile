@@ -79,7 +79,8 @@ clean:  ## remove everything that was built or installed
 
 tug: setup-test  ## keypoints of development seeds -> networks of the TUG -> docs/validation.md
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-dev --development --keypoints-only --jobs 2
-	@$(EXEC) thermal-pose train-tug --keypoints build/tug-dev --jobs 2 --out thermal_pose/assets
+	@$(EXEC) thermal-pose train-tug --keypoints build/tug-dev --motions 1500 --jobs 2 --out thermal_pose/assets
+	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-difficult --difficult 4 --jobs 2 --out docs/results/tug_difficult.json
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug --jobs 2 --curves --out docs/results/tug_agreement.json --plots docs/pictures --page docs/validation.md
 
 demo-recording: setup-test  ## simulate the shipped recording again (seed 9950)
