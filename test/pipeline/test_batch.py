@@ -8,8 +8,9 @@ from support import faults
 from support.foreign_bags import images, write_bag, write_split
 
 from thermal_pose.cli import main as cli
+from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.errors import BagNotFoundError
+from thermal_pose.errors import BagError, BagNotFoundError, ConfigError
 from thermal_pose.pipeline import batch
 from thermal_pose.pipeline.batch import BatchRow, analyze_many, find_recordings
 from thermal_pose.pipeline.recorded_trial import analyze_recording
@@ -52,10 +53,10 @@ def test_one_bad_input_never_ends_a_batch(tmp_path: Path, monkeypatch, capsys) -
     defect = write_bag(tmp_path / "defect", images(5))
     bad = [empty, missing, damaged, unfinished, foreign, text, defect]
 
-    def analyze(bag: Path, perception: object, params: TugParams) -> object:
+    def analyze(bag: Path, perception: object, params: TugParams, test: object) -> object:
         if bag == defect:
             raise ValueError("x: expected 1, got 2")
-        return analyze_recording(bag, DrawnPerception(), params)
+        return analyze_recording(bag, DrawnPerception(), params, test=test)
 
     monkeypatch.setattr(batch, "analyze_recording", analyze)
     out = tmp_path / "results"
@@ -103,7 +104,7 @@ def test_command_counts_and_reports_unreadable_ones(
     for name in ("a", "b", "c"):
         fake_bag(tmp_path / name)
     outcomes = {
-        "a": BatchRow("a", "valid", 9.123, ""),
+        "a": BatchRow("a", "valid", 9.123, "", figure="9.12 s"),
         "b": BatchRow("b", "never_sat", None, "Nobody sat."),
         "c": BatchRow("c", "error", None, "damaged"),
     }
@@ -113,3 +114,36 @@ def test_command_counts_and_reports_unreadable_ones(
     assert "9.12 s" in printed
     assert "Nobody sat." in printed
     assert "1 valid, 1 refused, 1 error" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [([], "timed_up_and_go"), (["--test", "chair_stand_30s"], "chair_stand_30s"),
+     (["--test", "auto"], None)],
+)  # fmt: skip
+def test_the_test_is_chosen_or_detected(tmp_path: Path, monkeypatch, words, key) -> None:
+    fake_bag(tmp_path / "a")
+    asked = []
+
+    def analyze(bag, perception, params, test):
+        asked.append(test and test.key)
+        raise BagError("enough")
+
+    monkeypatch.setattr(batch, "analyze_recording", analyze)
+    monkeypatch.setattr(batch, "_perception", lambda: None)
+    assert cli.main(["analyze", str(tmp_path), *words]) == 1
+    assert asked == [key]
+
+
+def test_a_count_is_a_figure_and_no_total() -> None:
+    test = EarlierTest("", "", 0, test="chair_stand_30s", value=12.0)
+    row = batch._row(Path("a"), 1, test)
+    assert (row.figure, row.total_s, row.test) == ("12 stands", None, "chair_stand_30s")
+    timed = batch._row(Path("a"), 1, EarlierTest("", "", 0, value=11.3))
+    assert (timed.figure, timed.total_s) == ("11.30 s", 11.3)
+
+
+def test_an_unknown_test_is_named(tmp_path: Path, capsys) -> None:
+    fake_bag(tmp_path / "a")
+    assert cli.main(["analyze", str(tmp_path), "--test", "hop"]) == ConfigError.exit_code
+    assert "hop" in capsys.readouterr().err

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time the Timed Up and Go in recordings, or in folders of them.
+"""Time the Timed Up and Go, or another movement test, in recordings or in folders of them.
 
-Prints one line per recording: the total, or the reason why there is none. With --out, each result
+Prints one line per test: its figure, or the reason why there is none. --test auto detects which
+test a recording shows. With --out, each result
 is also written as a JSON file. The exit code is 1 if a recording could not be read.
 
 examples:
   thermal-pose analyze recordings/visit-3
   thermal-pose analyze recordings/ --out out/results --jobs 4
+  thermal-pose analyze recordings/ --test auto
   thermal-pose analyze recordings/ --json > totals.json
 """
 
@@ -18,7 +20,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_jobs, add_json, add_out, add_person, add_ray, jobs_of
+from thermal_pose.cli.arguments import (
+    add_jobs,
+    add_json,
+    add_out,
+    add_person,
+    add_ray,
+    add_test,
+    jobs_of,
+    test_of,
+)
 from thermal_pose.errors import BagNotFoundError, ConfigError
 
 
@@ -27,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recordings", type=Path, nargs="+", help="recordings, or folders of them")
     add_out(parser, "folder for one JSON file per recording")
     add_person(parser)
+    add_test(parser)
     add_jobs(parser)
     add_ray(parser)
     add_json(parser, "one list with a row per recording")
@@ -42,7 +54,7 @@ def start(args: argparse.Namespace) -> int:
         raise BagNotFoundError("; ".join(row.sentence for row in missing))
     try:
         params = TugParams(subject_id=args.subject, age_years=args.age, height_m=args.height)
-        results = analyze_many(bags, params, args.out, jobs_of(args), args.ray)
+        results = analyze_many(bags, params, args.out, jobs_of(args), args.ray, test_of(args))
     except ValueError as error:
         raise ConfigError(str(error)) from error
     counts = {"valid": 0, "refused": 0, "error": 0}
@@ -53,9 +65,9 @@ def start(args: argparse.Namespace) -> int:
         if args.json:
             rows.append(asdict(row))
         else:
-            total = f"{row.total_s:8.2f} s" if row.total_s is not None else f"{row.outcome:>10}"
+            figure = row.figure or row.outcome
             test = "" if row.number == 1 else f" (test {row.number})"
-            tqdm.write(f"{total}  {row.bag}{test}  {row.sentence}".rstrip())
+            tqdm.write(f"{figure:>10}  {row.bag}{test}  {row.sentence}".rstrip())
     if args.json:
         print(json.dumps(rows, indent=2))
     else:

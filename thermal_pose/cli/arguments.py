@@ -8,11 +8,14 @@ unit (`UNITS`), so that `--help` shows it.
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.jobs import processors
 from thermal_pose.language import ENGLISH, languages
+
+if TYPE_CHECKING:
+    from thermal_pose.clinical.movement_test import MovementTest
 
 #: What an option means, in every verb that has it.
 VOCABULARY: Final[dict[str, str]] = {
@@ -29,6 +32,7 @@ VOCABULARY: Final[dict[str, str]] = {
     "--height": "height of the person, m",
     "--jobs": "parallel processes",
     "--json": "print one JSON document on standard output",
+    "--language": "language of a page",
     "--max-minutes": "wall-clock limit of training, minutes",
     "--model": "pose model, by name or card",
     "--namespace": "ROS namespace of the graph",
@@ -39,6 +43,7 @@ VOCABULARY: Final[dict[str, str]] = {
     "--seed": "seed of everything random",
     "--set": "override one setting, KEY=VALUE",
     "--subject": "pseudonym of the person",
+    "--test": "movement test by its key, or auto",
     "--teacher": "teacher network, a folder or hub name",
 }
 
@@ -64,6 +69,9 @@ UNITS: Final = frozenset(
         "K",
     ]
 )
+
+#: Value of `--test` that detects the test.
+AUTO_TEST: Final = "auto"
 
 
 def add_recording(parser: argparse.ArgumentParser, text: str = "recording to read") -> None:
@@ -135,6 +143,34 @@ def add_duration(parser: argparse.ArgumentParser) -> None:
 def add_namespace(parser: argparse.ArgumentParser, text: str = "ROS namespace") -> None:
     """Declare `--namespace`."""
     parser.add_argument("--namespace", default="", metavar="NAME", help=f"{text} (default: none)")
+
+
+def add_test(parser: argparse.ArgumentParser) -> None:
+    """Declare `--test`; `test_of` reads it."""
+    from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
+
+    parser.add_argument(
+        "--test",
+        default="",
+        help=f"movement test: {', '.join(MOVEMENT_TESTS)}, or auto to detect it (default: the "
+        "first)",
+    )
+
+
+def test_of(args: argparse.Namespace) -> "MovementTest | None":
+    """Return the movement test that `--test` names; None for 'auto'.
+
+    Raises
+    ------
+    ConfigError
+        There is no such test.
+    """
+    from thermal_pose.clinical.catalogue import movement_test
+
+    try:
+        return None if args.test == AUTO_TEST else movement_test(args.test)
+    except ValueError as error:
+        raise ConfigError(f"--{error}") from error
 
 
 def add_language(parser: argparse.ArgumentParser) -> None:

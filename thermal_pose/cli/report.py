@@ -19,10 +19,16 @@ from tqdm import tqdm
 
 from thermal_pose.bags.finding import recording_name
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.cli.arguments import add_json, add_language, add_out, add_person, add_recording
-from thermal_pose.clinical.catalogue import MOVEMENT_TESTS, movement_test
+from thermal_pose.cli.arguments import (
+    add_json,
+    add_language,
+    add_out,
+    add_person,
+    add_recording,
+    add_test,
+    test_of,
+)
 from thermal_pose.clinical.history import EarlierTest
-from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.records import SEXES, WALKING_AIDS, Visit
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.options import TugParams
@@ -47,11 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--picture", action="store_true", help="also take report.png of the page, with Chromium"
     )
-    parser.add_argument(
-        "--test",
-        default="",
-        help=f"movement test: {', '.join(MOVEMENT_TESTS)} or auto (default: the first)",
-    )
+    add_test(parser)
     for name, choices in (("sex", SEXES), ("walking-aid", WALKING_AIDS)):
         parser.add_argument(f"--{name}", default="", choices=("", *choices), help="for the report")
     for name in ("chair", "assessor"):
@@ -86,14 +88,6 @@ def _with_calibration(params: TugParams, file: Path, bag: BagReader) -> TugParam
     return with_lens(params, load_camera_info(file), (width, height))
 
 
-def _test(key: str) -> MovementTest | None:
-    """The test of a key; None for 'auto'."""
-    try:
-        return None if key == "auto" else movement_test(key)
-    except ValueError as error:
-        raise ConfigError(f"--{error}") from error
-
-
 def start(args: argparse.Namespace) -> int:
     """Analyse the recording, write its report, print one line."""
     from thermal_pose.bags import schema
@@ -113,7 +107,7 @@ def start(args: argparse.Namespace) -> int:
             params = _with_calibration(params, args.calibration, bag)
     with tqdm(total=total, unit="frame", disable=None) as bar:
         trial = analyze_recording(
-            args.recording, build_perception(), params, bar.update, _test(args.test)
+            args.recording, build_perception(), params, bar.update, test_of(args)
         )
     run = RunInfo(created=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", source=args.recording.name)
     history = []

@@ -7,11 +7,14 @@ A trial's result is written as soon as it is there; what stays in memory is one 
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 
 from thermal_pose.bags.finding import recording_name, recordings_below
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import BagNotFoundError, ThermalPoseError
 from thermal_pose.files import write_whole
@@ -30,9 +33,11 @@ class BatchRow:
     Attributes
     ----------
     outcome : 'valid', the reason of the refusal, or 'error' for a recording that cannot be read.
-    total_s : None unless valid.
-    sentence : why there is no total; '' when valid.
+    total_s : of a valid test that is timed; None otherwise.
+    sentence : why there is no figure; '' when valid.
     number : of the test in the recording, from 1.
+    test : key of the movement test.
+    figure : what the test gives, with its unit, such as '11.30 s' or '12 stands'; '' unless valid.
     """
 
     bag: str
@@ -40,6 +45,8 @@ class BatchRow:
     total_s: float | None
     sentence: str
     number: int = 1
+    test: str = TIMED_UP_AND_GO.key
+    figure: str = ""
 
 
 def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[BatchRow]]:
@@ -55,13 +62,18 @@ def find_recordings(paths: Sequence[Path]) -> tuple[list[Path], list[BatchRow]]:
     return list(found.values()), missing
 
 
-def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> tuple[BatchRow, ...]:
+def analyze_one(
+    bag: Path,
+    params: TugParams,
+    out_dir: Path | None,
+    test: MovementTest | None = TIMED_UP_AND_GO,
+) -> tuple[BatchRow, ...]:
     """Analyze one recording: a row per test in it, and their JSON in `out_dir`.
 
-    Whatever goes wrong is a row, too.
+    Whatever goes wrong is a row, too. `test` is what the recording shows; None detects it.
     """
     try:
-        return _rows(bag, params, out_dir)
+        return _rows(bag, params, out_dir, test)
     except ThermalPoseError as error:
         return (BatchRow(str(bag), "error", None, str(error)),)
     except Exception as error:  # A defect met in one recording must not cost the other results.
@@ -70,18 +82,27 @@ def analyze_one(bag: Path, params: TugParams, out_dir: Path | None) -> tuple[Bat
         return (BatchRow(str(bag), "error", None, sentence),)
 
 
-def _rows(bag: Path, params: TugParams, out_dir: Path | None) -> tuple[BatchRow, ...]:
+def _rows(
+    bag: Path, params: TugParams, out_dir: Path | None, kind: MovementTest | None
+) -> tuple[BatchRow, ...]:
     name = recording_name(bag)
     trial_id = params.trial_id or name
-    trial = analyze_recording(bag, _perception(), replace(params, trial_id=trial_id))
+    params = replace(params, trial_id=trial_id)
+    trial = analyze_recording(bag, _perception(), params, test=kind)
     rows = []
     for number, test in enumerate(trial.all_tests, start=1):
         if out_dir is not None:
             file = out_dir / (f"{name}.json" if number == 1 else f"{name}-{number}.json")
             write_whole(file, test.result.to_json(), private=True)
-        timing = test.result.timing
-        rows.append(BatchRow(str(bag), str(timing.reason), timing.total_s, timing.sentence, number))
+        rows.append(_row(bag, number, EarlierTest.from_result(test.result)))
     return tuple(rows)
+
+
+def _row(bag: Path, number: int, test: EarlierTest) -> BatchRow:
+    kind, value = test.kind, test.value
+    figure = "" if value is None else f"{value:.{kind.decimals}f} {kind.unit}"
+    total_s = value if kind.unit == "s" else None
+    return BatchRow(str(bag), str(test.reason), total_s, test.sentence, number, kind.key, figure)
 
 
 @lru_cache(maxsize=1)
@@ -96,6 +117,7 @@ def analyze_many(
     out_dir: Path | None = None,
     jobs: int = 1,
     ray_address: str = "",
+    test: MovementTest | None = TIMED_UP_AND_GO,
 ) -> Iterator[BatchRow]:
     """Yield a row for each test as its recording is done (in order only with one job).
 
@@ -104,6 +126,7 @@ def analyze_many(
     jobs : processes; 1 works in this one.
     ray_address : work on this Ray cluster instead (extra 'train'): an address, 'auto' or 'local';
         empty: without Ray. The cluster must reach `out_dir`.
+    test : what the recordings show; None detects it in each.
 
     Raises
     ------
@@ -117,4 +140,5 @@ def analyze_many(
     if out_dir is not None and doubles:
         raise ValueError(f"bags: expected different names, got {sorted(doubles)} more than once")
     calls = ((bag, params, out_dir) for bag in bags)
-    return chain.from_iterable(map_jobs(analyze_one, calls, jobs, ray_address=ray_address))
+    work = analyze_one if test is TIMED_UP_AND_GO else partial(analyze_one, test=test)
+    return chain.from_iterable(map_jobs(work, calls, jobs, ray_address=ray_address))
