@@ -4,6 +4,7 @@ from support import rises as stick
 from support.rises import even_rises, frames
 
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S, FIVE_TIMES_SIT_TO_STAND
+from thermal_pose.clinical.chair_rises.measures import at_limit, rise_measures
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import MeasureStatus
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
@@ -145,3 +146,16 @@ def test_the_stick_figure_is_what_it_claims() -> None:
 )
 def test_the_kind_of_test_is_detected(made, test) -> None:
     assert detect_test(made()) is test
+
+
+def test_a_rise_at_the_limit_of_30_s_is_said() -> None:
+    # The first movement is placed by the lean that a stick figure lacks: look at it, then shift.
+    result, _ = analysed(frames(even_rises(13), 43.0), CHAIR_STAND_30S)
+    start_s = result.rises[0].rise_start_s
+    near = min(rise.half_up_s - start_s - 30.0 for rise in result.rises[9:])
+    by_margin = {}
+    for margin_s in (0.02, 1.0):
+        moved = tuple(rise.shifted(-near + margin_s) for rise in result.rises[1:])
+        measures = rise_measures(CHAIR_STAND_30S, (result.rises[0], *moved), start_s)
+        by_margin[margin_s] = at_limit(measures)
+    assert by_margin == {0.02: True, 1.0: False}

@@ -15,6 +15,8 @@ from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.records import Measure, MeasureStatus
 
 _SIMULATED: Final = MeasureStatus.SIMULATED
+#: Name of the measure that says how near a rise was to the limit of 30 s.
+LIMIT_MARGIN: Final = "limit_margin_s"
 _TOO_FEW: Final = "Needs at least two rises."
 
 
@@ -46,6 +48,7 @@ def rise_measures(
         rows.insert(0, _fifth_stand(rises, start_s))
     else:
         rows.insert(0, _thirds(rises, start_s))
+        rows.append(_limit_margin(rises, start_s))
     return tuple(rows)
 
 
@@ -88,6 +91,28 @@ def _fifth_stand(rises: Sequence[ChairRise], start_s: float) -> Measure:
     if value is None:
         return Measure(name, label, "s", None, None, _SIMULATED, "Needs five complete stands.")
     return Measure(name, label, "s", value, event_sd_s("first_start", "stand"), _SIMULATED)
+
+
+def _limit_margin(rises: Sequence[ChairRise], start_s: float) -> Measure:
+    """How near to the limit of 30 s a rise was half-way up: within its error, the count is open."""
+    end_s = start_s + CHAIR_STAND_S
+    margins_s = [abs(rise.half_up_s - end_s) for rise in rises if rise.complete]
+    name, label = LIMIT_MARGIN, "From the limit of 30 s to the nearest rise, half-way up"
+    if not margins_s:
+        return Measure(name, label, "s", None, None, _SIMULATED, _TOO_FEW)
+    return Measure(
+        name, label, "s", min(margins_s), event_sd_s("first_start", "half_up"), _SIMULATED
+    )
+
+
+def at_limit(measures: Sequence[Measure]) -> bool:
+    """Whether a rise was so near to the limit of 30 s that the count may be one more or less."""
+    return any(
+        measure.name == LIMIT_MARGIN
+        and isinstance(measure.value, float)
+        and measure.value < 2.0 * (measure.uncertainty or 0.0)
+        for measure in measures
+    )
 
 
 def _thirds(rises: Sequence[ChairRise], start_s: float) -> Measure:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S
+from thermal_pose.clinical.chair_rises.measures import at_limit
 from thermal_pose.clinical.chair_rises.reading import read_rises
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.chair_rises.scoring import five_times_s, stands_in_30s
@@ -79,12 +80,19 @@ def rise_figures(trials: Sequence[EvaluatedRises]) -> dict[str, Any]:
     truth = np.array([t.true_figure for t in timed])
     found = np.array([t.figure for t in timed], dtype=np.float64)
     errors = found - truth
+    clear = [
+        abs(error) < 0.5
+        for error, t in zip(errors, timed, strict=True)
+        if not at_limit(t.result.measures)
+    ]
     refused = Counter(str(t.result.timing.reason) for t in valid if t.figure is None)
     return {
         "n_valid": len(valid),
         "n_given": len(timed),
         "repetitions_exact_share": _rounded(np.mean([t.repetitions_exact for t in valid])),
         "figure_exact_share": _rounded(np.mean(np.abs(errors) < 0.5)),
+        "at_limit": sum(at_limit(t.result.measures) for t in timed),
+        "figure_exact_share_off_limit": _share(clear),
         "figure_mae": _rounded(np.abs(errors).mean()),
         "figure_bias": _rounded(errors.mean()),
         "figure_worst": _rounded(np.abs(errors).max()),
@@ -102,6 +110,11 @@ def rise_figures(trials: Sequence[EvaluatedRises]) -> dict[str, Any]:
         ],
         "model": trials[0].recording.frames[0].model_id,
     }
+
+
+def _share(right: Sequence[bool]) -> float | None:
+    """Share of true values; None without any."""
+    return _rounded(sum(right) / len(right)) if right else None
 
 
 def _by_kind(invalid: Sequence[EvaluatedRises]) -> dict[str, dict[str, Any]]:
