@@ -8,11 +8,10 @@ examples:
 """
 
 import argparse
-import json
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_bodies, add_body_count, add_json
+from thermal_pose.cli.arguments import add_bodies, add_body_count, add_json, print_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +31,6 @@ def start(args: argparse.Namespace) -> int:
         bake_body(shape, folder)
     paths = [folder / "template.npz", *(folder / f"body-{shape.key}.npz" for shape in shapes)]
     size = sum(path.stat().st_size for path in paths)
-    if args.json:
-        print(json.dumps({"folder": str(folder), "bodies": args.body_count, "bytes": size}))
-    else:
-        print(f"{args.body_count} bodies in {folder} ({size / 1e6:.1f} MB)")
+    document = {"folder": str(folder), "bodies": args.body_count, "bytes": size}
+    print_result(args, document, f"{args.body_count} bodies in {folder} ({size / 1e6:.1f} MB)")
     return 0

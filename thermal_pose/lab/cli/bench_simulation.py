@@ -9,7 +9,7 @@ examples:
 import argparse
 import json
 
-from thermal_pose.cli.arguments import add_jobs, add_json, add_out, jobs_of
+from thermal_pose.cli.arguments import add_jobs, add_json, add_out, jobs_of, print_result
 from thermal_pose.files import write_whole
 
 
@@ -28,15 +28,14 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.benchmark.simulation import bench_simulation
 
     results = bench_simulation(args.seconds, jobs_of(args))
-    text = json.dumps(results, indent=2)
     if args.out is not None:
-        write_whole(args.out, text + "\n")
+        write_whole(args.out, json.dumps(results, indent=2) + "\n")
     thermal, pairs, memory = results["thermal_stream"], results["pairs"], results["memory"]
-    print(
-        text
-        if args.json
-        else f"{thermal['per_s']:.0f} thermal frames/s, {pairs['per_s']:.1f} pairs/s, "
-        f"{memory['all_processes_gb']:.2f} GB"
+    print_result(
+        args,
+        results,
+        f"{thermal['per_s']:.0f} thermal frames/s, {pairs['per_s']:.1f} pairs/s, "
+        f"{memory['all_processes_gb']:.2f} GB",
     )
     met = (
         thermal["per_s"] >= thermal["target_per_s"]

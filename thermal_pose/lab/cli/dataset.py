@@ -19,14 +19,13 @@ examples:
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_jobs, add_json, add_out, add_ray, positive
+from thermal_pose.cli.arguments import add_jobs, add_json, add_out, add_ray, positive, print_result
 from thermal_pose.errors import BagError, ConfigError, StorageError
 
 THERMAL_DETECTOR = "detector"
@@ -80,10 +79,7 @@ def start(args: argparse.Namespace) -> int:
         raise StorageError(f"--out {args.out}: cannot be made: {error}") from error
     results = _build_coco(args) if from_coco else _build_bags(args)
     summary = write_summary(args.out, results, teacher=args.teacher)
-    if args.json:
-        print(json.dumps(summary))
-    else:
-        print(f"{args.out}: {_described(summary)}")
+    print_result(args, summary, f"{args.out}: {_described(summary)}")
     left_out = summary["errors"]
     for path, reason in left_out.items():
         print(f"left out {path}: {reason}", file=sys.stderr)

@@ -4,8 +4,8 @@
 Loss, decoder and architecture are the paper's; the teacher sees thermal images instead of RGB.
 
 examples:
-  thermal-pose distil-thermal --teacher out/models/student-lite.pt --train out/train \
-      --confidence out/confidence --calibration-data out/calibration \
+  thermal-pose distil-thermal --teacher out/models/student-lite.pt --train out/train \\
+      --confidence out/confidence --calibration-data out/calibration \\
       --evaluation clinic=out/clinic --latent-minutes 7 --max-minutes 4 --out out/models
 """
 

@@ -21,6 +21,7 @@ from thermal_pose.cli.arguments import (
     add_out,
     evaluation_sets,
     positive,
+    print_result,
 )
 from thermal_pose.files import write_whole
 from thermal_pose.inference.base import RuntimeOptions, ThresholdedDetector
@@ -59,10 +60,9 @@ def start(args: argparse.Namespace) -> int:
     results: dict[str, Any] = {"simulated": True, "rate_hz": 8.0, "detectors": {}}
     for model in args.detector or ["detector", "warm_blob"]:
         results["detectors"][model] = _judge(model, sets, args.device)
-    text = json.dumps(results, indent=2)
     if args.out is not None:
-        write_whole(args.out, text + "\n")
-    print(text if args.json else _summary(results))
+        write_whole(args.out, json.dumps(results, indent=2) + "\n")
+    print_result(args, results, _summary(results))
     return 0
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import add_json, add_out, positive
+from thermal_pose.cli.arguments import add_json, add_out, positive, print_result
 from thermal_pose.files import write_whole
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.types import FrameKeypoints
@@ -72,10 +72,9 @@ def start(args: argparse.Namespace) -> int:
     }
     if args.live:
         found["live_minus_offline_ap"] = _difference(found["live"]["ap"], found["offline"]["ap"])
-    text = json.dumps(found, indent=2)
     if args.out is not None:
-        write_whole(args.out, text + "\n")
-    print(text if args.json else _summary(found, list(ways)))
+        write_whole(args.out, json.dumps(found, indent=2) + "\n")
+    print_result(args, found, _summary(found, list(ways)))
     return 0
 
 

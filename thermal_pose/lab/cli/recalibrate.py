@@ -10,10 +10,9 @@ examples:
 """
 
 import argparse
-import json
 from pathlib import Path
 
-from thermal_pose.cli.arguments import add_json
+from thermal_pose.cli.arguments import add_json, print_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,11 +36,10 @@ def start(args: argparse.Namespace) -> int:
 
     data = concatenate([load_folder(folder) for folder in args.calibration_data])
     fitted = recalibrate(args.card, data)
-    if args.json:
-        print(json.dumps({"card": str(args.card), **fitted}))
-        return 0
-    print(
+    print_result(
+        args,
+        {"card": str(args.card), **fitted},
         f"{args.card}: joints' calibration error {fitted['joint_ece_before']:.3f} -> "
-        f"{fitted['joint_ece_after']:.3f} on the {data.person.sum()} people it was fitted to"
+        f"{fitted['joint_ece_after']:.3f} on the {data.person.sum()} people it was fitted to",
     )
     return 0

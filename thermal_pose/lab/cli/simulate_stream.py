@@ -13,7 +13,6 @@ examples:
 """
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from thermal_pose.cli.arguments import (
     count,
     jobs_of,
     positive,
+    print_result,
 )
 
 
@@ -99,8 +99,6 @@ def start(args: argparse.Namespace) -> int:
     if args.sheet is not None:
         write_sheet(args.out / f"stream-{args.seed}-00000.npz", args.sheet)
     summary = {"frames": frames, "seconds": round(seconds, 2), "per_s": round(frames / seconds, 1)}
-    if args.json:
-        print(json.dumps(summary))
-    else:
-        print(f"{frames} frames in {seconds:.1f} s ({frames / seconds:.0f}/s) in {args.out}")
+    text = f"{frames} frames in {seconds:.1f} s ({frames / seconds:.0f}/s) in {args.out}"
+    print_result(args, summary, text)
     return 0

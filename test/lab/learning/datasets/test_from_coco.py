@@ -63,6 +63,26 @@ def test_people_of_all_pictures_become_rows_in_thermal_pixels(annotated, tmp_pat
     assert np.isnan(data.distance_m).all() and data.person.all()
 
 
+@pytest.mark.parametrize(
+    ("size_wh", "real_wh"), [((200, 160), (75, 60)), ((160, 90), (80, 45)), ((40, 30), (80, 60))]
+)
+def test_people_keep_their_proportions_in_pictures_of_any_shape(tmp_path, size_wh, real_wh) -> None:
+    picture = np.zeros((size_wh[1], size_wh[0]), np.uint8)
+    picture[:, -4:] = 255
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    joints = [[4 + j, 4 + j, 2] for j in range(17)]
+    person = _person(1, 1, joints, bbox=[2, 2, 20, 20], num_keypoints=17)
+    content = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [person]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    build_from_coco(tmp_path / "a.json", tmp_path, tmp_path / "out")
+    data = load_folder(tmp_path / "out")
+    assert data.frames.shape == (1, 60, 80) and data.frame_rows.tolist() == [real_wh[1]]
+    box = data.boxes[0]
+    assert box[2] - box[0] == pytest.approx(box[3] - box[1], rel=0.01)
+    np.testing.assert_allclose(data.xy[0, :, 0], data.xy[0, :, 1], atol=0.01)
+    assert (data.frames[0, :, real_wh[0] - 1 :] == data.frames[0, 0, -1]).all()  # the last column
+
+
 def test_the_command_reads_it_and_shows_samples(annotated, tmp_path, capsys) -> None:
     path, _ = annotated
     out = tmp_path / "out"

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds shards from COCO keypoint files over thermal pictures, such as OpenThermalPose's.
 
-16-bit pictures must hold centikelvin. 8-bit pictures hold no temperature: their range is mapped
-to 20..36 degC, which makes no difference to models with 'crop_minmax' input.
+Pictures may have any size and are scaled to fit into 80 x 60 px. 16-bit pictures must hold
+centikelvin. 8-bit pictures hold no temperature: their range is mapped to 20..36 degC, which makes
+no difference to models with 'crop_minmax' or 'crop_percentile' input.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +28,35 @@ _COLD_COUNTS, _SPAN_COUNTS = 29315, 1600
 _PER_SHARD: Final = 2000
 
 
-def _thermal(image: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """Return a picture as an 80 x 60 frame in centikelvin."""
-    small = cv2.resize(image, FRAME_WH, interpolation=cv2.INTER_AREA).astype(np.float32)
+@dataclass(frozen=True)
+class _Frame:
+    """A picture reduced to 80 x 60 px at most, in its own proportions.
+
+    Attributes
+    ----------
+    centikelvin : (60, 80); the last row and column are repeated below and beside the picture.
+    rows : real rows.
+    scale : (2,) frame px per picture px, x and y.
+    picture_wh : px.
+    """
+
+    centikelvin: npt.NDArray[np.uint16]
+    rows: int
+    scale: npt.NDArray[np.float32]
+    picture_wh: tuple[int, int]
+
+
+def _frame(image: npt.NDArray[Any]) -> _Frame:
+    picture_wh = (image.shape[1], image.shape[0])
+    factor = min(FRAME_WH[0] / picture_wh[0], FRAME_WH[1] / picture_wh[1])
+    width, height = (max(1, round(side * factor)) for side in picture_wh)
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     if image.dtype == np.uint8:
         small = _COLD_COUNTS + small * (_SPAN_COUNTS / 255)
-    return small.round().astype(np.uint16)
+    margins = ((0, FRAME_WH[1] - height), (0, FRAME_WH[0] - width))
+    whole = np.pad(small.round().astype(np.uint16), margins, mode="edge")
+    scale = np.array([width / picture_wh[0], height / picture_wh[1]], np.float32)
+    return _Frame(whole, height, scale, picture_wh)
 
 
 def check_names(paths: list[Path]) -> None:
@@ -88,39 +113,33 @@ def build_from_coco(path: Path, images: Path, out: Path, cohort: str = "") -> in
     return len(people)
 
 
-def _frames(
-    people: list[LabelledPerson], labels: CocoLabels, images: Path
-) -> tuple[dict[int, npt.NDArray[np.uint16]], dict[int, tuple[float, float]]]:
-    """Read the pictures of people: frames and their scales (x, y) from the picture's pixels.
+def _frames(people: list[LabelledPerson], labels: CocoLabels, images: Path) -> dict[int, _Frame]:
+    """Read the pictures of people, by their ids.
 
     Raises
     ------
     TrainingError
         A picture is missing or of another kind or size than labelled.
     """
-    frames: dict[int, npt.NDArray[np.uint16]] = {}
-    sizes: dict[int, tuple[int, int]] = {}
+    frames: dict[int, _Frame] = {}
     for person in people:
         number = person.picture
         if number not in frames:
             picture = labels.pictures[number]
-            image = read_picture(images / picture.file_name)
-            sizes[number] = (image.shape[1], image.shape[0])
-            if picture.size_wh not in (None, sizes[number]):
+            frames[number] = _frame(read_picture(images / picture.file_name))
+            if picture.size_wh not in (None, frames[number].picture_wh):
                 raise TrainingError(
                     f"{person.name}: image {number} is labelled as {picture.size_wh} px, but "
-                    f"{images / picture.file_name} has {sizes[number]} px"
+                    f"{images / picture.file_name} has {frames[number].picture_wh} px"
                 )
-            frames[number] = _thermal(image)
-        person.check_inside(sizes[number])
-    scales = {n: (FRAME_WH[0] / w, FRAME_WH[1] / h) for n, (w, h) in sizes.items()}
-    return frames, scales
+        person.check_inside(frames[number].picture_wh)
+    return frames
 
 
 def _rows(people: list[LabelledPerson], labels: CocoLabels, images: Path, subject: str) -> PoseData:
-    frames, scale_of = _frames(people, labels, images)
+    frames = _frames(people, labels, images)
     order = {number: index for index, number in enumerate(frames)}
-    scales = np.array([scale_of[p.picture] for p in people], np.float32)
+    scales = np.stack([frames[p.picture].scale for p in people])
     boxes = np.array([p.box_xywh for p in people], np.float32)
     boxes = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     xy = np.stack([p.xy for p in people])
@@ -129,8 +148,8 @@ def _rows(people: list[LabelledPerson], labels: CocoLabels, images: Path, subjec
     # Pictures of one scene are not independent: they are one trial, and held out together.
     scenes = list(dict.fromkeys(labels.pictures[p.picture].scene for p in people))
     return PoseData(
-        frames=np.stack(list(frames.values())),
-        frame_rows=np.full(len(frames), FRAME_WH[1], np.int16),
+        frames=np.stack([frame.centikelvin for frame in frames.values()]),
+        frame_rows=np.array([frame.rows for frame in frames.values()], np.int16),
         frame_of=np.array([order[p.picture] for p in people], np.int32),
         boxes=(boxes + 0.5) * np.tile(scales, 2) - 0.5,
         xy=(xy + 0.5) * scales[:, None] - 0.5,
