@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from thermal_pose.report.findings import Appraisal, findings_page, table_section
-from thermal_pose.report.sections import section
+from thermal_pose.report.parts import section
 
 #: Reprojection error of a good lens calibration, px of its own image.
 MAX_RMS_PX: Final = {"thermal": 0.3, "rgb": 1.0}

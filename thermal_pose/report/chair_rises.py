@@ -13,7 +13,7 @@ from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import RunInfo
 from thermal_pose.language import say
-from thermal_pose.report import charts, evidence, sections
+from thermal_pose.report import charts, earlier_tests, evidence, measure_tables, parts, sections
 from thermal_pose.report.charts import Axis, Trace
 from thermal_pose.report.text import html, seconds
 
@@ -29,9 +29,9 @@ def chair_rise_sections(
     """Return the first page's sections, and those that are folded below it."""
     first = rise_outcome(result, earlier) + rises_section(result)
     folded = (
-        sections.measures_section(result.measures, result.timing.valid, ())
+        measure_tables.measures_section(result.measures, result.timing.valid, ())
         + rise_signals(result)
-        + sections.earlier_tests(EarlierTest.from_result(result), earlier)
+        + earlier_tests.earlier_section(EarlierTest.from_result(result), earlier)
         + rise_quality(result)
         + evidence.provenance(result, run)
         + rise_notes()
@@ -49,7 +49,7 @@ def rise_outcome(result: ChairRiseResult, earlier: Sequence[EarlierTest]) -> str
     spread = "" if result.total_sd_s is None else f"<span>± {result.total_sd_s:.2f} s</span>"
     facts = [
         *_reference(result),
-        sections.change_sentence(EarlierTest.from_result(result), earlier),
+        earlier_tests.change_sentence(EarlierTest.from_result(result), earlier),
     ]
     if result.total_from_go_s is not None:
         go = html(say("From the signalled ‘go’:"))
@@ -115,12 +115,12 @@ def rises_section(result: ChairRiseResult) -> str:
     bar = _bar(result.rises, zero_s, axis)
     if not result.timing.valid:
         lead = say("What was recognised before the trial was refused.")
-        return sections.section("phases", say("Recognised rises"), bar, html(lead))
-    return sections.section("phases", say("Rises"), bar + _rise_table(result.rises, zero_s))
+        return parts.section("phases", say("Recognised rises"), bar, html(lead))
+    return parts.section("phases", say("Rises"), bar + _rise_table(result.rises, zero_s))
 
 
 def _bar(rises: Sequence[ChairRise], zero_s: float, axis: Axis) -> str:
-    parts = []
+    bars = []
     for number, rise in enumerate(rises, start=1):
         pieces = [(2, rise.rise_start_s, rise.stand_s)]
         if rise.sit_start_s is not None and rise.seat_contact_s is not None:
@@ -131,10 +131,10 @@ def _bar(rises: Sequence[ChairRise], zero_s: float, axis: Axis) -> str:
         for kind, start_s, end_s in pieces:
             place = charts.box(axis, start_s - zero_s, end_s - zero_s)
             label = f"<b>{number}</b>" if kind == 2 else ""
-            parts.append(f'<i class="seg p{kind}" style="{place}">{label}</i>')
+            bars.append(f'<i class="seg p{kind}" style="{place}">{label}</i>')
     words = say("{n} rises: standing up, standing, sitting down.", n=len(rises))
     return (
-        f'<div class="bar rises" role="img" aria-label="{html(words)}">{"".join(parts)}</div>'
+        f'<div class="bar rises" role="img" aria-label="{html(words)}">{"".join(bars)}</div>'
         + charts.scale(axis)
     )
 
@@ -181,7 +181,7 @@ def rise_signals(result: ChairRiseResult) -> str:
     )  # fmt: skip
     plots = "".join(charts.signal_plot(trace, times_s, (), axis) for trace in traces)
     body = f'<div class="signals">{plots}</div>{charts.scale(axis)}'
-    return sections.folded("signals", say("Signals"), body)
+    return parts.folded("signals", say("Signals"), body)
 
 
 def rise_quality(result: ChairRiseResult) -> str:
@@ -197,4 +197,4 @@ def rise_notes() -> str:
         f"<li>{html(say('References are limits to read a figure beside, not a verdict on a person.'))}</li></ul>"  # noqa: E501
         f'<ol class="sources">{sources}</ol>'
     )
-    return sections.folded("notes", say("Notes and sources"), reading + evidence.privacy())
+    return parts.folded("notes", say("Notes and sources"), reading + evidence.privacy())

@@ -8,7 +8,8 @@ from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.language import say
-from thermal_pose.report.sections import folded, pairs_list, source_items
+from thermal_pose.report.parts import folded, pairs_list
+from thermal_pose.report.sections import source_items
 from thermal_pose.report.text import PHASE_NAMES, REASON_NAMES, html, seconds, signed_seconds
 from thermal_pose.types import TugTiming
 

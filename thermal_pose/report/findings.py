@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thermal_pose.report.page import render_page
-from thermal_pose.report.sections import section
+from thermal_pose.report.parts import section
 from thermal_pose.report.text import html
 
 

@@ -9,7 +9,7 @@ from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.files import write_whole
 from thermal_pose.language import ENGLISH, say, speaking
-from thermal_pose.report import charts, evidence, sections
+from thermal_pose.report import charts, earlier_tests, evidence, parts
 from thermal_pose.report.page import render_page
 from thermal_pose.report.text import figure, html, recorded_date, signed, subject_name
 
@@ -50,7 +50,7 @@ def history_page(
         heading=title,
         badge="",
         person="".join(f"<div><dt>{html(k)}</dt><dd>{html(v)}</dd></div>" for k, v in person),
-        main=(body or sections.section("history", title, f'<p class="lead">{html(empty)}</p>'))
+        main=(body or parts.section("history", title, f'<p class="lead">{html(empty)}</p>'))
         + evidence.notes(bool(ordered)),
     )
 
@@ -61,8 +61,8 @@ def _kind_section(
     if not tests:
         return ""
     plot = charts.history_plot(tests, len(tests) - 1)
-    body = _summary(tests) + plot + sections.history_table(tests, links)
-    return sections.section(f"history-{kind.key.replace('_', '-')}", say(kind.title), body)
+    body = _summary(tests) + plot + earlier_tests.history_table(tests, links)
+    return parts.section(f"history-{kind.key.replace('_', '-')}", say(kind.title), body)
 
 
 def write_history(

@@ -15,7 +15,7 @@ from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.language import language, say
-from thermal_pose.report import charts, evidence, sections
+from thermal_pose.report import charts, earlier_tests, evidence, parts, sections
 from thermal_pose.report.chair_rises import chair_rise_sections
 from thermal_pose.report.film import (
     Film,
@@ -116,7 +116,7 @@ def _tug_sections(
             replay(result, film),
             sections.measures(result),
             sections.signals(result),
-            sections.earlier_tests(EarlierTest.from_result(result), earlier),
+            earlier_tests.earlier_section(EarlierTest.from_result(result), earlier),
             evidence.quality(result),
             evidence.truth(result),
             evidence.provenance(result, run),
@@ -211,7 +211,7 @@ def replay(result: MovementResult, film: Film | None) -> str:
         data=script_json(data),
         thinned=html(thinned),
     )
-    return sections.section("replay", say("Replay"), body, classes="screen-only")
+    return parts.section("replay", say("Replay"), body, classes="screen-only")
 
 
 def _strip(result: MovementResult, film: Film) -> str:
@@ -249,7 +249,7 @@ def key_frames(result: TrialResult, film: Film | None) -> str:
     window = subject_window(film) if result.timing.valid else (0, 0, *film.image_wh)
     items = "".join(_key_frame(film, window, *entry) for entry in chosen)
     body = f'<ol class="frames n{len(chosen)}">{items}</ol>'
-    return sections.section("key-frames", say("Key frames"), body, html(say(lead)))
+    return parts.section("key-frames", say("Key frames"), body, html(say(lead)))
 
 
 def _key_frame(film: Film, window: Window, index: int, name: str, when: str) -> str:

@@ -1,61 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sections of a report's page, each a function from the result to escaped HTML."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
 
 from thermal_pose.clinical.history import EarlierTest
-from thermal_pose.clinical.records import Measure, MeasureStatus
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug import norms
-from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.language import say
 from thermal_pose.report import charts
 from thermal_pose.report.charts import Array, Axis, Trace
+from thermal_pose.report.earlier_tests import change_sentence, valid_tests
+from thermal_pose.report.measure_tables import measures_section
+from thermal_pose.report.parts import folded, section, status_mark
 from thermal_pose.report.text import (
     ADVICE,
     PHASE_NAMES,
     REASON_NAMES,
-    STATUS_NAMES,
-    figure,
     html,
-    number,
     recorded,
-    recorded_date,
     seconds,
-    signed,
     signed_seconds,
     subject_name,
 )
-from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval, TrialReason
+from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason
 
 #: Measures that the outcome and the table of phases show already.
 _IN_PHASE_TABLE = {"total_s", *(f"{phase.name.lower()}_s" for phase in TIMED_PHASES)}
-
-
-def section(anchor: str, title: str, body: str, lead: str = "", classes: str = "") -> str:
-    """Return a titled landmark; '' for an empty body."""
-    if not body:
-        return ""
-    introduction = f'<p class="lead">{lead}</p>' if lead else ""
-    return (
-        f'<section id="{anchor}" class="card {classes}" aria-labelledby="{anchor}-title">'
-        f'<h2 id="{anchor}-title">{html(title)}</h2>{introduction}{body}</section>'
-    )
-
-
-def folded(anchor: str, title: str, body: str) -> str:
-    """Return a landmark that is closed at first and left out of a print; '' for an empty body."""
-    if not body:
-        return ""
-    return (
-        f'<section id="{anchor}" class="card" aria-labelledby="{anchor}-title">'
-        f'<details class="more"><summary><h2 id="{anchor}-title">{html(title)}</h2></summary>'
-        f"{body}</details></section>"
-    )
 
 
 def source_items(sources: Sequence[norms.Source]) -> str:
@@ -130,8 +104,8 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
         f'<p class="total">{total_s:.2f}<small> s</small> {sd}</p>'
         f'<p class="fine">{basis}{_evidence_of(result)}</p></div>'
         '<div class="compare">'
-        + charts.total_scale(total_s, result.total_sd_s, spread_s, _valid(earlier)[-5:])
-        + _scale_key(spread_s is not None, bool(_valid(earlier)))
+        + charts.total_scale(total_s, result.total_sd_s, spread_s, valid_tests(earlier)[-5:])
+        + _scale_key(spread_s is not None, bool(valid_tests(earlier)))
         + f'<ul class="facts">{listed}</ul></div></section>'
     )
 
@@ -148,13 +122,8 @@ def _evidence_of(result: TrialResult) -> str:
     """Return the mark of the total's evidence, where the result states one."""
     for measure in result.measures:
         if measure.name == "total_s":
-            return f'<br><span class="status {html(measure.status)}">{_mark(measure)}</span>'
+            return f'<br><span class="status {html(measure.status)}">{status_mark(measure)}</span>'
     return ""
-
-
-def _mark(measure: Measure) -> str:
-    sign = "○" if measure.status is MeasureStatus.EXPERIMENTAL else "✓"
-    return f'<span aria-hidden="true">{sign}</span> {html(say(STATUS_NAMES[measure.status]))}'
 
 
 def _scale_key(has_spread: bool, has_past: bool) -> str:
@@ -188,32 +157,6 @@ def _spread_sentence(age_years: float | None) -> str:
     )
 
 
-def change_sentence(current: EarlierTest, earlier: Sequence[EarlierTest]) -> str:
-    """Return the change since the person's previous valid test of the same kind."""
-    valid = [test for test in _valid(earlier) if test.test == current.test]
-    if not valid or current.value is None:
-        return html(say("No earlier valid test of this person is on file."))
-    last, kind = valid[-1], current.kind
-    assert last.value is not None
-    when = recorded_date(last.origin_ns) or last.trial_id or say("earlier")
-    change = signed(current.value - last.value, kind.decimals, say(kind.unit))
-    line = html(say("Previous test ({when}):", when=when))
-    line += f" {figure(last.value, kind.decimals, say(kind.unit))}, "
-    line += f"{html(say('change'))} <b>{change}</b>."
-    if current.test == TIMED_UP_AND_GO.key:
-        line += " " + html(say("Smallest detectable change of repeated stopwatch tests:"))
-        line += " " + ", ".join(
-            f"{seconds(row.change_s, 1)} {html(say('in'))} {html(say(row.group))}"
-            for row in norms.DETECTABLE_CHANGES
-        )
-        line += "."
-    return line
-
-
-def _valid(earlier: Sequence[EarlierTest]) -> list[EarlierTest]:
-    return [test for test in earlier if test.valid]
-
-
 def phases(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     """Return the phase timeline and its table; for a refused trial the recognised order only."""
     intervals = result.timing.phases
@@ -229,7 +172,7 @@ def phases(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
             html(say(lead)),
         )
     bar = charts.phase_bar(shown_intervals(result), Axis(0.0, result.total_s or 1.0))
-    return section("phases", say("Phases"), bar + _phase_table(result, _valid(earlier)))
+    return section("phases", say("Phases"), bar + _phase_table(result, valid_tests(earlier)))
 
 
 def zero_s(result: TrialResult) -> float:
@@ -353,150 +296,3 @@ def _limits(values: Array, low: float, high: float, step: float) -> tuple[float,
 def measures(result: TrialResult) -> str:
     """Return the measures of a Timed Up and Go."""
     return measures_section(result.measures, result.timing.valid, _IN_PHASE_TABLE)
-
-
-def measures_section(given: Sequence[Measure], valid: bool, hidden: Collection[str]) -> str:
-    """Return the checked measures, the experimental ones folded, and those left out.
-
-    Parameters
-    ----------
-    hidden : names of measures that the page shows elsewhere.
-    """
-    if not valid or not given:
-        return ""
-    shown = [m for m in given if not m.omitted and m.name not in hidden]
-    checked = [m for m in shown if m.status is not MeasureStatus.EXPERIMENTAL]
-    experimental = [m for m in shown if m.status is MeasureStatus.EXPERIMENTAL]
-    note = say(
-        "Checked in simulation only: agreement with the truth was shown on simulated people "
-        "(docs/validation.md), not on patients."
-    )
-    why = say(
-        "Experimental: read from one frontal view of 80 × 60 pixels, where lengths, sides and "
-        "single steps are uncertain; agreement was not shown or is weak, so do not rely on them."
-    )
-    body = _measure_table(checked, say("Table of measures"))
-    body += f'<p class="fine">{html(note)}</p>' if checked else ""
-    if experimental:
-        body += (
-            f"<details><summary>{html(say('Experimental measures'))}</summary>"
-            f'<p class="fine">{html(why)}</p>'
-            + _measure_table(experimental, say("Table of experimental measures"))
-            + "</details>"
-        )
-    return section("measures", say("Measures"), body + _omitted(given))
-
-
-def _measure_table(given: Sequence[Measure], label: str) -> str:
-    if not given:
-        return ""
-    heads = "".join(
-        f'<th scope="col">{html(say(name))}</th>'
-        for name in ("Measure", "Value", "± SD", "Evidence")
-    )
-    rows = "".join(_measure_row(measure) for measure in given)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{html(label)}"><table>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _measure_row(measure: Measure) -> str:
-    if isinstance(measure.value, str):
-        value, spread = html(say(measure.value)), ""
-    elif measure.name.startswith(("steps", "incomplete")):
-        value, spread = _whole_range(measure)
-    else:
-        assert measure.value is not None
-        value = number(measure.value, measure.uncertainty)
-        spread = number(measure.uncertainty, measure.uncertainty) if measure.uncertainty else ""
-    unit = f" {html(say(measure.unit))}" if measure.unit else ""
-    return (
-        f'<tr><th scope="row">{html(say(measure.label))}</th><td><b>{value}</b>{unit}</td>'
-        f'<td>{spread}</td><td class="status {html(measure.status)}">{_mark(measure)}</td></tr>'
-    )
-
-
-def _whole_range(measure: Measure) -> tuple[str, str]:
-    """A count as a whole number, with the range that two standard deviations span."""
-    assert isinstance(measure.value, float)
-    if not measure.uncertainty:
-        return f"{measure.value:.0f}", ""
-    reach = 1.96 * measure.uncertainty
-    low, high = max(0, round(measure.value - reach)), round(measure.value + reach)
-    return f"{measure.value:.0f}", f"{low}–{high}"
-
-
-def _omitted(given: Sequence[Measure]) -> str:
-    by_reason: dict[str, list[str]] = {}
-    for measure in given:
-        if measure.omitted:
-            by_reason.setdefault(measure.omitted, []).append(say(measure.label))
-    if not by_reason:
-        return ""
-    items = "".join(
-        f"<li><b>{html('; '.join(labels))}.</b> {html(say(reason))}</li>"
-        for reason, labels in by_reason.items()
-    )
-    summary = html(say("Measures left out, with the reason"))
-    return f'<details><summary>{summary}</summary><ul class="omitted">{items}</ul></details>'
-
-
-def pairs_list(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return a description list."""
-    items = "".join(f"<div><dt>{html(k)}</dt><dd>{html(v)}</dd></div>" for k, v in pairs)
-    return f'<dl class="pairs">{items}</dl>'
-
-
-def earlier_tests(current: EarlierTest, earlier: Sequence[EarlierTest]) -> str:
-    """Return the person's tests of this kind over time, this one last."""
-    same = [test for test in earlier if test.test == current.test]
-    if not same or not current.valid:
-        return ""
-    tests = [*same, current]
-    body = charts.history_plot(tests, len(tests) - 1) + history_table(tests)
-    return folded("history", say("Tests of this person"), body)
-
-
-def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None = None) -> str:
-    """Return a table of tests of one kind in order of time, refused ones with their reason.
-
-    Parameters
-    ----------
-    links : address of a test's report by its `origin_ns`.
-    """
-    kind = tests[0].kind
-    phases_shown = kind.phases if kind.key == TIMED_UP_AND_GO.key else ()
-    names = [say("Test"), say(kind.title), *(_phase_title(name) for name in phases_shown)]
-    head = "".join(f'<th scope="col">{html(name)}</th>' for name in names)
-    rows = []
-    for test in tests:
-        when = " ".join(filter(None, (recorded_date(test.origin_ns), test.trial_id)))
-        name = html(when or say("unnamed"))
-        if links and test.origin_ns in links:
-            name = f'<a href="{html(links[test.origin_ns])}">{name}</a>'
-        if not test.valid:
-            why = say(test.sentence or REASON_NAMES[test.reason])
-            cells = f'<td class="why" colspan="{1 + len(phases_shown)}">'
-            cells += f"<span>{html(say('refused:'))} {html(why)}</span></td>"
-        else:
-            assert test.value is not None
-            sd = f" ± {test.sd:.2f}" if test.sd else ""
-            value = figure(test.value, kind.decimals, say(kind.unit))
-            cells = f"<td><b>{value}</b>{sd}</td>"
-            cells += "".join(
-                f"<td>{'—' if v is None else f'{v:.2f}'}</td>"
-                for v in (test.durations_s.get(name) for name in phases_shown)
-            )
-        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{html(say("Table of tests"))}"><table>'
-        f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _phase_title(name: str) -> str:
-    return say(PHASE_NAMES[Phase[name.upper()]])

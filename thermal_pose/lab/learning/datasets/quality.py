@@ -16,7 +16,7 @@ from thermal_pose.lab.learning.fitting.tasks import RgbCrops
 from thermal_pose.lab.learning.networks.teacher import load_teacher
 from thermal_pose.lab.learning.pose_data import PoseData, concatenate, load_shard
 from thermal_pose.report.findings import Appraisal, findings_page, table_section
-from thermal_pose.report.sections import section
+from thermal_pose.report.parts import section
 from thermal_pose.types import Phase
 
 _SHARDS: Final = 12

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Earlier tests of the same person: the change since then, and the table of all tests."""
+
+from collections.abc import Mapping, Sequence
+
+from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.tug import norms
+from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
+from thermal_pose.language import say
+from thermal_pose.report import charts
+from thermal_pose.report.parts import folded
+from thermal_pose.report.text import (
+    PHASE_NAMES,
+    REASON_NAMES,
+    figure,
+    html,
+    recorded_date,
+    seconds,
+    signed,
+)
+from thermal_pose.types import Phase
+
+
+def change_sentence(current: EarlierTest, earlier: Sequence[EarlierTest]) -> str:
+    """Return the change since the person's previous valid test of the same kind."""
+    valid = [test for test in valid_tests(earlier) if test.test == current.test]
+    if not valid or current.value is None:
+        return html(say("No earlier valid test of this person is on file."))
+    last, kind = valid[-1], current.kind
+    assert last.value is not None
+    when = recorded_date(last.origin_ns) or last.trial_id or say("earlier")
+    change = signed(current.value - last.value, kind.decimals, say(kind.unit))
+    line = html(say("Previous test ({when}):", when=when))
+    line += f" {figure(last.value, kind.decimals, say(kind.unit))}, "
+    line += f"{html(say('change'))} <b>{change}</b>."
+    if current.test == TIMED_UP_AND_GO.key:
+        line += " " + html(say("Smallest detectable change of repeated stopwatch tests:"))
+        line += " " + ", ".join(
+            f"{seconds(row.change_s, 1)} {html(say('in'))} {html(say(row.group))}"
+            for row in norms.DETECTABLE_CHANGES
+        )
+        line += "."
+    return line
+
+
+def valid_tests(earlier: Sequence[EarlierTest]) -> list[EarlierTest]:
+    """Return the valid ones of the tests."""
+    return [test for test in earlier if test.valid]
+
+
+def earlier_section(current: EarlierTest, earlier: Sequence[EarlierTest]) -> str:
+    """Return the person's tests of this kind over time, this one last."""
+    same = [test for test in earlier if test.test == current.test]
+    if not same or not current.valid:
+        return ""
+    tests = [*same, current]
+    body = charts.history_plot(tests, len(tests) - 1) + history_table(tests)
+    return folded("history", say("Tests of this person"), body)
+
+
+def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None = None) -> str:
+    """Return a table of tests of one kind in order of time, refused ones with their reason.
+
+    Parameters
+    ----------
+    links : address of a test's report by its `origin_ns`.
+    """
+    kind = tests[0].kind
+    phases_shown = kind.phases if kind.key == TIMED_UP_AND_GO.key else ()
+    names = [say("Test"), say(kind.title), *(_phase_title(name) for name in phases_shown)]
+    head = "".join(f'<th scope="col">{html(name)}</th>' for name in names)
+    rows = []
+    for test in tests:
+        when = " ".join(filter(None, (recorded_date(test.origin_ns), test.trial_id)))
+        name = html(when or say("unnamed"))
+        if links and test.origin_ns in links:
+            name = f'<a href="{html(links[test.origin_ns])}">{name}</a>'
+        if not test.valid:
+            why = say(test.sentence or REASON_NAMES[test.reason])
+            cells = f'<td class="why" colspan="{1 + len(phases_shown)}">'
+            cells += f"<span>{html(say('refused:'))} {html(why)}</span></td>"
+        else:
+            assert test.value is not None
+            sd = f" ± {test.sd:.2f}" if test.sd else ""
+            value = figure(test.value, kind.decimals, say(kind.unit))
+            cells = f"<td><b>{value}</b>{sd}</td>"
+            cells += "".join(
+                f"<td>{'—' if v is None else f'{v:.2f}'}</td>"
+                for v in (test.durations_s.get(name) for name in phases_shown)
+            )
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+    return (
+        f'<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{html(say("Table of tests"))}"><table>'
+        f"<thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _phase_title(name: str) -> str:
+    return say(PHASE_NAMES[Phase[name.upper()]])
