@@ -291,16 +291,7 @@ def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
         f"{figure(test.value or 0.0, kind.decimals, say(kind.unit))}"
         for _, test in valid
     )
-    note = ""
-    if has_band:
-        text = say(
-            "Band: first valid test ± {change} s, the smallest published detectable change "
-            "({group}, {source}); whiskers: ± 2 SD of this measurement; × refused.",
-            change=f"{change:.1f}",
-            group=say(min(DETECTABLE_CHANGES, key=lambda row: row.change_s).group),
-            source=min(DETECTABLE_CHANGES, key=lambda row: row.change_s).source.short,
-        )
-        note = f'<p class="fine">{html(text)}</p>'
+    note = _band_note() if has_band else ""
     if places != exact:
         note += f'<p class="fine">{html(say("Tests of one day stand side by side."))}</p>'
     label = html(say("Figures in order of time: {words}.", words=words))
@@ -310,6 +301,19 @@ def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
         f'focusable="false"><path d="{path}"/></svg>{marks}</div>'
         f"{_date_scale(tests, horizontal)}{note}"
     )
+
+
+def _band_note() -> str:
+    """Return what the band and the marks of a plot of earlier tests mean."""
+    smallest = min(DETECTABLE_CHANGES, key=lambda row: row.change_s)
+    text = say(
+        "Band: first valid test ± {change} s, the smallest published detectable change "
+        "({group}, {source}); whiskers: ± 2 SD of this measurement; × refused.",
+        change=f"{smallest.change_s:.1f}",
+        group=say(smallest.group),
+        source=smallest.source.short,
+    )
+    return f'<p class="fine">{html(text)}</p>'
 
 
 def _date_axis(stamps_ns: Sequence[int]) -> Axis:

@@ -21,10 +21,10 @@ import numpy as np
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.lab.evaluation.chair_rise_frames import (
     RiseFrames,
-    frames_path,
-    read_frames,
-    write_frames,
+    read_rise_frames,
+    write_rise_frames,
 )
+from thermal_pose.lab.learning.tug.frame_store import frames_path
 from thermal_pose.lab.learning.tug.keypoint_file import (
     KeypointTrial,
     keypoint_path,
@@ -218,12 +218,12 @@ def _model_of(path: Path) -> str:
 
 
 def _cache_one(case: RiseCase, folder: Path) -> RiseCase:
-    path = frames_path(folder, case.name)
+    path = frames_path(keypoint_path(folder, case))
     if path.is_file():
-        seen = read_frames(path)
+        seen = read_rise_frames(path)
     else:
         seen = case_frames(case)
-        write_frames(seen, path)
+        write_rise_frames(seen, path)
     trial = case_keypoints(case, seen, _perception())
     write_keypoints(trial, keypoint_path(folder, case))
     return case

@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The thermal frames of a simulated chair-rise trial in one file, to find keypoints in again."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from thermal_pose.errors import StorageError
-from thermal_pose.files import whole_file
+from thermal_pose.lab.learning.tug.frame_store import read_frame_file, write_frame_file
 from thermal_pose.types import ThermalFrame
-
-#: Folder of the frames, below that of the keypoints.
-_FOLDER: Final = "frames"
 
 
 @dataclass(frozen=True)
@@ -30,24 +23,12 @@ class RiseFrames:
     conditions: dict[str, Any]
 
 
-def frames_path(folder: Path, name: str) -> Path:
-    """Where the frames of a case are kept, `folder` being that of the keypoints."""
-    return folder / _FOLDER / f"{name}.npz"
-
-
-def write_frames(seen: RiseFrames, path: Path) -> None:
+def write_rise_frames(seen: RiseFrames, path: Path) -> None:
     """Write the frames; an existing file is replaced atomically."""
-    meta = {"frame_id": seen.frames[0].frame_id, "conditions": seen.conditions}
-    with whole_file(path) as stream:
-        np.savez_compressed(
-            stream,
-            meta=np.array(json.dumps(meta)),
-            stamps_ns=np.array([frame.stamp_ns for frame in seen.frames], dtype=np.int64),
-            centikelvin=np.stack([frame.centikelvin for frame in seen.frames]),
-        )
+    write_frame_file(path, seen.frames, {"conditions": seen.conditions})
 
 
-def read_frames(path: Path) -> RiseFrames:
+def read_rise_frames(path: Path) -> RiseFrames:
     """Read the frames.
 
     Raises
@@ -55,14 +36,5 @@ def read_frames(path: Path) -> RiseFrames:
     StorageError
         If the file is missing or not one of these.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            meta = json.loads(str(archive["meta"]))
-            stamps_ns, images = archive["stamps_ns"], archive["centikelvin"]
-        frames = tuple(
-            ThermalFrame(int(stamp_ns), meta["frame_id"], image)
-            for stamp_ns, image in zip(stamps_ns, images, strict=True)
-        )
-        return RiseFrames(frames, meta["conditions"])
-    except (OSError, KeyError, ValueError) as error:
-        raise StorageError(f"{path}: not a file of frames: {error}") from error
+    meta, frames, _ = read_frame_file(path)
+    return RiseFrames(frames, meta["conditions"])

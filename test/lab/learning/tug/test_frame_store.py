@@ -12,8 +12,8 @@ from thermal_pose.lab.learning.tug.frame_store import (
     FrameTrial,
     cache_trial,
     frames_path,
-    read_frames,
-    write_frames,
+    read_frame_trial,
+    write_frame_trial,
 )
 from thermal_pose.lab.learning.tug.keypoint_file import keypoint_models, read_keypoints
 from thermal_pose.types import ThermalFrame
@@ -49,8 +49,8 @@ class Models:
 
 def test_frames_round_trip(tmp_path: Path) -> None:
     trial = rendered()
-    write_frames(trial, tmp_path / "t0.npz")
-    read = read_frames(tmp_path / "t0.npz")
+    write_frame_trial(trial, tmp_path / "t0.npz")
+    read = read_frame_trial(tmp_path / "t0.npz")
     assert (read.name, read.subject, read.truth) == (trial.name, trial.subject, trial.truth)
     assert read.conditions == trial.conditions
     assert [f.stamp_ns for f in read.frames] == [f.stamp_ns for f in trial.frames]
@@ -64,7 +64,7 @@ def test_frames_round_trip(tmp_path: Path) -> None:
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "t0.npz", a=np.zeros(3))
     with pytest.raises(StorageError, match="not a file of frames"):
-        read_frames(tmp_path / "t0.npz")
+        read_frame_trial(tmp_path / "t0.npz")
 
 
 def test_another_model_makes_keypoints_again_without_rendering(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ the images. Remove `frames` after a change of the simulation's behaviour.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,27 +50,55 @@ class FrameTrial:
     joints_m: npt.NDArray[np.float32]
 
 
-def write_frames(trial: FrameTrial, path: Path) -> None:
+def write_frame_trial(trial: FrameTrial, path: Path) -> None:
     """Write one rendered trial; an existing file is replaced atomically."""
     meta = {
         "name": trial.name,
         "subject": trial.subject,
-        "frame_id": trial.frames[0].frame_id,
         "conditions": trial.conditions,
         "truth": truth_to_json(trial.truth),
     }
+    write_frame_file(path, trial.frames, meta, joints_m=trial.joints_m)
+
+
+def read_frame_trial(path: Path) -> FrameTrial:
+    """Read what `write_frame_trial` wrote.
+
+    Raises
+    ------
+    StorageError
+        If the file is missing or not one of these.
+    """
+    meta, frames, arrays = read_frame_file(path)
+    try:
+        truth, joints_m = truth_from_json(meta["truth"]), arrays["joints_m"]
+        name, subject, conditions = (meta[key] for key in ("name", "subject", "conditions"))
+    except (KeyError, ValueError) as error:
+        raise StorageError(f"{path}: not a file of frames: {error}") from error
+    return FrameTrial(name, subject, frames, truth, conditions, joints_m)
+
+
+def write_frame_file(
+    path: Path,
+    frames: Sequence[ThermalFrame],
+    meta: dict[str, Any],
+    **arrays: npt.NDArray[Any],
+) -> None:
+    """Write frames with JSON and arrays beside them; an existing file is replaced atomically."""
     with whole_file(path) as stream:
         np.savez_compressed(
             stream,
-            meta=np.array(json.dumps(meta)),
-            stamps_ns=np.array([frame.stamp_ns for frame in trial.frames], dtype=np.int64),
-            centikelvin=np.stack([frame.centikelvin for frame in trial.frames]),
-            joints_m=trial.joints_m,
+            meta=np.array(json.dumps({"frame_id": frames[0].frame_id, **meta})),
+            stamps_ns=np.array([frame.stamp_ns for frame in frames], dtype=np.int64),
+            centikelvin=np.stack([frame.centikelvin for frame in frames]),
+            **arrays,  # type: ignore[arg-type]
         )
 
 
-def read_frames(path: Path) -> FrameTrial:
-    """Read what `write_frames` wrote.
+def read_frame_file(
+    path: Path,
+) -> tuple[dict[str, Any], tuple[ThermalFrame, ...], dict[str, npt.NDArray[Any]]]:
+    """Read the JSON, the frames and all arrays of a file that `write_frame_file` wrote.
 
     Raises
     ------
@@ -79,17 +107,15 @@ def read_frames(path: Path) -> FrameTrial:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            meta = json.loads(str(archive["meta"]))
-            stamps_ns, images = archive["stamps_ns"], archive["centikelvin"]
-            joints_m = archive["joints_m"]
+            arrays = dict(archive)
+        meta = json.loads(str(arrays["meta"]))
         frames = tuple(
             ThermalFrame(int(stamp_ns), meta["frame_id"], image)
-            for stamp_ns, image in zip(stamps_ns, images, strict=True)
+            for stamp_ns, image in zip(arrays["stamps_ns"], arrays["centikelvin"], strict=True)
         )
-        truth = truth_from_json(meta["truth"])
     except (OSError, KeyError, ValueError) as error:
         raise StorageError(f"{path}: not a file of frames: {error}") from error
-    return FrameTrial(meta["name"], meta["subject"], frames, truth, meta["conditions"], joints_m)
+    return meta, frames, arrays
 
 
 def seen_keypoints(trial: FrameTrial, perception: Perception) -> KeypointTrial:
@@ -134,7 +160,7 @@ def cache_trial(
         return
     stored = frames_path(keypoints)
     if not stored.is_file():
-        write_frames(render(), stored)
+        write_frame_trial(render(), stored)
     if not frames_only:
-        trial = seen_keypoints(read_frames(stored), perception)
+        trial = seen_keypoints(read_frame_trial(stored), perception)
         write_keypoints(trial, keypoints, detector_id=models_of(perception)[0])
