@@ -36,7 +36,7 @@ def findings_page(
     Parameters
     ----------
     about : pairs below the title, such as the folder.
-    sections : HTML of `report.sections.section`.
+    sections : HTML of `report.parts.section`.
     """
     kind, badge = ("", "ok") if appraisal.good else (" refused", "no")
     state = "Usable" if appraisal.good else "Needs work"
