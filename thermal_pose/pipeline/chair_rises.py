@@ -60,10 +60,17 @@ class ChairRiseCourse:
     ----------
     params : the caller's options; those of the Timed Up and Go apply here too.
     test : which of the two tests.
+    read_every_s : time between two looks at all frames, for the state and for the test's end, s.
     """
 
-    def __init__(self, params: TugParams | None = None, test: MovementTest | None = None) -> None:
+    def __init__(
+        self,
+        params: TugParams | None = None,
+        test: MovementTest | None = None,
+        read_every_s: float = READ_EVERY_S,
+    ) -> None:
         self.params = params or TugParams()
+        self._read_every_ns = round(read_every_s * NS_PER_S)
         self.test = test or FIVE_TIMES_SIT_TO_STAND
         self.reset()
 
@@ -107,7 +114,7 @@ class ChairRiseCourse:
                 self._n_out_of_order += 1
             else:
                 self._newest_ns = stamp_ns
-            if stamp_ns - self._read_ns >= READ_EVERY_S * NS_PER_S:
+            if stamp_ns - self._read_ns >= self._read_every_ns:
                 self._read_ns = stamp_ns
                 self._look(stamp_ns)
         label, count, elapsed_s, track_id = self._state

@@ -28,6 +28,8 @@ from thermal_pose.types import (
     TrialReason,
 )
 
+#: Looks of a live test cost more than all else here, s.
+READ_EVERY_S = 4.0
 Array = npt.NDArray[np.float64]
 
 
@@ -62,11 +64,14 @@ class EvaluatedRises:
 
 
 def evaluate_rise_files(paths: Sequence[Path]) -> Iterator[EvaluatedRises]:
-    """Analyse keypoint files in their order, as the live node would."""
+    """Analyse keypoint files in their order, as the live node would.
+
+    The end of a test is looked for less often than live, which only keeps more frames behind it.
+    """
     for path in paths:
         recording = read_recording(path)
         test = movement_test(recording.conditions["case"]["test"])
-        course = ChairRiseCourse(test=test)
+        course = ChairRiseCourse(test=test, read_every_s=READ_EVERY_S)
         for frame in recording.frames:
             course.update(frame)
         yield EvaluatedRises(recording, course.finish())
