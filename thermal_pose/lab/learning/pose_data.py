@@ -31,6 +31,7 @@ PATCH_MARGIN: Final = 1.25
 #: Frames together larger than this stay on disk while a network learns from them.
 MAPPED_FROM_BYTES: Final = 1 << 30
 _HASHED_AT_ONCE: Final = 4096
+_JPEG_QUALITY: Final = 92
 
 _PER_FRAME: Final = ("frames", "frame_rows")
 _NAMES: Final = ("subjects", "trials")
@@ -341,11 +342,11 @@ def _recode(
     return np.asarray(table[codes], dtype=np.int32)
 
 
-def encode_patch(rgb: npt.NDArray[np.uint8], quality: int = 92) -> bytes:
+def encode_patch(rgb: npt.NDArray[np.uint8]) -> bytes:
     """Code one (320, 240, 3) RGB patch as JPEG."""
     if rgb.shape != (PATCH_WH[1], PATCH_WH[0], 3):
         raise ValueError(f"rgb: expected {(PATCH_WH[1], PATCH_WH[0], 3)}, got {rgb.shape}")
-    done, coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    done, coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:
         raise TrainingError("an RGB patch could not be coded as JPEG")
     return coded.tobytes()

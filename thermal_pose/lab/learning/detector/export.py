@@ -134,8 +134,8 @@ def detect_all(
     return answers
 
 
-def choose_threshold(answers: list[FrameDetections], lowest: float = 0.2) -> float:
-    """Return the score threshold of best F1 on validation frames, in steps of 0.05.
+def choose_threshold(answers: list[FrameDetections]) -> float:
+    """Return the score threshold of best F1 on validation frames, 0.2 to 0.8.
 
     Of equal ones the lowest is taken: a missed person costs a trial, a false box is still
     rejected by the pose network's scores.
@@ -147,7 +147,7 @@ def choose_threshold(answers: list[FrameDetections], lowest: float = 0.2) -> flo
             return 0.0
         return 2 * figures.recall * figures.precision / (figures.recall + figures.precision)
 
-    grid = [round(float(value), 2) for value in np.arange(lowest, 0.81, 0.05)]
+    grid = [round(float(value), 2) for value in np.arange(0.2, 0.81, 0.05)]
     return max(grid, key=lambda threshold: (round(f1(threshold), 4), -threshold))
 
 

@@ -28,13 +28,13 @@ GEOMETRY_DRAWS: Final = 5
 _PHOTOMETRY_DRAWS: Final = 12
 
 
-def crop_affine(regions: torch.Tensor, crop_wh: tuple[int, int] = CROP_WH) -> torch.Tensor:
+def crop_affine(regions: torch.Tensor) -> torch.Tensor:
     """Return (B, 2, 3) from crop pixels to frame pixels for upright regions (B, 4).
 
     Regions are centre x, y, width, height, as `CropRule.region` gives them.
     """
     x, y, width, height = regions.unbind(1)
-    across, down = width / crop_wh[0], height / crop_wh[1]
+    across, down = width / CROP_WH[0], height / CROP_WH[1]
     zero = torch.zeros_like(x)
     left, top = x - width / 2 + across / 2, y - height / 2 + down / 2
     return torch.stack([across, zero, left, zero, down, top], dim=1).reshape(-1, 2, 3)

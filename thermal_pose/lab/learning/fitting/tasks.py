@@ -76,7 +76,6 @@ class ThermalCrops:
         normalization: Normalization,
         augment: AugmentConfig,
         device: torch.device,
-        crop_rule: CropRule | None = None,
         with_earlier: bool = False,
     ) -> None:
         if len(data) == 0:
@@ -96,19 +95,17 @@ class ThermalCrops:
         self.frame_of = torch.from_numpy(data.frame_of.astype(np.int64)).to(device)
         self.earlier = torch.from_numpy(earlier_frames(data, _EARLIER)).to(device)
         self.with_earlier = with_earlier
-        regions = (crop_rule or CropRule()).region(data.boxes)
+        regions = CropRule().region(data.boxes)
         self.regions = torch.from_numpy(regions).to(device)
         self.normalization = normalization
         self.augment = augment
         self.device = device
 
-    def with_boxes(
-        self, frame_of: npt.ArrayLike, boxes: npt.ArrayLike, crop_rule: CropRule | None = None
-    ) -> "ThermalCrops":
+    def with_boxes(self, frame_of: npt.ArrayLike, boxes: npt.ArrayLike) -> "ThermalCrops":
         """Return a view of the same frames whose rows are other boxes (M,) and (M, 4)."""
         view = copy.copy(self)
         view.frame_of = torch.as_tensor(np.asarray(frame_of, np.int64), device=self.device)
-        regions = (crop_rule or CropRule()).region(boxes)
+        regions = CropRule().region(boxes)
         view.regions = torch.from_numpy(regions).to(self.device)
         return view
 
@@ -287,12 +284,11 @@ class RgbCrops:
         data: PoseData,
         augment: AugmentConfig,
         device: torch.device,
-        crop_rule: CropRule | None = None,
     ) -> None:
         patches = torch.from_numpy(data.rgb()).to(device)
         self.patches = patches.permute(0, 3, 1, 2)  # stays channels-last in memory
         self.patch_affine = torch.from_numpy(data.patch_affine).to(device)
-        regions = (crop_rule or CropRule()).region(data.boxes)
+        regions = CropRule().region(data.boxes)
         self.regions = torch.from_numpy(regions).to(device)
         self.augment, self.device = augment, device
         self._mean = torch.tensor(RGB_MEAN, device=device)[None, :, None, None]
