@@ -12,6 +12,7 @@ from thermal_pose.lab.simulation.motion.manner import PLAIN, Manner, skewed
 from thermal_pose.lab.simulation.motion.profile import (
     STEP_S,
     Array,
+    ahead_of,
     ease,
     ramp,
     smooth_curve,
@@ -176,11 +177,10 @@ def plan_tug(
     x += stand_m
     y = _level_sideways(y, walk.turn_start, walk.turn_end)
     end_m = (float(x[-1]), float(y[-1]))
-    end_mps, end_yaw = float(walk.speed_mps[-1]), float(walk.yaw_rad[-1])
-    turn_xy, turn_yaw, wait_s = _final_turn(subject, rng, end_m, end_mps, end_yaw, stand_m, manner)
+    end = (float(walk.speed_mps[-1]), float(walk.yaw_rad[-1]))
+    turn_xy, turn_yaw, wait_s = _final_turn(subject, rng, end_m, *end, stand_m, manner)
     rise_start_s = rests.before_s + rock_s * subject.n_rocks
-    walk_start_s = rise_start_s + stand_s + subject.hesitation_s
-    walk_start_s -= manner.early_walk * rise_s
+    walk_start_s = rise_start_s + stand_s + subject.hesitation_s - manner.early_walk * rise_s
     walk_end_s = walk_start_s + (len(walk.yaw_rad) + len(turn_yaw)) * STEP_S
     sit_start_s = walk_end_s + wait_s
     sit_end_s = sit_start_s + subject.sit_s / SIT_SHARE
@@ -199,8 +199,7 @@ def plan_tug(
     )
     xy = np.concatenate([np.stack([x, y], axis=-1), turn_xy])
     ahead = min(round(manner.turn_ahead_s / STEP_S), walk.turn_start)
-    facing = np.concatenate([walk.yaw_rad[ahead:], np.full(ahead, end_yaw)])
-    yaw = np.concatenate([facing, turn_yaw])
+    yaw = np.concatenate([ahead_of(walk.yaw_rad, ahead), turn_yaw])
     return TugPlan(schedule, _padded_path(schedule, xy, yaw, stand_m, walk.pause), stand_m)
 
 

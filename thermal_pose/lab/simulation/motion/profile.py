@@ -61,6 +61,11 @@ def smooth_curve(curve: Array, sigma_s: float) -> Array:
     return np.stack(filtered, axis=-1).reshape(curve.shape)
 
 
+def ahead_of(curve: Array, samples: int) -> Array:
+    """The curve (T,) shifted ahead in time by a number of samples; its last value is repeated."""
+    return np.concatenate([curve[samples:], np.full(samples, curve[-1])])
+
+
 def below(curve: Array, reach_s: float) -> Array:
     """A smooth curve (T,) nowhere above the given one: averages of the least value within reach."""
     reach = int(np.ceil(reach_s / STEP_S))

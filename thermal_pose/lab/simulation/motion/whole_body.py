@@ -20,6 +20,7 @@ from thermal_pose.lab.simulation.motion.profile import (
     GRID_HZ,
     STEP_S,
     Array,
+    ahead_of,
     below,
     noise,
     smooth_curve,
@@ -256,17 +257,11 @@ def _trunk(
     pelvis = rotation_z(sway.yaw_rad - swing) @ rotation_y(0.62 * pitch - slump)
     pelvis = pelvis @ rotation_x(np.radians(3.0) * side)
     lean = noise(rng, n_times, 0.5, np.radians(0.7)) - np.radians(1.8) * side
-    chest = rotation_z(_ahead_of(sway.yaw_rad, manner.chest_lead_s) + 0.9 * swing)
+    chest = rotation_z(ahead_of(sway.yaw_rad, round(manner.chest_lead_s / STEP_S)) + 0.9 * swing)
     chest = chest @ rotation_y(1.15 * pitch + 0.3 * slump) @ rotation_x(lean)
-    gaze = np.clip(_ahead_of(sway.yaw_rad, manner.head_lead_s) - sway.yaw_rad, -0.8, 0.8)
+    gaze = np.clip(
+        ahead_of(sway.yaw_rad, round(manner.head_lead_s / STEP_S)) - sway.yaw_rad, -0.8, 0.8
+    )
     gaze = smooth_curve(gaze, 0.1) + noise(rng, n_times, 0.6, np.radians(4.0))
     nod = 0.35 * pitch + np.radians(4.0) + noise(rng, n_times, 0.6, np.radians(3.0))
     return pelvis, chest, rotation_z(sway.yaw_rad + gaze) @ rotation_y(nod)
-
-
-def _ahead_of(curve: Array, lead_s: float) -> Array:
-    """The curve (T,), shifted so that it runs `lead_s` ahead."""
-    lead = round(lead_s / STEP_S)
-    if not lead:
-        return curve
-    return np.concatenate([curve[lead:], np.full(lead, curve[-1])])
