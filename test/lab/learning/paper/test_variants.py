@@ -81,20 +81,20 @@ def test_an_encoder_may_begin_with_imagenets_weights(cohort, tmp_path) -> None:
 
 
 def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
-    settings = varied(None, cohort.origin.overrides, VARIANTS["from_shipped"], "student-lite")
+    settings = varied(None, cohort.origin.overrides, VARIANTS["from_shipped"], "student")
     shipped = dataclasses.replace(cohort, config=settings)
     student = _network(shipped, ROWS[STUDENT], 0)
-    other_input = _starting(cohort, "student-lite")
-    with pytest.raises(ConfigError, match=r"student-lite: its input is .*crop_percentile"):
+    other_input = _starting(cohort, "student")
+    with pytest.raises(ConfigError, match=r"student: its input is .*crop_percentile"):
         _network(other_input, ROWS[STUDENT], 0)
     seen = cohort.data.select(cohort.folds[0].rows.train)
-    expected = student_start("student-lite", seen, settings)
+    expected = student_start("student", seen, settings)
     torch.testing.assert_close(_first_weight(student), _first_weight(expected))
     torch.testing.assert_close(student.project.weight, expected.project.weight)
     torch.testing.assert_close(student.decoder.conv.weight, shipped.decoder.conv.weight)
     seen = dataclasses.replace(cohort.data, subjects=("stream-0/1", *cohort.data.subjects[1:]))
-    with pytest.raises(TrainingError, match="student-lite: was trained on 1 of the subjects"):
-        student_start("student-lite", seen, settings)
+    with pytest.raises(TrainingError, match="student: was trained on 1 of the subjects"):
+        student_start("student", seen, settings)
 
 
 def test_only_students_like_the_teacher_begin_with_it(cohort) -> None:

@@ -28,7 +28,7 @@ SETTINGS = [
 
 def _train(folder, *more: str) -> int:
     words = ["train-teacher", str(folder / "data"), "--out", str(folder / "teacher")]
-    words += ["--device", "cpu", "--start", "student-lite"]
+    words += ["--device", "cpu", "--start", "student"]
     for setting in [*SETTINGS, *more]:
         words += ["--set", setting]
     return command.main(words)
@@ -38,14 +38,14 @@ def test_a_teacher_begins_with_a_student_and_says_so(figures, tmp_path) -> None:
     save_shard(figures, tmp_path / "data" / "a.npz")
     assert _train(tmp_path) == 0
     network, info = load_teacher(str(tmp_path / "teacher"))
-    card = load_card(card_path("student-lite"))
-    assert info.figures["started_from"] == f"student-lite {card.sha256[:12]}"
-    assert info.name == "rendered-rgb-mobilenetv3-from-student-lite"
+    card = load_card(card_path("student"))
+    assert info.figures["started_from"] == f"student {card.sha256[:12]}"
+    assert info.name == "rendered-rgb-mobilenetv3-from-student"
     assert network.decoder.width == 256
     # Whom the student has learnt from, the teacher has seen, too.
     assert {"s0", "stream-0/*", "stream-2/*", "stream-300/*"} <= set(info.trained_on)
     saved = json.loads((tmp_path / "teacher" / "teacher.json").read_text())
-    assert saved["info"]["figures"]["started_from"].startswith("student-lite")
+    assert saved["info"]["figures"]["started_from"].startswith("student ")
 
 
 def test_the_teacher_may_not_learn_from_whom_the_student_has_seen(
@@ -68,14 +68,17 @@ def test_other_encoders_and_widths_are_refused(figures) -> None:
     with pytest.raises(ConfigError, match=r"expected teacher\.encoder=mobilenetv3, got vit"):
         teacher_start("student-lite", figures, load_config(None))
     wide = load_config(None, ["teacher.encoder=mobilenetv3"])
-    with pytest.raises(ConfigError, match="is 64 wide, that of the teacher 256"):
+    with pytest.raises(ConfigError, match="encoder is deeper than the teacher's; --start student"):
         teacher_start("student-lite", figures, wide)
+    narrow = load_config(None, ["teacher.encoder=mobilenetv3", "teacher.trained_width=32"])
+    with pytest.raises(ConfigError, match="the decoder is not one of 32 channels, widened"):
+        teacher_start("student", figures, narrow)
 
 
 def test_a_card_that_does_not_say_whom_it_was_trained_on_is_refused(tmp_path) -> None:
-    card = load_card(card_path("student-lite"))
+    card = load_card(card_path("student"))
     dataclasses.replace(card, data={"simulated": True}).save(tmp_path / "mine.json")
-    model = card_path("student-lite").parent / card.file
+    model = card_path("student").parent / card.file
     (tmp_path / card.file).write_bytes(model.read_bytes())
     config = load_config(None, SETTINGS)
     with pytest.raises(ModelArtifactError, match="does not say whom it was trained on"):

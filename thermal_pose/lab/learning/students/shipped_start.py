@@ -47,7 +47,7 @@ def shipped_start(model: str, name: str, data: PoseData, config: TrainingConfig)
     """
     card = load_card(card_path(model))
     network, head = _unfolded(model, card, data, config)
-    _check_width(card, network, SHIPPED[name].width, f"'{name}'")
+    _fit_width(card, network, SHIPPED[name].width, f"'{name}'")
     encoder, wanted = network.encoder, SHIPPED[name].extra
     assert isinstance(encoder, MobileNetV3SmallEncoder)
     if encoder.extra > wanted:
@@ -109,12 +109,7 @@ def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Start:
         raise ConfigError(
             f"--start {card.name}: its encoder is deeper than the teacher's; --start student is not"
         )
-    if network.decoder.width > width:
-        try:
-            network.decoder = narrowed(network.decoder, width)
-        except ValueError as error:
-            raise ConfigError(f"--start {card.name}: {error}") from error
-    _check_width(card, network, width, "the teacher")
+    _fit_width(card, network, width, "the teacher")
     return Start(network, head, described(card), learnt_from(card))
 
 
@@ -135,7 +130,13 @@ def _unfolded(
     return unfold_student(card_path(model).parent / card.file, crops)
 
 
-def _check_width(card: ModelCard, network: PoseNetwork, width: int, wanted: str) -> None:
+def _fit_width(card: ModelCard, network: PoseNetwork, width: int, wanted: str) -> None:
+    """Narrow a decoder that was widened, so that it is `width` wide."""
+    if network.decoder.width > width:
+        try:
+            network.decoder = narrowed(network.decoder, width)
+        except ValueError as error:
+            raise ConfigError(f"--start {card.name}: {error}") from error
     if network.decoder.width != width:
         raise ConfigError(
             f"--start {card.name}: its decoder is {network.decoder.width} wide, "
