@@ -66,7 +66,7 @@ class TugRecipe:
     gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    steps: int = 4500
+    steps: int = 4000
     batch: int = 16
     channels: int = 64
     members: int = 1
