@@ -18,7 +18,6 @@ from thermal_pose.clinical.tug.decode import ordered_posteriors, quantile_s
 from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.clinical.tug.gait_network import load_gait_network
 from thermal_pose.clinical.tug.network import SUB_CELLS, load_network
-from thermal_pose.clinical.tug.result import N_BOUNDARIES
 from thermal_pose.digest import sha256_of
 from thermal_pose.files import write_whole
 from thermal_pose.jobs import map_jobs
@@ -74,11 +73,11 @@ class TugRecipe:
     average: float = 0.995
     recorded_share: float = 0.65
     long_share: float = 0.08
-    sd_floor_s: tuple[float, ...] = (0.0,) * N_BOUNDARIES
+    sd_floor_s: tuple[float, ...] = (0.15, 0.0, 0.0, 0.0, 0.07, 0.0, 0.0)
     live_hidden: int = 64
     live_samples: int = 1600
     live_steps: int = 1500
-    gait_steps: int = 1000
+    gait_steps: int = 3000
     gait_channels: int = 48
 
 
