@@ -224,8 +224,10 @@ def _missing(evidence: TrialEvidence) -> Verdict:
     stays = _stays(evidence)
     if not stays.valid:
         return stays
-    return _interrupted(evidence) or Verdict(
-        TrialReason.WRONG_ORDER, "The parts of the test did not come in their order."
+    return (
+        _interrupted(evidence)
+        or _after_standing(evidence)
+        or Verdict(TrialReason.WRONG_ORDER, "The parts of the test did not come in their order.")
     )
 
 
@@ -273,19 +275,39 @@ def _sits_again(evidence: TrialEvidence) -> Verdict:
     story, edges_s = evidence.story, evidence.segmentation.boundaries_s
     before_s = (0.0, float(edges_s[0]) - 0.1)
     after_s = (float(edges_s[-1]) + 0.1, float(story.times_s[-1]))
-    shift, shrinkage = story.seat_shift(before_s, after_s), story.shrinkage(before_s, after_s)
-    if shift > MAX_SEAT_SHIFT and _near(evidence, after_s):
-        return Verdict(
-            TrialReason.SAT_ELSEWHERE,
-            "The person did not sit down on the chair that they rose from."
-            if shrinkage > MIN_SHRINKAGE
-            else "The person sat down on the floor.",
-        )
+    elsewhere = _elsewhere(evidence, before_s, after_s)
+    if elsewhere is not None:
+        return elsewhere
     if story.lowness(after_s) > MAX_LOWNESS:
         return Verdict(
             TrialReason.STOPPED_EARLY, "The person did not sit down again before the chair."
         )
     return Verdict()
+
+
+def _elsewhere(
+    evidence: TrialEvidence, before_s: tuple[float, float], after_s: tuple[float, float]
+) -> Verdict | None:
+    """Another seat in the second span than in the first, if it is one."""
+    story = evidence.story
+    if story.seat_shift(before_s, after_s) <= MAX_SEAT_SHIFT or not _near(evidence, after_s):
+        return None
+    return Verdict(
+        TrialReason.SAT_ELSEWHERE,
+        "The person did not sit down on the chair that they rose from."
+        if story.shrinkage(before_s, after_s) > MIN_SHRINKAGE
+        else "The person sat down on the floor.",
+    )
+
+
+def _after_standing(evidence: TrialEvidence) -> Verdict | None:
+    """Another seat after the last time upright than before the first, if it is one."""
+    story = evidence.story
+    if not story.upright:
+        return None
+    before_s = (0.0, story.upright[0][0] - 0.5)
+    after_s = (story.upright[-1][1] + 0.5, float(story.times_s[-1]))
+    return _elsewhere(evidence, before_s, after_s)
 
 
 def _near(evidence: TrialEvidence, span_s: tuple[float, float]) -> bool:
