@@ -315,6 +315,18 @@ def test_each_trial_keeps_a_report_of_its_own(bench, tmp_path):
     assert names == ["20010909T014640.000000000Z", "20010909T014742.500000000Z"]
 
 
+@given(report_dir="{tmp}")
+def test_the_page_has_the_language_of_the_moment(bench, tmp_path):
+    node, peer, executor, publisher, heard = bench
+    publisher.publish(keypoints_message(live, empty_frame(0)))
+    spin_for(executor, lambda: len(heard["phases"]) == 1)
+    (answer,) = node.set_parameters([rclpy.parameter.Parameter("language", value="de")])
+    assert answer.successful
+    call(executor, peer, "tug_analyzer/stop")
+    (page,) = tmp_path.rglob("report.html")
+    assert '<html lang="de"' in page.read_text()
+
+
 def test_a_store_needs_a_pseudonym(ros, tmp_path):
     store = rclpy.parameter.Parameter("store_path", value=str(tmp_path / "results.sqlite"))
     node = TugAnalyzerNode(use_global_arguments=False, parameter_overrides=[store])
