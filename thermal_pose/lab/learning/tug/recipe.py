@@ -68,12 +68,12 @@ class TugRecipe:
     steps: int = 4000
     batch: int = 16
     channels: int = 64
-    members: int = 1
+    members: int = 2
     learning_rate: float = 3e-3
     average: float = 0.995
     recorded_share: float = 0.65
     long_share: float = 0.08
-    sd_floor_s: tuple[float, ...] = (0.15, 0.0, 0.0, 0.0, 0.07, 0.0, 0.0)
+    sd_floor_s: tuple[float, ...] = (0.15, 0.0, 0.0, 0.0, 0.0, 0.09, 0.0)
     live_hidden: int = 64
     live_samples: int = 1600
     live_steps: int = 1500
