@@ -7,6 +7,7 @@ import pytest
 import rclpy
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
+from support.ports import free_ports
 from support.waiting import wait_for
 
 from thermal_pose.bags.recording import DEMO_BAG
@@ -88,6 +89,7 @@ def whole_graph(ros, tmp_path):
         "thermal_camera": {"backend": "bag", "bag_path": str(DEMO_BAG), "bag_loop": True},
         "rgb_camera": {"backend": "v4l2", "device": str(tmp_path / "no_camera")},
         "recorder": {"output_dir": str(tmp_path)},
+        "bedside": {"port": free_ports(1)[0]},
     }
     with SingleProcessGraph(GraphPlan(PROCESS_TABLE, overrides)) as graph:
         yield graph

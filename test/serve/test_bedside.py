@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.browser import Browser, browser
+from support.ports import free_ports
 from support.waiting import wait_for
 
 from thermal_pose.bags.recording import DEMO_BAG
@@ -19,17 +20,11 @@ pytestmark = [pytest.mark.graph, pytest.mark.browser, pytest.mark.slow, pytest.m
 PROGRAM = [sys.executable, "-m", "thermal_pose.cli.main"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Ward:
     """A server and a graph, as a clinic would start them."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, free_ports(1)[0]
         self.reports = folder / "reports"
         self.reports.mkdir()
         self._running: list[subprocess.Popen] = []

@@ -6,6 +6,7 @@ import socket
 import urllib.request
 
 import pytest
+from support.ports import free_ports
 from support.waiting import wait_for
 
 from thermal_pose.bags.recording import DEMO_BAG
@@ -14,12 +15,6 @@ from thermal_pose.nodes.process_table import selected_entries
 from thermal_pose.nodes.single_process import SingleProcessGraph
 
 pytestmark = pytest.mark.graph
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def cameras(port: int) -> list[str]:
@@ -31,7 +26,7 @@ def cameras(port: int) -> list[str]:
 
 
 def test_the_node_serves_the_page_of_its_graph_and_ends_with_it(ros) -> None:
-    port, found = free_port(), []
+    port, found = free_ports(1)[0], []
     overrides = {
         "bedside": {"port": port},
         "thermal_camera": {"backend": "bag", "bag_path": str(DEMO_BAG), "bag_loop": True},

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The browser view: what is logged, from a recording and live; and a look at the page itself."""
 
-import contextlib
 import re
 import shutil
 import socket
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from support.faults import record
 from support.models import write_warmest_spot_model
+from support.ports import free_ports
 from support.waiting import wait_for
 
 from thermal_pose.cli import main as command
@@ -110,12 +110,6 @@ def test_a_recording_becomes_a_file(tmp_path, capsys):
     assert f"{out}:" in capsys.readouterr().out
 
 
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.mark.graph
 def test_live_topics_reach_the_view(ros, view):
     import rclpy
@@ -175,7 +169,7 @@ def served(tmp_path):
     """The view of one person, served; yields the page's address."""
     pytest.importorskip("rerun", reason="extra `view`")
     shown = RerunView("test page")
-    options = ViewerOptions(free_port(), free_port(), open_browser=False)
+    options = ViewerOptions(free_ports(1)[0], free_ports(1)[0], open_browser=False)
     address = shown.serve(options)
     image = np.full((60, 80), 29515, np.uint16)
     image[14:50, 30:42] += 600
@@ -238,7 +232,7 @@ def test_nobody_outside_reaches_the_page_or_injects_data(served):
 
 def test_the_server_ends_with_a_killed_command(tmp_path):
     pytest.importorskip("rerun", reason="extra `view`")
-    web_port, data_port = free_port(), free_port()
+    web_port, data_port = free_ports(1)[0], free_ports(1)[0]
     code = (
         "import time\n"
         "from thermal_pose.viewer.server import ViewerOptions, start_server\n"
@@ -259,7 +253,7 @@ def test_a_taken_port_is_named():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(GraphError, match=f"cannot serve on 127.0.0.1, port {port}: "):
-            start_server(ViewerOptions(port, free_port(), open_browser=False))
+            start_server(ViewerOptions(port, free_ports(1)[0], open_browser=False))
 
 
 @pytest.mark.browser

@@ -14,7 +14,7 @@ from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.calibration.synthetic import write_example
 from thermal_pose.cli.main import main
 from thermal_pose.inference.factory import make_estimator
-from thermal_pose.lab.learning.students import adapt
+from thermal_pose.lab.learning.students import labels
 from thermal_pose.types import PersonBox
 
 PAGE = ROOT / "docs" / "train-for-your-camera.md"
@@ -44,7 +44,7 @@ def test_the_page_is_followed_to_a_model_that_runs(
     home: Path, cohort, figures, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.chdir(home)
-    monkeypatch.setattr(adapt, "TEACHER_PEAK", -1.0)  # the teacher here has learnt for one epoch
+    monkeypatch.setattr(labels, "TEACHER_PEAK", -1.0)  # the teacher here has learnt for one epoch
     verbs = []
     for command in commands(PAGE, "bash"):
         program, verb, *words = command.words
