@@ -228,9 +228,10 @@ def _start_difficult(args: argparse.Namespace) -> int:
 
 
 def _motion_command(args: argparse.Namespace, seed: int) -> str:
+    draws = f" --noise-draws {args.noise_draws}" if args.noise_draws else ""
     return (
         f"thermal-pose evaluate-tug --motion {args.motion.name} --rooms {args.rooms} "
-        f"--seed {seed} --keypoints {args.keypoints.name}"
+        f"--seed {seed} --keypoints {args.keypoints.name}{draws}"
     )
 
 
