@@ -3,9 +3,13 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
 from itertools import count
+from pathlib import Path
 
 import pytest
+from support.waiting import wait_for
 from support.workers import missing_extra, thread_setting
 
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, WorkerError
@@ -48,6 +52,34 @@ def test_an_error_keeps_its_class_and_message_across_processes():
 def test_a_killed_worker_is_named():
     with pytest.raises(WorkerError, match="worker process was killed"):
         list(map_jobs(os._exit, [(1,)] * 3, 2))
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    """A killed parent cannot terminate its workers."""
+    told = tmp_path / "processes.txt"
+    code = (
+        "from support.workers import tell_process\n"
+        "from thermal_pose.jobs import map_jobs\n"
+        f"list(map_jobs(tell_process, [({str(told)!r},)] * 2, 2))\n"
+    )
+    path = os.pathsep.join(sys.path)
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path})
+
+    def workers():
+        return [int(line) for line in told.read_text().split()] if told.exists() else []
+
+    wait_for(lambda: len(workers()) == 2, 60.0, "two workers")
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(map(_runs, workers())), 60.0, "the workers' end")
+
+
+def _runs(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 ray_installed = pytest.mark.skipif(

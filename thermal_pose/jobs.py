@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -220,3 +221,15 @@ def _start_worker() -> None:
     # Ctrl-C reaches every process of the terminal; only the first one reports it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this worker, and end too.
+
+    A killed parent cannot terminate its workers: they would wait for calls forever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -2,6 +2,8 @@
 """Functions that tests call in other processes, which import them by this module's name."""
 
 import os
+import threading
+from pathlib import Path
 
 from thermal_pose.errors import MissingExtraError
 
@@ -14,3 +16,10 @@ def thread_setting(_):
 def missing_extra(_):
     """Raise an error whose constructor takes more than a message."""
     raise MissingExtraError("a test", "no_such_module", "train")
+
+
+def tell_process(file):
+    """Append the id of this process to a file, then wait to be ended."""
+    with Path(file).open("a", encoding="utf-8") as stream:
+        stream.write(f"{os.getpid()}\n")
+    threading.Event().wait()
