@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judge person detectors on named sets of frames that they never saw: AP50, recall, false alarms.
 
+Sets are folders of shards: simulated ones, or real pictures with labelled people (`thermal-pose
+dataset labels.json --images pictures/ --out shards/`).
+
 examples:
   thermal-pose evaluate-detector --evaluation walk=out/eval/walk --evaluation empty=out/eval/empty
   thermal-pose evaluate-detector --detector detector --detector warm_blob \\
@@ -57,7 +60,8 @@ def start(args: argparse.Namespace) -> int:
         name: thinned(load_detector_data(*folders), args.max_frames)
         for name, folders in evaluation_sets(args).items()
     }
-    results: dict[str, Any] = {"simulated": True, "rate_hz": 8.0, "detectors": {}}
+    simulated = {name: data.simulated for name, data in sets.items()}
+    results: dict[str, Any] = {"simulated": simulated, "rate_hz": 8.0, "detectors": {}}
     for model in args.detector or ["detector", "warm_blob"]:
         results["detectors"][model] = _judge(model, sets, args.device)
     if args.out is not None:

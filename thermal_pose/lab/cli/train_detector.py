@@ -4,7 +4,8 @@
 Validation shards choose the score threshold and never train; without them it stays 0.5.
 
 examples:
-  thermal-pose train-detector --train out/stream --validation out/stream-val --out out/detector
+  thermal-pose train-detector --train out/stream out/more --validation out/stream-val \\
+      --out out/detector
   thermal-pose train-detector --train out/stream --out out/detector --max-minutes 3 --device cuda
   thermal-pose train-detector --architecture faster_rcnn --batch 16 --train out/stream \\
       --out out/detector --name faster_rcnn --max-minutes 10
@@ -34,7 +35,12 @@ from thermal_pose.inference.factory import make_detector
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     parser.add_argument(
-        "--train", type=Path, required=True, metavar="DIR", help="folder of training shards"
+        "--train",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="folders of training shards",
     )
     parser.add_argument(
         "--validation", type=Path, metavar="DIR", help="folder of validation shards"
@@ -78,7 +84,7 @@ def start(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
     )
-    data = load_detector_data(args.train)
+    data = load_detector_data(*args.train)
     with tqdm(total=100, unit="%", desc="training", disable=None) as bar:
 
         def report(step: int, share: float, parts: dict[str, float]) -> None:
@@ -90,7 +96,11 @@ def start(args: argparse.Namespace) -> int:
         network = train_detector(data, settings, report)
     save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
-        "data": {"shards": str(args.train), "frames": len(data), "simulated": True},
+        "data": {
+            "shards": [str(folder) for folder in args.train],
+            "frames": len(data),
+            "simulated": True,
+        },
         "command": shlex.join(["thermal-pose", *sys.argv[1:]]),
     }
     card = export_detector(network, args.out, args.name, **provenance)

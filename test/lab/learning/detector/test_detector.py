@@ -2,6 +2,7 @@
 """A toy world of warm boxes: small enough to learn in seconds, exact enough to judge."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ import torch
 from thermal_pose.cli import main as command
 from thermal_pose.errors import TrainingError
 from thermal_pose.inference.factory import make_detector
-from thermal_pose.lab.learning.detector.augment import DetectorAugmentation, augment
+from thermal_pose.lab.learning.detector.augment import (
+    DetectorAugmentation,
+    augment,
+    with_heavy_effects,
+)
 from thermal_pose.lab.learning.detector.data import (
     MAX_BOXES,
     DetectorData,
@@ -35,9 +40,16 @@ from thermal_pose.lab.learning.detector.network import (
     TinyDetector,
     cell_boxes,
 )
+from thermal_pose.lab.learning.fitting.config import HeavyConfig
 
 CALM = DetectorAugmentation(
-    zoom=(1.0, 1.0), contrast=(1.0, 1.0), offset_k=0.0, noise_k=0.02, warm_objects=0, pair=0.0
+    zoom=(1.0, 1.0),
+    contrast=(1.0, 1.0),
+    offset_k=0.0,
+    noise_k=0.02,
+    warm_objects=0,
+    pair=0.0,
+    heavy=HeavyConfig(share=0.0),
 )
 
 
@@ -87,6 +99,26 @@ def test_shards_become_frames_with_all_their_boxes(data):
     assert len(thinned(data, 7)) == 7 and thinned(data, None) is data
 
 
+def test_frames_of_real_people_are_told_from_simulated_ones(tmp_path):
+    write_shard(tmp_path / "a.npz", n=6)
+    with np.load(tmp_path / "a.npz") as shard:
+        content = dict(shard)
+    for heading_deg, simulated in ((10.0, True), (np.nan, False)):
+        content["heading_deg"] = np.full(len(content["person"]), heading_deg, np.float32)
+        np.savez(tmp_path / "a.npz", **content)
+        assert load_detector_data(tmp_path).simulated is simulated
+
+
+def test_heavy_effects_reach_a_share_of_the_frames_and_keep_the_median(data):
+    frames = torch.from_numpy(data.frames[:40]).float()
+    effects, generator = HeavyConfig(share=0.5), torch.Generator().manual_seed(0)
+    disturbed = with_heavy_effects(frames, effects, generator)
+    changed = (disturbed - frames).abs().flatten(1).amax(1) > 0.01
+    assert changed[:20].all() and not changed[20:].any()
+    torch.testing.assert_close(disturbed.flatten(1).median(1).values, torch.zeros(40))
+    assert with_heavy_effects(frames, HeavyConfig(share=0.0), generator) is frames
+
+
 def test_a_folder_without_shards_or_with_a_damaged_one_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="no shard"):
         load_detector_data(tmp_path)
@@ -123,9 +155,7 @@ def test_perfect_maps_have_next_to_no_loss_and_wrong_ones_much():
 def test_boxes_follow_their_people_through_the_disturbance(data):
     frames = torch.from_numpy(data.frames[:40]).float()
     boxes = torch.from_numpy(data.boxes[:40])
-    settings = DetectorAugmentation(
-        zoom=(0.9, 1.8), contrast=(1.0, 1.0), offset_k=0.0, noise_k=0.02, warm_objects=0, pair=0.5
-    )
+    settings = replace(CALM, zoom=(0.9, 1.8), pair=0.5)
     moved, moved_boxes = augment(frames, boxes, settings, torch.Generator().manual_seed(3))
     checked = 0
     for image, found in zip(moved[:, 0], moved_boxes, strict=True):
@@ -194,7 +224,9 @@ def test_commands_train_and_judge(tmp_path, capsys):
         command.main([*args, "--evaluation", f"toy={tmp_path / 'shards'}", "--out", str(figures)])
         == 0
     )
-    judged = json.loads(figures.read_text())["detectors"]
+    said = json.loads(figures.read_text())
+    assert said["simulated"] == {"toy": True}
+    judged = said["detectors"]
     assert judged["warm_blob"]["toy"]["all"]["ap50"] > 0.9
     assert "warm_blob on toy: AP50" in capsys.readouterr().out
 

@@ -4,13 +4,17 @@
 Legend: B frames of (H, W) = (64, 80), M boxes per frame (zero where there is none).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch.nn import functional
 
+from thermal_pose.lab.learning.fitting.config import HeavyConfig
+from thermal_pose.lab.learning.fitting.heavy import disturb_heavily, heavy_draws
+
 SCALE_K = 5.0
 CLIP = (-2.0, 3.0)
+_COUNTS_PER_K = 100.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class DetectorAugmentation:
     warm_objects : largest number of warm boxes (lamps, radiators, screens, kettles) pasted.
     pair : share of frames that get another frame's people pasted in (the warmer pixel wins).
     min_visible : a box with a smaller share of its area inside the image is not a target.
+    heavy : effects of cheap cameras and warm clothes, on a share of the frames; the same as those
+        of the pose networks.
     """
 
     zoom: tuple[float, float] = (0.9, 1.8)
@@ -37,6 +43,7 @@ class DetectorAugmentation:
     warm_objects: int = 3
     pair: float = 0.25
     min_visible: float = 0.3
+    heavy: HeavyConfig = field(default_factory=lambda: HeavyConfig(share=0.4))
 
 
 def augment(
@@ -56,6 +63,7 @@ def augment(
     frames, boxes = _paired(frames, boxes, settings.pair, generator)
     frames, boxes = _zoomed(frames, boxes, settings, generator)
     frames = _with_warm_objects(frames, settings.warm_objects, generator)
+    frames = with_heavy_effects(frames, settings.heavy, generator)
     frames = _photometry(frames, settings, generator)
     return normalised(frames), boxes
 
@@ -151,6 +159,26 @@ def _with_warm_objects(frames: torch.Tensor, most: int, generator: torch.Generat
         patch = kelvin[..., None] * down[:, :, None] * across[:, None, :]
         frames = torch.maximum(frames, patch)
     return frames
+
+
+def with_heavy_effects(
+    frames: torch.Tensor, settings: HeavyConfig, generator: torch.Generator
+) -> torch.Tensor:
+    """Apply the heavy effects to a share of the frames (B, H, W), K above the median.
+
+    They are the first of the batch, whose order is random. The result is again relative to each
+    frame's median.
+    """
+    count = round(settings.share * len(frames))
+    if count == 0:
+        return frames
+    some, others = frames[:count] * _COUNTS_PER_K, frames[count:]
+    settings = replace(settings, share=1.0)
+    height, width = some.shape[1:]
+    draws = heavy_draws(count, (height, width), settings, generator, some.device)
+    some, _ = disturb_heavily(some, some.new_zeros(count), draws, settings)
+    some = some - some.flatten(1).median(dim=1).values[:, None, None]
+    return torch.cat([some / _COUNTS_PER_K, others])
 
 
 def _photometry(

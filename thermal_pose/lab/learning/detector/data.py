@@ -31,11 +31,13 @@ class DetectorData:
         or 62 repeat the last one.
     rows : (F,) real rows.
     boxes : (F, M, 4) float32 xyxy px of visible silhouettes, zero where there is none.
+    simulated : whether no frame shows a real person.
     """
 
     frames: npt.NDArray[np.float16]
     rows: npt.NDArray[np.int16]
     boxes: FloatArray
+    simulated: bool = True
 
     def __post_init__(self) -> None:
         if self.boxes.shape != (len(self.frames), MAX_BOXES, 4):
@@ -66,6 +68,7 @@ def load_detector_data(*folders: Path) -> DetectorData:
         np.concatenate([part.frames for part in parts]),
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.boxes for part in parts]),
+        all(part.simulated for part in parts),
     )
 
 
@@ -74,7 +77,7 @@ def thinned(data: DetectorData, max_frames: int | None) -> DetectorData:
     if max_frames is None or len(data) <= max_frames:
         return data
     chosen = np.linspace(0, len(data) - 1, max_frames).round().astype(np.int64)
-    return DetectorData(data.frames[chosen], data.rows[chosen], data.boxes[chosen])
+    return DetectorData(data.frames[chosen], data.rows[chosen], data.boxes[chosen], data.simulated)
 
 
 def _load_shard(path: Path) -> DetectorData:
@@ -83,10 +86,15 @@ def _load_shard(path: Path) -> DetectorData:
             frames, rows = shard["frames"], shard["frame_rows"]
             person = shard["person"].astype(bool)
             frame_of, boxes = shard["frame_of"][person], shard["boxes"][person]
+            # Only a simulation knows the direction of a pelvis.
+            real = np.isnan(shard["heading_deg"][person]) if "heading_deg" in shard else False
     except (OSError, KeyError, ValueError) as error:
         raise TrainingError(f"{path}: not a shard of frames and boxes: {error}") from error
     return DetectorData(
-        _prepared(frames, rows), rows.astype(np.int16), _grouped(len(frames), frame_of, boxes, rows)
+        _prepared(frames, rows),
+        rows.astype(np.int16),
+        _grouped(len(frames), frame_of, boxes, rows),
+        not np.any(real),
     )
 
 
