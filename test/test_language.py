@@ -13,6 +13,7 @@ from support.pseudo_language import FOREIGN, PSEUDO, speaking_pseudo, untranslat
 import thermal_pose
 from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
 from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.phases import PHASE_NAMES
 from thermal_pose.clinical.records import Visit
 from thermal_pose.gates.reasons import REMEDIES
 from thermal_pose.language import catalogue, preferred, say, speaking, translated
@@ -20,7 +21,7 @@ from thermal_pose.pipeline.chair_rises import ChairRiseCourse
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
 from thermal_pose.report.page import trial_page
-from thermal_pose.report.text import ADVICE, PHASE_NAMES, REASON_NAMES
+from thermal_pose.report.text import ADVICE, REASON_NAMES
 from thermal_pose.serve import templates
 from thermal_pose.types import TrialReason
 
@@ -177,8 +178,7 @@ def test_every_sentence_of_the_page_is_translated(pseudo) -> None:
     root = Path(thermal_pose.__file__).parent / "serve"
     script, login = ((root / "static" / name).read_text() for name in ("page.js", "login.js"))
     texts = re.findall(r'(?:say|tell|link)\((?:"o\w+", )?"([^"]+)"\)', script + login)
-    names = re.search(r"const NAMES = \{(.*?)\};", script, re.S)
-    texts += re.findall(r': "([A-Z][^"]+)"', names[1])
+    texts += PHASE_NAMES.values()
     for function in ("ViewFinding", "PlainTextResponse", "ValueError"):
         for call in called(function, "serve"):
             texts += [text for argument in call.args if (text := sample(argument)) and " " in text]

@@ -19,7 +19,13 @@ def subject(kind="normal", index=0):
     if kind == "normal":
         return person
     person = replace(
-        person, speed_mps=0.5, cadence_spm=88.0, rise_s=2.4, sit_s=1.5, turn_s=3.0, stoop_deg=14.0
+        person,
+        speed_mps=0.5,
+        cadence_spm=88.0,
+        sit_to_stand_s=2.4,
+        stand_to_sit_s=1.5,
+        turn_s=3.0,
+        stoop_deg=14.0,
     )
     if kind == "slow":
         return replace(person, shuffling=0.9, festination=0.3, n_rocks=2, hesitation_s=1.0)

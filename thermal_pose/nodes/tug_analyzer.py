@@ -14,6 +14,7 @@ from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.phases import phase_key
 from thermal_pose.clinical.records import Visit
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
@@ -206,7 +207,7 @@ class TugAnalyzerNode(PipelineNode):
                 frame.stamp_ns,
                 frame.frame_id,
                 test=self._session.test.key,
-                label=update.label or update.phase.name.lower(),
+                label=update.label or phase_key(update.phase),
                 repetitions=update.repetitions,
                 elapsed_s=update.elapsed_s,
                 track_id=update.track_id,

@@ -7,6 +7,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import MarkerArray
 
 from thermal_pose.calibration.files import intrinsics_of
+from thermal_pose.clinical.phases import phase_name
 from thermal_pose.errors import ConfigError
 from thermal_pose.imaging.camera_info import CameraInfo as LensInfo
 from thermal_pose.imaging.camera_model import CameraIntrinsics, intrinsics_of_view
@@ -149,7 +150,7 @@ class VisualizerNode(PipelineNode):
         phase = self._phase
         if phase is None or abs(to_stamp_ns(phase.header.stamp) - frame.stamp_ns) > 1_000_000_000:
             return "no test under way"
-        name = to_phase(phase).name.replace("_", " ").lower()
+        name = phase_name(to_phase(phase)).lower()
         return f"{name}   {phase.elapsed_s:5.1f} s   {100 * phase.probability:.0f} %"
 
     def _people(self, keypoints: FrameKeypoints, intrinsics: CameraIntrinsics) -> MarkerArray:

@@ -245,7 +245,7 @@ def _label(reading: RiseReading) -> str:
         return "seated"
     if now > _STANDING_ABOVE:
         return "standing"
-    return "rising" if len(known) < 4 or now >= float(known[-4]) else "sitting_down"
+    return "sit_to_stand" if len(known) < 4 or now >= float(known[-4]) else "stand_to_sit"
 
 
 def _signals(reading: RiseReading) -> RiseSignals:

@@ -11,12 +11,15 @@ from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.chair_rises.measures import at_limit
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.phases import phase_name
 from thermal_pose.clinical.records import RunInfo
 from thermal_pose.language import say
 from thermal_pose.report import charts, earlier_tests, evidence, measure_tables, parts, sections
 from thermal_pose.report.charts import Axis, Trace
 from thermal_pose.report.text import html, seconds
 
+#: Phases of a rise, in their order.
+_PHASES = tuple(phase_name(key) for key in CHAIR_STAND_30S.phases if key != "seated")
 _TABLE = (
     '<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
     "<table>{rows}</table></div>"
@@ -140,7 +143,7 @@ def _bar(rises: Sequence[ChairRise], zero_s: float, axis: Axis) -> str:
 
 
 def _rise_table(rises: Sequence[ChairRise], zero_s: float) -> str:
-    names = ("Rise", "Start", "Standing up", "Standing", "Sitting down", "Height", "Complete")
+    names = ("Rise", "Start", *_PHASES, "Height", "Complete")
     head = "".join(f'<th scope="col">{html(say(name))}</th>' for name in names)
     rows = []
     for number, rise in enumerate(rises, start=1):

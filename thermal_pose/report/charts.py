@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.phases import phase_name
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.norms import DETECTABLE_CHANGES, LANDMARKS, IndividualSpread
 from thermal_pose.language import say
-from thermal_pose.report.text import PHASE_NAMES, REASON_NAMES, figure, html, recorded_date, seconds
+from thermal_pose.report.text import REASON_NAMES, figure, html, recorded_date, seconds
 from thermal_pose.types import NS_PER_S, PhaseInterval
 
 Array = npt.NDArray[np.float64]
@@ -73,7 +74,7 @@ def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = Tru
     """Draw the phases as one bar, with durations and a scale in seconds where wanted."""
     segments = []
     for interval in phases:
-        name = say(PHASE_NAMES[interval.phase])
+        name = say(phase_name(interval.phase))
         text = f"{name}, {seconds(interval.duration_s)}" if durations else name
         width = axis.percent(interval.end_s) - axis.percent(interval.start_s)
         inner = f"<b>{html(name)}</b>" if width > _NAME_PERCENT else ""
@@ -87,9 +88,9 @@ def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = Tru
             f"{inner}</i>"
         )
     summary = "; ".join(
-        f"{say(PHASE_NAMES[i.phase])} {seconds(i.duration_s)}"
+        f"{say(phase_name(i.phase))} {seconds(i.duration_s)}"
         if durations
-        else say(PHASE_NAMES[i.phase])
+        else say(phase_name(i.phase))
         for i in phases
     )
     return (

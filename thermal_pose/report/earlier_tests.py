@@ -4,13 +4,13 @@
 from collections.abc import Mapping, Sequence
 
 from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.phases import phase_name
 from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.language import say
 from thermal_pose.report import charts
 from thermal_pose.report.parts import folded
 from thermal_pose.report.text import (
-    PHASE_NAMES,
     REASON_NAMES,
     figure,
     html,
@@ -18,7 +18,6 @@ from thermal_pose.report.text import (
     seconds,
     signed,
 )
-from thermal_pose.types import Phase
 
 
 def change_sentence(current: EarlierTest, earlier: Sequence[EarlierTest]) -> str:
@@ -98,4 +97,4 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
 
 
 def _phase_title(name: str) -> str:
-    return say(PHASE_NAMES[Phase[name.upper()]])
+    return say(phase_name(name))

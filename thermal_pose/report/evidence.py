@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+from thermal_pose.clinical.phases import phase_name
 from thermal_pose.clinical.records import Coverage, RunInfo
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug import norms
@@ -10,7 +11,7 @@ from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.language import say
 from thermal_pose.report.parts import folded, pairs_list
 from thermal_pose.report.sections import source_items
-from thermal_pose.report.text import PHASE_NAMES, REASON_NAMES, html, seconds, signed_seconds
+from thermal_pose.report.text import REASON_NAMES, html, seconds, signed_seconds
 from thermal_pose.types import TugTiming
 
 #: Parameters that the page's head shows already.
@@ -66,7 +67,7 @@ def truth(result: TrialResult) -> str:
     measured = {interval.phase: interval for interval in result.timing.phases}
     rows = [(say("Total"), exact.total_s or 0.0, result.total_s or 0.0)]
     rows += [
-        (say(PHASE_NAMES[i.phase]), i.duration_s, measured[i.phase].duration_s)
+        (say(phase_name(i.phase)), i.duration_s, measured[i.phase].duration_s)
         for i in exact.phases
         if i.phase in measured
     ]

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from thermal_pose.clinical.chair_rises.about import FIVE_TIMES_SIT_TO_STAND
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.phases import phase_key, phase_name
 from thermal_pose.clinical.records import RunInfo
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
@@ -27,7 +29,6 @@ from thermal_pose.report.film import (
 )
 from thermal_pose.report.text import (
     NOT_A_DEVICE,
-    PHASE_NAMES,
     REASON_NAMES,
     html,
     static_text,
@@ -35,7 +36,7 @@ from thermal_pose.report.text import (
     with_texts,
 )
 from thermal_pose.skeleton import LIMBS, Joint
-from thermal_pose.types import FloatArray, PhaseInterval
+from thermal_pose.types import FloatArray, Phase, PhaseInterval
 
 #: What a boundary is called under its key frame, in the order of the seven boundaries.
 BOUNDARY_NAMES = (
@@ -47,11 +48,6 @@ BOUNDARY_NAMES = (
     "Sitting begins",
     "Seat contact",
 )
-#: What a film of a chair-rise test calls its phases, in the places of `Phase`.
-RISE_PHASE_NAMES = (
-    "Standing", "Seated", "Standing up", "Standing", "Standing", "Standing", "Standing",
-    "Sitting down",
-)  # fmt: skip
 #: What the replay's script writes.
 _REPLAY_WORDS = {
     "play": "Play",
@@ -179,10 +175,10 @@ def replay(result: MovementResult, film: Film | None) -> str:
     intervals: tuple[PhaseInterval, ...]
     if isinstance(result, ChairRiseResult):
         zero, intervals = result.rises[0].rise_start_s if result.rises else 0.0, ()
-        names = [say(name) for name in RISE_PHASE_NAMES]
+        names = [say(_rise_phase_name(phase)) for phase in Phase]
     else:
         zero, intervals = sections.zero_s(result), sections.shown_intervals(result)
-        names = [say(PHASE_NAMES[phase]) for phase in PHASE_NAMES]
+        names = [say(phase_name(phase)) for phase in Phase]
     axis = charts.time_axis(result.signals.stamps_s - zero, intervals)
     data = replay_data(film, zero) | {
         "names": names,
@@ -192,7 +188,7 @@ def replay(result: MovementResult, film: Film | None) -> str:
     }
     jumps = "".join(
         f'<button type="button" class="jump" data-time="{i.start_s:.3f}">'
-        f'<i class="swatch p{int(i.phase)}"></i>{html(say(PHASE_NAMES[i.phase]))}</button>'
+        f'<i class="swatch p{int(i.phase)}"></i>{html(say(phase_name(i.phase)))}</button>'
         for i in intervals
     )
     to_phase = html(say("Go to phase"))
@@ -212,6 +208,12 @@ def replay(result: MovementResult, film: Film | None) -> str:
         thinned=html(thinned),
     )
     return parts.section("replay", say("Replay"), body, classes="screen-only")
+
+
+def _rise_phase_name(phase: Phase) -> str:
+    """The name of a film's phase in a chair-rise test; other than seated and moving is standing."""
+    key = phase_key(phase)
+    return phase_name(key if key in FIVE_TIMES_SIT_TO_STAND.phases else "standing")
 
 
 def _strip(result: MovementResult, film: Film) -> str:

@@ -7,6 +7,7 @@ from statistics import median
 import numpy as np
 
 from thermal_pose.clinical.history import EarlierTest
+from thermal_pose.clinical.phases import phase_key, phase_name
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.result import TrialResult
@@ -18,7 +19,6 @@ from thermal_pose.report.measure_tables import measures_section
 from thermal_pose.report.parts import folded, section, status_mark
 from thermal_pose.report.text import (
     ADVICE,
-    PHASE_NAMES,
     REASON_NAMES,
     html,
     recorded,
@@ -29,7 +29,7 @@ from thermal_pose.report.text import (
 from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason
 
 #: Measures that the outcome and the table of phases show already.
-_IN_PHASE_TABLE = {"total_s", *(f"{phase.name.lower()}_s" for phase in TIMED_PHASES)}
+_IN_PHASE_TABLE = {"total_s", *(f"{phase_key(phase)}_s" for phase in TIMED_PHASES)}
 
 
 def source_items(sources: Sequence[norms.Source]) -> str:
@@ -233,9 +233,9 @@ def _phase_row(
     ]
     if earlier:
         past = [
-            test.durations_s[interval.phase.name.lower()]
+            test.durations_s[phase_key(interval.phase)]
             for test in earlier
-            if interval.phase.name.lower() in test.durations_s
+            if phase_key(interval.phase) in test.durations_s
         ]
         cells += (
             [f"{median(past):.2f}", signed_seconds(duration_s - median(past))[:-2]]
@@ -244,7 +244,7 @@ def _phase_row(
         )
     data = "".join(f"<td>{cell}</td>" for cell in cells)
     swatch = f'<i class="swatch p{int(interval.phase)}"></i>'
-    return f'<tr><th scope="row">{swatch}{html(say(PHASE_NAMES[interval.phase]))}</th>{data}</tr>'
+    return f'<tr><th scope="row">{swatch}{html(say(phase_name(interval.phase)))}</th>{data}</tr>'
 
 
 def signals(result: TrialResult) -> str:

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Final
 
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
+from thermal_pose.clinical.phases import phase_key
 from thermal_pose.clinical.results import MovementResult
 
 COLUMNS: Final = (
@@ -37,7 +38,7 @@ def trial_csv(result: MovementResult) -> str:
         rows.append(("outcome", "total_from_go_s", result.total_from_go_s, "s", None, "", note))
         zero_s = timing.phases[0].start_s
         for interval in timing.phases:
-            name = interval.phase.name.lower()
+            name = phase_key(interval.phase)
             start_s, end_s = interval.start_s - zero_s, interval.end_s - zero_s
             rows.append(("phase", f"{name}_start_s", start_s, "s", None, "", ""))
             rows.append(("phase", f"{name}_end_s", end_s, "s", None, "", ""))

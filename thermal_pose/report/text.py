@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words and numbers of the report: formats, names of phases, advice for a refused trial."""
+"""Words and numbers of the report: formats, names of reasons, advice for a refused trial."""
 
 import re
 from datetime import UTC, datetime
@@ -11,23 +11,12 @@ from zoneinfo import ZoneInfo
 
 from thermal_pose.clinical.records import MeasureStatus
 from thermal_pose.language import say
-from thermal_pose.types import NS_PER_S, Phase, TrialReason
+from thermal_pose.types import NS_PER_S, TrialReason
 
 NOT_A_DEVICE: Final = (
     "Not a medical device. For research and documentation; not for diagnosis, treatment or "
     "prediction of falls."
 )
-
-PHASE_NAMES: Final = {
-    Phase.UNKNOWN: "Not recognised",
-    Phase.SEATED: "Seated",
-    Phase.SIT_TO_STAND: "Sit to stand",
-    Phase.WALK_OUT: "Walk out",
-    Phase.TURN: "Turn",
-    Phase.WALK_BACK: "Walk back",
-    Phase.TURN_TO_SIT: "Turn to sit",
-    Phase.STAND_TO_SIT: "Stand to sit",
-}
 
 STATUS_NAMES: Final = {
     MeasureStatus.VALIDATED: "validated on people",

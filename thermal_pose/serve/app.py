@@ -19,6 +19,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
+from thermal_pose.clinical.phases import PHASE_NAMES
 from thermal_pose.clinical.records import SEXES, WALKING_AIDS
 from thermal_pose.errors import StorageError
 from thermal_pose.language import languages
@@ -165,6 +166,7 @@ class Pages:
         return JSONResponse(
             {
                 "cameras": self._hub.names(),
+                "phase_names": PHASE_NAMES,
                 "tests": tests,
                 "sexes": list(SEXES),
                 "walking_aids": list(WALKING_AIDS),

@@ -13,6 +13,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from thermal_pose.clinical.phases import phase_name
 from thermal_pose.errors import MissingExtraError
 from thermal_pose.imaging.draw import IDENTITY_COLOURS, DrawSettings, colour_mapped
 from thermal_pose.skeleton import JOINT_NAMES, LIMBS
@@ -116,7 +117,7 @@ class RerunView:
         self._stream.log("tug/phase", self._rr.Scalars(_PHASES[phase]))
         self._stream.log("tug/probability", self._rr.Scalars(float(probability)))
         if phase is not self._phase:
-            name = phase.name.replace("_", " ").lower()
+            name = phase_name(phase).lower()
             self._stream.log("log", self._rr.TextLog(f"{name} ({elapsed_s:.1f} s)"))
         self._phase = phase
 
@@ -129,7 +130,7 @@ class RerunView:
         self._stream.set_time(TIMELINE, timestamp=np.datetime64(stamp_ns, "ns"))
 
     def _log_static(self) -> None:
-        names = "  ".join(f"{phase.value} {phase.name.lower()}" for phase in Phase)
+        names = "  ".join(f"{phase.value} {phase_name(phase).lower()}" for phase in Phase)
         self._stream.log("tug/phase", self._rr.SeriesLines(names=f"phase: {names}"), static=True)
         self._stream.log("tug/probability", self._rr.SeriesLines(names="probability"), static=True)
 

@@ -24,7 +24,7 @@ def document() -> dict[str, object]:
 
 
 def motion() -> dict[str, object]:
-    each = dict.fromkeys(("stand_up_s", "seated_s"), 0.1)
+    each = dict.fromkeys(("sit_to_stand_s", "seated_s"), 0.1)
     labels = {"offset_s": each, "boundary_mae_each_s": each, "boundary_mae_s": 0.11}
     return {
         "command": "thermal-pose evaluate-tug --motion recorded",

@@ -8,7 +8,7 @@ from thermal_pose.clinical.movement_test import MovementTest
 _PLACEMENT: Final = (
     "2.7 to 4.2 m in front of the chair, 1 to 1.6 m high, with head and feet in view."
 )
-_PHASES: Final = ("seated", "rising", "standing", "sitting_down")
+_PHASES: Final = ("seated", "sit_to_stand", "standing", "stand_to_sit")
 
 FIVE_TIMES_SIT_TO_STAND: Final = MovementTest(
     key="five_times_sit_to_stand",

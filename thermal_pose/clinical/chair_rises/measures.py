@@ -32,9 +32,9 @@ def rise_measures(
     """
     complete = [rise for rise in rises if rise.complete]
     rows = [
-        _mean("mean_rise_s", "Standing up, mean", [rise.rise_s for rise in complete],
+        _mean("mean_rise_s", "Sit to stand, mean", [rise.rise_s for rise in complete],
               event_sd_s("rise_start", "stand")),
-        _mean("mean_descent_s", "Sitting down, mean",
+        _mean("mean_descent_s", "Stand to sit, mean",
               [rise.descent_s for rise in complete if rise.descent_s is not None],
               event_sd_s("sit_start", "seat_contact")),
         _mean("mean_rest_s", "Seated between rises, mean", _rests_s(rises),

@@ -4,6 +4,7 @@
 from typing import Final
 
 from thermal_pose.clinical.movement_test import MovementTest
+from thermal_pose.clinical.phases import phase_key
 from thermal_pose.types import TIMED_PHASES
 
 TIMED_UP_AND_GO: Final = MovementTest(
@@ -19,5 +20,5 @@ TIMED_UP_AND_GO: Final = MovementTest(
         "At 'go', stand up, walk to the line at your usual pace, turn, walk back and sit down.",
     ),
     placement="5 to 7 m in front of the chair, 1 to 2 m high, with chair and line in view.",
-    phases=tuple(phase.name.lower() for phase in TIMED_PHASES),
+    phases=tuple(phase_key(phase) for phase in TIMED_PHASES),
 )

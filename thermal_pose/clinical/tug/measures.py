@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.phases import phase_key, phase_name
 from thermal_pose.clinical.records import Measure, MeasureStatus
 from thermal_pose.clinical.tug.course_measures import course_measures, distance_note
 from thermal_pose.clinical.tug.definitions import TURN_MARGIN_DEG
@@ -30,15 +31,6 @@ Array = npt.NDArray[np.float64]
 TURN_RATE_SPREAD = 0.2
 #: A walk has begun when its speed passes this share of its median.
 HESITATION_SHARE = 0.4
-
-_PHASE_LABELS = {
-    Phase.SIT_TO_STAND: "Sit to stand",
-    Phase.WALK_OUT: "Walk out",
-    Phase.TURN: "Turn",
-    Phase.WALK_BACK: "Walk back",
-    Phase.TURN_TO_SIT: "Turn before sitting",
-    Phase.STAND_TO_SIT: "Stand to sit",
-}
 
 _NO_RHYTHM = "No step rhythm could be told in this part."
 
@@ -150,8 +142,8 @@ def _durations(boundaries_s: Array, sds_s: Array) -> list[Measure]:
     for k, phase in enumerate(TIMED_PHASES):
         rows.append(
             _value(
-                f"{phase.name.lower()}_s",
-                _PHASE_LABELS[phase],
+                f"{phase_key(phase)}_s",
+                phase_name(phase),
                 "s",
                 boundaries_s[k + 1] - boundaries_s[k],
                 np.hypot(sds_s[k], sds_s[k + 1]),
@@ -191,7 +183,7 @@ def _turns(boundaries_s: Array, sds_s: Array, signals: BodySignals) -> list[Meas
         _direction("turn_direction", "Turn, direction", signals, boundaries_s[2:4], side=1),
         _direction(
             "final_turn_direction",
-            "Turn before sitting, direction",
+            "Turn to sit, direction",
             signals,
             boundaries_s[4:6],
             side=-1,

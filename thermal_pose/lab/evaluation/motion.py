@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.phases import BOUNDARY_KEYS
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.lab.evaluation.rows import BOUNDARY_NAMES, trial_row
+from thermal_pose.lab.evaluation.rows import trial_row
 from thermal_pose.lab.evaluation.tug import (
     Disturbance,
     EvaluatedTrial,
@@ -24,7 +25,6 @@ from thermal_pose.lab.evaluation.tug import (
 from thermal_pose.lab.learning.tug.calibrate import fitted_floor_s, left_out_coverage
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
-from thermal_pose.lab.simulation.motion.recorded import HAND_LABELS
 
 Array = npt.NDArray[np.float64]
 
@@ -137,7 +137,7 @@ def _errors(trial: MotionResult) -> Array:
 
 
 def _named(values: Array) -> dict[str, float]:
-    return dict(zip(BOUNDARY_NAMES, (round(float(v), 4) for v in values), strict=True))
+    return dict(zip(BOUNDARY_KEYS, (round(float(v), 4) for v in values), strict=True))
 
 
 def _contact_sensitivity(timed: Sequence[MotionResult]) -> dict[str, dict[str, float]]:
@@ -169,6 +169,7 @@ def label_figures(timed: Sequence[MotionResult]) -> dict[str, Any]:
     columns = list(LABELLED)
     found = np.stack([_errors(t) + boundaries_s(t.evaluated.pair.truth) for t in timed])
     truth = np.stack([boundaries_s(trial.evaluated.pair.truth) for trial in timed])
+    names = [f"{BOUNDARY_KEYS[column]}_s" for column in columns]
     figures: dict[str, Any] = {}
     for name, edges in (("estimate", found), ("truth", truth)):
         difference = edges[:, columns] - labels
@@ -176,11 +177,11 @@ def label_figures(timed: Sequence[MotionResult]) -> dict[str, Any]:
         totals = difference[:, -1:] - difference[:, :1]
         figures[name] = {
             "offset_s": dict(
-                zip(HAND_LABELS, np.round(difference.mean(axis=0), 4).tolist(), strict=True)
+                zip(names, np.round(difference.mean(axis=0), 4).tolist(), strict=True)
             ),
             "boundary_mae_s": round(float(np.abs(left).mean()), 4),
             "boundary_mae_each_s": dict(
-                zip(HAND_LABELS, np.round(np.abs(left).mean(axis=0), 4).tolist(), strict=True)
+                zip(names, np.round(np.abs(left).mean(axis=0), 4).tolist(), strict=True)
             ),
             "total_mae_s": round(float(np.abs(_offsets_removed(totals, people)).mean()), 4),
         }

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from thermal_pose.clinical.phases import BOUNDARY_KEYS
 from thermal_pose.clinical.tug.definitions import gaussian_lowpass
-from thermal_pose.lab.evaluation.rows import BOUNDARY_NAMES
 from thermal_pose.lab.simulation.motion.recorded import RecordedMotion
 from thermal_pose.lab.simulation.motion.trial import true_timing
 from thermal_pose.lab.simulation.recordings.from_motion import MotionCase, motion_performer
@@ -71,7 +71,7 @@ def noise_floor(cases: Sequence[MotionCase], n_draws: int = 4) -> dict[str, Any]
         "draws": len(rows),
         "joint_noise_mm": round(1000 * float(np.median(noise_m)), 1),
         "boundary_mae_each_s": dict(
-            zip(BOUNDARY_NAMES, np.round(moved.mean(axis=0), 4).tolist(), strict=True)
+            zip(BOUNDARY_KEYS, np.round(moved.mean(axis=0), 4).tolist(), strict=True)
         ),
         "boundary_mae_s": round(float(moved.mean()), 4),
         "total_mae_s": round(float(totals.mean()), 4),

@@ -7,20 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from thermal_pose.clinical.phases import BOUNDARY_KEYS
 from thermal_pose.files import write_whole
 from thermal_pose.lab.evaluation.tug import EvaluatedTrial
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
-
-#: The seven boundaries: the start of each timed phase, and the end of the last.
-BOUNDARY_NAMES = (
-    "stand_up",
-    "walk_out",
-    "turn",
-    "walk_back",
-    "turn_to_sit",
-    "sit_down",
-    "seated",
-)
 
 
 def trial_row(trial: EvaluatedTrial) -> dict[str, Any]:
@@ -35,7 +25,7 @@ def trial_row(trial: EvaluatedTrial) -> dict[str, Any]:
         "truth": str(pair.truth.reason),
         "result": str(pair.estimate.reason),
     }
-    for k, name in enumerate(BOUNDARY_NAMES):
+    for k, name in enumerate(BOUNDARY_KEYS):
         row[f"true_{name}_s"] = None if truth is None else round(float(truth[k]), 4)
         row[f"found_{name}_s"] = None if found is None else round(float(found[k]), 4)
         row[f"sd_{name}_s"] = None if found is None else round(float(trial.sds_s[k]), 4)

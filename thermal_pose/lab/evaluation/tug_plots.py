@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from thermal_pose.clinical.phases import BOUNDARY_KEYS
 from thermal_pose.errors import MissingExtraError
-from thermal_pose.types import TIMED_PHASES
 
 _LABELS = {
     "dropout": "share of frames lost",
@@ -17,7 +17,6 @@ _LABELS = {
     "distance_m": "camera to chair, m",
     "view_deg": "angle of view, degrees",
 }
-_BOUNDARIES = (*(phase.name.lower() for phase in TIMED_PHASES), "end")
 
 
 def draw_cohort(
@@ -87,7 +86,7 @@ def _boundary_errors(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     errors = np.array([row["errors_s"] for row in rows])
     axes.boxplot(errors, whis=(5, 95), showfliers=False)
     axes.axhline(0, color="black", linewidth=0.6)
-    axes.set_xticks(range(1, len(_BOUNDARIES) + 1), _BOUNDARIES, rotation=30, fontsize=8)
+    axes.set_xticks(range(1, len(BOUNDARY_KEYS) + 1), BOUNDARY_KEYS, rotation=30, fontsize=8)
     axes.set_ylabel("error of the boundary, s")
     axes.set_title("start of each phase, end (boxes: quartiles, 5-95 %)", fontsize=10)
 

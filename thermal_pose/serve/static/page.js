@@ -3,11 +3,6 @@
 "use strict";
 
 const byId = (id) => document.getElementById(id);
-const NAMES = {
-  unknown: "Not recognised", seated: "Seated", sit_to_stand: "Sit to stand", walk_out: "Walk out",
-  turn: "Turn", walk_back: "Walk back", turn_to_sit: "Turn to sit", stand_to_sit: "Stand to sit",
-  rising: "Standing up", standing: "Standing", sitting_down: "Sitting down", "": "—",
-};
 const LIMBS = [[5, 6], [5, 7], [7, 9], [6, 8], [8, 10], [5, 11], [6, 12], [11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [0, 5], [0, 6]];
 const LEFT = "#56c8ff", RIGHT = "#8fe36b", MIDDLE = "#ffffff";
 let setup = null, source = null, camera = null, people = [], picture = null, state = null, wait = 500;
@@ -81,7 +76,7 @@ const handlers = {
   },
   state(message) {
     state = message;
-    const label = say(message.waiting ? "Ready" : NAMES[message.label] ?? message.label);
+    const label = message.waiting ? say("Ready") : phaseName(message.label);
     if (byId("phase").textContent !== label) byId("phase").textContent = label;
     byId("time").textContent = message.elapsed_s.toFixed(1);
     byId("count").textContent = message.repetitions ? `${message.repetitions} ×` : "";
@@ -112,6 +107,7 @@ function connect() {
 }
 
 function link(kind, text) { byId("link").className = `link ${kind}`; byId("link").textContent = say(text); }
+function phaseName(key) { return say(setup.phase_names[key] ?? (key || "—")); }
 function tell(text) { byId("said").textContent = say(text); }
 
 // -- actions --------------------------------------------------------------------------------
@@ -183,7 +179,7 @@ function showResult(row) {
       const list = element("dl", undefined, "phases");
       for (const phase of row.phases) {
         const pair = element("div");
-        pair.append(element("dt", say(NAMES[phase.phase.toLowerCase()] ?? phase.phase)), element("dd", `${phase.duration_s.toFixed(2)} s`));
+        pair.append(element("dt", phaseName(phase.phase.toLowerCase())), element("dd", `${phase.duration_s.toFixed(2)} s`));
         list.append(pair);
       }
       parts.push(list);
@@ -228,7 +224,7 @@ function describe() {
   const list = element("ol");
   list.append(...test.instructions.map((text) => element("li", say(text))));
   byId("how").replaceChildren(list, element("p", `${say("Camera:")} ${say(test.placement)}`));
-  byId("steps").replaceChildren(...test.phases.map((name) => { const made = element("li", say(NAMES[name] ?? name)); made.dataset.phase = name; return made; }));
+  byId("steps").replaceChildren(...test.phases.map((name) => { const made = element("li", phaseName(name)); made.dataset.phase = name; return made; }));
 }
 
 async function load() {

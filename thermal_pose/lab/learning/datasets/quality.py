@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 
+from thermal_pose.clinical.phases import phase_key
 from thermal_pose.lab.learning.fitting import crops
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
@@ -199,7 +200,7 @@ def _heights(data: PoseData) -> list[tuple[str, str]]:
 
 def _figure(data: PoseData) -> str:
     coded = b64encode(_thumbnail(data)).decode()
-    parts = [data.trials[int(data.trial[0])], Phase(int(data.phase[0])).name.lower()]
+    parts = [data.trials[int(data.trial[0])], phase_key(Phase(int(data.phase[0])))]
     if np.isfinite(data.distance_m[0]):
         parts.append(f"{data.distance_m[0]:.1f} m")
     if data.asynchronous[0]:

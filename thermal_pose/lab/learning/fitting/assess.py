@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.phases import phase_key
 from thermal_pose.lab.learning.fitting.predict import Predictions
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.metrics.oks import (
@@ -107,7 +108,7 @@ def breakdown(data: PoseData, rows: IntArray, predictions: Predictions) -> dict[
 
     return {
         "phase": {
-            phase.name.lower(): figures(data.phase[rows] == phase)
+            phase_key(phase): figures(data.phase[rows] == phase)
             for phase in Phase
             if (data.phase[rows] == phase).any()
         },

@@ -99,8 +99,8 @@ class RisesTrial:
 def draw_rises(subject: Subject, test: ChairTest, kind: TrialReason, rng: Rng) -> RisePlan:
     """Draw the rises of one test."""
     pace = rng.uniform(0.6, 0.95)
-    rise_s = float(np.clip(pace * subject.rise_s / RISE_SHARE, 0.8, 3.5))
-    sit_s = float(np.clip(pace * subject.sit_s / SIT_SHARE, 0.8, 3.0))
+    rise_s = float(np.clip(pace * subject.sit_to_stand_s / RISE_SHARE, 0.8, 3.5))
+    sit_s = float(np.clip(pace * subject.stand_to_sit_s / SIT_SHARE, 0.8, 3.0))
     stand_s, rest_s = float(rng.uniform(0.02, 0.35)), float(rng.uniform(0.02, 0.5))
     fatigue = float(rng.uniform(0.0, 0.025))
     start_s = first_s = float(rng.uniform(1.5, 3.5))

@@ -169,7 +169,7 @@ def plan_tug(
     _require_possible_steps(subject, limbs)
     stand_m = stand_x_m(limbs)
     rock_s = rng.uniform(0.9, 1.3)
-    rise_s = subject.rise_s / RISE_SHARE
+    rise_s = subject.sit_to_stand_s / RISE_SHARE
     # The first step comes before the rise is complete.
     stand_s = rise_s * rng.uniform(0.7, 0.84)
     walk = _draw_walk(subject, rng, stand_m, mark_m, pause_s, manner)
@@ -183,7 +183,7 @@ def plan_tug(
     walk_start_s = rise_start_s + stand_s + subject.hesitation_s - manner.early_walk * rise_s
     walk_end_s = walk_start_s + (len(walk.yaw_rad) + len(turn_yaw)) * STEP_S
     sit_start_s = walk_end_s + wait_s
-    sit_end_s = sit_start_s + subject.sit_s / SIT_SHARE
+    sit_end_s = sit_start_s + subject.stand_to_sit_s / SIT_SHARE
     schedule = Schedule(
         rise_start_s=rise_start_s,
         rise_end_s=rise_start_s + rise_s,
@@ -268,8 +268,8 @@ def _walk_out(
 
 def _final_duration_s(subject: Subject, manner: Manner) -> float:
     share = 1 - _turn_margin_share()
-    lead_s = 0.24 * subject.sit_s / SIT_SHARE
-    return max(manner.shortest_final_s, (subject.final_turn_s - lead_s) / share)
+    lead_s = 0.24 * subject.stand_to_sit_s / SIT_SHARE
+    return max(manner.shortest_final_s, (subject.turn_to_sit_s - lead_s) / share)
 
 
 def _final_distance_m(subject: Subject, arrive_mps: float, manner: Manner) -> float:

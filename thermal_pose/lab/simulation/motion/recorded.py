@@ -29,7 +29,8 @@ from thermal_pose.skeleton import N_JOINTS, Joint
 from thermal_pose.types import Float64Array
 
 TRIALS_CSV: Final = "trials.csv"
-#: Times that observers mark: the start of each phase, and when the person is seated.
+#: Columns of times that observers mark. The file format comes from published recordings, so these
+#: are not the keys of our phases.
 HAND_LABELS: Final = (
     "stand_up_s",
     "walk_out_s",

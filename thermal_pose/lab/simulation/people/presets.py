@@ -18,24 +18,24 @@ from thermal_pose.lab.simulation.people.subject import (
 )
 from thermal_pose.types import TrialReason
 
-#: Adults of normal mobility with the durations of TST-TUG. `final_turn_s` and `sit_s` divide its
-#: 2.86 +- 0.41 s of turning and sitting down.
+#: Adults of normal mobility with the durations of TST-TUG. `turn_to_sit_s` and `stand_to_sit_s`
+#: divide its 2.86 +- 0.41 s of turning and sitting down.
 NORMAL = Population(
     age_years=(36, 12),
-    rise_s=(1.44, 0.30),
+    sit_to_stand_s=(1.44, 0.30),
     walk_s=(2.30, 0.42),
     turn_s=(1.75, 0.38),
-    final_turn_s=(1.98, 0.34),
-    sit_s=(0.88, 0.2),
+    turn_to_sit_s=(1.98, 0.34),
+    stand_to_sit_s=(0.88, 0.2),
 )
 #: Healthy people over 60.
 OLD = Population(
     age_years=(73, 7),
-    rise_s=(1.5, 0.3),
+    sit_to_stand_s=(1.5, 0.3),
     walk_s=(2.6, 0.5),
     turn_s=(2.0, 0.4),
-    final_turn_s=(1.75, 0.45),
-    sit_s=(0.95, 0.28),
+    turn_to_sit_s=(1.75, 0.45),
+    stand_to_sit_s=(0.95, 0.28),
     armrest_share=0.3,
     thigh_share=0.45,
     stoop_deg=(2.0, 9.0),
@@ -44,11 +44,11 @@ OLD = Population(
 #: Impaired old people, many with a stick or a frame, some shuffling.
 IMPAIRED = Population(
     age_years=(80, 7),
-    rise_s=(2.2, 0.8),
+    sit_to_stand_s=(2.2, 0.8),
     walk_s=(5.2, 2.2),
     turn_s=(3.4, 1.2),
-    final_turn_s=(2.8, 1.1),
-    sit_s=(1.35, 0.5),
+    turn_to_sit_s=(2.8, 1.1),
+    stand_to_sit_s=(1.35, 0.5),
     walk_ratio=(0.0035, 0.0055),
     stick_share=0.28,
     frame_share=0.24,
@@ -63,29 +63,29 @@ IMPAIRED = Population(
 #: Adults who move like 43 recorded real people: quick turns before the chair, free arms.
 RECORDED = Population(
     age_years=(45, 20),
-    rise_s=(1.15, 0.25),
+    sit_to_stand_s=(1.15, 0.25),
     walk_s=(3.1, 0.6),
     turn_s=(1.6, 0.4),
-    final_turn_s=(1.05, 0.35),
-    sit_s=(0.9, 0.25),
+    turn_to_sit_s=(1.05, 0.35),
+    stand_to_sit_s=(0.9, 0.25),
 )
 #: Fit people who hurry; totals from 5 s.
 HURRIED = Population(
     age_years=(30, 9),
-    rise_s=(0.8, 0.15),
+    sit_to_stand_s=(0.8, 0.15),
     walk_s=(1.3, 0.2),
     turn_s=(1.05, 0.2),
-    final_turn_s=(1.0, 0.2),
-    sit_s=(0.6, 0.12),
+    turn_to_sit_s=(1.0, 0.2),
+    stand_to_sit_s=(0.6, 0.12),
 )
 #: People who take a minute or more.
 VERY_SLOW = Population(
     age_years=(82, 6),
-    rise_s=(3.2, 1.2),
+    sit_to_stand_s=(3.2, 1.2),
     walk_s=(12.0, 4.0),
     turn_s=(5.5, 1.8),
-    final_turn_s=(4.2, 1.4),
-    sit_s=(2.4, 0.9),
+    turn_to_sit_s=(4.2, 1.4),
+    stand_to_sit_s=(2.4, 0.9),
     walk_ratio=(0.0030, 0.0050),
     stick_share=0.3,
     frame_share=0.3,

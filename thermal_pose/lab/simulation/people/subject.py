@@ -47,10 +47,10 @@ LIMITS: dict[str, tuple[float, float]] = {
     "shuffling": (0.0, 1.0),
     "festination": (0.0, 0.6),
     "hesitation_s": (0.0, 4.0),
-    "rise_s": (0.6, 7.0),
-    "sit_s": (0.4, 5.0),
+    "sit_to_stand_s": (0.6, 7.0),
+    "stand_to_sit_s": (0.4, 5.0),
     "turn_s": (0.8, 9.0),
-    "final_turn_s": (0.7, 7.0),
+    "turn_to_sit_s": (0.7, 7.0),
     "n_rocks": (0, 3),
 }
 #: Longest step of a drawn subject, as a share of stature.
@@ -76,7 +76,7 @@ class Subject:
     shuffling : 0 for normally lifted feet to 1 for hardly lifted ones.
     festination : relative rise of the cadence during the walk, at the same speed.
     hesitation_s : pause between standing up and the first step.
-    rise_s, turn_s, final_turn_s, sit_s : habitual duration of each phase.
+    sit_to_stand_s, turn_s, turn_to_sit_s, stand_to_sit_s : habitual duration of each phase.
     n_rocks : failed attempts to stand up before the successful one.
     arm_use, aid, aid_side : habits; `aid_side` is +1 left or -1 right.
     turn_side : preferred direction of both turns, +1 left or -1 right.
@@ -95,10 +95,10 @@ class Subject:
     shuffling: float
     festination: float
     hesitation_s: float
-    rise_s: float
+    sit_to_stand_s: float
     turn_s: float
-    final_turn_s: float
-    sit_s: float
+    turn_to_sit_s: float
+    stand_to_sit_s: float
     n_rocks: int
     arm_use: ArmUse
     aid: Aid
@@ -130,7 +130,14 @@ class Subject:
         varied: dict[str, Any] = {
             name: float(np.clip(getattr(self, name) * factor, *LIMITS[name]))
             for name, factor in zip(
-                ("speed_mps", "cadence_spm", "rise_s", "turn_s", "final_turn_s", "sit_s"),
+                (
+                    "speed_mps",
+                    "cadence_spm",
+                    "sit_to_stand_s",
+                    "turn_s",
+                    "turn_to_sit_s",
+                    "stand_to_sit_s",
+                ),
                 noise,
                 strict=False,
             )
@@ -160,11 +167,11 @@ class Population:
     """
 
     age_years: tuple[float, float]
-    rise_s: tuple[float, float]
+    sit_to_stand_s: tuple[float, float]
     walk_s: tuple[float, float]
     turn_s: tuple[float, float]
-    final_turn_s: tuple[float, float]
-    sit_s: tuple[float, float]
+    turn_to_sit_s: tuple[float, float]
+    stand_to_sit_s: tuple[float, float]
     walk_ratio: tuple[float, float] = (0.0048, 0.0062)
     female_share: float = 0.5
     stick_share: float = 0.0
@@ -195,7 +202,7 @@ def _log_normal(rng_value: float, mean: float, sd: float) -> float:
 def _durations_s(population: Population, rng: Rng) -> dict[str, float]:
     common = rng.standard_normal()
     durations_s: dict[str, float] = {}
-    for name in ("rise_s", "walk_s", "turn_s", "final_turn_s", "sit_s"):
+    for name in ("sit_to_stand_s", "walk_s", "turn_s", "turn_to_sit_s", "stand_to_sit_s"):
         value = COMMON_SHARE * common + np.sqrt(1 - COMMON_SHARE**2) * rng.standard_normal()
         mean, sd = getattr(population, name)
         drawn = _log_normal(float(np.clip(value, -2.2, 2.2)), mean, sd)
@@ -272,10 +279,10 @@ def draw_subject(
         shuffling=shuffling,
         festination=float(rng.uniform(0.1, 0.4)) if shuffling and rng.random() < 0.5 else 0.0,
         hesitation_s=float(rng.uniform(*population.hesitation_s)),
-        rise_s=durations_s["rise_s"],
+        sit_to_stand_s=durations_s["sit_to_stand_s"],
         turn_s=durations_s["turn_s"],
-        final_turn_s=durations_s["final_turn_s"],
-        sit_s=durations_s["sit_s"],
+        turn_to_sit_s=durations_s["turn_to_sit_s"],
+        stand_to_sit_s=durations_s["stand_to_sit_s"],
         n_rocks=int(rng.integers(0, population.max_rocks + 1)) if slowness > 0.4 else 0,
         arm_use=_arm_use(population, rng, aid),
         aid=aid,

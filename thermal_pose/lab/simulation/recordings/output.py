@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
+from thermal_pose.clinical.phases import phase_key
 from thermal_pose.errors import StorageError
 from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_info import CameraInfo, camera_info_of
@@ -147,7 +148,7 @@ def _write_messages(
         "reason": timing.reason.value,
         "sentence": timing.sentence,
         "total_s": timing.total_s,
-        "phases_s": {phase.phase.name.lower(): phase.duration_s for phase in timing},
+        "phases_s": {phase_key(phase.phase): phase.duration_s for phase in timing},
         "duration_s": staged.trial.duration_s,
         "n_frames": len(stamps),
         "n_asynchronous": asynchronous,
