@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from rosgraph_msgs.msg import Clock
+from support.replayed import replay_trial
 from support.waiting import wait_for
 
 from thermal_pose.bags import schema
@@ -27,7 +28,6 @@ from thermal_pose.nodes.qos import report_qos, result_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
-from thermal_pose.pipeline.replay import replay_trial
 from thermal_pose.types import TIMED_PHASES
 
 pytestmark = pytest.mark.graph

@@ -100,12 +100,10 @@ def test_the_tracker_is_the_perception_of_the_graph(frames: list[ThermalFrame]) 
 
 
 def test_the_shipped_recording_is_analyzed_and_reported(tmp_path: Path) -> None:
-    seen: list[int] = []
-    test = analyze(on_frame=lambda: seen.append(1))
+    test = analyze()
     assert test.valid and test.reason == "valid" and test.sentence == ""
     assert test.test == "timed_up_and_go" and test.stands is None and test.further == ()
     assert test.total_s == pytest.approx(sum(test.phases_s.values()))
-    assert len(seen) > 100
     assert test.write_report(tmp_path).read_text().startswith("<!DOCTYPE html>")
     assert test.to_dict()["total_s"] == pytest.approx(test.total_s)
 

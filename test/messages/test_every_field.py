@@ -14,6 +14,7 @@ import pytest
 from support import faults
 
 from thermal_pose.bags import schema
+from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.errors import MessageFormatError
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.imaging.camera_model import CameraPose
@@ -82,9 +83,7 @@ def _messages() -> dict[str, tuple[Any, Callable[[Any], object]]]:
         ),
         "Keypoints": (keypoints_message(live, keypoints), to_keypoints),
         "TugPhase": (
-            phase_message(
-                live, STAMP_NS, "cam", phase=Phase.TURN, probability=0.9, elapsed_s=1.0, track_id=1
-            ),
+            phase_message(live, "cam", PhaseUpdate(STAMP_NS, Phase.TURN, 0.9, 1.0, 1, False)),
             to_phase,
         ),
         "TugReport": (timing_message(live, timing, stamp_ns=STAMP_NS, frame_id="cam"), to_timing),

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
+from support.senxor_emulator import EmulatedSenxor, PtyLink
 
 
 @pytest.fixture

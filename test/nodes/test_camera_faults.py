@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from nodes.test_cameras_and_recorder import Listener, last_status, overrides
 from support import faults
+from support.senxor_emulator import EmulatedSenxor
 from support.waiting import spin_for
 
-from thermal_pose.cameras.emulator import EmulatedSenxor
 from thermal_pose.messages.fields import to_stamp_ns
 
 pytestmark = pytest.mark.graph

@@ -15,6 +15,7 @@ from nodes.test_cameras_and_recorder import (
     overrides,
     start_camera,
 )
+from support.senxor_emulator import EmulatedSenxor, PtyLink, noisy_room
 from support.waiting import spin_for
 
 from thermal_pose.bags import schema
@@ -22,7 +23,6 @@ from thermal_pose.bags.reader import BagReader
 from thermal_pose.calibration.files import save_camera_info, save_extrinsics
 from thermal_pose.calibration.synthetic import SyntheticRig
 from thermal_pose.cameras import v4l2
-from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink, noisy_room
 from thermal_pose.cameras.prepare import Preparation
 from thermal_pose.cli.demo import DEMO_BAG
 from thermal_pose.errors import CalibrationError, ConfigError

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.senxor_emulator import EmulatedSenxor
 from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 from support.waiting import spin_for
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.bags.writer import BagWriter
-from thermal_pose.cameras.emulator import EmulatedSenxor
 from thermal_pose.errors import BagNotFoundError, ConfigError, StorageError
 from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.messages.images import rgb_message, thermal_message

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support import fabricated_results as fabricated
 from support import trials
+from support.replayed import replay_trial
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
@@ -14,7 +15,6 @@ from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.messages.cameras import camera_info_message
 from thermal_pose.messages.images import thermal_message
 from thermal_pose.pipeline.recorded_trial import analyze_recording
-from thermal_pose.pipeline.replay import replay_trial
 from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 N_FRAMES = 140

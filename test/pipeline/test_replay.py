@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 from support.models import write_warmest_spot_model
+from support.replayed import replay_trial
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import BagNotFoundError, ModelArtifactError
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
-from thermal_pose.pipeline.replay import replay_keypoints, replay_trial
+from thermal_pose.pipeline.replay import replay_keypoints
 
 DEMO = Path(__file__).parents[2] / "thermal_pose" / "assets" / "demo"
 

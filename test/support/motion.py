@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded motion made by ourselves: a simulated person's joints, as a laboratory records them."""
 
+from pathlib import Path
+
 import numpy as np
 from support.people import trial
 
@@ -23,3 +25,11 @@ def recorded(kind: str = "normal", turned_rad: float = 0.7) -> tuple[RecordedMot
     edges = [*(phase.start_s for phase in planned.truth), planned.truth.phases[-1].end_s]
     labels = tuple(edges[k] for k in (0, 1, 2, 3, 4, 6))
     return RecordedMotion("walk", "p1", times_s, joints_m, labels), planned.truth
+
+
+def write_motion(recording: RecordedMotion, path: Path) -> None:
+    """Write one recording as an `.npz` file."""
+    arrays = {"time_s": recording.times_s, "joints_m": recording.joints_m}
+    if recording.hand_labels_s is not None:
+        arrays["hand_labels_s"] = np.array(recording.hand_labels_s)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]

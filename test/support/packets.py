@@ -5,8 +5,8 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
+from support.senxor_emulator import frame_packet, noisy_room
 
-from thermal_pose.cameras.emulator import frame_packet, noisy_room
 from thermal_pose.cameras.senxor_packets import FrameHeader, FrameWitness, PacketFilter
 
 N_IMAGES = 16

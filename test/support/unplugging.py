@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from support.senxor_emulator import EmulatedSenxor, PtyLink
 from support.waiting import wait_for
 
 from thermal_pose.cameras.driver import CameraDriver, DriverOptions, StampedFrame
-from thermal_pose.cameras.emulator import EmulatedSenxor, PtyLink
 from thermal_pose.cameras.factory import file_fingerprint
 from thermal_pose.cameras.senxor import SenxorCamera
 

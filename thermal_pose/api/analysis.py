@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recording to a timed test and its report."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,13 +89,12 @@ class Analysis:
 def analyze(
     recording: str | Path = DEMO_BAG,
     *,
-    test: str = "timed_up_and_go",
+    test: str = "",
     subject: str = "",
     age_years: float = 0.0,
     height_m: float = 0.0,
     model: str | None = None,
     detector: str | None = None,
-    on_frame: Callable[[], object] | None = None,
 ) -> Analysis:
     """Time the movement test in a recording.
 
@@ -104,8 +102,9 @@ def analyze(
     ----------
     recording : str or Path
         A rosbag2 folder or .mcap file with thermal images; by default the shipped recording.
-    test : {'timed_up_and_go', 'five_times_sit_to_stand', 'chair_stand_30s'}
-        Kind of test.
+    test : str
+        Key of a movement test (`clinical.catalogue.MOVEMENT_TESTS`), such as
+        'five_times_sit_to_stand'; '' is the Timed Up and Go.
     subject : str
         Pseudonym of the person, for the report.
     age_years : float
@@ -114,8 +113,6 @@ def analyze(
         For speeds and step lengths; 0: unknown.
     model, detector
         As of `PoseEstimator`.
-    on_frame : callable, optional
-        Called after each image, for a progress bar.
 
     Raises
     ------
@@ -143,4 +140,4 @@ def analyze(
         DetectorParameters(model=detector or DetectorParameters().model),
         PoseParameters(model=model or PoseParameters().model),
     )
-    return Analysis(analyze_recording(path, perception, params, on_frame, kind))
+    return Analysis(analyze_recording(path, perception, params, test=kind))

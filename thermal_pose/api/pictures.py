@@ -20,7 +20,6 @@ def draw(
     colormap: str = "inferno",
     span_degc: Span | None = None,
     min_joint_score: float = 0.2,
-    boxes: bool = True,
     caption: str = "",
 ) -> UInt8Array:
     """Draw an image with the skeletons and boxes of its people.
@@ -40,8 +39,6 @@ def draw(
         the image. An 8-bit image needs it.
     min_joint_score : float
         Joints with a lower score are left out.
-    boxes : bool
-        Draw each person's box, identity and score.
     caption : str
         A line at the foot of the picture.
 
@@ -65,6 +62,5 @@ def draw(
         low_degc=low,
         high_degc=high,
         min_joint_score=min_joint_score,
-        boxes=boxes,
     )
     return draw_overlay(centikelvin, tuple(people), settings, caption)

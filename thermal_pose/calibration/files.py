@@ -157,18 +157,6 @@ def save_homography(path: Path, plane: PlaneRegistration) -> None:
     _write_yaml(path, content)
 
 
-def load_homography(path: Path) -> PlaneRegistration:
-    """Read a homography YAML; CalibrationError as in `load_camera_info`."""
-    content = _read_yaml(path)
-    try:
-        depth_m = content["depth_m"]
-        return PlaneRegistration(
-            _array(content["homography"]), None if depth_m is None else float(depth_m)
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CalibrationError(f"{path} is not a homography YAML file: {error}") from error
-
-
 def _matrix(values: npt.NDArray[np.float64]) -> dict[str, Any]:
     rows, cols = values.shape
     return {"rows": rows, "cols": cols, "data": [float(value) for value in values.ravel()]}

@@ -71,8 +71,6 @@ class PacketFilter:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._frame_bytes: int | None = None
-        self.packets = 0
-        self.bad_packets = 0
         self.discarded_bytes = 0
 
     def feed(self, data: bytes) -> bytes:
@@ -95,7 +93,6 @@ class PacketFilter:
             if self._is_sound(end):
                 packet = self._buffer[:end]
                 del self._buffer[:end]
-                self.packets += 1
                 if packet[8:12] == b"GFRA":
                     self._frame_bytes = length
                 return packet
@@ -110,7 +107,6 @@ class PacketFilter:
         return start >= 0 and len(self._buffer) >= _HEAD + 4
 
     def _reject(self) -> None:
-        self.bad_packets += 1
         self._discard(len(PREFIX))
 
     def _discard(self, n_bytes: int) -> None:

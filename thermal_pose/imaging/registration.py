@@ -55,13 +55,13 @@ class Registration:
         scale = (np.asarray(depth_m, dtype=np.float64) - translation[2]) / directions[..., 2]
         return self.thermal.to_pixels(directions * scale[..., None] + translation)
 
-    def boxes_to_rgb(self, boxes_xyxy: npt.ArrayLike, depth_m: npt.ArrayLike) -> Float64Array:
-        """Map boxes (N, 4) to the RGB image: the boxes around the mapped corners."""
-        return _map_boxes(boxes_xyxy, depth_m, self.to_rgb)
-
     def boxes_to_thermal(self, boxes_xyxy: npt.ArrayLike, depth_m: npt.ArrayLike) -> Float64Array:
         """Map boxes (N, 4) to the thermal image: the boxes around the mapped corners."""
-        return _map_boxes(boxes_xyxy, depth_m, self.to_thermal)
+        boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+        depths_m = np.asarray(depth_m, dtype=np.float64).reshape(-1, 1)
+        mapped = self.to_thermal(corners, np.broadcast_to(depths_m, (len(boxes), 4)))
+        return np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1)
 
     def warp_to_rgb(self, image: npt.NDArray[np.uint8], depth_m: float) -> npt.NDArray[np.uint8]:
         """Warp a thermal picture (h, w[, 3]) into the view of the RGB camera, at one depth."""
@@ -163,15 +163,6 @@ def depth_of_person(box_height_px: float, body_height_m: float, focal_px: float)
 
 def _lift(lens: CameraIntrinsics, pixels: npt.ArrayLike, depth_m: npt.ArrayLike) -> Float64Array:
     return lens.to_rays(pixels) * np.asarray(depth_m, dtype=np.float64)[..., None]
-
-
-def _map_boxes(boxes_xyxy: npt.ArrayLike, depth_m: npt.ArrayLike, to_other: object) -> Float64Array:
-    boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
-    corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-    depth = np.broadcast_to(np.asarray(depth_m, dtype=np.float64).reshape(-1, 1), (len(boxes), 4))
-    assert callable(to_other)
-    mapped = to_other(corners, depth)
-    return np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1)
 
 
 def _apply_homography(matrix: Float64Array, pixels: npt.ArrayLike) -> Float64Array:

@@ -7,32 +7,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from thermal_pose.clinical.catalogue import movement_test
+from thermal_pose.clinical.course import PhaseUpdate
+from thermal_pose.clinical.phases import phase_key
 from thermal_pose.messages.fields import Make, header_message, refusing, to_stamp_ns
 
 _NAN = float("nan")
 
 
 def state_message(
-    make: Make,
-    stamp_ns: int,
-    frame_id: str,
-    *,
-    test: str,
-    label: str,
-    repetitions: int,
-    elapsed_s: float,
-    track_id: int,
-    waiting: bool,
+    make: Make, frame_id: str, test: str, update: PhaseUpdate, *, waiting: bool
 ) -> Any:
-    """Return what is known of a running test at one image as `MovementState`."""
+    """Return what is known of a running test at one image as `MovementState`.
+
+    Parameters
+    ----------
+    test : key of the movement test.
+    waiting : the test has not begun.
+    """
     return make(
         "thermal_pose/msg/MovementState",
-        header=header_message(make, stamp_ns, frame_id),
+        header=header_message(make, update.stamp_ns, frame_id),
         test=test,
-        label=label,
-        repetitions=int(repetitions),
-        elapsed_s=float(elapsed_s),
-        track_id=int(track_id),
+        label=update.label or phase_key(update.phase),
+        repetitions=int(update.repetitions),
+        elapsed_s=float(update.elapsed_s),
+        track_id=int(update.track_id),
         waiting=bool(waiting),
     )
 

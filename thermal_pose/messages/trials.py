@@ -4,6 +4,7 @@
 import math
 from typing import Any, Protocol
 
+from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.messages.fields import (
     Make,
     header_message,
@@ -106,24 +107,15 @@ def _interval(message: Any, origin_ns: int) -> PhaseInterval:
     )
 
 
-def phase_message(
-    make: Make,
-    stamp_ns: int,
-    frame_id: str,
-    *,
-    phase: int,
-    probability: float,
-    elapsed_s: float,
-    track_id: int,
-) -> Any:
+def phase_message(make: Make, frame_id: str, update: PhaseUpdate) -> Any:
     """Return the phase at one image as `TugPhase`."""
     return make(
         "thermal_pose/msg/TugPhase",
-        header=header_message(make, stamp_ns, frame_id),
-        phase=int(phase),
-        probability=float(probability),
-        elapsed_s=float(elapsed_s),
-        track_id=int(track_id),
+        header=header_message(make, update.stamp_ns, frame_id),
+        phase=int(update.phase),
+        probability=float(update.probability),
+        elapsed_s=float(update.elapsed_s),
+        track_id=int(update.track_id),
     )
 
 
@@ -136,10 +128,7 @@ def result_message(make: Make, result: ReportedTrial, stamp_ns: int, frame_id: s
         frame_id=frame_id,
         subject_id=result.subject_id,
         trial_id=result.trial_id,
-        total_from_go_s=result.total_from_go_s,
-        boundary_sds_s=result.boundary_sds_s,
-        model_id=result.provenance.model_id,
-        json=result.to_json(),
+        result=result,
     )
 
 
@@ -151,16 +140,16 @@ def timing_message(
     frame_id: str,
     subject_id: str = "",
     trial_id: str = "",
-    total_from_go_s: float | None = None,
-    boundary_sds_s: tuple[float, ...] = (),
-    model_id: str = "truth",
-    json: str = "",
+    result: ReportedTrial | None = None,
 ) -> Any:
     """Return a timing as `TugReport`: the phases, or the reason why there are none.
 
-    Figures that are not known are NaN, such as the standard deviations of a truth.
+    Parameters
+    ----------
+    result : the result of which this is the timing; None for a truth, which has neither standard
+        deviations nor a 'go': those figures are NaN.
     """
-    sds_s = boundary_sds_s or (_NAN,) * (len(timing.phases) + 1)
+    sds_s = (result and result.boundary_sds_s) or (_NAN,) * (len(timing.phases) + 1)
     return make(
         "thermal_pose/msg/TugReport",
         header=header_message(make, stamp_ns, frame_id),
@@ -170,13 +159,13 @@ def timing_message(
         reason=timing.reason.value,
         sentence=timing.sentence,
         total_s=_or_nan(timing.total_s),
-        total_from_go_s=_or_nan(total_from_go_s),
+        total_from_go_s=_or_nan(result.total_from_go_s if result else None),
         phases=[
             interval_message(make, interval, timing.origin_ns, sds_s[index], sds_s[index + 1])
             for index, interval in enumerate(timing.phases)
         ],
-        model_id=model_id,
-        json=json,
+        model_id=result.provenance.model_id if result else "truth",
+        json=result.to_json() if result else "",
     )
 
 

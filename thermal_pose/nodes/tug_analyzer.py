@@ -14,7 +14,6 @@ from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.movement_test import MovementTest
-from thermal_pose.clinical.phases import phase_key
 from thermal_pose.clinical.records import Visit
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
@@ -201,32 +200,10 @@ class TugAnalyzerNode(PipelineNode):
         self._session.begin_again()
 
     def _publish_phase(self, frame: FrameKeypoints, update: PhaseUpdate) -> None:
-        self._state.publish(
-            state_message(
-                live,
-                frame.stamp_ns,
-                frame.frame_id,
-                test=self._session.test.key,
-                label=update.label or phase_key(update.phase),
-                repetitions=update.repetitions,
-                elapsed_s=update.elapsed_s,
-                track_id=update.track_id,
-                waiting=not self._session.started,
-            )
-        )
-        if self._session.test.key != TIMED_UP_AND_GO.key:
-            return
-        self._phase.publish(
-            phase_message(
-                live,
-                frame.stamp_ns,
-                frame.frame_id,
-                phase=update.phase,
-                probability=update.probability,
-                elapsed_s=update.elapsed_s,
-                track_id=update.track_id,
-            )
-        )
+        test, waiting = self._session.test.key, not self._session.started
+        self._state.publish(state_message(live, frame.frame_id, test, update, waiting=waiting))
+        if test == TIMED_UP_AND_GO.key:
+            self._phase.publish(phase_message(live, frame.frame_id, update))
 
     def _end_trial(self, last: FrameKeypoints, fault: Finding = GOOD) -> None:
         """Close the trial, so that the next one can begin; then publish and keep its result.

@@ -5,11 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from thermal_pose.bags.reader import BagReader
-from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.gates.intake import FrameIntake, admitted
 from thermal_pose.pipeline.perception import Perception
-from thermal_pose.pipeline.recorded_trial import analyze_recording
 from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 
@@ -32,12 +29,3 @@ def replay_keypoints(path: str | Path, perception: Perception) -> Iterator[Frame
     """
     with BagReader(path) as bag:
         yield from keypoints_of_frames(admitted(bag.thermal_frames(), FrameIntake()), perception)
-
-
-def replay_trial(
-    path: str | Path, perception: Perception, params: TugParams | None = None
-) -> TrialResult:
-    """Time the trial of one recording, as `analyze_recording` does; return its result alone."""
-    result = analyze_recording(path, perception, params).result
-    assert isinstance(result, TrialResult)  # no other test was asked for
-    return result

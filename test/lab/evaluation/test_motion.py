@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.motion import recorded
+from support.motion import recorded, write_motion
 
 from thermal_pose.cli.main import main
 from thermal_pose.clinical.phases import BOUNDARY_KEYS
@@ -17,7 +17,7 @@ from thermal_pose.lab.evaluation.motion import (
 from thermal_pose.lab.evaluation.noise_floor import joint_noise_m, noise_floor, redrawn
 from thermal_pose.lab.evaluation.tug import EvaluatedTrial
 from thermal_pose.lab.metrics.agreement import TrialPair
-from thermal_pose.lab.simulation.motion.recorded import aligned, write_motion
+from thermal_pose.lab.simulation.motion.recorded import aligned
 from thermal_pose.lab.simulation.recordings.from_motion import MotionCase
 from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason, TugTiming
 

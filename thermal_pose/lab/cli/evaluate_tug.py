@@ -46,6 +46,32 @@ MOTION_PRESET = "clinic"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
+    _add_trials(parser)
+    _add_other_trials(parser)
+    _add_stages(parser)
+    add_jobs(parser)
+    parser.add_argument("--segmenter", default="", help="another network in assets, or 'hmm'")
+    parser.add_argument("--curves", action="store_true", help="also vary dropout, rate and noise")
+    parser.add_argument(
+        "--curve-trials",
+        type=count,
+        default=100,
+        metavar="N",
+        help="with --curves: valid trials per cohort",
+    )
+    add_out(parser, "JSON file to write")
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="CSV file to write, one row per trial"
+    )
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="folder for plots")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write the figures as a page, docs/validation.md"
+    )
+    add_json(parser)
+
+
+def _add_trials(parser: argparse.ArgumentParser) -> None:
+    """Add which trials of the simulated cohorts are evaluated."""
     parser.add_argument(
         "--keypoints", type=Path, required=True, metavar="DIR", help="folder of keypoint files"
     )
@@ -67,16 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--development", action="store_true", help="all trials of the development seeds"
     )
-    add_jobs(parser)
-    parser.add_argument("--segmenter", default="", help="another network in assets, or 'hmm'")
-    parser.add_argument("--curves", action="store_true", help="also vary dropout, rate and noise")
-    parser.add_argument(
-        "--curve-trials",
-        type=count,
-        default=100,
-        metavar="N",
-        help="with --curves: valid trials per cohort",
-    )
+
+
+def _add_other_trials(parser: argparse.ArgumentParser) -> None:
+    """Add what is judged instead of the cohorts: difficult trials, or recorded motion."""
     parser.add_argument(
         "--difficult", type=count, default=0, metavar="N", help="judge pauses and mistakes, N each"
     )
@@ -87,26 +107,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rooms", type=positive, default=2, metavar="N", help="with --motion: rooms per recording"
     )
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="CSV file to write, one row per trial"
-    )
-    parser.add_argument(
         "--noise-draws",
         type=count,
         default=0,
         metavar="N",
         help="with --motion: draws of the sensor's noise, for the noise floor",
     )
+
+
+def _add_stages(parser: argparse.ArgumentParser) -> None:
+    """Add the options that end the work early, for other machines to continue."""
     parser.add_argument("--bake-only", action="store_true", help="only bake the bodies")
     parser.add_argument(
         "--frames-only", action="store_true", help="only render; the frames stay in DIR/frames"
     )
     parser.add_argument("--keypoints-only", action="store_true", help="only make keypoint files")
-    add_out(parser, "JSON file to write")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="folder for plots")
-    parser.add_argument(
-        "--page", type=Path, metavar="FILE", help="write the figures as a page, docs/validation.md"
-    )
-    add_json(parser)
 
 
 def start(args: argparse.Namespace) -> int:

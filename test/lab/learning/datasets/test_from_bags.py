@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.rigs import boxes_to_rgb
 
 import thermal_pose
 from thermal_pose.bags import schema
@@ -134,7 +135,7 @@ def test_boxes_of_rgb_pictures_land_on_the_people(tmp_path_factory) -> None:
         assert isinstance(frame, RgbFrame)
         row = int(np.argmin(np.abs(truth.stamp_ns - frame.stamp_ns)))
         found_in.append(row)
-        return view.boxes_to_rgb(truth.boxes[row], truth.distance_m[row])
+        return boxes_to_rgb(view, truth.boxes[row], truth.distance_m[row])
 
     options = BuildOptions("rgb")
     data, _ = build_shard(recording, options, detect=detect)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.motion import recorded
+from support.motion import recorded, write_motion
 
 from thermal_pose.errors import StorageError
 from thermal_pose.lab.simulation.motion.recorded import (
@@ -12,7 +12,6 @@ from thermal_pose.lab.simulation.motion.recorded import (
     aligned,
     joint_columns,
     read_folder,
-    write_motion,
 )
 from thermal_pose.lab.simulation.motion.retarget import HOLD_S
 from thermal_pose.lab.simulation.recordings.from_motion import (

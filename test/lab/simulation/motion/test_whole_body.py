@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+from support.bodies import bone_positions
 from support.people import trial
 
 from thermal_pose.lab.simulation.motion.limbs import fraction_of_rotation, measure_limbs, two_bone
 from thermal_pose.lab.simulation.motion.profile import below, ease, noise, ramp, soft_floor
 from thermal_pose.lab.simulation.people.body import BONE_INDEX
 from thermal_pose.lab.simulation.people.rotations import rotation_x, rotation_y, rotation_z
-from thermal_pose.lab.simulation.people.skinning import bone_positions, pose_vertices
+from thermal_pose.lab.simulation.people.skinning import pose_vertices
 
 pytestmark = pytest.mark.simulation
 

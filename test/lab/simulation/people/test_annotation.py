@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
-from support.bodies import body
+from support.bodies import body, rest_pose
 
 from thermal_pose.lab.simulation.people.annotation import ANKLE_DROP_SHARE, annotated_keypoints
-from thermal_pose.lab.simulation.people.body import rest_pose
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.skeleton import Joint
 

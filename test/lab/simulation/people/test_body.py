@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from support.bodies import body
+from support.bodies import body, bone_positions, rest_pose
 
 from thermal_pose.errors import MissingExtraError, SimulationError
 from thermal_pose.lab.simulation.people import bake as body_bake
@@ -14,10 +14,8 @@ from thermal_pose.lab.simulation.people.body import (
     N_BONES,
     BodyPose,
     BodyShape,
-    rest_pose,
 )
 from thermal_pose.lab.simulation.people.skinning import (
-    bone_positions,
     pose_keypoints,
     pose_vertices,
 )

@@ -3,9 +3,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from support.bodies import body
+from support.bodies import body, rest_pose
 
-from thermal_pose.lab.simulation.people.body import BodyPose, rest_pose
+from thermal_pose.lab.simulation.people.body import BodyPose
 from thermal_pose.lab.simulation.people.outfits import Outfit
 from thermal_pose.lab.simulation.rooms.scene import Actor, Chair
 from thermal_pose.lab.simulation.sensors.heat_traces import HeatHistory

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from support.bodies import body
+from support.bodies import body, rest_pose
 
 from thermal_pose.imaging.camera_model import SENXOR
-from thermal_pose.lab.simulation.people.body import BodyPose, rest_pose
+from thermal_pose.lab.simulation.people.body import BodyPose
 from thermal_pose.lab.simulation.people.garments import dress
 from thermal_pose.lab.simulation.people.outfits import Outfit, draw_outfit
 from thermal_pose.lab.simulation.rooms.draw import CAMERAS, draw_scene

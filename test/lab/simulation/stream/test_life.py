@@ -3,13 +3,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.bodies import body
+from support.bodies import body, bone_positions
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX
 from thermal_pose.lab.simulation.people.garments import dress
 from thermal_pose.lab.simulation.people.outfits import Outfit, draw_varied_outfit
 from thermal_pose.lab.simulation.people.rotations import rotation_z
-from thermal_pose.lab.simulation.people.skinning import bone_positions, pose_vertices
+from thermal_pose.lab.simulation.people.skinning import pose_vertices
 from thermal_pose.lab.simulation.stream.clips import ClipKind
 from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
 from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStream

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of a model on labelled pictures, each with a bootstrap interval over scenes."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -50,9 +49,6 @@ def labelled_figures(
             result[name] = {"value": value, "ci95": _interval([each[name] for each in spread])}
     result["joints"] = _by_joint(answers)
     return result
-
-
-Measures = Callable[[LabelledAnswers, IntArray], dict[str, float]]
 
 
 def _interval(values: list[float]) -> list[float] | None:

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from thermal_pose.lab.simulation.people.subject import Subject
     from thermal_pose.lab.simulation.recordings.staging import StagedTrial
 
-#: Seeds from here on are for evaluation: nothing is trained or tuned on them unless they are among
-#: `_USED_SEEDS`.
-FIRST_EVALUATION_SEED = 9000
 #: The evaluation of docs/validation.md: valid trials under this seed, invalid ones under the next.
 EVALUATION_SEED = 9900
 TRIALS_PER_SUBJECT = 5

@@ -25,6 +25,7 @@ from thermal_pose.types import NS_PER_S, Float64Array
 
 #: Contacts are certain to about this much at 1/32 s: labels ramp over it, s.
 SOFTNESS_S = 0.03
+_LEARNING_RATE = 3e-3
 
 
 @dataclass(frozen=True)
@@ -116,19 +117,14 @@ def _swinging(times_s: Float64Array, swings: Float64Array) -> Float64Array:
 def train_gait(
     trials: Sequence[GaitTrial],
     steps: int,
-    channels: int = 48,
-    dilations: Sequence[int] = (1, 2, 4, 8),
+    network: TorchGait,
     batch: int = 16,
-    learning_rate: float = 3e-3,
-    seed: int = 0,
     report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> TorchGait:
-    """Train on random variations of trials; return the network of the last step."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    network = TorchGait(channels, dilations)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
+    """Train on random variations of trials; return the network after the last step."""
+    rng = np.random.default_rng(0)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LEARNING_RATE, steps)
     losses = []
     for step in range(steps):
         chosen = [gait_sample(trials[int(rng.integers(len(trials)))], rng) for _ in range(batch)]

@@ -24,6 +24,7 @@ from thermal_pose.jobs import map_jobs
 from thermal_pose.lab.learning.tug.cases import is_held_out
 from thermal_pose.lab.learning.tug.corpus import MotionTrial, ObservedTrial, network_sample
 from thermal_pose.lab.learning.tug.gait import (
+    TorchGait,
     contact_errors_s,
     gait_trial,
     train_gait,
@@ -187,7 +188,9 @@ def _train_gait(
     trials = [trial for trial in map(gait_trial, kept) if trial is not None]
     if not trials:
         raise ValueError("keypoints: expected trials with foot contacts, got none")
-    network = train_gait(trials, recipe.gait_steps, recipe.gait_channels, _GAIT_DILATIONS)
+    torch.manual_seed(0)
+    network = TorchGait(recipe.gait_channels, _GAIT_DILATIONS)
+    train_gait(trials, recipe.gait_steps, network)
     write_gait_network(network, _GAIT_DILATIONS, 0.0, path)
     errors_s = contact_errors_s(held_out, load_gait_network(path))
     sd_s = float(np.sqrt(np.mean(errors_s**2))) if errors_s.size else 0.1

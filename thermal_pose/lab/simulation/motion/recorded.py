@@ -213,14 +213,6 @@ def _trial_rows(path: Path) -> dict[str, dict[str, str]]:
         return {row["trial"]: row for row in reader}
 
 
-def write_motion(recording: RecordedMotion, path: Path) -> None:
-    """Write one recording as an `.npz` file."""
-    arrays = {"time_s": recording.times_s, "joints_m": recording.joints_m}
-    if recording.hand_labels_s is not None:
-        arrays["hand_labels_s"] = np.array(recording.hand_labels_s)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-
-
 def subjects_of(recordings: Sequence[RecordedMotion]) -> dict[str, int]:
     """Number the persons of recordings in the order of their names."""
     return {name: k for k, name in enumerate(sorted({r.subject for r in recordings}))}

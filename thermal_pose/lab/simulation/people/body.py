@@ -187,9 +187,3 @@ class BodyPose:
                 f"pelvis_m, rotations: expected (3,) and ({N_BONES}, 3, 3), "
                 f"got {self.pelvis_m.shape} and {self.rotations.shape}"
             )
-
-
-def rest_pose(body: Body) -> BodyPose:
-    """The rest pose at the room's origin, standing on the floor and facing +x."""
-    rotations = np.tile(np.eye(3, dtype=np.float32), (N_BONES, 1, 1))
-    return BodyPose(pelvis_m=body.bone_heads[0].copy(), rotations=rotations)

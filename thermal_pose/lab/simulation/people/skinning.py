@@ -45,13 +45,6 @@ def pose_keypoints(body: Body, pose: BodyPose) -> FloatArray:
     )
 
 
-def bone_positions(body: Body, pose: BodyPose) -> FloatArray:
-    """Positions (N_BONES, 3) of the joints about which the bones turn, in the room, m."""
-    rotations, translations = bone_transforms(body, pose)
-    positions = np.einsum("bij,bj->bi", rotations, body.bone_heads) + translations
-    return np.asarray(positions, dtype=np.float32)
-
-
 @njit(cache=True, nogil=True)
 def _chain(
     heads: FloatArray, parents: Int32Array, pelvis_m: FloatArray, deltas: FloatArray
