@@ -11,7 +11,7 @@ from support import rises as stick
 from support.pseudo_language import FOREIGN, PSEUDO, speaking_pseudo, untranslated
 
 import thermal_pose
-from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
+from thermal_pose.clinical.catalogue import DETECTED, MOVEMENT_TESTS
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.phases import PHASE_NAMES
 from thermal_pose.clinical.records import Visit
@@ -89,7 +89,7 @@ def test_every_text_of_the_code_is_in_the_catalogue() -> None:
 
 def test_reasons_phases_advice_and_remedies_are_translated(pseudo) -> None:
     texts = [*REASON_NAMES.values(), *PHASE_NAMES.values(), *ADVICE.values(), *REMEDIES.values()]
-    for test in MOVEMENT_TESTS.values():
+    for test in (*MOVEMENT_TESTS.values(), DETECTED):
         texts += [test.title, test.placement, *test.instructions]
     assert plain(texts) == []
 

@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
+from support import rises
 from support.stick_figure import Figure
 from support.waiting import spin_for
 
@@ -19,7 +20,7 @@ from thermal_pose.errors import ConfigError
 from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.messages.images import thermal_message
 from thermal_pose.messages.people import keypoints_message
-from thermal_pose.msg import Keypoints, MovementState, TugPhase, TugReport
+from thermal_pose.msg import Keypoints, MovementReport, MovementState, TugPhase, TugReport
 from thermal_pose.nodes.message_types import live
 from thermal_pose.nodes.qos import image_publisher_qos, report_qos, result_qos
 from thermal_pose.nodes.tug_analyzer import TugAnalyzerNode
@@ -227,6 +228,23 @@ def test_the_test_can_be_changed_between_trials(bench):
         spin_for(executor, lambda index=index: len(states) == index + 1)
         assert states[-1].test == key
     assert len(heard["phases"]) == 1, "phases are those of the Timed Up and Go alone"
+
+
+def test_a_test_that_nobody_chose_is_detected(bench):
+    node, peer, executor, publisher, heard = bench
+    states, reports = [], []
+    peer.create_subscription(MovementState, "test/state", states.append, result_qos())
+    peer.create_subscription(MovementReport, "test/report", reports.append, report_qos())
+    (answer,) = node.set_parameters([rclpy.parameter.Parameter("test", value="auto")])
+    assert answer.successful, answer.reason
+    for count, frame in enumerate(rises.frames(rises.even_rises(5), 17.0), start=1):
+        publisher.publish(keypoints_message(live, frame))
+        spin_for(executor, lambda count=count: len(states) == count)
+    assert states[-1].test == "auto" and states[-1].repetitions == 5
+    assert call(executor, peer, "tug_analyzer/stop").success
+    spin_for(executor, lambda: len(reports) == 1)
+    assert reports[0].test == FIVE_TIMES_SIT_TO_STAND.key and reports[0].valid
+    assert not heard["phases"] and not heard["reports"]
 
 
 def test_without_auto_start_nothing_is_collected_before_go(bench):

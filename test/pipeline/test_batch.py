@@ -119,14 +119,14 @@ def test_command_counts_and_reports_unreadable_ones(
 @pytest.mark.parametrize(
     ("words", "key"),
     [([], "timed_up_and_go"), (["--test", "chair_stand_30s"], "chair_stand_30s"),
-     (["--test", "auto"], None)],
+     (["--test", "auto"], "auto")],
 )  # fmt: skip
 def test_the_test_is_chosen_or_detected(tmp_path: Path, monkeypatch, words, key) -> None:
     fake_bag(tmp_path / "a")
     asked = []
 
     def analyze(bag, perception, params, test):
-        asked.append(test and test.key)
+        asked.append(test.key)
         raise BagError("enough")
 
     monkeypatch.setattr(batch, "analyze_recording", analyze)

@@ -71,7 +71,6 @@ UNITS: Final = frozenset(
 )
 
 #: Value of `--test` that detects the test.
-AUTO_TEST: Final = "auto"
 
 
 def add_recording(parser: argparse.ArgumentParser, text: str = "recording to read") -> None:
@@ -157,18 +156,18 @@ def add_test(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def test_of(args: argparse.Namespace) -> "MovementTest | None":
-    """Return the movement test that `--test` names; None for 'auto'.
+def test_of(args: argparse.Namespace) -> "MovementTest":
+    """Return the movement test that `--test` names.
 
     Raises
     ------
     ConfigError
         There is no such test.
     """
-    from thermal_pose.clinical.catalogue import movement_test
+    from thermal_pose.clinical.catalogue import chosen_test
 
     try:
-        return None if args.test == AUTO_TEST else movement_test(args.test)
+        return chosen_test(args.test)
     except ValueError as error:
         raise ConfigError(f"--{error}") from error
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from thermal_pose.clinical.catalogue import movement_test
+from thermal_pose.clinical.catalogue import chosen_test, movement_test
 from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.phases import phase_key
 from thermal_pose.messages.fields import Make, header_message, refusing, to_stamp_ns
@@ -67,7 +67,7 @@ def to_state_document(message: Any) -> dict[str, Any]:
         The test is unknown, or the time is negative or not finite.
     """
     with refusing("state"):
-        test = movement_test(str(message.test))
+        test = chosen_test(str(message.test))
         elapsed_s = float(message.elapsed_s)
         if not (math.isfinite(elapsed_s) and elapsed_s >= 0.0):
             raise ValueError(f"elapsed_s: expected a finite time >= 0, got {elapsed_s}")

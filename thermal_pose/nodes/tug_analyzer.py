@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
-from thermal_pose.clinical.catalogue import movement_test
+from thermal_pose.clinical.catalogue import chosen_test
 from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.movement_test import MovementTest
@@ -153,7 +153,7 @@ class TugAnalyzerNode(PipelineNode):
 
     def _chosen_test(self) -> MovementTest:
         try:
-            return movement_test(self.parameters.test)
+            return chosen_test(self.parameters.test)
         except ValueError as error:
             raise ConfigError(f"{self.get_name()}.{error}") from error
 

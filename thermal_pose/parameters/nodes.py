@@ -75,8 +75,8 @@ class TugAnalyzerParameters(ImageConsumerParameters, StorageParameters):
     )
     test: str = parameter(
         "",
-        "Key of the movement test (clinical/catalogue.py); empty: the first of them. Changing it "
-        "forgets the trial under way.",
+        "Key of the movement test (clinical/catalogue.py); empty: the first of them; 'auto' "
+        "detects which one is done. Changing it forgets the trial under way.",
         dynamic=True,
     )
     auto_start: bool = parameter(

@@ -66,11 +66,11 @@ def analyze_one(
     bag: Path,
     params: TugParams,
     out_dir: Path | None,
-    test: MovementTest | None = TIMED_UP_AND_GO,
+    test: MovementTest = TIMED_UP_AND_GO,
 ) -> tuple[BatchRow, ...]:
     """Analyze one recording: a row per test in it, and their JSON in `out_dir`.
 
-    Whatever goes wrong is a row, too. `test` is what the recording shows; None detects it.
+    Whatever goes wrong is a row, too. `test` is what the recording shows; `DETECTED` finds out.
     """
     try:
         return _rows(bag, params, out_dir, test)
@@ -83,7 +83,7 @@ def analyze_one(
 
 
 def _rows(
-    bag: Path, params: TugParams, out_dir: Path | None, kind: MovementTest | None
+    bag: Path, params: TugParams, out_dir: Path | None, kind: MovementTest
 ) -> tuple[BatchRow, ...]:
     name = recording_name(bag)
     trial_id = params.trial_id or name
@@ -117,7 +117,7 @@ def analyze_many(
     out_dir: Path | None = None,
     jobs: int = 1,
     ray_address: str = "",
-    test: MovementTest | None = TIMED_UP_AND_GO,
+    test: MovementTest = TIMED_UP_AND_GO,
 ) -> Iterator[BatchRow]:
     """Yield a row for each test as its recording is done (in order only with one job).
 
@@ -126,7 +126,7 @@ def analyze_many(
     jobs : processes; 1 works in this one.
     ray_address : work on this Ray cluster instead (extra 'train'): an address, 'auto' or 'local';
         empty: without Ray. The cluster must reach `out_dir`.
-    test : what the recordings show; None detects it in each.
+    test : what the recordings show; `DETECTED` finds out in each.
 
     Raises
     ------

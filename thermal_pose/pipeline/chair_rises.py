@@ -79,8 +79,19 @@ class ChairRiseCourse:
         """Number of frames held."""
         return len(self._frames)
 
+    @property
+    def frames(self) -> tuple[FrameKeypoints, ...]:
+        """Frames held, by rising stamp."""
+        return tuple(self._frames[stamp_ns] for stamp_ns in sorted(self._frames))
+
+    @property
+    def reading(self) -> RiseReading | None:
+        """What the frames showed at the last look; None before the first."""
+        return self._seen
+
     def reset(self) -> None:
         """Forget everything; the next frame begins a new trial."""
+        self._seen: RiseReading | None = None
         self._frames: dict[int, FrameKeypoints] = {}
         self._newest_ns: int | None = None
         self._n_duplicated = 0
@@ -180,12 +191,11 @@ class ChairRiseCourse:
         return min(self._frames) if self._frames else 0
 
     def _reading(self) -> RiseReading:
-        frames = [self._frames[stamp_ns] for stamp_ns in sorted(self._frames)]
-        return read_rises(frames, self.params.min_joint_score)
+        return read_rises(self.frames, self.params.min_joint_score)
 
     def _look(self, stamp_ns: int) -> None:
         """Read the frames held; see what the person does and whether the test is over."""
-        reading = self._reading()
+        reading = self._seen = self._reading()
         rises = reading.subject.rises
         now_s = (stamp_ns - self._origin_ns()) / NS_PER_S
         start_s = self._start_s(reading, rises)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S, FIVE_TIMES_SIT_TO_STAND
-from thermal_pose.clinical.chair_rises.reading import read_rises
+from thermal_pose.clinical.chair_rises.reading import RiseReading, read_rises
 from thermal_pose.clinical.chair_rises.scoring import N_RISES
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
@@ -28,7 +28,12 @@ def detect_test(frames: Sequence[FrameKeypoints], min_joint_score: float = 0.05)
     frames : in order of time.
     min_joint_score : joints scored below are treated as missing.
     """
-    subject = read_rises(frames, min_joint_score).subject
+    return test_of(read_rises(frames, min_joint_score))
+
+
+def test_of(reading: RiseReading) -> MovementTest:
+    """Return the test that a reading of all frames shows."""
+    subject = reading.subject
     rises = subject.rises
     if subject.curves.walked or len(rises) < MIN_RISES:
         return TIMED_UP_AND_GO

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recording as everything its report needs: result, film and keypoints, in bounded memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
+from thermal_pose.clinical.catalogue import DETECTED
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.pipeline.detect import detect_test
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.pipeline.later_tests import LaterTests
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
-from thermal_pose.types import FrameKeypoints, ThermalFrame
 
 
 def analyze_recording(
@@ -22,7 +22,7 @@ def analyze_recording(
     perception: Perception,
     params: TugParams | None = None,
     on_frame: Callable[[], object] | None = None,
-    test: MovementTest | None = TIMED_UP_AND_GO,
+    test: MovementTest = TIMED_UP_AND_GO,
 ) -> FinishedTrial:
     """Time the trial of a recording, keeping what its report shows.
 
@@ -32,7 +32,7 @@ def analyze_recording(
     Parameters
     ----------
     on_frame : called after each image, for a progress bar.
-    test : the kind of test in the recording; None detects it, which keeps all images in memory.
+    test : the kind of test in the recording; `DETECTED` finds out.
 
     Raises
     ------
@@ -40,39 +40,20 @@ def analyze_recording(
         The recording is missing, damaged or has no thermal images.
     """
     perception.reset()
-    later = LaterTests(params) if test in (TIMED_UP_AND_GO, None) else None
-    kept: list[tuple[int, ThermalFrame, FrameKeypoints]] = []
+    later = LaterTests(params) if test in (TIMED_UP_AND_GO, DETECTED) else None
     with BagReader(path) as bag:
-        session = session_of(bag, params, test or TIMED_UP_AND_GO)
+        session = session_of(bag, params, test)
         for log_ns, frame in bag.logged_thermal_frames():
             if session.image(frame, log_ns).accepted:
-                keypoints = perception.step(frame)
-                update = session.keypoints(keypoints)
-                if test is None:
-                    kept.append((log_ns, frame, keypoints))
+                update = session.keypoints(perception.step(frame))
                 if later is not None and update.finished and session.newest is not None:
                     later.take(session.newest)
             if on_frame is not None:
                 on_frame()
-    found = detect_test([keypoints for *_, keypoints in kept]) if test is None else test
-    if found is not session.test:
-        return _again(session, found, kept)
     trial = session.finish()
-    return trial if later is None else replace(trial, further=later.finish(session.lens))
-
-
-def _again(
-    first: TrialSession,
-    test: MovementTest,
-    kept: Sequence[tuple[int, ThermalFrame, FrameKeypoints]],
-) -> FinishedTrial:
-    """Analyze images and keypoints that are there already as another kind of test."""
-    session = TrialSession(first.params, test)
-    session.camera_info(first.lens)
-    for log_ns, frame, keypoints in kept:
-        if session.image(frame, log_ns).accepted:
-            session.keypoints(keypoints)
-    return session.finish()
+    if later is None or not isinstance(trial.result, TrialResult):
+        return trial
+    return replace(trial, further=later.finish(session.lens))
 
 
 def session_of(

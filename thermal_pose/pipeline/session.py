@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from thermal_pose.clinical.catalogue import DETECTED
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S, FIVE_TIMES_SIT_TO_STAND
 from thermal_pose.clinical.course import PhaseUpdate, TrialCourse
 from thermal_pose.clinical.movement_test import MovementTest
@@ -21,6 +22,7 @@ from thermal_pose.gates.intake import FrameIntake
 from thermal_pose.gates.reasons import GOOD, Finding
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.pipeline.chair_rises import ChairRiseCourse
+from thermal_pose.pipeline.detected import DetectedCourse
 from thermal_pose.pipeline.film import TrialFilm
 from thermal_pose.pipeline.lens import with_stream_lens
 from thermal_pose.pipeline.refusal import with_input
@@ -33,6 +35,7 @@ COURSES: Final[dict[str, Callable[[TugParams], TrialCourse]]] = {
     TIMED_UP_AND_GO.key: TrialAnalyzer,
     FIVE_TIMES_SIT_TO_STAND.key: partial(ChairRiseCourse, test=FIVE_TIMES_SIT_TO_STAND),
     CHAIR_STAND_30S.key: partial(ChairRiseCourse, test=CHAIR_STAND_30S),
+    DETECTED.key: DetectedCourse,
 }
 
 #: Images this long before a trial that begins are still judged with it, s.
@@ -66,7 +69,7 @@ class TrialSession:
     Parameters
     ----------
     params : the caller's options. A lens that `camera_info` names fills in the scale.
-    test : the kind of test.
+    test : the kind of test; `DETECTED` finds out.
     auto_start : a trial begins by itself; otherwise with `start`.
     films : images are kept for the report.
     """

@@ -18,7 +18,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
+from thermal_pose.clinical.catalogue import DETECTED, MOVEMENT_TESTS
 from thermal_pose.clinical.phases import PHASE_NAMES
 from thermal_pose.clinical.records import SEXES, WALKING_AIDS
 from thermal_pose.errors import StorageError
@@ -161,7 +161,7 @@ class Pages:
                 "placement": test.placement,
                 "phases": list(test.phases),
             }
-            for test in MOVEMENT_TESTS.values()
+            for test in (*MOVEMENT_TESTS.values(), DETECTED)
         ]
         return JSONResponse(
             {
@@ -267,7 +267,7 @@ def person_values(values: dict[str, Any]) -> dict[str, Any]:
         "chair": lambda value: _text("chair", value),
         "assessor": lambda value: _text("assessor", value),
         "time_zone": lambda value: _text("time_zone", value),
-        "test": lambda value: _choice("test", value, tuple(MOVEMENT_TESTS)),
+        "test": lambda value: _choice("test", value, (*MOVEMENT_TESTS, DETECTED.key)),
         "language": lambda value: _choice("language", value, languages()),
     }
     unknown = values.keys() - expected.keys()

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.clinical.catalogue import movement_test
+from thermal_pose.clinical.catalogue import chosen_test, movement_test
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.serve.view_quality import judge_view
 from thermal_pose.types import FrameKeypoints, ThermalFrame
@@ -135,7 +135,7 @@ class Hub:
     def state(self, name: str, document: dict[str, Any]) -> None:
         """Show the phase and the time of a test."""
         camera = self.camera(name)
-        camera.test = movement_test(document["test"])
+        camera.test = chosen_test(document["test"])
         camera.moving = document["elapsed_s"] > 0.0
         self._tell(name, "state", document, droppable=True)
 
