@@ -16,6 +16,7 @@ from thermal_pose import __version__
 from thermal_pose.clinical.course import PhaseUpdate
 from thermal_pose.clinical.records import Measure, Provenance
 from thermal_pose.clinical.tug.coverage import measure_coverage
+from thermal_pose.clinical.tug.evidence import TrialEvidence, Verdict
 from thermal_pose.clinical.tug.gait import gait_measures
 from thermal_pose.clinical.tug.gait_network import shipped_gait_network
 from thermal_pose.clinical.tug.live import LivePhases
@@ -29,7 +30,7 @@ from thermal_pose.clinical.tug.result import TrialResult, TrialSignals
 from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.signals import BodySignals
 from thermal_pose.clinical.tug.subject import SubjectFollower
-from thermal_pose.clinical.tug.validity import TrialEvidence, Verdict, judge
+from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, TugTiming
 
 #: A stamp this much older than the newest is a new recording, not a late frame.

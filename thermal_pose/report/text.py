@@ -65,8 +65,8 @@ REASON_NAMES: Final = {
 }
 
 ADVICE: Final = {
-    TrialReason.NO_PERSON: "Check that the camera sees the chair and the whole walkway, and that "
-    "nothing warm hides the person.",
+    TrialReason.NO_PERSON: "Check that the camera is upright and sees the chair and the whole "
+    "walkway, and that nothing warm hides the person.",
     TrialReason.NEVER_SAT: "Start recording while the person sits, and stop a few seconds after "
     "the person sits again.",
     TrialReason.NEVER_STOOD: "Repeat the test; the recording shows a seated person only.",

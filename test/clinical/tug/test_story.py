@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from support.stick_figure import Course, Figure
 
+from thermal_pose.clinical.tug.evidence import TrialEvidence
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.reading import read_frames
+from thermal_pose.clinical.tug.reading import Reading, read_frames
 from thermal_pose.clinical.tug.story import Story
+from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
+from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, TrialReason
 
 PI = float(np.pi)
@@ -70,6 +73,16 @@ def test_walked_backwards() -> None:
     assert reason(course(knots)) is TrialReason.WALKED_BACKWARDS
 
 
+def test_a_few_frames_taken_for_the_back_are_no_turn() -> None:
+    frames = course([(t, rise, x, 0.0) for t, rise, x, _ in TEST])
+    for row in (60, 61, 62):
+        (person,) = frames[row].persons
+        seen = replace(person, xy=person.xy[list(MIRROR)])
+        frames[row] = replace(frames[row], persons=(seen,))
+    assert story_of(frames).never_turned
+    assert reason(frames) is TrialReason.WALKED_BACKWARDS
+
+
 def test_five_rises_are_the_sit_to_stand_test() -> None:
     knots = [(0.0, 0, 0, 0)]
     for k in range(5):
@@ -79,6 +92,17 @@ def test_five_rises_are_the_sit_to_stand_test() -> None:
     frames = course(knots)
     assert story_of(frames).rises == 5
     assert reason(frames) is TrialReason.SIT_TO_STANDS
+    # Standing people may look smaller than seated ones: only a walk leads away from the camera.
+    reading = read_frames(frames, TugParams())
+    away = replace(reading.signals, size_px=reading.signals.size_px * shrinking(reading))
+    evidence = TrialEvidence(frames, reading.track, away, reading.segmentation, TugParams())
+    assert evidence.story.walked_away
+    assert judge(evidence).reason is TrialReason.SIT_TO_STANDS
+
+
+def shrinking(reading: Reading) -> np.ndarray:
+    """A scale that is less wherever the person stands."""
+    return np.where(reading.story.on_feet, 0.8, 1.0)
 
 
 def test_who_stands_on_the_spot_never_left_the_chair() -> None:
@@ -101,7 +125,12 @@ def test_a_recording_that_begins_in_the_walk_began_late() -> None:
     assert "already standing" in result.timing.sentence
 
 
-@pytest.mark.parametrize("missing_s", [0.2, 0.6])
+def test_a_recording_that_begins_while_the_person_rises_began_late() -> None:
+    frames = [frame for frame in course(TEST) if frame.stamp_ns > 3_500_000_000]
+    assert reason(frames) is TrialReason.BEGAN_LATE
+
+
+@pytest.mark.parametrize("missing_s", [0.1, 0.2, 0.4, 0.6, 0.9])
 def test_a_recording_that_ends_before_the_seat_is_cut_off(missing_s: float) -> None:
     frames = course(TEST, end_s=TEST[-1][0] - missing_s)
     assert reason(frames) is TrialReason.CUT_OFF
@@ -127,6 +156,27 @@ def rotated(frame: FrameKeypoints) -> FrameKeypoints:
 def test_a_camera_on_its_side() -> None:
     result = analyze_frames([rotated(frame) for frame in course(TEST)])
     assert result.timing.reason is TrialReason.CAMERA_TILTED
+
+
+def hardly_found(score: float) -> list[FrameKeypoints]:
+    """Upside down: somebody in a third of the frames, with joints of this score."""
+    frames = [rotated(rotated(frame)) for frame in course(TEST)]
+    for number, frame in enumerate(frames):
+        (person,) = frame.persons
+        found = replace(person, scores=np.full(17, score, np.float32))
+        frames[number] = replace(frame, persons=() if number % 3 else (found,))
+    return frames
+
+
+def test_a_camera_upside_down_in_which_people_are_hardly_found() -> None:
+    assert reason(hardly_found(0.2)) is TrialReason.CAMERA_TILTED
+
+
+def test_whoever_is_seen_well_in_few_frames_was_lost() -> None:
+    frames = [
+        replace(f, persons=() if number % 3 else f.persons) for number, f in enumerate(course(TEST))
+    ]
+    assert reason(frames) is TrialReason.FRAMES_LOST
 
 
 @pytest.mark.parametrize("at_s", [3.4, 5.8, 10.0])

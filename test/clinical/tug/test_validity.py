@@ -6,9 +6,10 @@ import pytest
 from clinical.tug.test_subject import ALWAYS_UP, moved, with_carer
 from support.stick_figure import Figure
 
+from thermal_pose.clinical.tug.evidence import TrialEvidence
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import read_frames
-from thermal_pose.clinical.tug.validity import TrialEvidence, judge
+from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.pipeline.trial import analyze_frames
 from thermal_pose.types import FrameKeypoints, TrialReason
 

@@ -14,8 +14,9 @@ from thermal_pose.clinical.chair_rises.reading import RiseReading
 from thermal_pose.clinical.chair_rises.scoring import CHAIR_STAND_S, N_RISES
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.tug.coverage import longest_unseen_s
+from thermal_pose.clinical.tug.evidence import Verdict
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.validity import EDGE_SHARE, Verdict
+from thermal_pose.clinical.tug.validity import EDGE_SHARE
 from thermal_pose.types import TrialReason
 
 #: Rises of somebody else that make a second person tested.

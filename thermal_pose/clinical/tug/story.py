@@ -152,10 +152,13 @@ class Story:
 
     @cached_property
     def never_turned(self) -> bool:
-        """Whether the person clearly faced the camera all the time on their feet."""
+        """Whether the person faced the camera nearly all the time on their feet.
+
+        Who walks back after a turn shows their back for a third of that time or more.
+        """
         facing = smooth(self.signals.facing, self.times_s, 0.2)[self.on_feet]
         facing = facing[np.isfinite(facing)]
-        return bool(facing.size >= 10 and np.percentile(facing, 2) > TOWARDS_CAMERA)
+        return bool(facing.size >= 10 and np.percentile(facing, 10) > TOWARDS_CAMERA)
 
     @cached_property
     def sideways(self) -> bool:
@@ -176,6 +179,19 @@ class Story:
             return False
         top, bottom = (np.ptp(np.percentile(boxes[:, k], [5, 95])) for k in (1, 3))
         return bool(top > UPSIDE_DOWN_RATIO * bottom + 4.0)
+
+    @cached_property
+    def hardly_human(self) -> bool:
+        """Whether somebody who moves is found in few frames, and faintly: as in a tilted image."""
+        seen = self.track.seen
+        if seen.sum() < 8 or seen.mean() > FAINT_SHARE:
+            return False
+        left, top, right, bottom = self.track.boxes[seen].T
+        middle = np.stack([(left + right) / 2, (top + bottom) / 2], axis=1)
+        low, high = np.percentile(middle, [5, 95], axis=0)
+        moved = float(np.linalg.norm(high - low) / np.median(bottom - top))
+        faint = float(np.median(self.signals.confidence[seen])) < SURE
+        return faint and moved > MIN_TRAVEL
 
     def shrinkage(self, before_s: Span, after_s: Span) -> float:
         """Height of the person's box over a later span as a share of an earlier one; or NaN."""
@@ -258,6 +274,8 @@ TOWARDS_CAMERA = 0.15
 SURE, UPRIGHT_CONFIDENCE = 0.3, 0.4
 #: A stay near the mark or at the chair shorter than this is none, s.
 MIN_STAY_S = 0.7
+#: Who is found in a larger share of the frames looks like a person.
+FAINT_SHARE = 0.6
 #: Boxes wider than this share of their height hold people who lie in the image.
 LYING_RATIO = 1.1
 #: Heads that move this much more than feet are feet.

@@ -6,24 +6,17 @@ timed part only. A trial is timed only if all of them pass. What happened instea
 by `story`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.clinical.tug.coverage import longest_unseen_s
-from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.evidence import Mask, TrialEvidence, Verdict
 from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
 from thermal_pose.clinical.tug.segmentation import Segmentation, unsure_boundaries
-from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, Story
-from thermal_pose.clinical.tug.subject import SubjectTrack
-from thermal_pose.types import FrameKeypoints, TrialReason
+from thermal_pose.types import TrialReason
 
 Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 #: A person last seen this near the image's edge, as a share of its width, has left the view.
 EDGE_SHARE = 0.12
@@ -38,57 +31,12 @@ MIN_REST_BEFORE_S, MIN_REST_S = 0.5, 0.25
 MAX_SEAT_SHIFT = 0.3
 #: Boxes of a seated person lower than this share of those before the test: sits on the floor.
 MIN_SHRINKAGE = 0.8
-#: Who comes back without turning has gone at least this far, in body heights.
-BACKWARDS_TRAVEL = 0.35
 #: So many rises without a walk are another test.
 MANY_RISES = 3
 #: A standstill at least this long explains why a trial is uncertain, s.
 LONG_STANDSTILL_S = 3.0
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The code, and one sentence for people ('' when valid)."""
-
-    reason: TrialReason = TrialReason.VALID
-    sentence: str = ""
-
-    @property
-    def valid(self) -> bool:
-        """Whether the trial may be timed."""
-        return self.reason is TrialReason.VALID
-
-
-@dataclass(frozen=True)
-class TrialEvidence:
-    """All that the checks look at.
-
-    Attributes
-    ----------
-    frames : by rising stamp; track, signals : one row each.
-    other : what another person did meanwhile; None if nobody else was seen for long.
-    """
-
-    frames: Sequence[FrameKeypoints]
-    track: SubjectTrack
-    signals: BodySignals
-    segmentation: Segmentation
-    params: TugParams
-    other: Segmentation | None = None
-
-    @cached_property
-    def story(self) -> Story:
-        """What happened, told from posture and place."""
-        return Story(self.signals, self.track)
-
-    @cached_property
-    def posture(self) -> Array:
-        """(N,) standing index, smoothed; NaN where the legs were not seen."""
-        return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
-
-    def between(self, start_s: float, end_s: float) -> Mask:
-        """(N,) frames in `[start_s, end_s]`."""
-        return (self.signals.stamps_s >= start_s) & (self.signals.stamps_s <= end_s)
+#: A recording that ends this soon after the person began to sit down is cut off, s.
+SITTING_DOWN_S = 3.0
 
 
 def judge(evidence: TrialEvidence) -> Verdict:
@@ -122,7 +70,7 @@ def _person(evidence: TrialEvidence) -> Verdict:
 
 
 def _legs(evidence: TrialEvidence) -> Verdict:
-    """The legs are seen: without them, nobody can tell sitting from standing."""
+    """Without the legs, nobody can tell sitting from standing."""
     if np.isfinite(evidence.posture).any():
         return Verdict()
     return Verdict(TrialReason.UNCERTAIN, "The person's legs were never seen well enough to tell.")
@@ -138,11 +86,16 @@ def _second_person(evidence: TrialEvidence) -> Verdict:
 
 def _camera(evidence: TrialEvidence) -> Verdict:
     """The camera is upright and sees people from the front while they sit."""
-    story = evidence.story
-    if story.sideways or (story.upside_down and not evidence.segmentation.complete):
+    story, whole = evidence.story, evidence.segmentation.complete
+    if story.sideways or (story.upside_down and not whole):
         side = "on its side" if story.sideways else "upside down"
         return Verdict(TrialReason.CAMERA_TILTED, f"The image is {side}.")
-    if story.walked_away and story.laps() == 0:
+    if story.hardly_human and not whole:
+        return Verdict(
+            TrialReason.CAMERA_TILTED,
+            "Somebody moves, but hardly looks like an upright person: the image is tilted.",
+        )
+    if story.walked_away and story.travel > MIN_TRAVEL and story.laps() == 0:
         return Verdict(
             TrialReason.CAMERA_BEHIND,
             "The person walked away from the camera: it stands behind the chair.",
@@ -161,8 +114,8 @@ def _another_course(evidence: TrialEvidence) -> Verdict:
             TrialReason.SIT_TO_STANDS,
             f"The person stood up {story.rises} times and never walked.",
         )
-    went_far = story.travel > BACKWARDS_TRAVEL
-    if went_far and story.rises and story.never_turned and _came_down(story):
+    came_back = story.travel > MIN_TRAVEL and laps == 1 and _came_down(story)
+    if came_back and story.rises and story.never_turned:
         return Verdict(TrialReason.WALKED_BACKWARDS, "The person came back without turning around.")
     return Verdict()
 
@@ -191,6 +144,9 @@ def _whole(evidence: TrialEvidence) -> Verdict:
     times_s = evidence.signals.stamps_s
     if segmentation.complete:
         return _room_to_rest(segmentation.boundaries_s, times_s, evidence.track.seen)
+    elsewhere = _after_standing(evidence)
+    if elsewhere is not None:
+        return elsewhere
     gap = _gap(evidence, 0.0, float(times_s[-1]))
     if not gap.valid:
         return gap
@@ -217,18 +173,36 @@ def _missing(evidence: TrialEvidence) -> Verdict:
         return Verdict(TrialReason.NEVER_STOOD, "The seated person never stood up.")
     if np.mean(seated[known]) < 0.05 and segmentation.presence[0] < 0.5:
         return Verdict(TrialReason.NEVER_SAT, "Nobody was seen seated before the walk.")
-    if story.upright and story.upright[0][0] <= story.times_s[0] + 0.5:
+    return _one_end_missing(segmentation, story) or _unordered(evidence)
+
+
+def _unordered(evidence: TrialEvidence) -> Verdict:
+    """More is missing than the first movement or the last."""
+    segmentation, story = evidence.segmentation, evidence.story
+    sat_first = np.isfinite(segmentation.boundaries_s[:3]).all()
+    if story.upright and story.upright[0][0] <= story.times_s[0] + 0.5 and not sat_first:
         return _starts_upright(story)
     if _ends_upright(story):
         return _unfinished(segmentation, story)
     stays = _stays(evidence)
     if not stays.valid:
         return stays
-    return (
-        _interrupted(evidence)
-        or _after_standing(evidence)
-        or Verdict(TrialReason.WRONG_ORDER, "The parts of the test did not come in their order.")
+    return _interrupted(evidence) or Verdict(
+        TrialReason.WRONG_ORDER, "The parts of the test did not come in their order."
     )
+
+
+def _one_end_missing(segmentation: Segmentation, story: Story) -> Verdict | None:
+    """All of a test but its first movement, or but its last one; None if it is neither."""
+    there = np.isfinite(segmentation.boundaries_s)
+    if there[1:].all() and len(story.upright) == 1:
+        return Verdict(
+            TrialReason.BEGAN_LATE, "The recording begins when the person is already rising."
+        )
+    down_s = float(story.times_s[-1] - segmentation.boundaries_s[-2])
+    if there[:-1].all() and down_s < SITTING_DOWN_S:
+        return Verdict(TrialReason.CUT_OFF, "The recording ends while the person is sitting down.")
+    return None
 
 
 def _starts_upright(story: Story) -> Verdict:
@@ -290,7 +264,8 @@ def _elsewhere(
 ) -> Verdict | None:
     """Another seat in the second span than in the first, if it is one."""
     story = evidence.story
-    if story.seat_shift(before_s, after_s) <= MAX_SEAT_SHIFT or not _near(evidence, after_s):
+    shift = story.seat_shift(before_s, after_s)
+    if not shift > MAX_SEAT_SHIFT or not _near(evidence, after_s):
         return None
     return Verdict(
         TrialReason.SAT_ELSEWHERE,

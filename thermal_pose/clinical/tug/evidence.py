@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the checks of a trial look at, and what they say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.segmentation import Segmentation
+from thermal_pose.clinical.tug.signals import BodySignals, smooth
+from thermal_pose.clinical.tug.story import Story
+from thermal_pose.clinical.tug.subject import SubjectTrack
+from thermal_pose.types import FrameKeypoints, TrialReason
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The code, and one sentence for people ('' when valid)."""
+
+    reason: TrialReason = TrialReason.VALID
+    sentence: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the trial may be timed."""
+        return self.reason is TrialReason.VALID
+
+
+@dataclass(frozen=True)
+class TrialEvidence:
+    """All that the checks look at.
+
+    Attributes
+    ----------
+    frames : by rising stamp; track, signals : one row each.
+    other : what another person did meanwhile; None if nobody else was seen for long.
+    """
+
+    frames: Sequence[FrameKeypoints]
+    track: SubjectTrack
+    signals: BodySignals
+    segmentation: Segmentation
+    params: TugParams
+    other: Segmentation | None = None
+
+    @cached_property
+    def story(self) -> Story:
+        """What happened, told from posture and place."""
+        return Story(self.signals, self.track)
+
+    @cached_property
+    def posture(self) -> Array:
+        """(N,) standing index, smoothed; NaN where the legs were not seen."""
+        return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
+
+    def between(self, start_s: float, end_s: float) -> Mask:
+        """(N,) frames in `[start_s, end_s]`."""
+        return (self.signals.stamps_s >= start_s) & (self.signals.stamps_s <= end_s)
