@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import pytest
 from support import rises as stick
 from support.rises import even_rises, frames
 
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S, FIVE_TIMES_SIT_TO_STAND
-from thermal_pose.clinical.chair_rises.measures import at_limit, rise_measures
+from thermal_pose.clinical.chair_rises.measures import other_stands
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import MeasureStatus
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
@@ -152,10 +154,21 @@ def test_a_rise_at_the_limit_of_30_s_is_said() -> None:
     # The first movement is placed by the lean that a stick figure lacks: look at it, then shift.
     result, _ = analysed(frames(even_rises(13), 43.0), CHAIR_STAND_30S)
     start_s = result.rises[0].rise_start_s
-    near = min(rise.half_up_s - start_s - 30.0 for rise in result.rises[9:])
-    by_margin = {}
-    for margin_s in (0.02, 1.0):
-        moved = tuple(rise.shifted(-near + margin_s) for rise in result.rises[1:])
-        measures = rise_measures(CHAIR_STAND_30S, (result.rises[0], *moved), start_s)
-        by_margin[margin_s] = at_limit(measures)
-    assert by_margin == {0.02: True, 1.0: False}
+    near = result.rises[9].half_up_s - start_s - 30.0
+    said = {}
+    for signalled in (False, True):
+        for margin_s in (-0.02, 0.02, 0.12, 1.0):
+            moved = tuple(rise.shifted(-near + margin_s) for rise in result.rises[1:])
+            rises = (result.rises[0], *moved)
+            said[signalled, margin_s] = other_stands(rises, start_s, signalled)
+    assert said[False, -0.02] == 9 and said[False, 0.02] == 10
+    assert said[False, 0.12] == 10, "the first movement is uncertain as well"
+    assert said[True, 0.12] is None, "a signalled 'go' is not"
+    assert said[False, 1.0] is None and said[True, 1.0] is None
+
+
+def test_a_count_that_is_open_says_both() -> None:
+    result, _ = analysed(frames(even_rises(13), 43.0), CHAIR_STAND_30S)
+    page = trial_page(replace(result, stands=9, stands_also=10), None)
+    assert "or 10" in page and "10 stands are as possible" in page
+    assert "as possible" not in trial_page(replace(result, stands_also=None), None)

@@ -16,7 +16,7 @@ from thermal_pose.clinical.chair_rises.arms import arms_model
 from thermal_pose.clinical.chair_rises.cycles import height_shares
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.chair_rises.events import event_sd_s
-from thermal_pose.clinical.chair_rises.measures import rise_measures
+from thermal_pose.clinical.chair_rises.measures import other_stands, rise_measures
 from thermal_pose.clinical.chair_rises.reading import RiseReading, read_rises
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult, RiseSignals
 from thermal_pose.clinical.chair_rises.scoring import (
@@ -50,6 +50,7 @@ class _Figures:
     total_s: float | None = None
     total_sd_s: float | None = None
     stands: int | None = None
+    stands_also: int | None = None
     measures: tuple[Measure, ...] = ()
 
 
@@ -163,13 +164,19 @@ class ChairRiseCourse:
             total_s=figures.total_s,
             total_sd_s=figures.total_sd_s,
             stands=figures.stands,
+            stands_also=figures.stands_also,
             measures=figures.measures,
         )
 
     def _figures(self, rises: tuple[ChairRise, ...], start_s: float) -> "_Figures":
-        measures = rise_measures(self.test, rises, start_s)
+        signalled = self._go_ns is not None
+        measures = rise_measures(self.test, rises, start_s, signalled)
         if self.test.key == CHAIR_STAND_30S.key:
-            return _Figures(stands=stands_in_30s(rises, start_s), measures=measures)
+            return _Figures(
+                stands=stands_in_30s(rises, start_s),
+                stands_also=other_stands(rises, start_s, signalled),
+                measures=measures,
+            )
         # The total counts from the first movement; the time from 'go' stands beside it.
         total_s = five_times_s(rises, rises[0].rise_start_s)
         sd_s = event_sd_s("first_start", "seat_contact")

@@ -8,7 +8,6 @@ import numpy as np
 from thermal_pose.clinical.chair_rises import norms
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
-from thermal_pose.clinical.chair_rises.measures import at_limit
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.phases import phase_name
@@ -57,10 +56,12 @@ def rise_outcome(result: ChairRiseResult, earlier: Sequence[EarlierTest]) -> str
     if result.total_from_go_s is not None:
         go = html(say("From the signalled ‘go’:"))
         facts.insert(0, f"{go} <b>{seconds(result.total_from_go_s)}</b>.")
-    if at_limit(result.measures):
-        facts.append(
+    if result.stands_also is not None:
+        spread = f"<span>{html(say('or {n}', n=result.stands_also))}</span>"
+        facts.insert(
+            0,
             html(say("A rise was half-way up at the limit of 30 s, within the error of this "
-                     "measurement: the count may be one more or one less."))
+                     "measurement: {n} stands are as possible.", n=result.stands_also)),
         )  # fmt: skip
     if not result.arms_checked:
         facts.append(

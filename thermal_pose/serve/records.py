@@ -134,6 +134,7 @@ def result_row(document: dict[str, Any], name: str) -> dict[str, Any]:
         "reason": document["reason"],
         "sentence": document["sentence"],
         "value": document[test.headline] if document["valid"] else None,
+        "also": document.get("stands_also") if document["valid"] else None,
         "sd": document.get(test.headline_sd) if document["valid"] else None,
         "unit": test.unit,
         "decimals": test.decimals,

@@ -52,18 +52,6 @@ class Cycle:
     share: float
 
 
-def height_range_share(curves: RiseCurves) -> float:
-    """Way from the seat to standing as a share of the standing hip height.
-
-    It is about 0.4 when somebody stands up fully, and does not need other rises to compare with.
-    """
-    known = curves.height_px[np.isfinite(curves.height_px)]
-    if known.size < 5:
-        return 0.0
-    low, high = _levels(known)
-    return float((high - low) / max(high, 1e-6))
-
-
 def height_shares(curves: RiseCurves) -> Array:
     """(N,) height of the hips between the seat (0) and standing (1); NaN where not seen."""
     known = curves.height_px[np.isfinite(curves.height_px)]

@@ -9,8 +9,12 @@ import numpy as np
 
 from thermal_pose.clinical.chair_rises.about import FIVE_TIMES_SIT_TO_STAND
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
-from thermal_pose.clinical.chair_rises.events import event_sd_s
-from thermal_pose.clinical.chair_rises.scoring import CHAIR_STAND_S, to_fifth_stand_s
+from thermal_pose.clinical.chair_rises.events import event_offsets, event_sd_s
+from thermal_pose.clinical.chair_rises.scoring import (
+    CHAIR_STAND_S,
+    stands_in_30s,
+    to_fifth_stand_s,
+)
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.records import Measure, MeasureStatus
 
@@ -21,7 +25,7 @@ _TOO_FEW: Final = "Needs at least two rises."
 
 
 def rise_measures(
-    test: MovementTest, rises: Sequence[ChairRise], start_s: float
+    test: MovementTest, rises: Sequence[ChairRise], start_s: float, signalled: bool = False
 ) -> tuple[Measure, ...]:
     """Return the measures of a valid trial.
 
@@ -29,6 +33,7 @@ def rise_measures(
     ----------
     rises : all rises, in order of time; incomplete ones are counted apart.
     start_s : from which the test counts.
+    signalled : whether that is a 'go' that was signalled, which is exact.
     """
     complete = [rise for rise in rises if rise.complete]
     rows = [
@@ -48,7 +53,7 @@ def rise_measures(
         rows.insert(0, _fifth_stand(rises, start_s))
     else:
         rows.insert(0, _thirds(rises, start_s))
-        rows.append(_limit_margin(rises, start_s))
+        rows.append(_limit_margin(rises, start_s, signalled))
     return tuple(rows)
 
 
@@ -93,26 +98,35 @@ def _fifth_stand(rises: Sequence[ChairRise], start_s: float) -> Measure:
     return Measure(name, label, "s", value, event_sd_s("first_start", "stand"), _SIMULATED)
 
 
-def _limit_margin(rises: Sequence[ChairRise], start_s: float) -> Measure:
+def _limit_margin(rises: Sequence[ChairRise], start_s: float, signalled: bool) -> Measure:
     """How near to the limit of 30 s a rise was half-way up: within its error, the count is open."""
     end_s = start_s + CHAIR_STAND_S
     margins_s = [abs(rise.half_up_s - end_s) for rise in rises if rise.complete]
     name, label = LIMIT_MARGIN, "From the limit of 30 s to the nearest rise, half-way up"
     if not margins_s:
         return Measure(name, label, "s", None, None, _SIMULATED, _TOO_FEW)
-    return Measure(
-        name, label, "s", min(margins_s), event_sd_s("first_start", "half_up"), _SIMULATED
-    )
+    return Measure(name, label, "s", min(margins_s), limit_sd_s(signalled), _SIMULATED)
 
 
-def at_limit(measures: Sequence[Measure]) -> bool:
-    """Whether a rise was so near to the limit of 30 s that the count may be one more or less."""
-    return any(
-        measure.name == LIMIT_MARGIN
-        and isinstance(measure.value, float)
-        and measure.value < 2.0 * (measure.uncertainty or 0.0)
-        for measure in measures
-    )
+def limit_sd_s(signalled: bool) -> float:
+    """Standard deviation of the time from the limit of 30 s to half-way up, s."""
+    if signalled:
+        return event_offsets()["half_up"].sd_s
+    return event_sd_s("first_start", "half_up")
+
+
+def other_stands(rises: Sequence[ChairRise], start_s: float, signalled: bool) -> int | None:
+    """Return the other count that is possible where a rise was half-way up at the limit of 30 s.
+
+    Returns None unless that rise lies within two standard deviations of the limit. It is one more
+    than the count if the rise came too late, and one less if it was counted.
+    """
+    end_s = start_s + CHAIR_STAND_S
+    margins_s = [rise.half_up_s - end_s for rise in rises if rise.complete]
+    nearest_s = min(margins_s, key=abs, default=CHAIR_STAND_S)
+    if abs(nearest_s) >= 2.0 * limit_sd_s(signalled):
+        return None
+    return stands_in_30s(rises, start_s) + (1 if nearest_s > 0 else -1)
 
 
 def _thirds(rises: Sequence[ChairRise], start_s: float) -> Measure:

@@ -61,6 +61,8 @@ class ChairRiseResult:
     rises : all rises seen; of a refused trial too, without a figure of the test.
     total_s, total_sd_s : of the five-times sit-to-stand, from the first movement to seat contact.
     stands : of the 30-second chair stand.
+    stands_also : one more or one less than `stands`, and as possible, where a rise was half-way up
+        at 30 s within the error of the measurement; None otherwise.
     go_s : when the start was signalled; None if it was not.
     arms_checked : whether the use of the arms could be checked.
     input_notes : images that were not used, one sentence per cause.
@@ -75,6 +77,7 @@ class ChairRiseResult:
     total_s: float | None = None
     total_sd_s: float | None = None
     stands: int | None = None
+    stands_also: int | None = None
     measures: tuple[Measure, ...] = ()
     subject_id: str = ""
     trial_id: str = ""
@@ -109,6 +112,7 @@ class ChairRiseResult:
             total_s=None,
             total_sd_s=None,
             stands=None,
+            stands_also=None,
             measures=(),
         )
 
@@ -120,6 +124,7 @@ class ChairRiseResult:
         """Return the result as plain JSON types, keys in a fixed order."""
         content = {
             "stands": self.stands,
+            "stands_also": self.stands_also,
             "go_s": plain(self.go_s),
             "origin_ns": self.timing.origin_ns,
             "track_id": self.track_id,

@@ -11,18 +11,22 @@ examples:
       --out docs/results/chair_rises.json
   thermal-pose evaluate-chair-rises --motion ~/motion --out docs/results/chair_rises_motion.json
   thermal-pose evaluate-chair-rises --keypoints build/chair-rises --fit
+  thermal-pose evaluate-chair-rises --keypoints build/chair-rises --frames-only --jobs 2
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_jobs, add_out, count
 from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.evaluation.chair_rise_cases import RiseCase
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--invalid", type=count, default=32, metavar="N", help="invalid trials per test"
     )
     add_jobs(parser)
+    parser.add_argument(
+        "--frames-only",
+        action="store_true",
+        help="only render; the frames stay in DIR/frames, for any keypoint network",
+    )
     parser.add_argument("--fit", action="store_true", help="fit on the development seed")
     add_out(parser, "JSON file to write")
 
@@ -60,10 +69,10 @@ def start(args: argparse.Namespace) -> int:
 
 
 def _simulated(args: argparse.Namespace) -> dict[str, Any]:
+    from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S
     from thermal_pose.lab.evaluation.chair_rise_cases import (
         EVALUATION_SEED,
         TESTS,
-        made_keypoints,
         rise_cases,
     )
     from thermal_pose.lab.evaluation.chair_rises import evaluate_rise_files, rise_figures
@@ -72,11 +81,13 @@ def _simulated(args: argparse.Namespace) -> dict[str, Any]:
     tests: dict[str, Any] = {}
     for test in TESTS:
         cases = rise_cases(test, args.valid, args.invalid, EVALUATION_SEED)
-        with tqdm(total=len(cases), unit="trial", desc=test, disable=None) as bar:
-            for _ in made_keypoints(cases, args.keypoints, args.jobs):
-                bar.update()
+        _make(cases, args, test)
+        if args.frames_only:
+            continue
         paths = [keypoint_path(args.keypoints, case) for case in cases]
         tests[test] = rise_figures(list(evaluate_rise_files(paths)))
+        if test == CHAIR_STAND_30S.key:
+            tests[f"{test}_from_go"] = rise_figures(list(evaluate_rise_files(paths, True)))
     return {
         "data": f"simulated clinic, seeds {EVALUATION_SEED} (valid) and {EVALUATION_SEED + 1} "
         "(invalid), keypoints of the shipped models through the whole pipeline",
@@ -84,6 +95,16 @@ def _simulated(args: argparse.Namespace) -> dict[str, Any]:
         f"--valid {args.valid} --invalid {args.invalid}",
         "tests": tests,
     }
+
+
+def _make(cases: "list[RiseCase]", args: argparse.Namespace, name: str) -> None:
+    """Render the trials that are missing, and find their keypoints."""
+    from thermal_pose.lab.evaluation.chair_rise_cases import made_frames, made_keypoints
+
+    make = made_frames if args.frames_only else made_keypoints
+    with tqdm(total=len(cases), unit="trial", desc=name, disable=None) as bar:
+        for _ in make(cases, args.keypoints, args.jobs):
+            bar.update()
 
 
 def _motion(args: argparse.Namespace) -> dict[str, Any]:
@@ -112,7 +133,6 @@ def _fit(args: argparse.Namespace) -> dict[str, Any]:
         DEVELOPMENT_SEED,
         TESTS,
         arms_cases,
-        made_keypoints,
         rise_cases,
     )
     from thermal_pose.lab.evaluation.chair_rises_fit import fit_arms, fit_event_offsets
@@ -120,9 +140,9 @@ def _fit(args: argparse.Namespace) -> dict[str, Any]:
 
     cases = [case for test in TESTS for case in rise_cases(test, 20, 16, DEVELOPMENT_SEED)]
     everything = cases + arms_cases()
-    with tqdm(total=len(everything), unit="trial", desc="development", disable=None) as bar:
-        for _ in made_keypoints(everything, args.keypoints, args.jobs):
-            bar.update()
+    _make(everything, args, "development")
+    if args.frames_only:
+        return {"trials": len(everything)}
     paths = [keypoint_path(args.keypoints, case) for case in everything]
     offsets = fit_event_offsets(paths, EVENTS_PATH)
     event_offsets.cache_clear()

@@ -167,13 +167,15 @@ function anchor(text, address) {
   return made;
 }
 
-function figureOf(row) { return row.valid ? `${row.value.toFixed(row.decimals)} ${say(row.unit)}` : say("refused"); }
+// A count that one rise at the limit of 30 s leaves open.
+function orOther(row) { return Number.isInteger(row.also) ? ` ${say(`or ${row.also}`)}` : ""; }
+function figureOf(row) { return row.valid ? `${row.value.toFixed(row.decimals)} ${say(row.unit)}${orOther(row)}` : say("refused"); }
 
 function showResult(row) {
   const parts = [element("p", say(row.title) + (row.subject_id ? `, ${row.subject_id}` : ""), "soft")];
   if (row.valid) {
     const figure = element("p", row.value.toFixed(row.decimals), "figure");
-    figure.append(element("small", ` ${say(row.unit)}${row.sd ? ` ± ${row.sd.toFixed(2)}` : ""}`));
+    figure.append(element("small", ` ${say(row.unit)}${row.sd ? ` ± ${row.sd.toFixed(2)}` : ""}${orOther(row)}`));
     parts.push(figure, element("p", say("Valid; checked in simulation only."), "soft"));
     if (row.phases.length) {
       const list = element("dl", undefined, "phases");
