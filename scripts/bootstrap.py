@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ MESSAGE_INPUTS = (
     "scripts/tf2_msgs/msg/*.msg",
     "scripts/thermal-pose.in",
 )
+APT_WAIT_S, APT_RETRY_S = 300, 2.0
 DEBIAN_BROWSER = ("chromium", "chromium-driver", "poppler-utils")
 
 
@@ -90,9 +92,27 @@ def install_debian(packages: Iterable[str], why: str) -> None:
     names = list(packages)
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise SetupError(f"{why}: please install the system packages {' '.join(names)}")
+    apt_get("update")
+    apt_get("install", "-y", "--no-install-recommends", *names)
+
+
+def apt_get(*words: str) -> None:
+    """Run apt-get, waiting up to `APT_WAIT_S` for another one that holds a lock."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-q"], "apt", env)
-    run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *names], "apt", env)
+    # apt waits for dpkg's lock by itself, but not for that of the package lists.
+    command = ["apt-get", "-q", "-o", f"DPkg::Lock::Timeout={APT_WAIT_S}", *words]
+    deadline_s = time.monotonic() + APT_WAIT_S
+    while True:
+        (ROOT / "build" / "apt.log").unlink(missing_ok=True)
+        try:
+            run(command, "apt", env)
+        except SetupError as error:
+            if "Could not get lock" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            say("waiting for another apt-get to finish")
+            time.sleep(APT_RETRY_S)
+        else:
+            return
 
 
 def system_packages() -> None:
