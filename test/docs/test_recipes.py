@@ -38,6 +38,43 @@ def _mine(params, ready):
 
 _THERMAL"""
 
+ENGINE = """
+class MyEngine:
+    def __init__(self, path, options, precision):
+        self.input_shape = (1,)
+
+    def run(self, value):
+        return {"input": value}
+"""
+
+ABOUT = """
+from thermal_pose.clinical.movement_test import MovementTest
+
+BALANCE = MovementTest(
+    key="balance", title="Balance", headline="sway_m", headline_sd="", unit="m", decimals=2,
+    more_is_better=False, instructions=("Stand still.",), placement="2 m away.",
+    phases=("swaying",),
+)
+"""
+
+COURSE = """
+from thermal_pose.clinical.course import PhaseUpdate
+from thermal_pose.types import Phase
+
+
+class BalanceCourse:
+    n_frames = 0
+
+    def __init__(self, params):
+        self.params = params
+
+    def jumped_back(self, stamp_ns):
+        return False
+
+    def update(self, frame):
+        return PhaseUpdate(frame.stamp_ns, Phase.UNKNOWN, 1.0, 0.0, 0, False, "swaying")
+"""
+
 VERB = '''"""Greet.
 
 examples:
@@ -99,6 +136,65 @@ def test_add_a_camera(copy: Path) -> None:
         "print(camera.open().model, camera.read(1.0).image.shape)",
     )
     assert shown == "my camera (60, 80)"
+
+
+def test_add_an_inference_engine(copy: Path) -> None:
+    package = copy / "thermal_pose"
+    (package / "inference" / "my_engine.py").write_text(ENGINE)
+    edit(
+        package / "inference" / "factory.py",
+        '    if options.engine == "openvino":',
+        '    if options.engine == "mine":\n'
+        "        from thermal_pose.inference.my_engine import MyEngine\n\n"
+        "        return MyEngine(path, options, precision)\n"
+        '    if options.engine == "openvino":',
+    )
+    edit(package / "inference" / "base.py", '("onnxruntime", "openvino"):', '("mine", "openvino"):')
+    edit(package / "parameters" / "nodes.py", 'choices=("onnxruntime",', 'choices=("mine",')
+    edit(package / "parameters" / "nodes.py", '        "onnxruntime",\n', '        "mine",\n')
+    shown = run(
+        copy,
+        "from pathlib import Path\n"
+        "from thermal_pose.inference.base import RuntimeOptions\n"
+        "from thermal_pose.inference.factory import make_engine\n"
+        "from thermal_pose.parameters.nodes import PoseParameters\n"
+        "options = RuntimeOptions(engine=PoseParameters().engine)\n"
+        "print(make_engine(Path('none'), options, 'fp32').run(3)['input'])",
+    )
+    assert shown == "3"
+
+
+def test_add_a_movement_test_with_a_phase(copy: Path) -> None:
+    package = copy / "thermal_pose"
+    (package / "clinical" / "balance").mkdir()
+    (package / "clinical" / "balance" / "__init__.py").write_text("")
+    (package / "clinical" / "balance" / "about.py").write_text(ABOUT)
+    (package / "pipeline" / "balance.py").write_text(COURSE)
+    about = "from thermal_pose.clinical.balance.about import BALANCE\n"
+    course = "from thermal_pose.pipeline.balance import BalanceCourse\n"
+    phases = package / "clinical" / "phases.py"
+    edit(phases, '    "seated"', '    "swaying": "Swaying",\n    "seated"')
+    catalogue = package / "clinical" / "catalogue.py"
+    edit(catalogue, "(TIMED_UP_AND_GO,", "(TIMED_UP_AND_GO, BALANCE,")
+    edit(catalogue, "from thermal_pose", f"{about}from thermal_pose")
+    session = package / "pipeline" / "session.py"
+    edit(
+        session,
+        "    TIMED_UP_AND_GO.key:",
+        "    BALANCE.key: BalanceCourse,\n    TIMED_UP_AND_GO.key:",
+    )
+    edit(session, "from thermal_pose", f"{about}{course}from thermal_pose")
+    shown = run(
+        copy,
+        "from thermal_pose.clinical.catalogue import movement_test\n"
+        "from thermal_pose.clinical.phases import phase_name\n"
+        "from thermal_pose.pipeline.session import TrialSession\n"
+        "from thermal_pose.types import FrameKeypoints\n"
+        "session = TrialSession(test=movement_test('balance'))\n"
+        "update = session.keypoints(FrameKeypoints(1, 'f', 'm', (80, 60), ()))\n"
+        "print(phase_name(update.label), *map(phase_name, session.test.phases))",
+    )
+    assert shown == "Swaying Swaying"
 
 
 def test_add_a_command(copy: Path) -> None:
