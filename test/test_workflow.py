@@ -51,7 +51,6 @@ for frame in frames:
     image.header.frame_id = 'cam'
     publisher.publish(image)
 print(len(frames), flush=True)
-time.sleep(0.5)
 """
 
 

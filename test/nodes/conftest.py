@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An executor that ends its nodes, and an emulated camera."""
+"""An executor that ends its nodes, an emulated camera, and its placement."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from support.senxor_emulator import EmulatedSenxor, PtyLink
+
+from thermal_pose.calibration.files import save_extrinsics
+from thermal_pose.calibration.synthetic import SyntheticRig
 
 
 @pytest.fixture
@@ -26,3 +29,10 @@ def device(tmp_path: Path) -> Iterator[EmulatedSenxor]:
     """A SenXor on a pseudo-terminal, 24 frames per second."""
     with EmulatedSenxor(PtyLink(tmp_path / "senxor"), max_rate_hz=24.0) as emulated:
         yield emulated
+
+
+@pytest.fixture
+def extrinsics(tmp_path: Path) -> str:
+    """The path of a file that says how the cameras of the synthetic rig stand."""
+    save_extrinsics(tmp_path / "extrinsics.yaml", SyntheticRig().rgb_to_thermal)
+    return str(tmp_path / "extrinsics.yaml")

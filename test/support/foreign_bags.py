@@ -12,6 +12,8 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as RosbagsWriter
 from rosbags.typesys import Stores, get_typestore
 
+from thermal_pose.bags.reader import BagReader
+
 STORE = get_typestore(Stores.ROS2_KILTED)
 TOPIC = "/thermal/image_raw"
 IMAGE = "sensor_msgs/msg/Image"
@@ -193,3 +195,8 @@ def write_db3(path: Path, messages: Sequence[Recorded], name: str = "") -> Path:
                 connections[topic] = writer.add_connection(topic, type_name, typestore=STORE)
             writer.write(connections[topic], log_ns, cdr)
     return path.rename(path.with_name(name)) if name else path
+
+
+def log_times(path: Path) -> list[int]:
+    with BagReader(path) as bag:
+        return [message.log_ns for message in bag.raw_messages()]

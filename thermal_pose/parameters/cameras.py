@@ -57,6 +57,8 @@ class CameraParameters(NodeParameters):
     bag_min_subscribers: int = parameter(
         1, "Wait for this many image subscribers before replaying.", bounds=(0, 100)
     )
+    simulated_preset: str = parameter("paper", "Preset of the simulated clinic, see docs.")
+    simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,6 @@ class ThermalCameraParameters(CameraParameters):
         "published on /tf_static; empty: unknown.",
     )
     rgb_frame_id: str = parameter("rgb_camera_optical_frame", "Frame of that RGB camera's images.")
-    simulated_preset: str = parameter("paper", "Preset of the simulated clinic, see docs.")
-    simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))
 
 
 @dataclass(frozen=True)
@@ -145,5 +145,3 @@ class RgbCameraParameters(CameraParameters):
     jpeg_quality: int = parameter(
         90, "Quality of image_raw/compressed, 1 to 100.", bounds=(1, 100), dynamic=True
     )
-    simulated_preset: str = parameter("paper", "Preset of the simulated clinic, see docs.")
-    simulated_seed: int = parameter(1, "Seed of the simulated clinic.", bounds=(0, 2**31 - 1))

@@ -115,16 +115,9 @@ class RecorderParameters(StorageParameters):
 
 
 @dataclass(frozen=True)
-class DetectorParameters(ImageConsumerParameters):
-    """Parameters of `detector`."""
+class NetworkParameters(ImageConsumerParameters):
+    """Parameters of every node that runs a network on images."""
 
-    node_name: ClassVar[str] = "detector"
-
-    model: str = parameter(
-        "detector",
-        "A shipped detector's name, the path of a detector card, 'warm_blob' (no model file), "
-        "or 'faster_rcnn:WEIGHTS' (extra torchvision).",
-    )
     engine: str = parameter(
         "onnxruntime",
         "Inference engine; openvino is an extra.",
@@ -136,6 +129,19 @@ class DetectorParameters(ImageConsumerParameters):
         choices=("auto", "cpu", "cuda"),
     )
     threads: int = parameter(1, "Worker threads of one inference.", bounds=(1, 64))
+
+
+@dataclass(frozen=True)
+class DetectorParameters(NetworkParameters):
+    """Parameters of `detector`."""
+
+    node_name: ClassVar[str] = "detector"
+
+    model: str = parameter(
+        "detector",
+        "A shipped detector's name, the path of a detector card, 'warm_blob' (no model file), "
+        "or 'faster_rcnn:WEIGHTS' (extra torchvision).",
+    )
     detect_every_n: int = parameter(
         1,
         "Run the detector on every n-th image while people are in view.",
@@ -160,7 +166,7 @@ class DetectorParameters(ImageConsumerParameters):
 
 
 @dataclass(frozen=True)
-class PoseParameters(ImageConsumerParameters):
+class PoseParameters(NetworkParameters):
     """Parameters of `pose`."""
 
     node_name: ClassVar[str] = "pose"
@@ -168,17 +174,6 @@ class PoseParameters(ImageConsumerParameters):
     model: str = parameter(
         "student-lite", "A shipped pose model's name or the path of a model card."
     )
-    engine: str = parameter(
-        "onnxruntime",
-        "Inference engine; openvino is an extra.",
-        choices=("onnxruntime", "openvino"),
-    )
-    device: str = parameter(
-        "auto",
-        "auto: a GPU if the engine offers one; cpu and cuda: strict, unavailable is an error.",
-        choices=("auto", "cpu", "cuda"),
-    )
-    threads: int = parameter(1, "Worker threads of one inference.", bounds=(1, 64))
     min_person_score: float = parameter(
         0.3,
         "Boxes with a lower person probability are dropped, 0..1.",

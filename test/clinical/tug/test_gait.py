@@ -72,7 +72,7 @@ def test_numpy_and_torch_agree(tmp_path):
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(ModelArtifactError, match="no such"):
+    with pytest.raises(ModelArtifactError, match="no gait network there"):
         load_gait_network(tmp_path / "absent.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(ModelArtifactError, match="not a gait network"):

@@ -88,5 +88,5 @@ def test_bad_files_say_what_is_wrong(tmp_path: Path) -> None:
         load_network(tmp_path / "text.npz")
     meta = json.dumps({"members": 1, "dilations": [1], "n_features": 3, "sub_cells": SUB_CELLS})
     np.savez(tmp_path / "old.npz", meta=np.array(meta))
-    with pytest.raises(ModelArtifactError, match=f"expected {N_FEATURES} features"):
+    with pytest.raises(ModelArtifactError, match=f"n_features: expected {N_FEATURES}, got 3"):
         load_network(tmp_path / "old.npz")

@@ -6,7 +6,6 @@ The input is that of the segmentation network; for each sub-cell and leg it give
 that the foot swings. `lab/learning/tug/gait.py` holds the same network in torch.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -16,7 +15,7 @@ import numpy as np
 
 from thermal_pose.clinical.tug.features import N_FEATURES
 from thermal_pose.clinical.tug.network import SUB_CELLS, convolve, layer_norm
-from thermal_pose.errors import ModelArtifactError
+from thermal_pose.clinical.tug.weights import read_weights
 from thermal_pose.types import Float64Array
 
 
@@ -64,18 +63,7 @@ def load_gait_network(path: Path) -> GaitNetwork:
     ModelArtifactError
         If the file is missing, not of this kind, or made for other features.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            weights = {k: archive[k].astype(np.float64) for k in archive.files if k != "meta"}
-            meta = json.loads(str(archive["meta"]))
-        if meta["n_features"] != N_FEATURES or meta["sub_cells"] != SUB_CELLS:
-            raise ModelArtifactError(f"{path}: made for other features")
-    except FileNotFoundError as error:
-        raise ModelArtifactError(f"{path}: no such gait network") from error
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelArtifactError(f"{path}: not a gait network: {error}") from error
-    for key in [key for key in weights if key.endswith("conv.weight")]:
-        weights[key] = np.ascontiguousarray(weights[key].transpose(2, 1, 0))
+    weights, meta = read_weights(path, "gait network", n_features=N_FEATURES, sub_cells=SUB_CELLS)
     return GaitNetwork(weights, tuple(meta["dilations"]), float(meta["contact_sd_s"]))
 
 

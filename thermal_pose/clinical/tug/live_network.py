@@ -6,7 +6,6 @@ The unit is that of Cho et al. (arXiv 1406.1078) in torch's form; a linear layer
 give the probability of each state. A step costs some 50 us.
 """
 
-import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import ModelArtifactError
+from thermal_pose.clinical.tug.weights import read_weights
 from thermal_pose.skeleton import N_JOINTS, Joint
 
 Array = npt.NDArray[np.float64]
@@ -122,21 +121,12 @@ def load_live_network(path: Path) -> LiveNetwork:
     ModelArtifactError
         If the file is missing, not of this kind, or made for other features.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            weights = {k: archive[k].astype(np.float64) for k in archive.files if k != "meta"}
-            n_features = json.loads(str(archive["meta"]))["n_live_features"]
-    except FileNotFoundError as error:
-        raise ModelArtifactError(f"{path}: no live network there") from error
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelArtifactError(f"{path}: not a live network: {error}") from error
-    if n_features != N_LIVE_FEATURES:
-        raise ModelArtifactError(f"{path}: expected {N_LIVE_FEATURES} features, got {n_features}")
+    weights, _ = read_weights(path, "live network", n_live_features=N_LIVE_FEATURES)
     return LiveNetwork(weights)
 
 
 @lru_cache(maxsize=4)
 def shipped_live_network(name: str) -> LiveNetwork:
-    """Return the network called `name` in the package's assets (read once a process)."""
+    """Return the network called `name` in the package's assets (read once per process)."""
     with as_file(files("thermal_pose") / "assets" / name) as path:
         return load_live_network(path)

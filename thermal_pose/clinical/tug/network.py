@@ -9,7 +9,6 @@ Everything runs in float64, so that the last digits printed do not depend on the
 `lab/learning/tug/segmenter.py` holds the same network in torch; a test holds the two together.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -20,8 +19,8 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.tug.features import N_FEATURES
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
+from thermal_pose.clinical.tug.weights import read_weights
 from thermal_pose.digest import short_key
-from thermal_pose.errors import ModelArtifactError
 
 Array = npt.NDArray[np.float64]
 
@@ -130,36 +129,20 @@ def load_network(path: Path) -> SegmenterNetwork:
     ModelArtifactError
         If the file is missing, not of this kind, or made for other features.
     """
-    try:
-        content = path.read_bytes()
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {
-                key: archive[key].astype(np.float64) for key in archive.files if key != "meta"
-            }
-            meta = json.loads(str(archive["meta"]))
-        if meta["n_features"] != N_FEATURES or meta["sub_cells"] != SUB_CELLS:
-            raise ModelArtifactError(
-                f"{path}: expected {N_FEATURES} features and {SUB_CELLS} sub-cells, "
-                f"got {meta['n_features']} and {meta['sub_cells']}"
-            )
-    except FileNotFoundError as error:
-        raise ModelArtifactError(f"{path}: no segmentation network there") from error
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelArtifactError(f"{path}: not a segmentation network: {error}") from error
-    # One matrix (taps, in, out) a convolution, contiguous: so a product with it is fast.
-    for key in [key for key in arrays if key.endswith("conv.weight")]:
-        arrays[key] = np.ascontiguousarray(arrays[key].transpose(2, 1, 0))
+    arrays, meta = read_weights(
+        path, "segmentation network", n_features=N_FEATURES, sub_cells=SUB_CELLS
+    )
     members = tuple(
         {key.split("/", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{m}/")}
         for m in range(int(meta["members"]))
     )
-    digest = short_key(content, 12)
+    digest = short_key(path.read_bytes(), 12)
     floor_s = tuple(float(value) for value in meta.get("sd_floor_s", (0.0,) * N_BOUNDARIES))
     return SegmenterNetwork(members, tuple(meta["dilations"]), f"{path.stem}-{digest}", floor_s)
 
 
 @lru_cache(maxsize=4)
 def shipped_network(name: str) -> SegmenterNetwork:
-    """Return the network called `name` in the package's assets (read once a process)."""
+    """Return the network called `name` in the package's assets (read once per process)."""
     with as_file(files("thermal_pose") / "assets" / name) as path:
         return load_network(path)

@@ -4,7 +4,6 @@
 Timing needs the shape of a network and no trained weights: peers have random ones.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
+from thermal_pose.lab.learning.networks.traced import export_traced
 from thermal_pose.lab.learning.networks.vit import VisionTransformerEncoder, VitConfig
 from thermal_pose.lab.learning.students.export import quantise
 from thermal_pose.lab.learning.students.ship import SHIPPED
@@ -165,16 +165,7 @@ def _ours(folder: Path, name: str) -> dict[str, Path]:
 
 
 def _traced(path: Path, network: nn.Module) -> Path:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network.eval(),
-            (torch.zeros(1, 3, INPUT_WH[1], INPUT_WH[0]),),
-            str(path),
-            input_names=["image"],
-            opset_version=17,
-            dynamo=False,
-        )
+    export_traced(network.eval(), torch.zeros(1, 3, INPUT_WH[1], INPUT_WH[0]), path)
     return path
 
 

@@ -15,17 +15,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from thermal_pose.cli.arguments import (
-    add_device,
-    add_json,
-    add_max_minutes,
-    add_out,
-    add_seed,
-    positive,
-    print_result,
-)
+from thermal_pose.cli.arguments import add_json, add_out, print_result
+from thermal_pose.lab.cli.detector_training import add_training_options, training_bar, training_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,34 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, help="the cohort's data set")
     parser.add_argument("--folds", default="all", help="comma-separated fold numbers, or all")
     add_out(parser, "folder for models and cards", required=True)
-    add_max_minutes(parser, 3.0)
-    parser.add_argument(
-        "--max-steps", type=positive, default=60_000, metavar="STEPS", help="steps per fold at most"
-    )
-    parser.add_argument(
-        "--batch", type=positive, default=16, metavar="FRAMES", help="frames per step"
-    )
-    add_seed(parser, 1)
-    add_device(parser)
+    add_training_options(parser, batch=16, seed=1)
     add_json(parser, "the cards and their figures")
 
 
 def start(args: argparse.Namespace) -> int:
     """Train the missing detectors."""
     from thermal_pose.lab.cli.loso import chosen_folds
-    from thermal_pose.lab.learning.detector.fit import DetectorTraining
     from thermal_pose.lab.learning.fitting.run_log import command_line
     from thermal_pose.lab.learning.paper.fold_detectors import card_of, train_fold_detector
     from thermal_pose.lab.learning.pose_data import load_folder
 
     data = load_folder(args.data)
-    settings = DetectorTraining(
-        max_minutes=args.max_minutes,
-        max_steps=args.max_steps,
-        batch=args.batch,
-        seed=args.seed,
-        device=args.device,
-    )
+    settings = training_of(args)
     document: dict[str, Any] = {}
     lines = []
     for fold in chosen_folds(args.folds, len(data.subjects)):
@@ -69,12 +45,7 @@ def start(args: argparse.Namespace) -> int:
             lines.append(f"{card}: already done; delete it to train it again")
             document[data.subjects[fold]] = {"card": str(card), "already_done": True}
             continue
-        with tqdm(total=100, unit="%", desc=data.subjects[fold], disable=None) as bar:
-
-            def report(step: int, share: float, parts: dict[str, float], bar: tqdm = bar) -> None:  # type: ignore[type-arg]
-                bar.n = round(100 * share)
-                bar.set_postfix(step=step, **{k: f"{v:.3f}" for k, v in parts.items()})
-
+        with training_bar(data.subjects[fold]) as report:
             train_fold_detector(data, fold, settings, args.out, command_line(), report)
         figures = json.loads(card.read_text(encoding="utf-8"))["figures"]
         found = figures["left_out_subject"]["all"]

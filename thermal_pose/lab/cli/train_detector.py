@@ -19,17 +19,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from thermal_pose.cli.arguments import (
-    add_device,
-    add_json,
-    add_max_minutes,
-    add_out,
-    add_seed,
-    positive,
-    print_result,
-)
+from thermal_pose.cli.arguments import add_json, add_out, print_result
 from thermal_pose.inference.base import RuntimeOptions
 from thermal_pose.inference.factory import make_detector
+from thermal_pose.lab.cli.detector_training import add_training_options, training_bar, training_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,21 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_out(parser, "folder for model and card", required=True)
     parser.add_argument("--name", default="detector", help="name of model and card")
-    add_max_minutes(parser, 3.0)
-    parser.add_argument(
-        "--max-steps", type=positive, default=60_000, metavar="STEPS", help="steps at most"
-    )
-    parser.add_argument(
-        "--batch", type=positive, default=256, metavar="FRAMES", help="frames per step"
-    )
-    add_seed(parser)
+    add_training_options(parser, batch=256)
     parser.add_argument(
         "--architecture",
         choices=("tiny", "faster_rcnn"),
         default="tiny",
         help="faster_rcnn: the paper's, for comparison (extra torchvision); writes NAME.pt only",
     )
-    add_device(parser)
     add_json(parser, "the card and its figures")
 
 
@@ -75,22 +60,11 @@ def start(args: argparse.Namespace) -> int:
         figures_of,
         save_weights,
     )
-    from thermal_pose.lab.learning.detector.fit import DetectorTraining, train_detector
+    from thermal_pose.lab.learning.detector.fit import train_detector
 
-    settings = DetectorTraining(
-        max_minutes=args.max_minutes,
-        max_steps=args.max_steps,
-        batch=args.batch,
-        seed=args.seed,
-        device=args.device,
-    )
+    settings = training_of(args)
     data = load_detector_data(*args.train)
-    with tqdm(total=100, unit="%", desc="training", disable=None) as bar:
-
-        def report(step: int, share: float, parts: dict[str, float]) -> None:
-            bar.n = round(100 * share)
-            bar.set_postfix(step=step, **{name: f"{value:.3f}" for name, value in parts.items()})
-
+    with training_bar("training") as report:
         if args.architecture == "faster_rcnn":
             return _faster_rcnn(data, settings, report, args)
         network = train_detector(data, settings, report)

@@ -36,5 +36,5 @@ def read_rise_frames(path: Path) -> RiseFrames:
     StorageError
         If the file is missing or not one of these.
     """
-    meta, frames, _ = read_frame_file(path)
+    meta, frames = read_frame_file(path)
     return RiseFrames(frames, meta["conditions"])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a trained detector as ONNX with its card, and judges any detector on shards."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +16,13 @@ from thermal_pose.inference.onnxruntime_engine import OnnxRuntimeEngine
 from thermal_pose.lab.learning.detector.augment import CLIP, SCALE_K
 from thermal_pose.lab.learning.detector.data import DetectorData
 from thermal_pose.lab.learning.detector.network import INPUT_WH, DetectorWithPeaks, TinyDetector
+from thermal_pose.lab.learning.networks.traced import export_traced
 from thermal_pose.lab.metrics.detection import (
     DetectionFigures,
     FrameDetections,
     evaluate_detections,
 )
 
-_OPSET: Final = 17
 _TOLERANCE: Final = 1e-3
 _LEAST_COMPARED: Final = 0.05
 _LIMITS: Final = (
@@ -57,18 +56,7 @@ def export_detector(
     example = torch.zeros(1, 1, INPUT_WH[1], INPUT_WH[0])
     example[..., 12:50, 20:32] = 1.0
     example[..., 8:40, 50:60] = 0.8
-    with warnings.catch_warnings():
-        # The exporter of traced graphs needs no further package and folds batch norms.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            model,
-            (example,),
-            str(path),
-            input_names=["thermal"],
-            output_names=["boxes", "scores"],
-            opset_version=_OPSET,
-            dynamo=False,
-        )
+    export_traced(model, example, path, ["boxes", "scores"])
     card = DetectorCard(
         name=name,
         file=path.name,

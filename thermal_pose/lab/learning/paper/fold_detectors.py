@@ -5,7 +5,6 @@ Each is Faster R-CNN ResNet-50 trained on all subjects but one, exported as ONNX
 that the live detector and `thermal-pose loso --detector` run it on onnxruntime.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,11 +27,11 @@ from thermal_pose.lab.learning.detector.export import detect_all, figures_of
 from thermal_pose.lab.learning.detector.faster_rcnn import save_faster_rcnn, train_faster_rcnn
 from thermal_pose.lab.learning.detector.fit import DetectorTraining
 from thermal_pose.lab.learning.detector.network import INPUT_WH
+from thermal_pose.lab.learning.networks.traced import export_traced
 from thermal_pose.lab.learning.paper.cohort import split_folds
 from thermal_pose.lab.learning.pose_data import PoseData, save_shard
 from thermal_pose.types import IntArray
 
-_OPSET: Final = 17
 _THRESHOLD: Final = 0.5
 _TOLERANCE_PX: Final = 0.05
 _SUBJECT: Final = "{subject}"
@@ -118,17 +117,7 @@ def export_faster_rcnn(network: Any, folder: Path, name: str) -> DetectorCard:
     low, high = CLIP
     example = torch.full((1, 3, INPUT_WH[1], INPUT_WH[0]), -low / (high - low))
     example[..., 12:50, 20:32] = 1.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about tracing: the input size is fixed
-        torch.onnx.export(
-            model,
-            (example,),
-            str(path),
-            input_names=["thermal"],
-            output_names=["boxes", "scores"],
-            opset_version=_OPSET,
-            dynamo=False,
-        )
+    export_traced(model, example, path, ["boxes", "scores"])
     card = DetectorCard(
         name=f"faster_rcnn-{name}",
         file=path.name,

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rendered trials kept as images, so that another model's keypoints need no new rendering.
 
-Two caches lie in one folder. `frames/NAME.npz` holds the images of a trial with its truth, and
+One folder holds two caches. `frames/NAME.npz` holds the images of a trial with its truth, and
 depends on the simulation alone. `NAME.npz` holds the keypoints (`keypoint_file`), and depends on
 these images and on the models: where it is missing, or was made by other models, it is made from
 the images. Remove `frames` after a change of the simulation's behaviour.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import StorageError
 from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.tug.keypoint_file import (
     KeypointTrial,
     keypoint_models,
+    opened_archive,
     truth_from_json,
     truth_to_json,
     write_keypoints,
@@ -69,13 +69,12 @@ def read_frame_trial(path: Path) -> FrameTrial:
     StorageError
         If the file is missing or not one of these.
     """
-    meta, frames, arrays = read_frame_file(path)
-    try:
-        truth, joints_m = truth_from_json(meta["truth"]), arrays["joints_m"]
-        name, subject, conditions = (meta[key] for key in ("name", "subject", "conditions"))
-    except (KeyError, ValueError) as error:
-        raise StorageError(f"{path}: not a file of frames: {error}") from error
-    return FrameTrial(name, subject, frames, truth, conditions, joints_m)
+    with opened_archive(path, "frames") as (meta, archive):
+        frames, joints_m = _frames(meta, archive), archive["joints_m"]
+        truth = truth_from_json(meta["truth"])
+        return FrameTrial(
+            meta["name"], meta["subject"], frames, truth, meta["conditions"], joints_m
+        )
 
 
 def write_frame_file(
@@ -95,31 +94,29 @@ def write_frame_file(
         )
 
 
-def read_frame_file(
-    path: Path,
-) -> tuple[dict[str, Any], tuple[ThermalFrame, ...], dict[str, npt.NDArray[Any]]]:
-    """Read the JSON, the frames and all arrays of a file that `write_frame_file` wrote.
+def read_frame_file(path: Path) -> tuple[dict[str, Any], tuple[ThermalFrame, ...]]:
+    """Read the JSON and the frames of a file that `write_frame_file` wrote.
 
     Raises
     ------
     StorageError
         If the file is missing or not one of these.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
-        meta = json.loads(str(arrays["meta"]))
-        frames = tuple(
-            ThermalFrame(int(stamp_ns), meta["frame_id"], image)
-            for stamp_ns, image in zip(arrays["stamps_ns"], arrays["centikelvin"], strict=True)
-        )
-    except (OSError, KeyError, ValueError) as error:
-        raise StorageError(f"{path}: not a file of frames: {error}") from error
-    return meta, frames, arrays
+    with opened_archive(path, "frames") as (meta, archive):
+        return meta, _frames(meta, archive)
+
+
+def _frames(
+    meta: dict[str, Any], archive: Mapping[str, npt.NDArray[Any]]
+) -> tuple[ThermalFrame, ...]:
+    return tuple(
+        ThermalFrame(int(stamp_ns), meta["frame_id"], image)
+        for stamp_ns, image in zip(archive["stamps_ns"], archive["centikelvin"], strict=True)
+    )
 
 
 def seen_keypoints(trial: FrameTrial, perception: Perception) -> KeypointTrial:
-    """What the pipeline finds in a trial's images."""
+    """Return the keypoints that the pipeline finds in a trial's images."""
     perception.reset()
     frames = tuple(perception.step(frame) for frame in trial.frames)
     return KeypointTrial(
@@ -128,7 +125,7 @@ def seen_keypoints(trial: FrameTrial, perception: Perception) -> KeypointTrial:
 
 
 def frames_path(keypoints: Path) -> Path:
-    """Where the images lie from which a keypoint file is made."""
+    """Return the path of the images that a keypoint file is made from."""
     return keypoints.parent / FRAMES_FOLDER / keypoints.name
 
 

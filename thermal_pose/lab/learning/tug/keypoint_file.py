@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trial's keypoints and truth in one small `.npz`, so that poses are estimated only once.
 
-The evaluation renders and estimates poses where there are many cores, and analyses the
-keypoints again and again elsewhere. A file is written under another name and then renamed: what
-is there is whole.
+The evaluation renders and estimates poses once, on a machine with many cores, and analyses the
+keypoints again and again on any machine. A file is written under another name and then renamed, so
+that every file is complete.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,7 +42,7 @@ class KeypointTrial:
     frames : by rising stamp.
     truth : exact timing or the reason why the trial is invalid.
     conditions : of the recording, such as distance and view, for the evaluation's curves.
-    joints_m : (N, 17, 3) the subject's true joints in the room, NaN where not there; None if
+    joints_m : (N, 17, 3) the subject's true joints in the room, NaN if absent; None if
         no truth of them is known.
     """
 
@@ -112,12 +113,27 @@ def keypoint_models(path: Path) -> tuple[str, str]:
     StorageError
         If the file is missing or not one of these.
     """
+    with opened_archive(path, "keypoints") as (meta, _):
+        return str(meta.get("detector_id", "")), str(meta["model_id"])
+
+
+@contextmanager
+def opened_archive(
+    path: Path, content: str
+) -> Iterator[tuple[dict[str, Any], Mapping[str, npt.NDArray[Any]]]]:
+    """Open an `.npz` file for its metadata and its arrays, which are read when they are looked up.
+
+    Raises
+    ------
+    StorageError
+        If the file is missing, or lacks or contradicts what the block reads: it is not one of
+        `content`, such as 'keypoints'.
+    """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            meta = json.loads(str(archive["meta"]))
-        return str(meta.get("detector_id", "")), str(meta["model_id"])
+            yield json.loads(str(archive["meta"])), archive
     except (OSError, KeyError, ValueError) as error:
-        raise StorageError(f"{path}: not a file of keypoints: {error}") from error
+        raise StorageError(f"{path}: not a file of {content}: {error}") from error
 
 
 def _stack(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
@@ -151,13 +167,8 @@ def read_keypoints(path: Path, timed: bool = True) -> KeypointTrial:
     StorageError
         If the file is missing or not one of these.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files if key != "meta"}
-            meta = json.loads(str(archive["meta"]))
-        return _trial(arrays, meta, timed)
-    except (OSError, KeyError, ValueError) as error:
-        raise StorageError(f"{path}: not a file of keypoints: {error}") from error
+    with opened_archive(path, "keypoints") as (meta, archive):
+        return _trial(dict(archive), meta, timed)
 
 
 def _trial(arrays: dict[str, Any], meta: dict[str, Any], timed: bool) -> KeypointTrial:

@@ -52,7 +52,7 @@ _GAIT_DILATIONS = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class TugRecipe:
-    """How the networks are trained; as it stands here, those that ship were.
+    """How the networks are trained; the defaults are those of the shipped networks.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ def _member(recipe: TugRecipe, source: SampleSource, seed: int) -> dict[str, Any
 
 
 def _one_thread() -> None:
-    """Sums of several threads come out in any order; those of one are the same each time."""
+    """Use one thread: sums over several threads depend on their timing."""
     torch.set_num_threads(1)
 
 

@@ -29,7 +29,7 @@ from thermal_pose.lab.metrics.agreement import boundaries_s
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import NS_PER_S, Float64Array, TrialReason
 
-#: Most samples rest up to this long before the test; some as long as nobody would wait, s.
+#: Most samples rest up to this long before the test; a few much longer than usual, s.
 REST_S, LONG_REST_S = 8.0, 40.0
 #: Kinds of refused trials with known missing boundaries.
 _LACKING = (
