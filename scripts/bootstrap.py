@@ -2,7 +2,7 @@
 """Bring a machine to where `make demo` or `make test` can run. Standard library only.
 
 Each step leaves a stamp named after the hash of its inputs, so a second run does nothing, an
-interrupted run goes on where it stopped, and nothing is fetched once all stamps are there.
+interrupted run goes on where it stopped, and nothing is fetched once all stamps exist.
 
 examples:
   python3 scripts/bootstrap.py run
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMPS = VENV / ".stamps"
 BUILD = ROOT / "build" / "messages"
-TF2_MSGS = ROOT / "scripts" / "tf2_msgs"  # no wheel has it; what we need of it is one message
+TF2_MSGS = ROOT / "scripts" / "tf2_msgs"  # no wheel has it; we need one of its messages
 WHEEL_BUILDER = "/opt/python/cp311-cp311"  # path baked into 15 of the wheels' cmake files
 MESSAGE_INPUTS = (
     "msg/*.msg",
@@ -75,7 +75,7 @@ def digest(patterns: Iterable[str]) -> str:
 
 
 def step(name: str, key: str, action: Callable[[], None]) -> None:
-    """Do `action` unless its stamp with this key is there."""
+    """Do `action` unless its stamp with this key exists."""
     stamp = STAMPS / f"{name}-{key}"
     if stamp.exists():
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the pictures of docs/performance.md anew: `overlay/image` and the page of the viewer.
+"""Recreate the pictures of docs/performance.md: `overlay/image` and the page of the viewer.
 
 Both show the shipped recording (simulated) through the real nodes and the real viewer:
 

@@ -80,7 +80,7 @@ fi
 if [ "$SCALE" = cpu ]; then
     TEACHER_FRAMES=12000 TRAIN_FRAMES=30000 SIDE_FRAMES=3000 HELD_OUT=8
     DETECTOR_BATCH=48  # few steps fit: small ones teach more
-    # The paper learnt from about 1,600 pictures: every fourth of the cohort's are as many.
+    # The paper learnt from about 1,600 pictures: every fourth of the cohort's gives the same number.
     CONFIG=config/training-cpu.yaml COHORT_EVERY=4 TEACHER_KIND=(--kind tug)
     ROWS="teacher_on_thermal:all,student_mobilenetv3:all:$LOSO_MIN"
     ROWS="$ROWS,supervised_no_transfer:all:$SUPERVISED_MIN,student_resnet50:0:$ROW_MIN"
@@ -129,7 +129,7 @@ cohort() {
 }
 loso() { # loso ARGUMENTS...: adds rows to the results
     local detector="$OUT_DIR/detector/detector.json"
-    [ -e "$detector" ] || detector=detector # the shipped one, which knows nobody of the cohort
+    [ -e "$detector" ] || detector=detector # the shipped one, which saw no one of the cohort
     tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
         --detector "$detector" --work "$OUT_DIR/loso" --config "$CONFIG" \
         --out "$RESULTS/pose_loso.json" "${TINY[@]}" "${STUDENT[@]}" "$@"
@@ -149,7 +149,7 @@ variants() { # variants WORK ARGUMENTS...: changes to the method, against the ne
         --work "$work" --config "$CONFIG" --thermal "$OUT_DIR/models/student-lite.pt" \
         --out "$RESULTS/pose_beyond.json" "${TINY[@]}" "${STUDENT[@]}" "$@"
 }
-temporal() { # earlier frames need the cohort at the camera's rate; as many pictures are learnt from
+temporal() { # earlier frames need the cohort at the camera's rate; with the same number of pictures
     local stride="$((COHORT_EVERY / EVERY))" folds=0,1,9 # the tenth is most often mirrored
     [ "$SCALE" = smoke ] && folds=0,1
     local -x LD_PRELOAD= # kept memory would add up to more than 24 GB here

@@ -84,7 +84,7 @@ def _pass(frames: list[FrameKeypoints]) -> tuple[np.ndarray[Any, Any], float]:
 
 
 def memory_use(n_trials: int) -> dict[str, Any]:
-    """Resident memory, MiB, after so many of `n_trials` recordings."""
+    """Resident memory, MiB, by the number of recordings analyzed, up to `n_trials`."""
     marks = sorted({mark for mark in _MARKS if mark < n_trials} | {n_trials})
     resident: dict[str, float] = {}
     valid = 0

@@ -5,8 +5,8 @@ Debian's packages give the emulator (`qemu-user-static`) and an arm64 root folde
 (`debootstrap`); PyPI gives the aarch64 wheels. Nothing is configured or installed in the root
 folder: the emulator takes files from it, which needs no mount and no kernel support.
 
-The result says how far keypoints differ, and that the report of `thermal-pose analyze` has the
-same total. It says nothing about speed.
+The result gives the largest difference of the keypoints and checks that `thermal-pose analyze`
+reports the same total. Speed is not measured.
 
 examples:
   python scripts/arm64/emulate.py --out docs/results/arm64.json
@@ -50,7 +50,7 @@ def run(command: list[str | Path], env: dict[str, str] | None = None) -> str:
 
 
 def install_emulator() -> None:
-    """Find QEMU and debootstrap, or install them where this is root on Debian."""
+    """Find QEMU and debootstrap, or install them as root on Debian."""
     if all(shutil.which(name) for name in ("qemu-aarch64-static", "debootstrap")):
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -176,7 +176,7 @@ def faults_of(figures: dict) -> list[str]:
 
 
 def main() -> int:
-    """Compare, write the JSON, print one line; 1 where a tolerance is exceeded."""
+    """Compare, write the JSON, print one line; 1 if a tolerance is exceeded."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

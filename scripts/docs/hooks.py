@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What MkDocs calls while it builds the site: adds the pages that are generated from the code."""
+"""Hooks of MkDocs that add the pages generated from the code."""
 
 import sys
 from pathlib import Path

@@ -111,7 +111,7 @@ def make_rgb_camera(params: RgbCameraParameters, ready: Ready) -> Camera:
 
 
 def device_fingerprint(params: CameraParameters) -> Callable[[], object] | None:
-    """What tells that the device's file was made anew; None where there is no file to watch."""
+    """A fingerprint that changes when the device's file is re-created; None without a file."""
     return file_fingerprint(Path(params.device)) if params.device.startswith("/") else None
 
 

@@ -3,7 +3,7 @@
 
 Everything here is causal, so that the live node and the analysis of a recording follow the
 same person. The tracker's identity is followed; a place near the last one decides when it is
-lost and given anew.
+lost and given again.
 """
 
 from dataclasses import dataclass, field

@@ -70,7 +70,7 @@ def _measured(found: Mapping[str, Any]) -> list[str]:
         *_targets(found),
         "### One person crop, milliseconds (medians of one interleaved run)",
         "",
-        "![Milliseconds a crop](performance-crops.svg)",
+        "![Milliseconds per crop](performance-crops.svg)",
         "",
         *_table(
             ("network", "how it runs", "1 thread", "2 threads"),
@@ -119,7 +119,7 @@ def _floor(floor: Mapping[str, Any]) -> list[str]:
         "",
         f"The folded student needs {sizes['macs'] / 1e6:.0f} M multiply-adds, "
         f"{sizes['parameters'] / 1e6:.2f} M weights and {sizes['activations'] / 1e6:.2f} M "
-        f"activations a crop. One thread here does {ceilings['fp32_gmac_s']:.0f} G multiply-adds "
+        f"activations per crop. One thread here does {ceilings['fp32_gmac_s']:.0f} G multiply-adds "
         f"a second in fp32 and {ceilings['int8_gmac_s']:.0f} G in int8 (a 1024 x 1024 matrix "
         f"product on onnxruntime), and copies {ceilings['copy_gb_s']:.1f} GB/s.",
         "",

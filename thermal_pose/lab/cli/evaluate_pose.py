@@ -187,8 +187,7 @@ def _judged_before(out: Path | None, results: dict[str, Any]) -> dict[str, Any]:
         models = dict(before["models"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"--out {out}: is there and not written by evaluate-pose ({error}); delete it or name "
-            "another"
+            f"--out {out}: was not written by evaluate-pose ({error}); delete it or name another"
         ) from error
     return models if same else {}
 

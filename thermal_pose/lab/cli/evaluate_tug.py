@@ -293,7 +293,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
                 for path, case in zip(paths, group, strict=True)
                 if case.kind is TrialReason.VALID
             ]
-            # As many subjects as there are, fewer trials of each.
+            # All subjects, fewer trials of each.
             valid = valid[:: max(1, len(valid) // args.curve_trials)]
             with tqdm(total=N_CURVE_POINTS, desc=f"{name} curves", disable=None) as bar:
                 curves[name] |= disturbance_curves(valid, params, jobs_of(args), bar.update)
@@ -318,7 +318,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
 
 
 def _kept(args: argparse.Namespace, name: str) -> dict[str, Any]:
-    """The results file of another run that stands beside the page; empty if there is none."""
+    """The results of an earlier run in the page's folder; empty if there are none."""
     path = args.page.resolve().parent / "results" / name
     found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     return found

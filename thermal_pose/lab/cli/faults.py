@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the fault tests as often as is promised and write the table of results.
+"""Run the fault tests at their promised counts and write the table of results.
 
 Runs the checkout's tests marked `faults` at their full counts; `make test` runs them a few times.
 The same table is also written as Markdown. A full run starts with an empty table, so

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make a cohort of simulated recordings with exact truth: one rosbag2 MCAP a trial.
+"""Make a cohort of simulated recordings with exact truth: one rosbag2 MCAP per trial.
 
 The folder also gets `manifest.json` (subjects, trials, seeds, parameters, true timing) and
 `keypoints.json` (COCO). The same options give the same bytes; an interrupted cohort is resumed
@@ -101,7 +101,7 @@ def start(args: argparse.Namespace) -> int:
     else:
         result = asdict(summary)
         text = (
-            f"{summary.trials} trials ({summary.valid} valid, {summary.resumed} there already), "
+            f"{summary.trials} trials ({summary.valid} valid, {summary.resumed} already done), "
             f"{summary.frames} frames, {summary.bytes / 1e6:.0f} MB in {summary.folder}"
         )
     result["wall_s"] = round(time.monotonic() - started_s, 1)

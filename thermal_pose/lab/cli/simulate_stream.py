@@ -2,8 +2,8 @@
 """Render thermal training frames with exact truth into shards, without recordings.
 
 Tests, ward life, everyday life and exercise in any posture, and empty rooms, by both thermal
-cameras. A stream is the same for the same seed whatever the number of jobs, and an interrupted one
-continues where it stopped. --without switches off parts of everyday life, to measure their effect.
+cameras. A stream depends only on its seed, not on the number of jobs; an interrupted one continues
+where it stopped. --without switches off parts of everyday life, to measure their effect.
 
 examples:
   thermal-pose simulate-stream --frames 20000 --seed 1 --jobs 2 --out shards/

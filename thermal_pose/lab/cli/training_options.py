@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several training verbs share: their data sets, their settings and their progress bar."""
+"""Options, settings and progress bar that several training verbs share."""
 
 import argparse
 import json

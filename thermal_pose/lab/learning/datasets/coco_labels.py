@@ -239,7 +239,7 @@ def _check_category(where: str, entry: dict[str, Any], person_id: int | None) ->
         raise TrainingError(f"{where}: expected category_id {person_id} (person), got {category!r}")
     if entry.get("iscrowd", 0) not in (0, False):
         raise TrainingError(
-            f"{where}: expected iscrowd 0, got {entry['iscrowd']!r}: joints of a crowd are nobody's"
+            f"{where}: expected iscrowd 0, got {entry['iscrowd']!r}: a crowd has no joints"
         )
 
 

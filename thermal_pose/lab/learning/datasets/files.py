@@ -69,7 +69,7 @@ def keep_options(out: Path, options: dict[str, Any]) -> None:
         if other:
             raise ConfigError(
                 f"{out} was built with other options: {'; '.join(other)}: give another --out, "
-                "or delete that folder to build it anew"
+                "or delete that folder to rebuild it"
             )
     write_whole(out / OPTIONS_NAME, json.dumps(options, indent=2) + "\n")
 
@@ -100,7 +100,7 @@ def save_quality(quality: Quality, shard: Path) -> None:
 
 
 def load_quality(shard: Path) -> Quality | None:
-    """Return a shard's quality; None if there is no file of it."""
+    """Return a shard's quality; None if it has no file."""
     kept = _read_object(quality_path(shard))
     known = {f.name: kept[f.name] for f in fields(Quality) if f.name in kept}
     return Quality(**known) if known else None

@@ -35,7 +35,7 @@ def build_shard(
     Parameters
     ----------
     extrinsics : between the cameras; None looks for them (`find_extrinsics`). If there are none,
-        both cameras are taken for one, and `Quality.registered` is False.
+        both cameras are treated as one, and `Quality.registered` is False.
     detect : the detector, for `boxes='detector'` and `'rgb'`.
 
     Raises
@@ -133,9 +133,9 @@ def _read(reader: BagReader, truth: RecordedTruth, rows: ShardRows) -> set[int]:
 def _nothing_usable(quality: Quality) -> str:
     because = f" ({quality.refusal})" if quality.refusal else ""
     return (
-        f"{quality.recording}: nobody usable in {quality.thermal_frames} thermal frames: "
+        f"{quality.recording}: no usable person in {quality.thermal_frames} thermal frames: "
         f"{quality.refused} that cannot be used{because}, "
         f"{quality.without_rgb} without an RGB picture of the same moment, "
-        f"{quality.without_person} with nobody found; {quality.tiny_boxes} people too small, "
+        f"{quality.without_person} without a person; {quality.tiny_boxes} people too small, "
         f"{quality.outside_rgb} outside of the RGB picture"
     )

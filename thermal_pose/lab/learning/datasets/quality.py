@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page that says what a data set is worth before anybody trains on it."""
+"""The page that rates a data set before a training uses it."""
 
 import html
 from base64 import b64encode
@@ -24,14 +24,14 @@ _SHARDS: Final = 12
 _ROWS_A_SHARD: Final = 16
 _SHOWN: Final = 24
 _SURE: Final = 0.5
-#: What a data set needs for training from it to be worth while: people in frames, and subjects.
+#: Smallest data set worth training on: people in frames, and subjects.
 MIN_PEOPLE, MIN_SUBJECTS = 1_000, 3
 #: Shares of pairs that do not show one moment, and of people that the teacher is unsure of.
 MAX_MARKED, MAX_UNSURE = 0.05, 0.3
 _DROPPED: Final = {
     "refused": "thermal frames that cannot be used",
     "without_rgb": "thermal frames without an RGB picture of the same moment",
-    "without_person": "frames with nobody in them",
+    "without_person": "frames without people",
     "tiny_boxes": "people less than 8 px tall",
     "outside_rgb": "people outside of the RGB picture",
 }
@@ -89,7 +89,7 @@ def quality_page(summary: dict[str, Any], sample: PoseData) -> str:
     shown = np.unique(np.linspace(0, len(sample) - 1, _SHOWN).astype(int))
     pictures = "".join(_figure(sample.select(np.array([row]))) for row in shown)
     people = (
-        "Left: thermal frame, box, true joints where there are any. Right: the RGB picture that "
+        "Left: thermal frame, box, true joints if known. Right: the RGB picture that "
         "the teacher sees. The same body must be in both."
     )
     heights = _heights(sample)
@@ -101,7 +101,7 @@ def quality_page(summary: dict[str, Any], sample: PoseData) -> str:
         table_section("errors", "Recordings not used", errors)
         + table_section("counts", "What was kept and dropped", _counts(summary))
         + section("people", "Some people", f'<div class="samples">{pictures}</div>', people)
-        + table_section("heights", "Height of people", heights, f"Of the {len(sample)} looked at."),
+        + table_section("heights", "Height of people", heights, f"Of a sample of {len(sample)}."),
     )
 
 
@@ -111,7 +111,7 @@ def judge_data(summary: dict[str, Any]) -> Appraisal:
     dropped = sum(summary["dropped"].values())
     marked = summary["asynchronous_kept_but_marked"]
     problems = (
-        (rows == 0, "There is nobody in this data set.",
+        (rows == 0, "This data set contains no people.",
          "Record people that the camera sees, then build it again."),
         (bool(summary["errors"]), f"Some recordings could not be used ({len(summary['errors'])}).",
          "Repair or leave out the recordings listed below, then build it again."),
@@ -177,12 +177,12 @@ def _pair_counts(summary: dict[str, Any]) -> list[tuple[str, int]]:
                 summary["pairs_checked_by_pictures"],
             ),
             (
-                "pairs there that cannot be told (hardly anybody moves), taken for synchronous",
+                "pairs in those recordings that are undecidable (hardly any movement): kept",
                 summary["pairs_undecidable"],
             ),
         ]
     if summary["options"].get("with_rgb"):
-        text = "recordings whose cameras were not calibrated: taken for one camera"
+        text = "recordings whose cameras were not calibrated: treated as one camera"
         lines.append((text, summary["without_extrinsics"]))
     return lines
 

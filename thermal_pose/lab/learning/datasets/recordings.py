@@ -12,7 +12,7 @@ from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import BagError, BagNotFoundError, ConfigError
 from thermal_pose.subject_id import SubjectIdError, check_optional_subject_id
 
-#: What `ros2 bag record`, and `thermal-pose record` without a subject, call a recording.
+#: Names that `ros2 bag record`, and `thermal-pose record` without a subject, give a recording.
 _NAMELESS: Final = re.compile(r"rosbag2_.*|\d{8}T\d{6}Z(_\d+)?")
 _SHOWN: Final = 3
 
@@ -24,7 +24,7 @@ class Recording:
     Attributes
     ----------
     error : why it cannot be read; '' if it can.
-    start_ns : log time of its first message, which tells recordings apart; 0: unknown.
+    start_ns : log time of its first message, which distinguishes recordings; 0: unknown.
     """
 
     path: Path
@@ -130,7 +130,7 @@ def _from_folders(folders: tuple[str, ...]) -> tuple[str, str]:
 def _nobodys(paths: list[Path]) -> ConfigError:
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     return ConfigError(
-        f"nothing says whose these recordings are: {', '.join(map(str, paths[:_SHOWN]))}{more}; "
+        f"unknown subject of these recordings: {', '.join(map(str, paths[:_SHOWN]))}{more}; "
         "expected a recorded subject_id, folders SUBJECT/RECORDING below the given one, or names "
         "SUBJECT_TRIAL in it; or give one person's recordings with --subject NAME, person by "
         "person into the same --out"

@@ -200,7 +200,7 @@ class DistillConfig:
         _require(self.labels in ("teacher", "truth"), f"labels: got {self.labels!r}")
 
     def variant_geometry(self) -> AugmentConfig:
-        """Return the box jitter of the cached variants, for learners that draw it afresh."""
+        """Return the box jitter of the cached variants, for learners that draw their own."""
         return AugmentConfig(
             shift=self.variant_shift, scale=self.variant_scale, flip=self.variant_flip
         )

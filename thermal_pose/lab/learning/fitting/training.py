@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every training is given: settings, device, and where its progress goes."""
+"""Settings, device and progress log of every training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

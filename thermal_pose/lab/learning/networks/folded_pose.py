@@ -12,7 +12,7 @@ from thermal_pose.lab.learning.networks.width import without_copies
 
 
 class FoldedPoseNetwork(PoseNetwork):
-    """`PoseNetwork` under the same parameter names, heatmaps equal but for rounding."""
+    """`PoseNetwork` under the same parameter names, heatmaps equal up to rounding."""
 
     def forward(self, image: torch.Tensor) -> PoseOutput:
         """Compute features, latent and heatmaps of (N, 3, 256, 192) crops."""

@@ -35,7 +35,7 @@ _LAYERS: Final = (
     _Bottleneck(5, 240, 40, True, True, 1),
     _Bottleneck(5, 120, 48, True, True, 1),
 )
-#: What a deeper encoder repeats behind the paper's layers: 7 M multiply-adds each.
+#: Blocks that a deeper encoder repeats behind the paper's layers: 7 M multiply-adds each.
 _EXTRA: Final = _Bottleneck(5, 288, 48, True, True, 1)
 _STEM_CHANNELS: Final = 16
 

@@ -64,7 +64,7 @@ class PoseNetwork(nn.Module):
         self._decoder_frozen = self._encoder_frozen = False
 
     def freeze_decoder(self) -> Self:
-        """Keep the decoder's weights and running statistics as they are; return self."""
+        """Freeze the decoder's weights and running statistics; return self."""
         self._decoder_frozen = True
         self.decoder.requires_grad_(False)
         return self.train(self.training)
@@ -76,7 +76,7 @@ class PoseNetwork(nn.Module):
         return self.train(self.training)
 
     def freeze_encoder(self) -> Self:
-        """Keep encoder and 1x1 as they are; return self."""
+        """Freeze encoder and 1x1; return self."""
         self._encoder_frozen = True
         for part in self._before_the_latent():
             part.requires_grad_(False)

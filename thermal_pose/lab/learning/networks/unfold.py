@@ -38,7 +38,7 @@ Weights = Mapping[str, torch.Tensor]
 _PROJECT_STD: Final = 0.083
 #: Of deconvolutions: that of `student-lite` at the end of its first training.
 _DECONVOLUTION_STD: Final = 0.05
-#: A channel of less variance is left as it is.
+#: A channel of less variance is left unchanged.
 _DEAD: Final = 1e-6
 
 

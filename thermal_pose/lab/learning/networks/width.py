@@ -72,7 +72,7 @@ def narrowed(decoder: ClassicDecoder, width: int) -> ClassicDecoder:
 def without_copies(decoder: ClassicDecoder) -> ClassicDecoder:
     """Return the narrowest decoder that computes the same: equal channels become one.
 
-    A decoder without equal channels, such as ViTPose's, comes back as it is.
+    A decoder without equal channels, such as ViTPose's, is returned unchanged.
     """
     state = decoder.state_dict()
     first = _distinct(state, "deconv1", "batchnorm1", decoder.width)

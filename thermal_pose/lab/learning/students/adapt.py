@@ -36,7 +36,7 @@ from thermal_pose.lab.learning.students.splits import KeptApart, split_rows
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
 from thermal_pose.types import IntArray
 
-#: Settings that differ from `TrainingConfig`'s own: a start that knows people needs small steps.
+#: Settings that differ from `TrainingConfig`'s own: small steps, because the start is trained.
 DEFAULTS: Final = (
     "fit.epochs=20",
     "fit.batch=32",

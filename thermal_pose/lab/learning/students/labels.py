@@ -41,7 +41,7 @@ class LabelSource:
     Attributes
     ----------
     name : as named in cards.
-    figures : its accuracy, as far as it is known.
+    figures : its accuracy, if known.
     trained_on : subjects it was trained on, which must not be used for evaluation.
     key : digest that changes with the source.
     """

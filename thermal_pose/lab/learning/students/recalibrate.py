@@ -2,7 +2,7 @@
 """Recalibrate the scores of an exported model, as the file itself computes them.
 
 The head is fitted to the trained network in fp32. Quantised heatmaps have other peaks, and a
-user's camera other noise: the same scores then promise too much or too little. Slope and offset
+user's camera other noise, so the same scores are then too high or too low. Slope and offset
 of each logit (Platt 1999) are fitted again on people that the model has not seen, and written
 into the file's last layer; joints do not move.
 """

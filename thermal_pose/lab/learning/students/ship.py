@@ -334,7 +334,7 @@ def add_confidence(
 
 
 def _empty_and_as_many_people(data: PoseData) -> IntArray:
-    """Return rows of all crops without people and of as many with, evenly spread."""
+    """Return all rows without people and as large a number with people, evenly spread."""
     empty, people = np.flatnonzero(~data.person), np.flatnonzero(data.person)
     if not len(empty) or not len(people):
         return np.zeros(0, np.int64)

@@ -48,7 +48,7 @@ _SIMULATED_LIMITS: Final = (
 )
 _LABELLED_LIMITS: Final = (
     NEVER_ON_PATIENTS,
-    "Trained on labelled pictures; how well it does with other cameras and places is not known.",
+    "Trained on labelled pictures. Its accuracy with other cameras and in other places is unknown.",
 )
 _KEPT_HEAD_LIMIT: Final = (
     "The person's score is that of the model it began as, and was not measured on this data."
@@ -132,7 +132,7 @@ def finished(
     Parameters
     ----------
     teacher : it was distilled from; None: from keypoints.
-    begun : what its training began with; None: random weights. Its head is kept where the data
+    begun : what the start of its training; None: random weights. Its head is kept where the data
         cannot teach one.
     """
     keeps_head = begun is not None and not learns_scores(data)

@@ -165,7 +165,7 @@ def learnt_from(card: ModelCard) -> tuple[str, ...]:
         found.update(part.get("streams", [subject.partition("/")[0] for subject in ends]))
     if not sets or "" in found:
         raise ModelArtifactError(
-            f"{card.name}: its card does not say whom it was trained on; what learns from it "
-            "could not be kept apart from those it is judged on"
+            f"{card.name}: its card does not name the people it was trained on, so they "
+            "could not be excluded from the evaluation"
         )
     return tuple(sorted({f"{stream}/*" for stream in found} | set(before)))

@@ -23,7 +23,7 @@ HANDLE_SIDE_M = 0.26
 #: Height of the wrists above what the hands hold, m.
 WRIST_ABOVE_GRIP_M = 0.06
 
-#: When the hands let go during the rise, and take hold again during the sit: (start, end) each, as
+#: When the hands leave the rests during the rise and return during the sit: (start, end) each, as
 #: shares of the phase.
 _RELEASE = {
     ArmUse.FREE: ((0.08, 0.42), (0.8, 1.5)),

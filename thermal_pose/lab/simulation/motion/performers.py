@@ -47,7 +47,7 @@ class Companions:
 
     Attributes
     ----------
-    carer : a person who does not do the test; None for nobody.
+    carer : a person who does not do the test; None if absent.
     second : a person who does the test at the same time; needed for trials of the kind
         SECOND_PERSON, otherwise unused.
     """
