@@ -3,7 +3,7 @@
 
 Runs the same small, seeded commands in both checkouts with this Python, and compares every file
 that they write and the JSON that they print. Fields that name versions, commands, times and
-folders are left out. Exit code 0: all the same; 1: something differs; 2: a command failed.
+folders are left out, and names that changed count as the same. Exit code 0: all the same; 1: something differs; 2: a command failed.
 
 examples:
   git worktree add /tmp/before v0.1.0
@@ -34,6 +34,14 @@ RENAMED = {
     "--set": "--evaluation",
     "--bodies-count": "--body-count",
     "--rate-hz": "--frame-rate",
+}
+#: Names in results, in earlier releases and now.
+RENAMED_TEXTS = {
+    "Turn before sitting": "Turn to sit",
+    "final_turn_direction": "turn_to_sit_direction",
+    '"final_turn_s"': '"turn_to_sit_s"',
+    '"rise_s"': '"sit_to_stand_s"',
+    '"sit_s"': '"stand_to_sit_s"',
 }
 KEYPOINTS = """
 import sys, numpy as np
@@ -171,7 +179,7 @@ def files_of(folder: Path) -> list[str]:
 def content(path: Path) -> Any:
     """Return what is compared of a file: JSON without ignored fields, arrays, or bytes."""
     if path.suffix == ".json":
-        return pruned(json.loads(path.read_text(encoding="utf-8")))
+        return printed(path.read_text(encoding="utf-8"))
     if path.suffix in (".npz", ".npy"):
         loaded = np.load(path, allow_pickle=False)
         arrays = dict(loaded) if path.suffix == ".npz" else {"": loaded}
@@ -179,15 +187,23 @@ def content(path: Path) -> Any:
     data = path.read_bytes()
     if path.suffix == ".html":
         data = re.sub(rb"thermal[_-]pose \d+\.\d+\.\d+", b"thermal_pose", data)
+        data = renamed(data.decode("utf-8")).encode("utf-8")
     return digest(data)
 
 
 def printed(text: str) -> Any:
-    """Return printed JSON without ignored fields; other lines do not count."""
+    """Return JSON without ignored fields; None for any other text."""
     try:
-        return pruned(json.loads(text))
+        return pruned(json.loads(renamed(text)))
     except ValueError:
         return None
+
+
+def renamed(text: str) -> str:
+    """Return a result's text with the names that results have now."""
+    for old, new in RENAMED_TEXTS.items():
+        text = text.replace(old, new)
+    return text
 
 
 def pruned(value: Any) -> Any:

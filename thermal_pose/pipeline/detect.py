@@ -20,18 +20,18 @@ LONG_S: Final = 26.0
 def detect_test(frames: Sequence[FrameKeypoints], min_joint_score: float = 0.05) -> MovementTest:
     """Return the test that the person does; the Timed Up and Go unless they rise on the spot.
 
-    More than five rises, or rises for more than 26 s, are a 30-second chair stand. Somebody who
-    needs that long for five rises is told apart from it only by choosing the test.
+    More than five rises, or rises for more than 26 s, are a 30-second chair stand. A person who
+    needs that long for five rises is not recognised: choose the test then.
 
     Parameters
     ----------
     frames : in order of time.
     min_joint_score : joints scored below are treated as missing.
     """
-    return test_of(read_rises(frames, min_joint_score))
+    return shown_test(read_rises(frames, min_joint_score))
 
 
-def test_of(reading: RiseReading) -> MovementTest:
+def shown_test(reading: RiseReading) -> MovementTest:
     """Return the test that a reading of all frames shows."""
     subject = reading.subject
     rises = subject.rises

@@ -14,7 +14,7 @@ from thermal_pose.clinical.course import PhaseUpdate, TrialCourse
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.pipeline.chair_rises import ChairRiseCourse
-from thermal_pose.pipeline.detect import MIN_RISES, test_of
+from thermal_pose.pipeline.detect import MIN_RISES, shown_test
 from thermal_pose.pipeline.trial import TrialAnalyzer
 from thermal_pose.types import NS_PER_S, FrameKeypoints
 
@@ -88,7 +88,7 @@ class DetectedCourse:
         return self._chosen().finish()
 
     def _chosen(self) -> TrialCourse:
-        found = test_of(read_rises(self._thirty.frames, self.params.min_joint_score))
+        found = shown_test(read_rises(self._thirty.frames, self.params.min_joint_score))
         on_the_spot = (self._five, self._thirty)
         return next((course for course in on_the_spot if course.test is found), self._walk)
 

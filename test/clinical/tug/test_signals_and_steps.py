@@ -97,7 +97,7 @@ def test_measures_of_a_known_trial() -> None:
     assert measures["out_back_ratio"].value == pytest.approx(1.0)
     # The figure turns left (counter-clockwise from above) both times.
     assert measures["turn_direction"].value == "left"
-    assert measures["final_turn_direction"].value == "left"
+    assert measures["turn_to_sit_direction"].value == "left"
     # It goes from 0.25 m to 2.9 m in 2.4 s.
     assert measures["gait_speed_out_mps"].value == pytest.approx(2.65 / 2.4, rel=0.15)
     assert measures["gait_speed_out_mps"].status is MeasureStatus.EXPERIMENTAL

@@ -37,7 +37,7 @@ def test_measures_of_a_known_walk() -> None:
     assert found["cadence_out_spm"] == pytest.approx(60 * STEP_HZ, rel=0.05)
     assert found["steps_back"] == pytest.approx(3.0 * STEP_HZ, rel=0.05)
     assert found["step_length_out_m"] == pytest.approx(SPEED_MPS / STEP_HZ, rel=0.07)
-    assert (found["turn_direction"], found["final_turn_direction"]) == ("left", "left")
+    assert (found["turn_direction"], found["turn_to_sit_direction"]) == ("left", "left")
     assert found["sit_to_stand_lean_deg"] == pytest.approx(0.0, abs=1.0)
 
 

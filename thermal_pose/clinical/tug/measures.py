@@ -182,7 +182,7 @@ def _turns(boundaries_s: Array, sds_s: Array, signals: BodySignals) -> list[Meas
         _value("turn_velocity_dps", "Turn, mean angular velocity", "deg/s", velocity, spread, ""),
         _direction("turn_direction", "Turn, direction", signals, boundaries_s[2:4], side=1),
         _direction(
-            "final_turn_direction",
+            "turn_to_sit_direction",
             "Turn to sit, direction",
             signals,
             boundaries_s[4:6],

@@ -36,7 +36,7 @@ def true_measures(
     rising = (times_s >= edges_s[0]) & (times_s <= edges_s[1])
     found: dict[str, float | str] = {
         "turn_direction": _side(times_s, motion.pelvis_yaw_rad, edges_s[2:4]),
-        "final_turn_direction": _side(times_s, motion.pelvis_yaw_rad, edges_s[4:6]),
+        "turn_to_sit_direction": _side(times_s, motion.pelvis_yaw_rad, edges_s[4:6]),
     }
     if rising.any():
         found["sit_to_stand_lean_deg"] = float(np.degrees(motion.trunk_pitch_rad[rising].max()))

@@ -126,7 +126,7 @@ def _stopped_plan(plan: TugPlan, rng: Rng) -> tuple[TugPlan, float]:
     if rng.random() < 0.3:
         never = replace(schedule, sit_start_s=NEVER_S, sit_end_s=NEVER_S + 1.0)
         return replace(plan, schedule=never), schedule.end_s
-    walk_s = schedule.final_turn_start_s - schedule.walk_start_s
+    walk_s = schedule.turn_to_sit_start_s - schedule.walk_start_s
     return plan, schedule.walk_start_s + float(rng.uniform(0.15, 0.95)) * walk_s
 
 

@@ -42,7 +42,7 @@ class Schedule:
     walk_start_s: float
     turn_start_s: float
     turn_end_s: float
-    final_turn_start_s: float
+    turn_to_sit_start_s: float
     walk_end_s: float
     sit_start_s: float
     sit_end_s: float
@@ -178,7 +178,7 @@ def plan_tug(
     y = _level_sideways(y, walk.turn_start, walk.turn_end)
     end_m = (float(x[-1]), float(y[-1]))
     end = (float(walk.speed_mps[-1]), float(walk.yaw_rad[-1]))
-    turn_xy, turn_yaw, wait_s = _final_turn(subject, rng, end_m, *end, stand_m, manner)
+    turn_xy, turn_yaw, wait_s = _turn_to_sit(subject, rng, end_m, *end, stand_m, manner)
     rise_start_s = rests.before_s + rock_s * subject.n_rocks
     walk_start_s = rise_start_s + stand_s + subject.hesitation_s - manner.early_walk * rise_s
     walk_end_s = walk_start_s + (len(walk.yaw_rad) + len(turn_yaw)) * STEP_S
@@ -190,7 +190,7 @@ def plan_tug(
         walk_start_s=walk_start_s,
         turn_start_s=walk_start_s + walk.turn_start * STEP_S,
         turn_end_s=walk_start_s + walk.turn_end * STEP_S,
-        final_turn_start_s=walk_start_s + len(walk.yaw_rad) * STEP_S,
+        turn_to_sit_start_s=walk_start_s + len(walk.yaw_rad) * STEP_S,
         walk_end_s=walk_end_s,
         sit_start_s=sit_start_s,
         sit_end_s=sit_end_s,
@@ -276,7 +276,7 @@ def _final_distance_m(subject: Subject, arrive_mps: float, manner: Manner) -> fl
     return max(0.18, 0.42 * manner.approach * arrive_mps * _final_duration_s(subject, manner))
 
 
-def _final_turn(
+def _turn_to_sit(
     subject: Subject,
     rng: Rng,
     start_m: tuple[float, float],

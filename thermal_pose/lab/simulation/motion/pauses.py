@@ -34,8 +34,8 @@ def _pause_time_s(schedule: Schedule, pause: Pause) -> float:
         Place.WALK_OUT: (schedule.walk_start_s, schedule.turn_start_s),
         Place.BEFORE_TURN: (schedule.turn_start_s, schedule.turn_start_s),
         Place.TURN: (schedule.turn_start_s, schedule.turn_end_s),
-        Place.WALK_BACK: (schedule.turn_end_s, schedule.final_turn_start_s),
-        Place.BEFORE_CHAIR: (schedule.final_turn_start_s, schedule.final_turn_start_s),
+        Place.WALK_BACK: (schedule.turn_end_s, schedule.turn_to_sit_start_s),
+        Place.BEFORE_CHAIR: (schedule.turn_to_sit_start_s, schedule.turn_to_sit_start_s),
         Place.BEFORE_SITTING: (schedule.walk_end_s, schedule.walk_end_s),
     }
     start_s, end_s = parts[pause.place]
@@ -72,7 +72,7 @@ def _paused(plan: TugPlan, pause: Pause) -> TugPlan:
         "walk_start_s",
         "turn_start_s",
         "turn_end_s",
-        "final_turn_start_s",
+        "turn_to_sit_start_s",
         "walk_end_s",
         "sit_start_s",
         "sit_end_s",

@@ -142,7 +142,7 @@ def _pitch_rad(
     straight_s = schedule.rise_end_s + manner.late_trunk * rise_s
     pitch -= (rise_peak - stoop) * ease(times_s, back_s, straight_s)
     turned = np.radians(manner.turn_lean_deg)
-    turn_s = schedule.final_turn_start_s
+    turn_s = schedule.turn_to_sit_start_s
     pitch += turned * ease(times_s, turn_s + 0.1, turn_s + 0.5)
     lean_s, peak_s = down_s - 0.15 * sit_s, down_s + 0.6 * sit_s
     if manner.sit_peak_lead_s is not None:

@@ -47,7 +47,7 @@ def _walking_along(plan: TugPlan, rng: Rng, side: float) -> WalkPath:
     schedule = plan.schedule
     middle_s = (schedule.turn_start_s + schedule.turn_end_s) / 2
     first = ease(plan.path.times_s, middle_s - 0.7, middle_s + 0.9)
-    last = ease(plan.path.times_s, schedule.final_turn_start_s, schedule.walk_end_s + 0.3)
+    last = ease(plan.path.times_s, schedule.turn_to_sit_start_s, schedule.walk_end_s + 0.3)
     yaw = -side * np.pi * (first - 0.5 * last)
     return _path(plan.path.times_s, xy, yaw)
 
