@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import fabricated_results as fabricated
 from support import rises as stick
-from support.pseudo_language import FOREIGN, PSEUDO, speaking_pseudo, untranslated
+from support.pseudo_language import FOREIGN, PSEUDO, speaking_pseudo, spoken, untranslated
 
 import thermal_pose
 from thermal_pose.clinical.catalogue import DETECTED, MOVEMENT_TESTS
@@ -16,7 +16,7 @@ from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.phases import PHASE_NAMES
 from thermal_pose.clinical.records import Visit
 from thermal_pose.gates.reasons import REMEDIES
-from thermal_pose.language import catalogue, preferred, say, speaking, translated
+from thermal_pose.language import catalogue, numerals, preferred, say, speaking, translated
 from thermal_pose.pipeline.chair_rises import ChairRiseCourse
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
@@ -155,6 +155,30 @@ def test_no_english_stays_on_a_report(pseudo) -> None:
     assert {name: texts for name, texts in left.items() if texts} == {}
 
 
+def test_german_numbers_have_a_comma_and_dates_their_points() -> None:
+    with speaking("de"):
+        pages = dict(trials()) | {"history": history_page(fabricated.SUBJECT, fabricated.history())}
+    left = {}
+    for name, page in pages.items():
+        # Versions and parameters are written as in files; what a source is called stays.
+        shown = page.split('id="provenance"')[0]
+        texts = [text for text in spoken(shown) if "UTC" not in text and "CET" not in text]
+        dates = re.compile(r"\d\d\.\d\d\.\d{4}")
+        left[name] = [t for t in texts if re.search(r"\d\.\d|\d{4}-\d\d", dates.sub("", t))]
+    assert {name: texts for name, texts in left.items() if texts} == {}
+    assert ">11,30<small>" in pages["valid"] and "12.01.2026" in pages["history"]
+
+
+def test_numbers_follow_the_language_in_finished_sentences_too() -> None:
+    sentence = "The recording has a gap of 0.9 s within the test; at most 0.5 s can be bridged."
+    with speaking("de"):
+        assert "0,9 s" in say(sentence) and "0,5 s" in say(sentence)
+        words = "Ages {ages}: more than {limit} s is slower than average ({source})."
+        assert "mehr als 12,6 s" in say(words, ages="70-79", limit="12.6", source="X")
+        assert numerals("version 0.2.0, 80x60, 1.50") == "version 0.2.0, 80x60, 1,50"
+    assert numerals("1.50") == "1.50"
+
+
 def test_no_english_stays_in_a_history(pseudo) -> None:
     sentence = "The recording has a gap of 0.9 s within the test; at most 0.5 s can be bridged."
     refused = EarlierTest(
@@ -205,7 +229,7 @@ def test_the_replay_script_gets_its_words(pseudo) -> None:
             "4 von 90 Bildern waren nicht brauchbar. 4 von 60 Zeilen sind beschädigt. Das Kabel "
             "und die Bandbreite des Busses prüfen.",
         ),
-        ("1.2 s walking out", "1.2 s auf dem Hinweg"),
+        ("1.2 s walking out", "1,2 s auf dem Hinweg"),
         ("Nothing of the kind.", "Nothing of the kind."),
         ("", ""),
     ],

@@ -21,6 +21,12 @@ ENGLISH: Final = "en"
 NAME_KEY: Final = "English"
 _LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
 _FIELD: Final = re.compile(r"\{(\w+)\}")
+#: Keys of how a language writes numbers and dates (`strftime`).
+DECIMAL_MARK: Final = "."
+DATE: Final = "%Y-%m-%d"
+DATE_AND_TIME: Final = "%Y-%m-%d %H:%M"
+_DECIMAL: Final = re.compile(r"(?<![\w.])(\d+)\.(\d+)(?![\w.])")
+_NUMBER: Final = re.compile(r"[-+±−]?\d+\.\d+")
 _BETWEEN_SENTENCES: Final = re.compile(r"(?<=[.?!]) (?=\S)")
 
 
@@ -96,8 +102,30 @@ def say(text: str, **values: object) -> str:
     """
     code = _LANGUAGE.get()
     if values:
-        return catalogue(code).get(text, text).format(**values)
+        filled = {name: _numeral(value, code) for name, value in values.items()}
+        return catalogue(code).get(text, text).format(**filled)
     return text if code == ENGLISH else translated(text, code)
+
+
+def numerals(text: str) -> str:
+    """Return written numbers, such as '1.50' or '± 0.3 s', with the decimal mark in use.
+
+    >>> with speaking("de"):
+    ...     numerals("1.50 ± 0.3")
+    '1,50 ± 0,3'
+    """
+    return _marked(text, _LANGUAGE.get())
+
+
+def _marked(text: str, code: str) -> str:
+    mark = catalogue(code).get(DECIMAL_MARK, DECIMAL_MARK)
+    return text if mark == DECIMAL_MARK else _DECIMAL.sub(rf"\g<1>{mark}\g<2>", text)
+
+
+def _numeral(value: object, code: str) -> object:
+    """A text that is a number as the language writes it; anything else unchanged."""
+    number = isinstance(value, str) and _NUMBER.fullmatch(value)
+    return _marked(str(value), code) if number else value
 
 
 @lru_cache(maxsize=1024)
@@ -113,7 +141,7 @@ def translated(text: str, code: str) -> str:
     sentences = _BETWEEN_SENTENCES.split(text)
     if len(sentences) > 1:
         return " ".join(translated(sentence, code) for sentence in sentences)
-    return text
+    return str(_numeral(text, code))
 
 
 @cache

@@ -66,6 +66,8 @@ def test_the_list_changes_the_language_of_page_history_and_report(tmp_path, tabl
         stage.show()
         wait_for(lambda: text(tablet, "phase") == "Sitzend", 10.0, "German")
         assert tablet.script("return document.documentElement.lang") == "de"
+        assert text(tablet, "time") == "0,0"
+        assert "11,30" in text(tablet, "result")
         assert "Test starten" in text(tablet, "start") and tablet.violations() == []
         tablet.driver.find_element("id", "start").click()
         wait_for(lambda: stage.graph.persons, 10.0, "the start")

@@ -78,9 +78,14 @@ class Spoken(HTMLParser):
 
 def untranslated(page: str) -> list[str]:
     """Texts of a page in the pseudo language that still hold plain words."""
+    return plain_texts(spoken(page))
+
+
+def spoken(page: str) -> list[str]:
+    """All that is shown or spoken on a page."""
     reader = Spoken()
     reader.feed(page)
-    return plain_texts(reader.texts)
+    return reader.texts
 
 
 def plain_texts(texts: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from thermal_pose.clinical.records import RunInfo
 from thermal_pose.language import say
 from thermal_pose.report import charts, earlier_tests, evidence, measure_tables, parts, sections
 from thermal_pose.report.charts import Axis, Trace
-from thermal_pose.report.text import html, seconds
+from thermal_pose.report.text import decimal, html, seconds
 
 #: Phases of a rise, in their order.
 _PHASES = tuple(phase_name(key) for key in CHAIR_STAND_30S.phases if key != "seated")
@@ -46,9 +46,10 @@ def rise_outcome(result: ChairRiseResult, earlier: Sequence[EarlierTest]) -> str
     if not result.timing.valid:
         return sections.refusal(result.timing.reason, result.timing.sentence)
     is_count = result.test.key == CHAIR_STAND_30S.key
-    value = f"{result.stands}" if is_count else f"{result.total_s:.2f}"
+    value = f"{result.stands}" if is_count else decimal(result.total_s or 0.0, 2)
     unit = say("stands") if is_count else "s"
-    spread = "" if result.total_sd_s is None else f"<span>± {result.total_sd_s:.2f} s</span>"
+    sd_s = result.total_sd_s
+    spread = "" if sd_s is None else f"<span>± {seconds(sd_s)}</span>"
     facts = [
         *_reference(result),
         earlier_tests.change_sentence(EarlierTest.from_result(result), earlier),
@@ -150,10 +151,10 @@ def _rise_table(rises: Sequence[ChairRise], zero_s: float) -> str:
     for number, rise in enumerate(rises, start=1):
         standing_s = None if rise.sit_start_s is None else rise.sit_start_s - rise.stand_s
         cells = [
-            f"{rise.rise_start_s - zero_s:.2f}",
-            f"<b>{rise.rise_s:.2f}</b>",
-            "—" if standing_s is None else f"{standing_s:.2f}",
-            "—" if rise.descent_s is None else f"<b>{rise.descent_s:.2f}</b>",
+            decimal(rise.rise_start_s - zero_s, 2),
+            f"<b>{decimal(rise.rise_s, 2)}</b>",
+            "—" if standing_s is None else decimal(standing_s, 2),
+            "—" if rise.descent_s is None else f"<b>{decimal(rise.descent_s, 2)}</b>",
             f"{100 * min(rise.height_share, 1.0):.0f} %",
             html(say("yes") if rise.complete else say("no")),
         ]

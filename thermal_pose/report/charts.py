@@ -15,8 +15,8 @@ from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.phases import phase_name
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.norms import DETECTABLE_CHANGES, LANDMARKS, IndividualSpread
-from thermal_pose.language import say
-from thermal_pose.report.text import REASON_NAMES, figure, html, recorded_date, seconds
+from thermal_pose.language import numerals, say
+from thermal_pose.report.text import REASON_NAMES, decimal, figure, html, recorded_date, seconds
 from thermal_pose.types import NS_PER_S, PhaseInterval
 
 Array = npt.NDArray[np.float64]
@@ -80,7 +80,8 @@ def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = Tru
         inner = f"<b>{html(name)}</b>" if width > _NAME_PERCENT else ""
         if width > _NUMBER_PERCENT and durations:
             inner += (
-                f"<span>{interval.duration_s:.{2 if width > _TWO_DECIMALS_PERCENT else 1}f}</span>"
+                f"<span>{decimal(interval.duration_s, 2 if width > _TWO_DECIMALS_PERCENT else 1)}"
+                "</span>"
             )
         place = box(axis, interval.start_s, interval.end_s)
         segments.append(
@@ -105,7 +106,7 @@ def scale(axis: Axis, unit: str = "s") -> str:
     ticks = axis.ticks()
     units = [""] * (len(ticks) - 1) + [f" {unit}"]
     labels = "".join(
-        f'<i style="left:{axis.percent(tick)}%">{tick:g}{last}</i>'
+        f'<i style="left:{axis.percent(tick)}%">{numerals(f"{tick:g}")}{last}</i>'
         for tick, last in zip(ticks, units, strict=False)
     )
     return f'<div class="scale" aria-hidden="true">{labels}</div>'
@@ -200,8 +201,9 @@ def signal_plot(trace: Trace, stamps_s: Array, phases: Sequence[PhaseInterval], 
         f'<div class="plot" role="img" aria-label="{html(_signal_words(trace))}">'
         f'{shades}{lines}{zero}<svg viewBox="0 0 1000 100" preserveAspectRatio="none" '
         f'aria-hidden="true" focusable="false"><path d="{path}"/></svg>'
-        f'<span class="hi">{trace.high:g}{html(trace.unit)}</span>'
-        f'<span class="lo">{trace.low:g}{html(trace.unit)}</span><i class="cursor"></i></div>'
+        f'<span class="hi">{numerals(f"{trace.high:g}")}{html(trace.unit)}</span>'
+        f'<span class="lo">{numerals(f"{trace.low:g}")}{html(trace.unit)}</span>'
+        '<i class="cursor"></i></div>'
         "</figure>"
     )
 
@@ -213,8 +215,8 @@ def _signal_words(trace: Trace) -> str:
     return say(
         "{label}: from {low} to {high} over the trial; {explanation}",
         label=trace.label,
-        low=f"{seen.min():.2f}{trace.unit}",
-        high=f"{seen.max():.2f}{trace.unit}",
+        low=f"{decimal(float(seen.min()), 2)}{trace.unit}",
+        high=f"{decimal(float(seen.max()), 2)}{trace.unit}",
         explanation=trace.explanation,
     )
 
@@ -271,7 +273,8 @@ def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
     vertical = Axis(0.0, float(np.ceil(1.12 * max([*values, reach]) / 5.0) * 5.0))
     horizontal = _date_axis([test.origin_ns for test in tests])
     grid = "".join(
-        f'<i class="grid" style="bottom:{vertical.percent(tick)}%"><b>{tick:g}</b></i>'
+        f'<i class="grid" style="bottom:{vertical.percent(tick)}%">'
+        f"<b>{numerals(f'{tick:g}')}</b></i>"
         for tick in vertical.ticks(5)
     )
     if has_band:
@@ -382,6 +385,6 @@ def _history_mark(
         whisker = f'<i class="whisker" style="{style}"></i>'
     style = f"left:{place}%;bottom:{vertical.percent(test.value)}%"
     now = " is-now" if is_current else ""
-    text = f"{test.value:.{min(test.kind.decimals, 1)}f}"
+    text = decimal(test.value, min(test.kind.decimals, 1))
     label = f"<b>{text}</b>" if has_label else ""
     return f'{whisker}<i class="dot{now}" style="{style}">{label}</i>'

@@ -12,6 +12,7 @@ from thermal_pose.report import charts
 from thermal_pose.report.parts import folded
 from thermal_pose.report.text import (
     REASON_NAMES,
+    decimal,
     figure,
     html,
     recorded_date,
@@ -80,11 +81,11 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
             cells += f"<span>{html(say('refused:'))} {html(why)}</span></td>"
         else:
             assert test.value is not None
-            sd = f" ± {test.sd:.2f}" if test.sd else ""
+            sd = f" ± {decimal(test.sd, 2)}" if test.sd else ""
             value = figure(test.value, kind.decimals, say(kind.unit))
             cells = f"<td><b>{value}</b>{sd}</td>"
             cells += "".join(
-                f"<td>{'—' if v is None else f'{v:.2f}'}</td>"
+                f"<td>{'—' if v is None else decimal(v, 2)}</td>"
                 for v in (test.durations_s.get(name) for name in phases_shown)
             )
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')

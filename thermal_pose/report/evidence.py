@@ -11,7 +11,7 @@ from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.language import say
 from thermal_pose.report.parts import folded, pairs_list
 from thermal_pose.report.sections import source_items
-from thermal_pose.report.text import REASON_NAMES, html, seconds, signed_seconds
+from thermal_pose.report.text import REASON_NAMES, decimal, html, seconds, signed_seconds
 from thermal_pose.types import TugTiming
 
 #: Parameters that the page's head shows already.
@@ -26,7 +26,7 @@ def quality(result: TrialResult) -> str:
 def quality_section(coverage: Coverage, timing: TugTiming, input_notes: Sequence[str]) -> str:
     """Return the verdict and how complete the data were."""
     c = coverage
-    rate = f"{1 / c.median_interval_s:.1f} / s" if c.median_interval_s else "—"
+    rate = f"{decimal(1 / c.median_interval_s, 1)} / s" if c.median_interval_s else "—"
     pairs = [
         (say("Frames"), f"{c.n_frames}, {rate}"),
         (
@@ -36,7 +36,7 @@ def quality_section(coverage: Coverage, timing: TugTiming, input_notes: Sequence
         (say("Longest time unseen"), seconds(c.max_unseen_s)),
         (say("Gaps between frames"), f"{c.n_gaps}; {say('longest')} {seconds(c.max_gap_s)}"),
         (say("Duplicated, out of order"), f"{c.n_duplicated}, {c.n_out_of_order}"),
-        (say("Mean joint confidence"), f"{c.mean_confidence:.2f}"),
+        (say("Mean joint confidence"), decimal(c.mean_confidence, 2)),
     ]
     verdict = (
         say("Valid: all parts of the test were seen, in their order.")
@@ -72,8 +72,8 @@ def truth(result: TrialResult) -> str:
         if i.phase in measured
     ]
     body = "".join(
-        f'<tr><th scope="row">{html(name)}</th><td>{true:.2f}</td><td>{found:.2f}</td>'
-        f"<td>{signed_seconds(found - true)[:-2]}</td></tr>"
+        f'<tr><th scope="row">{html(name)}</th><td>{decimal(true, 2)}</td>'
+        f"<td>{decimal(found, 2)}</td><td>{signed_seconds(found - true)[:-2]}</td></tr>"
         for name, true, found in rows
     )
     table = (

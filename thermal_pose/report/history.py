@@ -8,7 +8,7 @@ from thermal_pose.clinical.catalogue import MOVEMENT_TESTS
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.files import write_whole
-from thermal_pose.language import ENGLISH, say, speaking
+from thermal_pose.language import ENGLISH, numerals, say, speaking
 from thermal_pose.report import charts, earlier_tests, evidence, parts
 from thermal_pose.report.page import render_page
 from thermal_pose.report.text import figure, html, recorded_date, signed, subject_name
@@ -43,7 +43,7 @@ def history_page(
         (say("Tests on file"), say("{n}, {valid} valid", n=len(ordered), valid=n_valid)),
     ]
     if ordered and ordered[-1].age_years:
-        person.append((say("Age at the last test"), f"{ordered[-1].age_years:g}"))
+        person.append((say("Age at the last test"), numerals(f"{ordered[-1].age_years:g}")))
     title = say("Tests over time")
     return render_page(
         title=f"{title}, {subject_name(subject_id)}",

@@ -16,7 +16,7 @@ from thermal_pose.clinical.records import RunInfo
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.result import TrialResult
-from thermal_pose.language import language, say
+from thermal_pose.language import DECIMAL_MARK, language, say
 from thermal_pose.report import charts, earlier_tests, evidence, parts, sections
 from thermal_pose.report.chair_rises import chair_rise_sections
 from thermal_pose.report.film import (
@@ -31,6 +31,7 @@ from thermal_pose.report.text import (
     NOT_A_DEVICE,
     REASON_NAMES,
     html,
+    seconds,
     static_text,
     subject_name,
     with_texts,
@@ -185,6 +186,7 @@ def replay(result: MovementResult, film: Film | None) -> str:
         "sheet": png_data_uri(film.sheet),
         "axis": [round(axis.low, 4), round(axis.high, 4)],
         "words": {name: say(text) for name, text in _REPLAY_WORDS.items()},
+        "mark": say(DECIMAL_MARK),
     }
     jumps = "".join(
         f'<button type="button" class="jump" data-time="{i.start_s:.3f}">'
@@ -234,7 +236,7 @@ def key_frames(result: TrialResult, film: Film | None) -> str:
         times = [i.start_s for i in result.timing.phases] + [result.timing.phases[-1].end_s]
         zero = times[0]
         chosen = [
-            (film.nearest(time_s), say(name), f"{time_s - zero:.2f} s")
+            (film.nearest(time_s), say(name), seconds(time_s - zero))
             for time_s, name in zip(times, BOUNDARY_NAMES, strict=True)
         ]
         lead = "The thermal frame nearest to each phase boundary; seconds since the first movement."

@@ -20,6 +20,7 @@ from thermal_pose.report.parts import folded, section, status_mark
 from thermal_pose.report.text import (
     ADVICE,
     REASON_NAMES,
+    decimal,
     html,
     recorded,
     seconds,
@@ -52,7 +53,8 @@ def person_line(result: MovementResult) -> str:
     age = say("{age} years", age=f"{result.age_years:g}") if result.age_years else unknown
     pairs.append((say("Age"), age))
     pairs.append((say("Sex"), say(visit.sex) if visit.sex else unknown))
-    pairs.append((say("Height"), f"{result.height_m:.2f} m" if result.height_m else unknown))
+    height = f"{decimal(result.height_m, 2)} m" if result.height_m else unknown
+    pairs.append((say("Height"), height))
     pairs.append((say("Walking aid"), say(visit.walking_aid) if visit.walking_aid else unknown))
     if visit.chair:
         pairs.append((say("Chair"), visit.chair))
@@ -85,7 +87,7 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     if total_s is None:
         return refusal(result.timing.reason, result.timing.sentence)
     spread_s = norms.individual_spread(result.age_years)
-    sd = f"<span>± {result.total_sd_s:.2f} s</span>" if result.total_sd_s else ""
+    sd = f"<span>± {decimal(result.total_sd_s, 2)} s</span>" if result.total_sd_s else ""
     facts = [
         _spread_sentence(result.age_years),
         html(say("Classic band ({source}):", source=norms.PODSIADLO_1991.short))
@@ -101,7 +103,7 @@ def outcome(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     return (
         '<section id="outcome" class="card hero" aria-labelledby="outcome-title">'
         f'<div class="figure"><h2 id="outcome-title">{html(say("Total time"))}</h2>'
-        f'<p class="total">{total_s:.2f}<small> s</small> {sd}</p>'
+        f'<p class="total">{decimal(total_s, 2)}<small> s</small> {sd}</p>'
         f'<p class="fine">{basis}{_evidence_of(result)}</p></div>'
         '<div class="compare">'
         + charts.total_scale(total_s, result.total_sd_s, spread_s, valid_tests(earlier)[-5:])
@@ -221,15 +223,15 @@ def _phase_row(
 ) -> str:
     duration_s, sds = interval.duration_s, result.boundary_sds_s
     # Boundaries are estimated apart: their variances add.
-    spread = f"{float(np.hypot(sds[index], sds[index + 1])):.2f}" if sds else ""
+    spread = decimal(float(np.hypot(sds[index], sds[index + 1])), 2) if sds else ""
     band = norms.phase_band(interval.phase, result.age_years)
     total_s = result.total_s or 1.0
     cells = [
-        f"{interval.start_s - result.timing.phases[0].start_s:.2f}",
-        f"<b>{duration_s:.2f}</b>",
+        decimal(interval.start_s - result.timing.phases[0].start_s, 2),
+        f"<b>{decimal(duration_s, 2)}</b>",
         spread,
         f"{100 * duration_s / total_s:.0f} %",
-        f"{band.low_s:.1f}–{band.high_s:.1f}" if band else "—",
+        f"{decimal(band.low_s, 1)}–{decimal(band.high_s, 1)}" if band else "—",
     ]
     if earlier:
         past = [
@@ -238,7 +240,7 @@ def _phase_row(
             if phase_key(interval.phase) in test.durations_s
         ]
         cells += (
-            [f"{median(past):.2f}", signed_seconds(duration_s - median(past))[:-2]]
+            [decimal(median(past), 2), signed_seconds(duration_s - median(past))[:-2]]
             if past
             else ["—"] * 2
         )

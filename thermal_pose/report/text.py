@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from thermal_pose.clinical.records import MeasureStatus
-from thermal_pose.language import say
+from thermal_pose.language import DATE, DATE_AND_TIME, numerals, say
 from thermal_pose.types import NS_PER_S, TrialReason
 
 NOT_A_DEVICE: Final = (
@@ -128,35 +128,40 @@ _SPACE: Final = "\N{NO-BREAK SPACE}"
 _FIRST_YEAR: Final = 2000
 
 
+def decimal(value: float, decimals: int) -> str:
+    """Return a number as the language in use writes it, such as '1.50' or '1,50'."""
+    return numerals(f"{value:.{decimals}f}")
+
+
 def seconds(value: float | None, decimals: int = 2) -> str:
     """Return a duration such as '12.34 s'; an em dash for None."""
-    return "—" if value is None else f"{value:.{decimals}f}{_SPACE}s"
+    return "—" if value is None else f"{decimal(value, decimals)}{_SPACE}s"
 
 
 def signed_seconds(value: float, decimals: int = 2) -> str:
     """Return a change such as '+0.40 s', with a true minus sign."""
     rounded = round(value, decimals) + 0.0
     sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.{decimals}f}{_SPACE}s"
+    return f"{sign}{decimal(abs(rounded), decimals)}{_SPACE}s"
 
 
 def number(value: float, uncertainty: float | None = None) -> str:
     """Return a figure with decimals that suit its uncertainty, or else its size."""
     scale = uncertainty if uncertainty else abs(value) / 50.0
     decimals = 0 if scale >= 1 else 1 if scale >= 0.1 else 2
-    return f"{value + 0.0:.{decimals}f}".replace("-", "−")
+    return decimal(value + 0.0, decimals).replace("-", "−")
 
 
 def figure(value: float, decimals: int, unit: str) -> str:
     """Return a figure with its unit, such as '12.34 s' or '11 stands'."""
-    return f"{value:.{decimals}f}{_SPACE}{unit}"
+    return f"{decimal(value, decimals)}{_SPACE}{unit}"
 
 
 def signed(value: float, decimals: int, unit: str) -> str:
     """Return a change such as '+0.40 s', with a true minus sign."""
     rounded = round(value, decimals) + 0.0
     sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.{decimals}f}{_SPACE}{unit}"
+    return f"{sign}{decimal(abs(rounded), decimals)}{_SPACE}{unit}"
 
 
 def recorded(origin_ns: int, time_zone: str = "") -> str:
@@ -166,12 +171,15 @@ def recorded(origin_ns: int, time_zone: str = "") -> str:
     """
     zone = ZoneInfo(time_zone) if time_zone else UTC
     moment = datetime.fromtimestamp(origin_ns // NS_PER_S, tz=zone)
-    return f"{moment:%Y-%m-%d %H:%M %Z}" if moment.year >= _FIRST_YEAR else ""
+    if moment.year < _FIRST_YEAR:
+        return ""
+    return f"{moment.strftime(say(DATE_AND_TIME))} {moment.tzname()}"
 
 
 def recorded_date(origin_ns: int) -> str:
     """Return a stamp's date in UTC; '' where the clock was evidently not set."""
-    return recorded(origin_ns)[:10]
+    moment = datetime.fromtimestamp(origin_ns // NS_PER_S, tz=UTC)
+    return moment.strftime(say(DATE)) if moment.year >= _FIRST_YEAR else ""
 
 
 def subject_name(subject_id: str) -> str:

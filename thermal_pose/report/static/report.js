@@ -14,6 +14,7 @@
   const scale = Math.max(4, Math.round(640 / width));  // drawn larger: smooth skeleton, sharp pixels
   const small = document.createElement("canvas");
   const sheet = new Image();
+  const fixed = (value) => value.toFixed(2).replace(".", data.mark);
   let index = 0, playing = false, clock = 0, wanted = 0;
 
   small.width = width; small.height = height;
@@ -57,9 +58,9 @@
     drawSkeleton();
     const name = data.names[data.phases[index]], time = times[index];
     phaseText.textContent = name;
-    timeText.textContent = `${time.toFixed(2).replace("-", "\u2212")} s \u00b7 ${fill(data.words.frame, { n: index + 1, all: last + 1 })}`;
+    timeText.textContent = `${fixed(time).replace("-", "\u2212")} s \u00b7 ${fill(data.words.frame, { n: index + 1, all: last + 1 })}`;
     slider.value = index;
-    slider.setAttribute("aria-valuetext", fill(data.words.moment, { time: time.toFixed(2), name }));
+    slider.setAttribute("aria-valuetext", fill(data.words.moment, { time: fixed(time), name }));
     head.style.left = `${(100 * (time - times[0])) / Math.max(times[last] - times[0], 1e-3)}%`;
     const place = (100 * (time - data.axis[0])) / (data.axis[1] - data.axis[0]);
     for (const plot of plots) {

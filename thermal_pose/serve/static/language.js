@@ -20,8 +20,12 @@ function say(text) {
     if (match) return template.replace(/\{(\w+)\}/g, (mark, name) => say(match.groups[name]));
   }
   const sentences = text.split(/(?<=[.?!]) (?=\S)/);
-  return sentences.length > 1 ? sentences.map(say).join(" ") : text;
+  if (sentences.length > 1) return sentences.map(say).join(" ");
+  return /^[-+±−]?\d+\.\d+$/.test(text) ? text.replace(".", CATALOGUE["."] ?? ".") : text;
 }
+
+// A number as the language writes it.
+function fixed(value, decimals) { return say(value.toFixed(decimals)); }
 
 const languageList = document.getElementById("language");
 languageList.addEventListener("change", () => {

@@ -78,7 +78,7 @@ const handlers = {
     state = message;
     const label = message.waiting ? say("Ready") : phaseName(message.label);
     if (byId("phase").textContent !== label) byId("phase").textContent = label;
-    byId("time").textContent = message.elapsed_s.toFixed(1);
+    byId("time").textContent = fixed(message.elapsed_s, 1);
     byId("count").textContent = message.repetitions ? `${message.repetitions} ×` : "";
     for (const step of byId("steps").children) step.classList.toggle("now", step.dataset.phase === message.label);
     if (byId("test").value !== message.test && document.activeElement !== byId("test")) { byId("test").value = message.test; describe(); }
@@ -169,19 +169,19 @@ function anchor(text, address) {
 
 // A count that one rise at the limit of 30 s leaves open.
 function orOther(row) { return Number.isInteger(row.also) ? ` ${say(`or ${row.also}`)}` : ""; }
-function figureOf(row) { return row.valid ? `${row.value.toFixed(row.decimals)} ${say(row.unit)}${orOther(row)}` : say("refused"); }
+function figureOf(row) { return row.valid ? `${fixed(row.value, row.decimals)} ${say(row.unit)}${orOther(row)}` : say("refused"); }
 
 function showResult(row) {
   const parts = [element("p", say(row.title) + (row.subject_id ? `, ${row.subject_id}` : ""), "soft")];
   if (row.valid) {
-    const figure = element("p", row.value.toFixed(row.decimals), "figure");
-    figure.append(element("small", ` ${say(row.unit)}${row.sd ? ` ± ${row.sd.toFixed(2)}` : ""}${orOther(row)}`));
+    const figure = element("p", fixed(row.value, row.decimals), "figure");
+    figure.append(element("small", ` ${say(row.unit)}${row.sd ? ` ± ${fixed(row.sd, 2)}` : ""}${orOther(row)}`));
     parts.push(figure, element("p", say("Valid; checked in simulation only."), "soft"));
     if (row.phases.length) {
       const list = element("dl", undefined, "phases");
       for (const phase of row.phases) {
         const pair = element("div");
-        pair.append(element("dt", phaseName(phase.phase.toLowerCase())), element("dd", `${phase.duration_s.toFixed(2)} s`));
+        pair.append(element("dt", phaseName(phase.phase.toLowerCase())), element("dd", `${fixed(phase.duration_s, 2)} s`));
         list.append(pair);
       }
       parts.push(list);
