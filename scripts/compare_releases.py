@@ -3,7 +3,8 @@
 
 Runs the same small, seeded commands in both checkouts with this Python, and compares every file
 that they write and the JSON that they print. Fields that name versions, commands, times and
-folders are left out, and names that changed count as the same. Exit code 0: all the same; 1: something differs; 2: a command failed.
+folders are left out, and names that changed count as the same. Exit code 0: all the same; 1:
+something differs; 2: a command failed.
 
 examples:
   git worktree add /tmp/before v0.1.0
