@@ -37,7 +37,7 @@ def write_whole(path: Path, content: bytes | str, *, private: bool = False) -> N
     ------
     StorageError
         The disk is full, the folder is read-only, or the path cannot be a file. An earlier file
-        at the path is left as it was.
+        at the path is left unchanged.
     """
     with whole_file(path, private=private) as stream:
         # File names may hold bytes that are not UTF-8; they come here as lone surrogates.
@@ -84,7 +84,7 @@ def claim_whole(path: Path, content: bytes | str, *, private: bool = False) -> b
 def whole_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """Yield a binary stream whose content becomes the file when the block ends.
 
-    If the block raises, the target stays as it was and the temporary file is removed. A link is
+    If the block raises, the target is unchanged and the temporary file is removed. A link is
     followed. A device or pipe such as `/dev/stdout` is written directly.
 
     Parameters
@@ -115,7 +115,7 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:
-    """Create a folder and its missing parents durably; an existing folder is left as it is.
+    """Create a folder and its missing parents durably; an existing folder is left unchanged.
 
     Raises
     ------
@@ -192,14 +192,14 @@ def _open_part(target: Path, mode: int) -> tuple[Path, BinaryIO]:
 
 
 def _remove_abandoned_parts(target: Path) -> None:
-    """Remove what killed writers of the same file left: parts that nobody has locked."""
+    """Remove unlocked parts that killed writers of the same file left behind."""
     for part in parts_of(target):
         try:
             with part.open("rb") as stream:
                 if _lock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     part.unlink(missing_ok=True)
         except OSError:
-            # Gone meanwhile, or somebody else's: no reason not to write.
+            # Removed meanwhile, or owned by another user: writing can go on.
             continue
 
 

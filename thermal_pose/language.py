@@ -61,7 +61,7 @@ def language_name(code: str) -> str:
 
 
 def preferred(accepted: str) -> str:
-    """Return the first language of an Accept-Language header that there is; else English.
+    """Return the first available language of an Accept-Language header; else English.
 
     >>> preferred("fr-CH, de;q=0.8, en;q=0.5"), preferred("")
     ('de', 'en')
@@ -130,7 +130,7 @@ def _numeral(value: object, code: str) -> object:
 
 @lru_cache(maxsize=1024)
 def translated(text: str, code: str) -> str:
-    """Return a finished text in a language; what the catalogue does not know stays as it is."""
+    """Return a finished text in a language; unknown texts are returned unchanged."""
     known = catalogue(code)
     if text in known:
         return known[text]

@@ -119,7 +119,7 @@ def analyze(
     BagError
         The recording is missing, damaged or has no thermal images.
     ValueError
-        An unknown test, or an age or a height that nobody has.
+        An unknown test, or an impossible age or height.
 
     Examples
     --------

@@ -82,7 +82,7 @@ class PoseEstimator:
     def __call__(
         self, images: Any, boxes_xyxy: npt.ArrayLike | None = None
     ) -> "People | list[People]":
-        """Find everybody in one image, or in each image of a batch.
+        """Find all people in one image, or in each image of a batch.
 
         Parameters
         ----------
@@ -163,7 +163,7 @@ class Tracker:
         self._perception = _perception(model, detector, device, threads, score, smooth)
 
     def __call__(self, image: npt.ArrayLike, time_s: float | None = None) -> People:
-        """Find everybody in the next image.
+        """Find all people in the next image.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class Tracker:
         return People(found, (frame.shape[1], frame.shape[0]))
 
     def reset(self) -> None:
-        """Start a new stream: forget everybody."""
+        """Start a new stream: forget all people."""
         self._perception.reset()
         self._last_s = None
 

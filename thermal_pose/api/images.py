@@ -56,7 +56,7 @@ def as_centikelvin(image: npt.ArrayLike, span_degc: Span | None = None) -> UInt1
 
 
 def is_batch(images: Any) -> bool:
-    """Tell whether `images` is a sequence of images, or an array (N, H, W) of them."""
+    """Whether `images` is a sequence of images, or an array (N, H, W) of them."""
     if isinstance(images, list | tuple):
         return bool(images) and np.ndim(images[0]) >= 2
     array = np.asarray(images)

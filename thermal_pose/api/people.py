@@ -12,7 +12,7 @@ from thermal_pose.types import FloatArray, PersonKeypoints
 
 @dataclass(frozen=True)
 class People:
-    """All people of one image; empty if there is nobody.
+    """All people of one image; empty if there is no one.
 
     Attributes
     ----------
@@ -27,8 +27,8 @@ class People:
 
     Examples
     --------
-    >>> nobody = People((), (80, 60))
-    >>> len(nobody), nobody.keypoints.shape, nobody.boxes_xyxy.shape
+    >>> none = People((), (80, 60))
+    >>> len(none), none.keypoints.shape, none.boxes_xyxy.shape
     (0, (0, 17, 2), (0, 4))
     """
 

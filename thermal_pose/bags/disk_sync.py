@@ -7,7 +7,7 @@ import time
 
 
 class DiskSync:
-    """Flushes a file to the disk at a fixed interval while there is something new in it.
+    """Flushes a file to the disk at a fixed interval while it has new content.
 
     A slow card may take a second to flush. The writing thread must not wait for that, or it loses
     images; an error of the disk is raised to it at its next request.
@@ -28,7 +28,7 @@ class DiskSync:
         self._thread: threading.Thread | None = None
 
     def request(self) -> None:
-        """Note that there is something new.
+        """Note new content.
 
         Raises
         ------

@@ -31,7 +31,7 @@ ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 #: Little at a time, because the library drops what it has inflated when it meets damage.
 _READ_BYTES: Final = 64 * 1024
 _WRITE_BYTES: Final = 1024 * 1024
-#: What the libraries raise on damaged data.
+#: Exceptions of the libraries on damaged data.
 _DAMAGED: Final = (zstd.ZstdError, RuntimeError, EOFError)
 
 
@@ -77,7 +77,7 @@ def inflate(data: bytes, compression: str, limit: int, *, exact: bool = True) ->
 
 
 def inflate_message(data: bytes) -> bytes:
-    """Return a message inflated if it was compressed by itself, else as it is.
+    """Return a message inflated if it was compressed on its own, else unchanged.
 
     A serialised message starts with a zero byte, so zstd's magic number tells them apart.
     """

@@ -39,7 +39,7 @@ _MAX_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Metadata:
-    """What `metadata.yaml` says.
+    """The content of `metadata.yaml`.
 
     Attributes
     ----------

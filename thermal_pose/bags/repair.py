@@ -35,13 +35,13 @@ from thermal_pose.errors import BagCorruptError, BagError, BagNotFoundError, Sto
 from thermal_pose.files import sync_folder
 
 _SCRATCH: Final = ".repair-"
-#: What SQLite keeps beside a database that is open.
+#: Suffixes of the files that SQLite keeps beside an open database.
 _JOURNALS: Final = ("-wal", "-journal", "-shm")
 
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What a repair did.
+    """The outcome of a repair.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class RepairResult:
     was_whole : there was nothing to do.
     messages : number in the recording now.
     promised : number that the damaged recording promised; None if it promised nothing.
-    damaged_paths : the old files, as they were.
+    damaged_paths : the old files, unchanged.
     """
 
     path: Path
@@ -245,7 +245,7 @@ def _set_aside(file: Path, keep: bool = False) -> Path:
     for number in numbers:
         target = file.with_name(f"{file.name}.damaged{number}")
         try:
-            # Unlike a rename, a link never replaces a file that is there.
+            # Unlike a rename, a link never replaces an existing file.
             os.link(file, target)
         except FileExistsError:
             continue

@@ -37,7 +37,7 @@ from thermal_pose.bags.metadata import (
 )
 from thermal_pose.errors import BagCorruptError
 
-#: What the libraries raise on damaged files.
+#: Exceptions of the libraries on damaged files.
 UNREADABLE: Final = (
     ReaderError,
     apsw.Error,
@@ -250,7 +250,7 @@ def _check_chunks(file: Path, chunks: list[Any]) -> None:
 
 
 def _read_every_chunk(storage: storage_mcap.McapReader) -> None:
-    """Make the library read chunks without a message index, and count them if nobody has."""
+    """Make the library read chunks without a message index, and count uncounted ones."""
     uncounted = False
     for chunk in storage.chunks:
         if not chunk.channel_count:

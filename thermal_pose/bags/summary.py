@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in a recording, and whether its images came without gaps: what `info` shows."""
+"""The content of a recording and the gaps between its images, as `info` shows them."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -2,7 +2,7 @@
 """Writes rosbag2 recordings that survive a killed process and a power cut, and that ROS 2 reads.
 
 MCAP with small CRC-checked chunks that are closed at least every half second of message time, so a
-killed process costs at most the last half second. What is written is flushed to the disk every
+killed process costs at most the last half second. Written data are flushed to the disk every
 second, so a power cut costs little more. `metadata.yaml` is written last and in one step: a folder
 that has it is complete. The same messages give the same bytes.
 """

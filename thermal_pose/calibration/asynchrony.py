@@ -7,7 +7,7 @@ pixels that change. An image taken in time lies half-way between its neighbours.
 further back, where the residual is hardly above the noise. A shift in only one stream is
 asynchrony; a shift in both is a person who returns to an earlier posture (rocking, turning back).
 
-This needs no registration, calibration or pose. If nobody moves, an older image looks the same, and
+This needs no registration, calibration or pose. If no one moves, an older image looks the same, and
 the pair is reported as undecidable, never as synchronous.
 """
 
@@ -248,7 +248,7 @@ def _older_stream(
     older = int(np.argmax(ratios))
     score = ratios[older] - ratios[1 - older]
     moved = min(places[0].motion, places[1].motion) >= limits.motion
-    # If the other stream looks older too, the person was there before.
+    # If the other stream looks older too, the person has returned to an earlier place.
     other_limit = max(limits.own, limits.other_share * ratios[older])
     alone = ratios[older] > limits.own and ratios[1 - older] < other_limit
     clear = score > limits.score and alone

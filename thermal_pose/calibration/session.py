@@ -189,7 +189,7 @@ class LivePairer:
             self._chooser.look(nearest, frame)
 
     def hints(self) -> list[str]:
-        """Tell what is missing: images of a camera, otherwise views."""
+        """Name what is missing: images of a camera, otherwise views."""
         seen = {"thermal": self._thermal_ns, "RGB": self._rgb_ns}
         silent = [f"no {name} images yet" for name, stamps in seen.items() if not stamps]
         return silent or self._chooser.hints()

@@ -48,7 +48,7 @@ class BagCamera:
     start_s : skip the frames of the first seconds.
     window_frames : frames sent whose results were not acknowledged; the next is held until one
         of them is. After `RESEND_S` without any they are sent again. 0: never wait for results.
-    consumers_ready : nothing is sent before this returns True (subscribers are there).
+    consumers_ready : nothing is sent before this returns True (all subscribers are connected).
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class BagCamera:
             self._next = next(self._frames, None)
 
     def _mean_rate_hz(self) -> float:
-        """Frames a second by the recorded number and duration; 8 Hz for a single frame."""
+        """Frames per second from the recorded number and duration; 8 Hz for a single frame."""
         assert self._reader is not None
         topics = [schema.RGB_COMPRESSED, schema.RGB_IMAGE] if self._colour else []
         names = [name for name in [*topics, schema.THERMAL_IMAGE] if self._reader.has(name)]
@@ -215,7 +215,7 @@ class BagCamera:
         return self._captured(frame)
 
     def _captured(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:
-        # Nobody will answer an image that every node refuses.
+        # An image that every node refuses is never answered.
         if not isinstance(frame, ThermalFrame) or self._intake.admit(frame).accepted:
             self._window.sent(frame.stamp_ns)
         return CapturedFrame(
@@ -226,7 +226,7 @@ class BagCamera:
         )
 
     def acknowledge(self, stamp_ns: int) -> None:
-        """Tell that the results for the frame of this stamp were seen."""
+        """Note that the results for the frame of this stamp were seen."""
         self._unanswered_in_a_row = 0
         self._window.acknowledge(stamp_ns)
 
@@ -243,7 +243,7 @@ def _pixels(frame: ThermalFrame | RgbFrame) -> npt.NDArray[Any]:
 
 
 def check_recording(path: str | Path) -> None:
-    """Raise now what a node would say of a bad recording only after the graph has started.
+    """Raise the errors of a bad recording before the graph starts instead of after.
 
     Raises
     ------

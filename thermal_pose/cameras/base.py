@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every camera backend offers, whatever its bus: the `Camera` protocol.
+"""The `Camera` protocol, which every camera backend implements.
 
 A backend opens one device and reads raw frames; it neither reconnects nor judges images. The
 `CameraDriver` around it does both, so that all backends behave alike.
@@ -82,9 +82,9 @@ class Camera(Protocol):
         Raises
         ------
         CameraDisconnectedError
-            No device is there, or it does not answer.
+            There is no device, or it does not answer.
         CameraIdentityError
-            A device is there, but not the one asked for.
+            There is a device, but not the requested one.
         """
         ...
 
@@ -136,5 +136,5 @@ class AcknowledgedCamera(Protocol):
     """A source that can wait for its consumers (the lossless recording)."""
 
     def acknowledge(self, stamp_ns: int) -> None:
-        """Tell that the results for the frame of this stamp were seen. From any thread."""
+        """Note that the results for the frame of this stamp were seen. From any thread."""
         ...

@@ -48,7 +48,7 @@ def divides_on_device(params: CameraParameters) -> bool:
 
 
 def preparation(params: ThermalCameraParameters | RgbCameraParameters) -> Preparation:
-    """What is done to each image on the host.
+    """The processing of each image on the host.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def expected_rate_hz(params: CameraParameters, status: DriverStatus) -> float:
 
 
 def make_thermal_camera(params: ThermalCameraParameters, ready: Ready) -> Camera:
-    """Build the thermal backend; `ready` tells a replay that its consumers are there.
+    """Build the thermal backend; `ready` tells a replay that its consumers are connected.
 
     Raises
     ------

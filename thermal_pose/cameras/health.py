@@ -19,7 +19,7 @@ from thermal_pose.types import NS_PER_S
 
 
 class FrameVerdict(StrEnum):
-    """What the judge says of one frame; only `GOOD` frames are published."""
+    """The verdict on one frame; only `GOOD` frames are published."""
 
     GOOD = "good"
     REPEATED = "repeated"
@@ -45,7 +45,7 @@ class HealthLimits:
 
 @dataclass
 class HealthCounts:
-    """What was seen so far."""
+    """Counts of the frames seen so far."""
 
     repeated: int = 0
     corrupt: int = 0
@@ -94,7 +94,7 @@ class FrameJudge:
     def judge(
         self, image: npt.NDArray[Any], arrived_ns: int, sequence: int | None = None
     ) -> FrameVerdict:
-        """Say whether a frame may be published, and count what is wrong with it.
+        """Decide whether a frame may be published, and count its faults.
 
         Parameters
         ----------

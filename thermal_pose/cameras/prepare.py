@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is done to each image between device and topic: crop, flips, offset; and a mono8 for eyes.
+"""Processes each image between device and topic: crop, flips, offset, and a mono8 for viewing.
 
 The calibration is changed alongside, so that it always fits the published image.
 """

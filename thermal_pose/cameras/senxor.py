@@ -40,7 +40,7 @@ _COUNTS_PER_DECIKELVIN: Final = 10
 _ANSWER_TIMEOUT_S: Final = 1.0
 
 #: Everything that the library, pyserial and the operating system raise for a lost device.
-#: RuntimeError is what the library's TCP transport raises when nobody answers.
+#: RuntimeError comes from the library's TCP transport if there is no answer.
 _LOST: Final = (
     SenxorNotConnectedError,
     SenxorLostConnectionError,

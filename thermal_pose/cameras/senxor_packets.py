@@ -100,7 +100,7 @@ class PacketFilter:
         return None
 
     def _align(self) -> bool:
-        """Drop bytes before the next prefix; whether prefix, length and command are there."""
+        """Drop bytes before the next prefix; whether prefix, length and command are complete."""
         start = self._buffer.find(PREFIX)
         surplus = max(0, len(self._buffer) - (len(PREFIX) - 1)) if start < 0 else start
         self._discard(surplus)

@@ -114,7 +114,7 @@ class SimulatedCamera:
         self._cancelled.set()
 
     def _build_bodies(self) -> None:
-        """Fill the cache of bodies; without the body model `LiveClinic` says what is missing."""
+        """Fill the cache of bodies; without the body model `LiveClinic` names the missing extra."""
         self.activity = "building the bodies of the simulated clinic (first use, up to minutes)"
         settings = (self._preset, self._seed, self._bodies and str(self._bodies))
         code = (

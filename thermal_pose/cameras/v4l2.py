@@ -42,7 +42,7 @@ def open_capture(device: str) -> Capture:
 
 
 class _V4l2Camera:
-    """What the radiometric and the colour camera share."""
+    """Base of the radiometric and the colour camera."""
 
     model = "V4L2"
 
@@ -100,7 +100,7 @@ class _V4l2Camera:
             if not Path(self._device).exists():
                 raise CameraDisconnectedError(f"video device {self._device} is gone")
             return None
-        # The driver's buffer stamps, on a clock of its own; 0 where there are none.
+        # The driver's buffer stamps, on a clock of its own; 0 if it gives none.
         device_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
         return CapturedFrame(
             image=self.to_image(np.asarray(data)),
@@ -180,7 +180,7 @@ class V4l2ColourCamera(_V4l2Camera):
 
 
 def usb_serial(device: str, sysfs: Path = _SYSFS) -> str:
-    """Serial number of the USB device behind a video device; '' where there is none."""
+    """Serial number of the USB device behind a video device; '' if it has none."""
     node = (sysfs / Path(device).name / "device").resolve()
     for folder in (node, *node.parents[:3]):
         file = folder / "serial"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `thermal-pose`: one thin file a verb."""
+"""The command `thermal-pose`: one thin file per verb."""

@@ -17,7 +17,7 @@ from thermal_pose.language import ENGLISH, languages
 if TYPE_CHECKING:
     from thermal_pose.clinical.movement_test import MovementTest
 
-#: What an option means, in every verb that has it.
+#: The meaning of each option, in every verb that has it.
 VOCABULARY: Final[dict[str, str]] = {
     "--age": "age of the person, years",
     "--bag": "recording to use instead of live topics",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shell completion: what argcomplete asks for while somebody presses Tab."""
+"""Shell completion: the choices that argcomplete offers when Tab is pressed."""
 
 import argparse
 import os

@@ -3,8 +3,8 @@
 
 Without --yes it only lists what would be deleted. --reports also deletes what a folder holds about
 the same tests: reports (film, page, table, picture), results, the person's history pages, and what
-a killed program left. Recordings are never touched. What cannot be deleted is named, and the exit
-code is then that of a storage error.
+a killed program left. Recordings are never touched. Files that cannot be deleted are named, and
+the exit code is then that of a storage error.
 
 examples:
   thermal-pose delete results.sqlite --subject P-4F7K2Q
@@ -40,7 +40,7 @@ TestKey = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Found:
-    """What matches: tests in the store, and files in the folder of reports.
+    """The matches: tests in the store, and files in the folder of reports.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def start(args: argparse.Namespace) -> int:
     Raises
     ------
     ConfigError
-        Nobody of that name is known, in the store or in the folder.
+        No person of that name is known, in the store or in the folder.
     StorageError
         Something that matches could not be deleted.
     """

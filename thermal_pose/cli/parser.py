@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Print one line that says what is wrong and what may help; exit with 2."""
+        """Print one line with the mistake and a suggestion; exit with 2."""
         if message.startswith(_UNRECOGNIZED):
             words = message.removeprefix(_UNRECOGNIZED).split()
             known = [name for action in self._actions for name in action.option_strings]

@@ -56,7 +56,7 @@ def start(args: argparse.Namespace) -> int:
     if not 0.0 <= args.duration < math.inf:
         raise ConfigError(f"--duration {args.duration}: expected seconds, 0 for no end")
     if args.duration > 0:
-        # As Ctrl-C does, so that there is one way to end.
+        # As Ctrl-C does, so that every recording ends in the same way.
         ender = threading.Timer(args.duration, os.kill, (os.getpid(), signal.SIGINT))
         ender.daemon = True
         ender.start()

@@ -45,7 +45,7 @@ def start(args: argparse.Namespace) -> int:
     print(
         f"{report['pairs']} pairs: {report['synchronous']} synchronous, "
         f"{report['asynchronous']} asynchronous, {report['undecidable']} undecidable "
-        f"(nobody moves); stamps offset by {report['offset_s'] * 1e3:.1f} ms; without partner: "
+        f"(no movement); stamps offset by {report['offset_s'] * 1e3:.1f} ms; without partner: "
         f"{report['unmatched_thermal']} thermal, {report['unmatched_rgb']} RGB"
     )
     return 0

@@ -5,7 +5,7 @@ To add a verb, add one line to its group and one module with the verb's name (da
 underscores): `thermal_pose/cli/` for everyday verbs, `thermal_pose/lab/cli/` for the others.
 """
 
-#: What runs beside a patient and on recordings.
+#: Verbs for live tests and recordings.
 EVERYDAY: dict[str, str] = {
     "demo": "replay the shipped recording through the graph and write its report",
     "run": "run the live graph: camera, detector, pose, TUG analyzer",
@@ -24,7 +24,7 @@ EVERYDAY: dict[str, str] = {
     "completion": "print the shell code that completes thermal-pose commands",
 }
 
-#: What trains a model for your own camera, and makes the models that ship.
+#: Verbs that train a model for your own camera, or the shipped models.
 TRAINING: dict[str, str] = {
     "dataset": "build a training data set from recordings or COCO JSON",
     "adapt": "adapt a pose model to your own camera, from your own recordings",
@@ -37,7 +37,7 @@ TRAINING: dict[str, str] = {
     "model-info": "print parameters and multiply-adds of each network",
 }
 
-#: What simulates, judges and measures.
+#: Verbs that simulate, judge and measure.
 LAB: dict[str, str] = {
     "simulate": "make a cohort of simulated recordings with exact truth",
     "simulate-stream": "render thermal training frames with exact truth into shards",

@@ -76,7 +76,7 @@ class FrameIntake:
     def admit(
         self, frame: ThermalFrame, arrived_ns: int | None = None, now_ns: int | None = None
     ) -> Finding:
-        """Say whether an image may be used; times as in `StampGate.admit`."""
+        """Decide whether an image may be used; times as in `StampGate.admit`."""
         finding = self._images.judge(frame)
         if finding.accepted and not self._images.resent:
             finding = self._stamps.admit(frame.stamp_ns, arrived_ns, now_ns)

@@ -89,7 +89,7 @@ class InputGate:
         self.resent = False
 
     def judge(self, frame: ThermalFrame) -> Finding:
-        """Say whether an image may be used.
+        """Decide whether an image may be used.
 
         The same image under the same stamp is the same message again, and is accepted.
         """
@@ -125,7 +125,7 @@ def _describe(shape: tuple[int, ...], frame_id: str) -> str:
 
 
 def judge_temperatures(centikelvin: UInt16Array, limits: InputLimits) -> Finding:
-    """Say whether an image holds temperatures of a room in 0.01 K, and if not, what it holds.
+    """Decide whether an image holds room temperatures in 0.01 K; if not, name what it holds.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import Final
 from thermal_pose.errors import InputRefusedError
 from thermal_pose.types import TrialReason
 
-#: What to do about each reason to refuse input, one sentence.
+#: The remedy for each reason to refuse input, one sentence.
 REMEDIES: Final = {
     TrialReason.FROZEN: "Check the camera: its shutter, its cable, or a driver that repeats the "
     "last image.",

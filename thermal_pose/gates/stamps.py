@@ -85,7 +85,7 @@ class StampGate:
     def admit(
         self, stamp_ns: int, arrived_ns: int | None = None, now_ns: int | None = None
     ) -> Finding:
-        """Say whether an image of this stamp may be used on its own.
+        """Decide whether an image of this stamp may be used on its own.
 
         Parameters
         ----------
@@ -216,7 +216,7 @@ def judge_clocks(
     """
     elapsed_s = float(arrivals_s[-1] - arrivals_s[0])
     if not live or elapsed_s <= 0.0:
-        return GOOD  # a recorder that logs all at one time says nothing either
+        return GOOD  # a recorder that logs all at one time gives no evidence either
     step_s = _lasting_step_s(stamps_s, arrivals_s, limits)
     if abs(step_s) > limits.clock_step_s:
         way = "forward" if step_s > 0 else "back"

@@ -37,7 +37,7 @@ def card_path(model: str) -> Path:
 
 
 class CardFile:
-    """What the cards of all models share; a card is a dataclass that derives from this class."""
+    """Base of the cards of all models; a card is a dataclass that derives from this class."""
 
     name: str
     file: str

@@ -61,7 +61,7 @@ class WarmBlobDetector:
 
     @property
     def info(self) -> RuntimeInfo:
-        """What it runs on."""
+        """The runtime it uses."""
         return RuntimeInfo("opencv", "CPU", "fp32", 1)
 
     def detect(self, centikelvin: UInt16Array) -> tuple[PersonBox, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all messages share: how one is built, stamps, headers, and checked numbers."""
+"""Common parts of all messages: construction, stamps, headers, and checked numbers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -19,7 +19,7 @@ _NAN = float("nan")
 
 
 class ReportedTrial(Protocol):
-    """What `result_message` needs of a trial's result."""
+    """The part of a trial's result that `result_message` needs."""
 
     @property
     def timing(self) -> TugTiming:

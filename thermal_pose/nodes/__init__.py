@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROS shells around the pipeline: one file a node, and the process table."""
+"""ROS shells around the pipeline: one file per node, and the process table."""

@@ -21,7 +21,7 @@ from rclpy.subscription import Subscription
 from thermal_pose.nodes.handover import Stream
 
 _NS_PER_S: Final = 1_000_000_000
-#: What rclpy must call.
+#: Callbacks that rclpy must call.
 _OTHERS: Final = ("service", "client", "timer")
 #: A timer waits for a message to share a wake-up with, for this share of its period ...
 _LATE_SHARE: Final = 0.125

@@ -29,7 +29,7 @@ _FAULT_PERIOD_S = 0.5
 
 
 class CameraNode(PipelineNode):
-    """A camera driver as a life-cycle node; subclasses say which images and topics."""
+    """A camera driver as a life-cycle node; subclasses name images and topics."""
 
     #: Namespace of the image topics, and the camera's usual field of view.
     STREAM: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a graph consists of, and the arguments that each of its nodes is started with."""
+"""The nodes of a graph, and the arguments that each of them is started with."""
 
 import re
 from collections.abc import Mapping

@@ -46,7 +46,7 @@ class _Tally:
                 self._counts.popitem(last=False)
 
     def take(self, stamp: bytes) -> bool:
-        """Count one message less; False where there is none."""
+        """Count one message less; False if there is none."""
         with self._changing:
             count = self._counts.get(stamp, 0)
             if count > 1:
@@ -65,7 +65,7 @@ class Stream:
     kind : message class; its first field is a header.
     callback : called with each message, in the executor's thread.
     depth : messages that may wait; the oldest is dropped beyond, as DDS does.
-    patient : its messages wake nobody: they are answered when another message does, or within
+    patient : its messages wake no executor: they are answered when another message does, or within
         `awaited.PATIENCE_S`.
     """
 
@@ -276,7 +276,7 @@ def _is_alive(publisher: Any) -> bool:
 
 
 def stamp_bytes(message: Any) -> bytes:
-    """Return a header's stamp as it stands in little-endian CDR."""
+    """Return a header's stamp as encoded in little-endian CDR."""
     stamp = message.header.stamp
     return int(stamp.sec).to_bytes(4, "little", signed=True) + int(stamp.nanosec).to_bytes(
         4, "little"

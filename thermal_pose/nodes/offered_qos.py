@@ -25,7 +25,7 @@ def adapted(wished: QoSProfile, offered: Sequence[QoSProfile]) -> QoSProfile:
     Parameters
     ----------
     wished : the request as long as nothing speaks against it; gives history and depth.
-    offered : profiles of the topic's publishers; none: the wish as it is.
+    offered : profiles of the topic's publishers; none: the wish unchanged.
     """
     if not offered:
         return wished

@@ -56,7 +56,7 @@ PROCESS_TABLE = (
 
 
 def process_entry(name: str) -> ProcessEntry:
-    """Return the entry of a name; ConfigError, naming all, where there is none."""
+    """Return the entry of a name; ConfigError, naming all, if there is none."""
     for entry in PROCESS_TABLE:
         if entry.name == name:
             return entry

@@ -35,7 +35,7 @@ class ProcessGraph:
     Parameters
     ----------
     plan : what to start.
-    supervise : restart a node that ends although nobody asked it to.
+    supervise : restart a node that ends unasked.
     environment : added to this process's.
     output : where the nodes' stdout and stderr go; None: this process's own.
     """

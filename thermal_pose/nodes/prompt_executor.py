@@ -4,7 +4,7 @@
 rclpy's own builds a wait set of every entity, up to three times per callback, and half of those
 entities are events that hardly ever come. This one waits for messages, timers, services and
 clients; it looks at everything else once per second. An idle processor core takes longest to
-wake, so that each wake-up that nobody needs costs several times what it does on a busy core.
+wake, so that each needless wake-up costs several times as much as on a busy core.
 """
 
 import gc

@@ -43,7 +43,7 @@ class RgbCameraNode(CameraNode):
         return count >= self.parameters.bag_min_subscribers
 
     def publish_image(self, frame: StampedFrame) -> None:
-        """Publish each form that somebody reads: megabytes nobody reads cost latency."""
+        """Publish each form that has a reader: unread megabytes cost latency."""
         header = header_message(live, frame.stamp_ns, frame.frame_id)
         if self._image_publisher.get_subscription_count():
             self._image_publisher.publish(image_message(live, frame.image, "bgr8", header))

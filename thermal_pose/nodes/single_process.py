@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """All nodes in one process, for small boards; a node that fails is rebuilt.
 
-Whatever turns images into keypoints shares one executor and thread, so that a message costs no
-switch. What only listens (analyzer, pictures, recorder) has a second thread: the end of a trial
-takes the analyzer about a tenth of a second, longer than an image may wait.
+All nodes that turn images into keypoints share one executor and thread, so that a message costs no
+switch. Nodes that only listen (analyzer, pictures, recorder) have a second thread: the end of a
+trial takes the analyzer about a tenth of a second, longer than an image may wait.
 """
 
 import contextlib
@@ -154,7 +154,7 @@ class _Aside:
         self._thread = threading.Thread(target=self._spin, name="listeners", daemon=True)
 
     def start(self) -> None:
-        """Begin to spin, where there is anything to, unless it does already."""
+        """Begin to spin, unless there are no nodes or it spins already."""
         if self.executor.get_nodes() and self._thread.ident is None:
             self._thread.start()
 

@@ -36,7 +36,7 @@ _LOG_THROTTLE_S = 5.0
 
 @dataclass(frozen=True)
 class NodeCondition:
-    """What a node last said in /diagnostics, and when (monotonic, s)."""
+    """The last diagnostics of a node, and their time (monotonic, s)."""
 
     level: bytes
     message: str
@@ -150,7 +150,7 @@ class StatusNode(Node):
     def _on_info(self, message: CameraInfo) -> None:
         stamp_ns, now_ns = to_stamp_ns(message.header.stamp), self._now_ns()
         self._arrivals.note(stamp_ns, now_ns)
-        # A live stamp tells an image's age by itself, so that its message need not wake anybody.
+        # A live stamp tells an image's age by itself, so that its message need not wake a node.
         self._info.patient = is_live(stamp_ns, now_ns)
 
     def _on_report(self, message: TugReport) -> None:

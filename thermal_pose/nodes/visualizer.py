@@ -146,7 +146,7 @@ class VisualizerNode(PipelineNode):
     def _status(self, frame: ThermalFrame) -> str:
         if not self.parameters.draw_status:
             return ""
-        # A phase of another run, or of long ago, says nothing of this image.
+        # A phase of another run, or an old one, does not belong to this image.
         phase = self._phase
         if phase is None or abs(to_stamp_ns(phase.header.stamp) - frame.stamp_ns) > 1_000_000_000:
             return "no test under way"

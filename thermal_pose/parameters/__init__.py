@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a node parameter is, and the parameters of every node."""
+"""The definition of a node parameter, and the parameters of every node."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a node parameter is: name, type, default, description, bounds, and how it is checked."""
+"""A node parameter: name, type, default, description, bounds, and its check."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -39,7 +39,7 @@ def parameter(
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """What a node must know to declare one parameter."""
+    """Everything that a node needs to declare one parameter."""
 
     name: str
     default: ParameterValue
@@ -69,7 +69,7 @@ class ParameterSpec:
 
 @dataclass(frozen=True)
 class NodeParameters:
-    """What every node has."""
+    """Parameters of every node."""
 
     node_name: ClassVar[str] = "node"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many recorded trials, one after the other or on several processors, in bounded memory.
 
-A trial's result is written as soon as it is there; what stays in memory is one row per trial.
+A trial's result is written at once; one row per trial stays in memory.
 """
 
 import logging

@@ -37,7 +37,7 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TugTiming
 JUMP_BACK_S: Final = 2.0
 #: How often frames are read while they arrive, s.
 READ_EVERY_S: Final = 0.5
-#: Who has sat for this long after a rise has stopped, s.
+#: A person seated for this long after a rise has stopped, s.
 STOPPED_AFTER_S: Final = 12.0
 #: Height of the hips between seat and standing that tells the phases of the display apart.
 _SEATED_BELOW, _STANDING_ABOVE = 0.25, 0.85
@@ -45,7 +45,7 @@ _SEATED_BELOW, _STANDING_ABOVE = 0.25, 0.85
 
 @dataclass(frozen=True)
 class _Figures:
-    """What a valid trial gives; empty for a refused one."""
+    """The figures of a valid trial; empty for a refused one."""
 
     total_s: float | None = None
     total_sd_s: float | None = None
@@ -87,7 +87,7 @@ class ChairRiseCourse:
 
     @property
     def reading(self) -> RiseReading | None:
-        """What the frames showed at the last look; None before the first."""
+        """The last reading of the frames; None before the first."""
         return self._seen
 
     def reset(self) -> None:
@@ -252,7 +252,7 @@ _NOT_USED: Final = ("visit", "segmenter", "live_network", "focal_px", "calibrati
 
 
 def _label(reading: RiseReading) -> str:
-    """What the person does now, a name of `MovementTest.phases`; '' if not seen."""
+    """The present phase, a key of `MovementTest.phases`; '' if the person is not seen."""
     heights = height_shares(reading.subject.curves)
     known = heights[np.isfinite(heights)]
     if not len(known) or not reading.subject.cycles:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trial whose test nobody chose: what the person does decides which test it is.
+"""A trial without a chosen test: the movement decides which test it is.
 
 Every test follows the same frames as if it had been chosen, so the result is byte for byte that of
 the test that is detected.
@@ -18,8 +18,8 @@ from thermal_pose.pipeline.detect import MIN_RISES, shown_test
 from thermal_pose.pipeline.trial import TrialAnalyzer
 from thermal_pose.types import NS_PER_S, FrameKeypoints
 
-#: Who sits for this long after exactly five rises does the five times sit-to-stand, s; a shorter
-#: rest may be a pause in the 30-second chair stand.
+#: A person seated for this long after exactly five rises did the five times sit-to-stand, s; a
+#: shorter rest may be a pause in the 30-second chair stand.
 SETTLED_S: Final = 6.0
 
 

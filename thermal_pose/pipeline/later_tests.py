@@ -8,7 +8,7 @@ from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
 from thermal_pose.types import FrameKeypoints, TrialReason
 
-#: Results that say that nobody began a test.
+#: Results of recordings in which no test began.
 NO_TEST = frozenset(
     {
         TrialReason.NO_PERSON,

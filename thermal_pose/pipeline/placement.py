@@ -62,7 +62,7 @@ class Placement:
 
     Attributes
     ----------
-    joints_m : (17, 3), all at the person's distance; NaN where the estimator says nothing.
+    joints_m : (17, 3), all at the person's distance; NaN where the estimator gives none.
     floor_m : (3,) the point of the floor below the person.
     """
 

@@ -30,7 +30,7 @@ from thermal_pose.pipeline.trial import TrialAnalyzer, go_stamp_ns
 from thermal_pose.pipeline.truth import with_truth
 from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, ThermalFrame, TugTiming
 
-#: What follows a trial of each test, by the test's key.
+#: The class that follows a trial of each test, by the test's key.
 COURSES: Final[dict[str, Callable[[TugParams], TrialCourse]]] = {
     TIMED_UP_AND_GO.key: TrialAnalyzer,
     FIVE_TIMES_SIT_TO_STAND.key: partial(ChairRiseCourse, test=FIVE_TIMES_SIT_TO_STAND),

@@ -19,9 +19,9 @@ def rebase(timing: TugTiming, origin_ns: int) -> TugTiming:
 
 
 def overlaps(truth: TugTiming, first_ns: int, last_ns: int) -> bool:
-    """Whether a truth speaks of a trial seen from `first_ns` to `last_ns`.
+    """Whether a truth belongs to a trial seen from `first_ns` to `last_ns`.
 
-    A truth without phases (nobody stood up) speaks of whatever begins at its origin.
+    A truth without phases (no one stood up) belongs to the trial that begins at its origin.
     """
     if not truth.phases:
         return first_ns <= truth.origin_ns <= last_ns

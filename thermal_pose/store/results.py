@@ -154,7 +154,7 @@ class ResultsStore:
         return [self._document(text) for (text,) in self._rows(query, (subject_id,))]
 
     def history(self, subject_id: str) -> list[EarlierTest]:
-        """Return what a comparison needs of a person's tests, oldest first; [] for nobody."""
+        """Return what a comparison needs of a person's tests, oldest first; [] without a name."""
         return [self._test(row) for row in self.documents(subject_id)]
 
     def readable_history(self, subject_id: str) -> tuple[list[EarlierTest], int]:
@@ -289,7 +289,7 @@ class Kept:
 
     @property
     def remark(self) -> str:
-        """What the user should know, in one sentence; '' for nothing."""
+        """A remark for the user, one sentence; '' for none."""
         remarks = []
         if self.number > 1:
             remarks.append(
@@ -327,7 +327,7 @@ def _without_run(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cause(error: Exception) -> str:
-    """Return the cause, in words that say what to do if SQLite's own do not."""
+    """Return the cause, with a remedy where SQLite's own message has none."""
     words = str(error)
     if "locked" in words:
         return "another program holds it; close that program and try again"

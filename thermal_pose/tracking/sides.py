@@ -12,10 +12,10 @@ A forward filter over two states per person, 'as the network says' and 'mirrored
 * the network counts for its own answer (`network_weight`);
 * walking counts for the state that faces where the person goes: the figure grows and the feet
   come down in the picture (towards the camera), or it shrinks and they go up. Both have to
-  agree, so that standing up and sitting down say nothing;
+  agree, so that standing up and sitting down are no evidence;
 * states of successive frames go together as far as no joint jumps.
 
-What is known fades within `memory_s`, so that errors do not last.
+Knowledge fades within `memory_s`, so that errors do not last.
 """
 
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class SidesSettings:
     jump_share : mean jump of the paired joints, as a share of the body's height, that is e times
         less likely than none.
     least_growth_hz, least_feet_hz : growth of the figure and movement of the feet in heights,
-        per second, below which nobody walks towards or away from the camera.
+        per second, below which a person does not walk towards or away from the camera.
     brisk_hz : both of these at a brisk walk.
     memory_s : what is known fades by e in this time; so is movement averaged.
     gap_s : after a longer gap a person starts fresh.
@@ -69,7 +69,7 @@ class SidesSettings:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of one person after a frame.
+    """The state of one person after a frame.
 
     `xy` (2, 17, 2) joints of both states, `odds` (2,) their log weights, `height_px` and
     `feet_px` of the figure, and the averaged movement in heights per second.
@@ -85,7 +85,7 @@ class _Known:
 
 
 class SideKeeper:
-    """Keeps left and right of everybody in one stream.
+    """Keeps left and right of all people in one stream.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class SideKeeper:
         self._known: dict[int, _Known] = {}
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Forget all people."""
         self._known.clear()
 
     def __call__(

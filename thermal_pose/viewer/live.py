@@ -77,7 +77,7 @@ class ViewerNode(Node):
 
 
 def show_live(view: RerunView, namespace: str, goes_on: Callable[[], bool]) -> int:
-    """Log the live topics until `goes_on` says no; return the number of images seen."""
+    """Log the live topics until `goes_on` returns False; return the number of images seen."""
     node = ViewerNode(view, namespace)
     executor = SingleThreadedExecutor()
     executor.add_node(node)

@@ -23,7 +23,7 @@ def show_recording(
 ) -> int:
     """Log a whole recording; return its number of images.
 
-    Keypoints on the recording's own topic are shown as they are; without them the models of
+    Keypoints on the recording's own topic are shown unchanged; without them the models of
     `detector` and `pose` find them now. Phases are always computed from the keypoints shown.
 
     Parameters

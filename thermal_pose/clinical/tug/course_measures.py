@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a clinician notes beside the times: attempts to rise, pauses, and how far the walk was.
+"""Measures beside the times: attempts to rise, pauses, and the distance of the walk.
 
 All are experimental: read from posture and place in the image of one camera.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the checks of a trial look at, and what they say."""
+"""The evidence that the checks of a trial use, and their verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class TrialEvidence:
     Attributes
     ----------
     frames : by rising stamp; track, signals : one row each.
-    other : what another person did meanwhile; None if nobody else was seen for long.
+    other : the behaviour of another person; None if no one else was seen for long.
     """
 
     frames: Sequence[FrameKeypoints]
@@ -51,7 +51,7 @@ class TrialEvidence:
 
     @cached_property
     def story(self) -> Story:
-        """What happened, told from posture and place."""
+        """The course of events, from posture and place."""
         return Story(self.signals, self.track)
 
     @cached_property

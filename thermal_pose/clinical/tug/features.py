@@ -35,9 +35,9 @@ class CellGrid:
     Attributes
     ----------
     xy : (T, 17, 2) px at reference width; interpolated where `scores` is 0.
-    scores : (T, 17) mean score of the frames in the cell, 0 where there is none.
+    scores : (T, 17) mean score of the frames in the cell, 0 if it has none.
     offsets : (T,) mean time of the cell's frames from its centre, in cells (-0.5 to 0.5).
-    observed : (T,) share of the cell's frames with the subject; 0 where there is no frame.
+    observed : (T,) share of the cell's frames with the subject; 0 without frames.
     start_s : left edge of the first cell, s since the first frame.
     """
 

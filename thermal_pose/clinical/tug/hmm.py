@@ -15,7 +15,7 @@ Array = npt.NDArray[np.float64]
 #: The states in their only order; seated before and after are two states of one phase.
 STATES = (Phase.SEATED, *TIMED_PHASES, Phase.SEATED)
 
-# Rows: states. Columns: standing index, growth of apparent size (log units a second, negative
+# Rows: states. Columns: standing index, growth of apparent size (log units per second, negative
 # when walking away), facing. Means and spreads of the published definitions' pictures: seated
 # 0.3, standing 1; about 0.2 for 1 m/s at 5 m; towards the camera +1.
 _MEANS = np.array(
@@ -49,7 +49,7 @@ _EVIDENCE_HZ = 5.0
 
 
 def emission_log(observations: Array) -> Array:
-    """(N, 8) log likelihood of each state; a missing (NaN) signal says nothing.
+    """(N, 8) log likelihood of each state; a missing (NaN) signal is no evidence.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class LivePhases:
     network : gives each frame's state probabilities.
     image_wh : of the frames, px.
     seated_after_s : how long the person must sit after the test until it is finished.
-    phase, probability : at the newest frame; UNKNOWN and 0 before anybody was seen.
+    phase, probability : at the newest frame; UNKNOWN and 0 before a person was seen.
     elapsed_s : since the first movement; 0 before it.
     """
 

@@ -43,7 +43,7 @@ class LiveFeatures:
 
         Parameters
         ----------
-        xy, scores : (17, 2) px with NaN where unknown, and (17,); None where nobody was seen.
+        xy, scores : (17, 2) px with NaN where unknown, and (17,); None if no person was seen.
         step_s : since the frame before, s.
         """
         row = np.zeros(N_LIVE_FEATURES)

@@ -71,7 +71,7 @@ def _all_measures(
 
 
 def trial_remarks(story: Story, segmentation: Segmentation, params: TugParams) -> tuple[str, ...]:
-    """What the reader should know of a timed trial, one sentence each."""
+    """Remarks on a timed trial, one sentence each."""
     unsure = unsure_boundaries(segmentation.boundaries_s, segmentation.sds_s)
     remarks = [distance_note(story, segmentation.boundaries_s, params)]
     if unsure.any():
@@ -209,7 +209,7 @@ def _walk(
     boundaries_s: Array, story: Story, way: str, phase: Phase, steps: StepEstimate
 ) -> list[Measure]:
     k = TIMED_PHASES.index(phase)
-    # Nobody takes steps while standing still.
+    # There are no steps while standing still.
     span_s = story.moving_s((float(boundaries_s[k]), float(boundaries_s[k + 1])))
     return [
         _value(

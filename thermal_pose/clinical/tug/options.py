@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a caller can choose about the analysis of a trial: the one place for its defaults."""
+"""The options of the analysis of a trial: the only place for its defaults."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ class TugParams:
     height_m : standing height; 0 when not known (speeds and lengths are then omitted).
     focal_px : focal length of the thermal camera from its calibration; 0 when not known.
     calibration : hash of that calibration; '' when there is none.
-    lens_misfit : why the calibration that there is gives no scale, one sentence; '' if it does.
+    lens_misfit : why the calibration gives no scale, one sentence; '' if it does.
     min_joint_score : joints scored below this are treated as missing.
     max_gap_s : a longer gap between stamps within the timed part refuses the trial.
     max_unseen_s : a longer time without the subject within the timed part refuses it.

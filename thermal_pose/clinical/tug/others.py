@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether anybody else in view did the test as well: sat, and then walked.
+"""Whether another person in view did the test as well: sat, and then walked.
 
 A carer who stands by or walks along never sits; a second person tested does. The other person is
 found as the subject is (`path`), among the sightings that are not the subject's; what they did,
@@ -26,24 +26,24 @@ from thermal_pose.types import FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
 
-#: Below, somebody sits; above, somebody stands (see `subject.standing_index`).
+#: Below, a person sits; above, a person stands (see `subject.standing_index`).
 SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
-#: Who goes less far than this, in box heights, has not walked: warm things stay where they are.
+#: A shorter path than this, in box heights, is not a walk: warm things do not move.
 MIN_TRAVEL = 0.6
-#: A detection more than this much taller than the subject's is of somebody else.
+#: A detection more than this much taller than the subject's is of another person.
 MAX_TALLER = 1.5
-#: Who is not seen seated for this long in all has not sat, s.
+#: Least total time seated that counts as sitting, s.
 MIN_SEATED_S = 1.0
 #: Mean joint score of another person, as a share of that of people seen well.
 MIN_CONFIDENCE_SHARE = 0.45
-#: Of somebody seen for less than this nothing can be told, s.
+#: A person seen for less than this is not judged, s.
 MIN_SEEN_S = 2.5
 
 
 def other_track(
     frames: Sequence[FrameKeypoints], subject_boxes: Array, min_score: float
 ) -> SubjectTrack | None:
-    """The track of the other person most like a person tested; None if nobody sat and walked.
+    """The track of the other person most like a person tested; None if no one sat and walked.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def other_track(
         for frame, box in zip(frames, subject_boxes, strict=True)
     ]
     builder = TrackBuilder()
-    # As sure as of the person tested: warm things with a faint pose are nobody.
+    # As certain as the person tested: warm things with a faint pose are not people.
     path = subject_path(remaining, min_score, reference_confidence(frames))
     for frame, person in zip(remaining, path, strict=True):
         builder.append(frame.stamp_ns, person, len(frame.persons))
@@ -75,7 +75,7 @@ def other_track(
 
 
 def _seated_s(track: SubjectTrack, min_score: float) -> float:
-    """How long somebody was seen seated, s."""
+    """How long the person was seen seated, s."""
     times_s = track.stamps_s
     index = smooth(standing_indices(track.xy, track.scores, min_score), times_s, 0.3)
     steps_s = np.minimum(np.diff(times_s, prepend=times_s[:1]), 0.25)
@@ -87,7 +87,7 @@ def _mean_confidence(track: SubjectTrack) -> float:
 
 
 def _travel(track: SubjectTrack) -> float:
-    """How far somebody went across the picture, in box heights."""
+    """How far the person went across the picture, in box heights."""
     left, top, right, bottom = track.boxes[track.seen].T
     feet = np.stack([(left + right) / 2, bottom], axis=1)
     low, high = np.percentile(feet, [5, 95], axis=0)
@@ -95,7 +95,7 @@ def _travel(track: SubjectTrack) -> float:
 
 
 def _cut_off(person: PersonKeypoints, frame: FrameKeypoints) -> bool:
-    """Whether the legs leave the view below: somebody passing near the camera."""
+    """Whether the legs leave the view below: a person passing near the camera."""
     return bool(person.box.xyxy[3] > frame.image_wh[1] - 1.0)
 
 
@@ -104,7 +104,7 @@ def _in_box(person: PersonKeypoints, subject_box: Array) -> bool:
     left, top, right, bottom = subject_box
     x, y = body_centre(person)
     inside = left <= x <= right and top <= y <= bottom
-    # Somebody who walks past in front is larger.
+    # A person who walks past in front is larger.
     return bool(inside and person_height_px(person) <= MAX_TALLER * (bottom - top))
 
 

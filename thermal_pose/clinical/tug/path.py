@@ -21,7 +21,7 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
 
-#: Log-odds a second that somebody clearly seated is the person tested.
+#: Log-odds per second that a clearly seated person is the person tested.
 SEATED_PER_S = 2.5
 #: Against another identity, and against each second unseen.
 CHANGE, UNSEEN_PER_S = 2.0, 1.5
@@ -77,7 +77,7 @@ def _end_s(frames: Sequence[FrameKeypoints]) -> float:
 
 
 def reference_confidence(frames: Sequence[FrameKeypoints]) -> float:
-    """Mean joint score of people who are seen well in these frames; 0 where nobody is seen."""
+    """Mean joint score of people who are seen well in these frames; 0 if no one is seen."""
     means = [float(np.mean(p.scores)) for frame in frames for p in frame.persons]
     return float(np.percentile(means, 80)) if means else 0.0
 
@@ -132,7 +132,7 @@ def _best_path(seen: _Sightings, end_s: float) -> list[int]:
 
 
 def _cost(seen: _Sightings, earlier: slice, row: int) -> Array:
-    """What speaks against each earlier sighting and this one being the same person."""
+    """Evidence against each earlier sighting and this one being the same person."""
     step_s = seen.times_s[row] - seen.times_s[earlier]
     jump = np.abs(seen.place[earlier] - seen.place[row]) / seen.place[row, 2]
     jump[:, 2] *= 0.5

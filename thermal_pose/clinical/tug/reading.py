@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the frames held so far say when all of them are looked at: the offline view of a trial.
+"""The reading of all frames held so far: the offline view of a trial.
 
 The final result is made from a reading. While a trial runs, a reading also decides what the
 causal view alone must not: that the test is over, and that earlier frames are not needed.
@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 
 #: `TugParams.segmenter` that names the hidden Markov model.
 HMM = "hmm"
-#: Share of the frames in which somebody at rest is seen, and seen seated.
+#: Share of the frames in which a person at rest is seen, and seen seated.
 _REST_SHARE = 0.8
 
 
@@ -47,7 +47,7 @@ class Reading:
 
     @property
     def story(self) -> Story:
-        """What happened, told from posture and place."""
+        """The course of events, from posture and place."""
         return Story(self.signals, self.track)
 
     def over_for_s(self) -> float:
@@ -116,7 +116,7 @@ def follow_subject(frames: Sequence[FrameKeypoints], params: TugParams) -> Subje
 
 
 def segment_other(reading: Reading, later: Sequence[FrameKeypoints] = ()) -> Segmentation | None:
-    """What another person did meanwhile, or later; None if nobody else walked.
+    """The behaviour of another person meanwhile, or later; None if no one else walked.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrialSignals:
-    """What the phases were read from, one row per frame, for plots.
+    """The signals that the phases were read from, one row per frame, for plots.
 
     Attributes
     ----------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What gives lengths in the image a scale: the height of a person's hips."""
+"""The scale of lengths in the image, from the height of a person's hips."""
 
 #: Height of a walker's hips over the ankles as a share of stature, as the pose model places them:
 #: measured on development seeds of the simulated clinic. Of the anatomical joints it is 0.49

@@ -47,7 +47,7 @@ class Segmentation:
 
     @property
     def complete(self) -> bool:
-        """Whether all boundaries are there and in order."""
+        """Whether all boundaries were found, in order."""
         return bool(np.isfinite(self.boundaries_s).all() and np.all(np.diff(self.boundaries_s) > 0))
 
     def intervals(self) -> tuple[PhaseInterval, ...]:

@@ -91,7 +91,7 @@ def smooth(values: Array, times_s: Array, sigma_s: float) -> Array:
         return np.zeros(0)
     starts = np.searchsorted(times_s, times_s - 3 * sigma_s, side="left")
     ends = np.searchsorted(times_s, times_s + 3 * sigma_s, side="right")
-    # One row a value: its neighbours, as many as the widest neighbourhood has.
+    # One row per value: its neighbours, padded to the widest neighbourhood.
     rows = starts[:, None] + np.arange(int((ends - starts).max()))
     inside = rows < ends[:, None]
     rows = np.minimum(rows, len(values) - 1)

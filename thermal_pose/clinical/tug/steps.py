@@ -17,9 +17,9 @@ from thermal_pose.clinical.tug.signals import BodySignals, bridge, smooth
 
 Array = npt.NDArray[np.float64]
 
-#: Rates that are tried, steps a second.
+#: Rates that are tried, steps per second.
 RATES_HZ = np.arange(0.8, 3.0, 0.02)
-#: What is usual: 105 steps a minute, give or take 30 % (all of the evidence is below that).
+#: Usual cadence: 105 steps per minute, give or take 30 % (all of the evidence is below that).
 USUAL_HZ, USUAL_SPREAD = 1.75, 0.3
 #: How much the rate differs between the walk out and the walk back.
 SAME_SPREAD = 0.05
@@ -27,7 +27,7 @@ SAME_SPREAD = 0.05
 EVIDENCE_SHARE = 0.3
 #: Least share of the posterior within 10 % of its peak.
 MIN_CLARITY = 0.5
-#: Left and right are compared over at least so many steps.
+#: Least number of steps over which left and right are compared.
 MIN_STEPS_TO_COMPARE = 8
 
 
@@ -37,7 +37,7 @@ class StepEstimate:
 
     Attributes
     ----------
-    rate_hz : steps a second; NaN where no rhythm was found.
+    rate_hz : steps per second; NaN where no rhythm was found.
     rate_sd_hz : its standard deviation.
     asymmetry : 0 for equal left and right steps, 1 where one is twice the other; NaN where
         there were too few.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happened in a recording, told from posture and place alone, in the order it happened.
+"""The events of a recording in their order, from posture and place alone.
 
-The network says when the phases of a test begin. It knows nothing of tests that are not one: two
-laps, five rises, a walk away from the camera. These are told here from curves that people can
-read, so that every refusal names its own reason. The same curves count attempts to rise and
-pauses, and tell when somebody stands still.
+The network finds when the phases of a test begin. It does not recognise other movements: two laps,
+five rises, a walk away from the camera. They are recognised here from curves that people can read,
+so that every refusal names its own reason. The same curves count attempts to rise and
+pauses, and find when the person stands still.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Span = tuple[float, float]
 
-#: Standing index below which somebody sits, and above which they stand.
+#: Standing index below which a person sits, and above which they stand.
 SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
 #: A posture counts when it lasts this long, s.
 MIN_POSTURE_S = 0.4
 #: A walk changes the apparent size of a person by at least this factor (natural logarithm).
 MIN_APPROACH = 0.12
-#: Shares of the largest approach above which somebody is at the mark, below which at the chair.
+#: Shares of the largest approach above which the person is at the mark, below which at the chair.
 NEAR_SHARE, BACK_SHARE = 0.6, 0.3
-#: Who moves slower than this share of their usual pace stands still.
+#: Below this share of the usual pace, a person stands still.
 STILL_SHARE = 0.3
 #: Slowest usual pace, in body heights per second: slower motion is noise of the keypoints.
 SLOWEST_PACE = 0.05
@@ -88,7 +88,7 @@ class Story:
         return np.asarray((self.times_s >= span_s[0]) & (self.times_s <= span_s[1]))
 
     def laps(self, until_s: float = np.inf) -> int:
-        """How often somebody walked out and back without sitting down in between, at most."""
+        """Largest number of walks out and back without sitting down in between."""
         spans = [(start_s, min(end_s, until_s)) for start_s, end_s in self.upright]
         return max((self._laps_in(span_s) for span_s in spans), default=0)
 
@@ -182,7 +182,7 @@ class Story:
 
     @cached_property
     def hardly_human(self) -> bool:
-        """Whether somebody who moves is found in few frames, and faintly: as in a tilted image."""
+        """Whether a moving person is found in few frames, and faintly: as in a tilted image."""
         seen = self.track.seen
         if seen.sum() < 8 or seen.mean() > FAINT_SHARE:
             return False
@@ -212,7 +212,7 @@ class Story:
 
     @cached_property
     def usual_pace(self) -> float:
-        """The pace of most of the walk, in body heights per second; NaN where nobody walks."""
+        """The pace of most of the walk, in body heights per second; NaN if no one walks."""
         ways = [self.pace[self.within(span_s)] for span_s in self.upright]
         pace = np.concatenate([np.zeros(0), *ways])
         pace = pace[np.isfinite(pace)]
@@ -221,7 +221,7 @@ class Story:
     def standstills(self, span_s: Span) -> tuple[Span, ...]:
         """Spans of standing still within a span, each at least `MIN_STANDSTILL_S` long.
 
-        Somebody who turns on the spot does not stand still.
+        A person who turns on the spot does not stand still.
         """
         limit = STILL_SHARE * max(self.usual_pace, SLOWEST_PACE)
         facing = smooth(self.signals.facing, self.times_s, 0.3)
@@ -236,7 +236,7 @@ class Story:
         return tuple(run for run in runs if run[1] - run[0] >= MIN_STANDSTILL_S)
 
     def moving_s(self, span_s: Span) -> float:
-        """How much of a span somebody is under way, s."""
+        """How long the person is under way within a span, s."""
         still_s = sum(end_s - start_s for start_s, end_s in self.standstills(span_s))
         return max(0.0, span_s[1] - span_s[0] - still_s)
 
@@ -262,19 +262,19 @@ class Story:
         return float(np.median(values)) if values.size else float("nan")
 
 
-#: Who goes less far than this on their feet across the image, in body heights, and does not grow by
-#: the second, has not walked.
+#: A person whose feet go less far than this across the image, in body heights, and who does not grow
+#: by the second factor, has not walked.
 MIN_TRAVEL, MIN_GROWTH = 0.2, 1.15
-#: Who is higher over the seat than this share of standing, after the test, does not sit.
+#: Above this share of standing height over the seat, after the test, a person does not sit.
 MAX_LOWNESS = 0.5
-#: Clearly towards the camera, as `BodySignals.facing` says it.
+#: Value of `BodySignals.facing` from which a person clearly faces the camera.
 TOWARDS_CAMERA = 0.15
 #: Mean joint scores above which the place of a person counts, and above which they are upright in
 #: the image.
 SURE, UPRIGHT_CONFIDENCE = 0.3, 0.4
-#: A stay near the mark or at the chair shorter than this is none, s.
+#: Shortest stay near the mark or at the chair that counts, s.
 MIN_STAY_S = 0.7
-#: Who is found in a larger share of the frames looks like a person.
+#: A person is found in a larger share of the frames than this.
 FAINT_SHARE = 0.6
 #: Boxes wider than this share of their height hold people who lie in the image.
 LYING_RATIO = 1.1

@@ -16,7 +16,7 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
 
 Array = npt.NDArray[np.float64]
 
-#: Somebody whose smoothed standing index is above this sits no longer.
+#: Smoothed standing index above which a person no longer sits.
 RISEN_INDEX = 0.7
 _ARM_FREE = (
     Joint.LEFT_SHOULDER,
@@ -102,7 +102,7 @@ def standing_index(xy: Array, scores: Array, min_score: float) -> float:
 
 @dataclass
 class _Candidate:
-    """What is known of one identity before the subject is chosen."""
+    """The state of one identity before the subject is chosen."""
 
     seated_s: float = 0.0
     last_ns: int = 0
@@ -116,7 +116,7 @@ class SubjectFollower:
     Attributes
     ----------
     min_joint_score : joints below are not used.
-    seated_s : how long somebody must sit to become the subject.
+    seated_s : how long a person must sit to become the subject.
     reach, reach_per_s : how far, in box heights, and in box heights for each second unseen, the
         subject may be from the last place.
     rest_s : how long the person followed has been seen seated without standing up, s.
@@ -144,7 +144,7 @@ class SubjectFollower:
     def update(self, frame: FrameKeypoints) -> PersonKeypoints | None:
         """Return the subject in this frame; None when not seen.
 
-        Until somebody was seen seated, the person seen longest seated, else the largest
+        Until a person was seen seated, the person seen longest seated, else the largest
         one, stands for the subject.
         """
         if not self._locked:
@@ -186,7 +186,7 @@ class SubjectFollower:
         if np.isfinite(index):
             candidate.index += 0.4 * (index - candidate.index)
         step_s = (stamp_ns - candidate.last_ns) / NS_PER_S if candidate.last_ns else 0.0
-        # Evidence grows with how clearly somebody sits, and is lost as fast by standing.
+        # Evidence grows with how clearly a person sits, and is lost as fast by standing.
         clarity = float(np.clip((0.65 - candidate.index) / 0.2, -1.0, 1.0))
         candidate.seated_s = max(0.0, candidate.seated_s + weight * clarity * min(step_s, 0.5))
         candidate.last_ns = stamp_ns
@@ -204,7 +204,7 @@ class SubjectFollower:
             self.rest_s += min((stamp_ns - self._last_ns) / NS_PER_S, 0.5)
 
     def _match(self, frame: FrameKeypoints) -> PersonKeypoints | None:
-        """The known identity; if it is not there, an unknown one near the last place.
+        """The known identity; if it is not in view, an unknown one near the last place.
 
         Identities that were in view together with the subject are other people.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data set that training reads: one row a person in a frame, in shards on disk.
+"""The data set that training reads: one row per person and frame, in shards on disk.
 
 A shard is one `.npz` (one recording, or one piece of a stream), written whole or not at all,
 so that building resumes where it was interrupted and needs one recording's memory at a time.
