@@ -262,8 +262,8 @@ class Story:
         return float(np.median(values)) if values.size else float("nan")
 
 
-#: A person whose feet go less far than this across the image, in body heights, and who does not grow
-#: by the second factor, has not walked.
+#: A person whose feet go less far than this across the image, in body heights, and who does not
+#: grow by the second factor, has not walked.
 MIN_TRAVEL, MIN_GROWTH = 0.2, 1.15
 #: Above this share of standing height over the seat, after the test, a person does not sit.
 MAX_LOWNESS = 0.5
