@@ -52,7 +52,7 @@ from thermal_pose.clinical.movement_test import MovementTest
 
 BALANCE = MovementTest(
     key="balance", title="Balance", headline="sway_m", headline_sd="", unit="m", decimals=2,
-    more_is_better=False, instructions=("Stand still.",), placement="2 m away.",
+    instructions=("Stand still.",), placement="2 m away.",
     phases=("swaying",),
 )
 """

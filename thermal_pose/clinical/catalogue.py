@@ -19,7 +19,6 @@ DETECTED: Final = MovementTest(
     headline_sd="",
     unit="",
     decimals=0,
-    more_is_better=False,
     instructions=(
         "Do one of the tests; what the person does decides which one it is.",
         "Choose the test instead for somebody who may need 30 seconds for five stands.",

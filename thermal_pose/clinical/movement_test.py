@@ -21,7 +21,6 @@ class MovementTest:
     headline_sd : key of that figure's standard deviation; '' where it has none.
     unit : of the headline, such as 's'; 'stands' is a count.
     decimals : of the headline in reports.
-    more_is_better : whether a larger headline is the better one.
     instructions : what the person is told, one sentence per step.
     placement : where the camera stands.
     phases : names of the phases or events in their order, for display.
@@ -33,7 +32,6 @@ class MovementTest:
     headline_sd: str
     unit: str
     decimals: int
-    more_is_better: bool
     instructions: tuple[str, ...]
     placement: str
     phases: tuple[str, ...] = field(default=())

@@ -17,7 +17,6 @@ FIVE_TIMES_SIT_TO_STAND: Final = MovementTest(
     headline_sd="total_sd_s",
     unit="s",
     decimals=2,
-    more_is_better=False,
     instructions=(
         "Sit with your arms crossed over your chest.",
         "At 'go', stand up fully and sit down again five times, as quickly as you safely can.",
@@ -33,7 +32,6 @@ CHAIR_STAND_30S: Final = MovementTest(
     headline_sd="",
     unit="stands",
     decimals=0,
-    more_is_better=True,
     instructions=(
         "Sit in the middle of the chair with your arms crossed over your chest.",
         "At 'go', stand up fully and sit down again as often as you can in 30 seconds.",

@@ -14,7 +14,6 @@ TIMED_UP_AND_GO: Final = MovementTest(
     headline_sd="total_sd_s",
     unit="s",
     decimals=2,
-    more_is_better=False,
     instructions=(
         "Sit with your back against the chair.",
         "At 'go', stand up, walk to the line at your usual pace, turn, walk back and sit down.",

@@ -7,8 +7,6 @@ examples:
   thermal-pose train-detector --train out/stream out/more --validation out/stream-val \\
       --out out/detector
   thermal-pose train-detector --train out/stream --out out/detector --max-minutes 3 --device cuda
-  thermal-pose train-detector --architecture faster_rcnn --batch 16 --train out/stream \\
-      --out out/detector --name faster_rcnn --max-minutes 10
 """
 
 import argparse
@@ -41,12 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out(parser, "folder for model and card", required=True)
     parser.add_argument("--name", default="detector", help="name of model and card")
     add_training_options(parser, batch=256)
-    parser.add_argument(
-        "--architecture",
-        choices=("tiny", "faster_rcnn"),
-        default="tiny",
-        help="faster_rcnn: the paper's, for comparison (extra torchvision); writes NAME.pt only",
-    )
     add_json(parser, "the card and its figures")
 
 
@@ -65,8 +57,6 @@ def start(args: argparse.Namespace) -> int:
     settings = training_of(args)
     data = load_detector_data(*args.train)
     with training_bar("training") as report:
-        if args.architecture == "faster_rcnn":
-            return _faster_rcnn(data, settings, report, args)
         network = train_detector(data, settings, report)
     save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
@@ -93,14 +83,4 @@ def start(args: argparse.Namespace) -> int:
         summary += f"; validation AP50 {figures['validation']['all']['ap50']}"
         document["validation"] = figures["validation"]
     print_result(args, document, summary)
-    return 0
-
-
-def _faster_rcnn(data: Any, settings: Any, report: Any, args: argparse.Namespace) -> int:
-    from thermal_pose.lab.learning.detector.faster_rcnn import save_faster_rcnn, train_faster_rcnn
-
-    path = args.out / f"{args.name}.pt"
-    save_faster_rcnn(train_faster_rcnn(data, settings, report), path)
-    text = f"{path}: trained on {len(data)} frames; use it as `faster_rcnn:{path}`"
-    print_result(args, {"weights": str(path), "frames": len(data)}, text)
     return 0

@@ -52,16 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", type=int, metavar="N", help="trials per step (default: the recipe's)"
     )
     parser.add_argument(
-        "--channels", type=int, metavar="N", help="width of the network (default: the recipe's)"
-    )
-    parser.add_argument(
         "--members", type=int, metavar="N", help="networks to average (default: the recipe's)"
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=float,
-        metavar="FACTOR",
-        help="learning rate (default: the recipe's)",
     )
     add_jobs(parser)
     add_out(parser, "folder for the networks", required=True)
@@ -76,7 +67,7 @@ def start(args: argparse.Namespace) -> int:
     if not paths and not args.motions:
         raise ConfigError("--keypoints, --motions: expected something to learn from, got nothing")
     motions = _motions(args) if args.motions else ()
-    names = ("steps", "batch", "channels", "members", "learning_rate")
+    names = ("steps", "batch", "members")
     changed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     recipe = replace(TugRecipe(), **changed)
     card = run_recipe(recipe, motions, paths, args.out, jobs_of(args))
