@@ -26,7 +26,7 @@ from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
 if TYPE_CHECKING:
-    from thermal_pose.lab.evaluation.chair_rise_cases import RiseCase
+    from thermal_pose.lab.evaluation.chair_rises.cases import RiseCase
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,12 +70,12 @@ def start(args: argparse.Namespace) -> int:
 
 def _simulated(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S
-    from thermal_pose.lab.evaluation.chair_rise_cases import (
+    from thermal_pose.lab.evaluation.chair_rises.cases import (
         EVALUATION_SEED,
         TESTS,
         rise_cases,
     )
-    from thermal_pose.lab.evaluation.chair_rises import evaluate_rise_files, rise_figures
+    from thermal_pose.lab.evaluation.chair_rises.judge import evaluate_rise_files, rise_figures
     from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 
     tests: dict[str, Any] = {}
@@ -99,7 +99,7 @@ def _simulated(args: argparse.Namespace) -> dict[str, Any]:
 
 def _make(cases: "list[RiseCase]", args: argparse.Namespace, name: str) -> None:
     """Render the trials that are missing, and find their keypoints."""
-    from thermal_pose.lab.evaluation.chair_rise_cases import made_frames, made_keypoints
+    from thermal_pose.lab.evaluation.chair_rises.cases import made_frames, made_keypoints
 
     make = made_frames if args.frames_only else made_keypoints
     with tqdm(total=len(cases), unit="trial", desc=name, disable=None) as bar:
@@ -108,7 +108,7 @@ def _make(cases: "list[RiseCase]", args: argparse.Namespace, name: str) -> None:
 
 
 def _motion(args: argparse.Namespace) -> dict[str, Any]:
-    from thermal_pose.lab.evaluation.chair_rises import count_motion
+    from thermal_pose.lab.evaluation.chair_rises.judge import count_motion
 
     paths = sorted(args.motion.glob("*.npz"))
     if not paths:
@@ -129,13 +129,13 @@ def _motion(args: argparse.Namespace) -> dict[str, Any]:
 def _fit(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.clinical.chair_rises.arms import MODEL_PATH
     from thermal_pose.clinical.chair_rises.events import EVENTS_PATH, event_offsets
-    from thermal_pose.lab.evaluation.chair_rise_cases import (
+    from thermal_pose.lab.evaluation.chair_rises.cases import (
         DEVELOPMENT_SEED,
         TESTS,
         arms_cases,
         rise_cases,
     )
-    from thermal_pose.lab.evaluation.chair_rises_fit import fit_arms, fit_event_offsets
+    from thermal_pose.lab.evaluation.chair_rises.fit import fit_arms, fit_event_offsets
     from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 
     cases = [case for test in TESTS for case in rise_cases(test, 20, 16, DEVELOPMENT_SEED)]

@@ -36,7 +36,7 @@ from thermal_pose.errors import ConfigError
 from thermal_pose.files import write_whole
 
 if TYPE_CHECKING:
-    from thermal_pose.lab.evaluation.tug import EvaluatedTrial
+    from thermal_pose.lab.evaluation.tug.trials import EvaluatedTrial
     from thermal_pose.lab.learning.tug.cases import TrialCase
 
 COHORTS = ("paper", "clinic", "patients")
@@ -166,9 +166,9 @@ def _start_motion(args: argparse.Namespace) -> int:
     """Judge the pipeline on recorded motion; print one line."""
     from thermal_pose.clinical.tug.network import shipped_network
     from thermal_pose.clinical.tug.options import TugParams
-    from thermal_pose.lab.evaluation.motion import evaluate_motion, motion_document, motion_rows
-    from thermal_pose.lab.evaluation.noise_floor import noise_floor
-    from thermal_pose.lab.evaluation.rows import write_rows
+    from thermal_pose.lab.evaluation.tug.motion import evaluate_motion, motion_document, motion_rows
+    from thermal_pose.lab.evaluation.tug.noise_floor import noise_floor
+    from thermal_pose.lab.evaluation.tug.rows import write_rows
     from thermal_pose.lab.learning.tug.motion_cases import MOTION_SEED, cache_motion, motion_path
     from thermal_pose.lab.simulation.recordings.motion_cohort import motion_cases
 
@@ -190,8 +190,8 @@ def _start_motion(args: argparse.Namespace) -> int:
     if args.csv is not None:
         write_rows(motion_rows(trials), args.csv)
     if args.plots is not None:
-        from thermal_pose.lab.evaluation.tug import error_rows
-        from thermal_pose.lab.evaluation.tug_plots import draw_cohort
+        from thermal_pose.lab.evaluation.tug.plots import draw_cohort
+        from thermal_pose.lab.evaluation.tug.trials import error_rows
 
         evaluated = error_rows([trial.evaluated for trial in trials])
         draw_cohort("real_motion", evaluated, {}, args.plots, "trials of recorded motion")
@@ -206,7 +206,7 @@ def _start_motion(args: argparse.Namespace) -> int:
 def _start_difficult(args: argparse.Namespace) -> int:
     """Judge the pipeline on pauses and mistakes; print the tables."""
     from thermal_pose.clinical.tug.options import TugParams
-    from thermal_pose.lab.evaluation.tug_difficult import (
+    from thermal_pose.lab.evaluation.tug.difficult import (
         DIFFICULT_SEED,
         difficult_cases,
         difficult_figures,
@@ -261,8 +261,8 @@ def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":
 def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> dict[str, Any]:
     """Analyze all cohorts; draw plots if requested."""
     from thermal_pose.clinical.tug.options import TugParams
-    from thermal_pose.lab.evaluation.rows import trial_row, write_rows
-    from thermal_pose.lab.evaluation.tug import (
+    from thermal_pose.lab.evaluation.tug.rows import trial_row, write_rows
+    from thermal_pose.lab.evaluation.tug.trials import (
         N_CURVE_POINTS,
         cohort_figures,
         condition_curves,
@@ -298,7 +298,7 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
             with tqdm(total=N_CURVE_POINTS, desc=f"{name} curves", disable=None) as bar:
                 curves[name] |= disturbance_curves(valid, params, jobs_of(args), bar.update)
         if args.plots is not None:
-            from thermal_pose.lab.evaluation.tug_plots import draw_cohort
+            from thermal_pose.lab.evaluation.tug.plots import draw_cohort
 
             draw_cohort(name, error_rows(trials), curves[name], args.plots)
     if args.csv is not None:
@@ -327,7 +327,7 @@ def _kept(args: argparse.Namespace, name: str) -> dict[str, Any]:
 def _write_page(
     args: argparse.Namespace, simulated: dict[str, Any], motion: dict[str, Any]
 ) -> None:
-    from thermal_pose.lab.evaluation.tug_page import validation_page
+    from thermal_pose.lab.evaluation.tug.page import validation_page
 
     if not simulated:
         raise ConfigError("--page: expected results/tug_agreement.json beside it; evaluate first")

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.jobs import map_jobs
-from thermal_pose.lab.evaluation.gait import true_gait
-from thermal_pose.lab.evaluation.tug_measures import measure_agreement, true_measures
+from thermal_pose.lab.evaluation.tug.gait import true_gait
+from thermal_pose.lab.evaluation.tug.measures import measure_agreement, true_measures
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import (
     TrialPair,

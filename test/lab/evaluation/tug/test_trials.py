@@ -9,7 +9,7 @@ from support.stick_figure import Figure
 
 from thermal_pose.cli import main as cli
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.lab.evaluation.tug import (
+from thermal_pose.lab.evaluation.tug.trials import (
     Disturbance,
     cohort_figures,
     condition_curves,

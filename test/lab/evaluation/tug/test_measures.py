@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from thermal_pose.lab.evaluation.tug_measures import measure_agreement, true_measures
+from thermal_pose.lab.evaluation.tug.measures import measure_agreement, true_measures
 from thermal_pose.skeleton import Joint
 
 EDGES_S = np.array([1.0, 2.0, 5.0, 7.0, 10.0, 12.0, 13.0])

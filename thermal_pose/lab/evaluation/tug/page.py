@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thermal_pose.lab.evaluation.tug_difficult import page_lines
+from thermal_pose.lab.evaluation.tug.difficult import page_lines
 
 Document = Mapping[str, Any]
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.phases import BOUNDARY_KEYS
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.lab.evaluation.rows import trial_row
-from thermal_pose.lab.evaluation.tug import (
+from thermal_pose.lab.evaluation.tug.rows import trial_row
+from thermal_pose.lab.evaluation.tug.trials import (
     Disturbance,
     EvaluatedTrial,
     cohort_figures,

@@ -17,7 +17,7 @@ from thermal_pose.clinical.chair_rises.lean import lean_s
 from thermal_pose.clinical.chair_rises.reading import PersonReading, read_rises
 from thermal_pose.clinical.tug.signals import Array
 from thermal_pose.files import write_whole
-from thermal_pose.lab.evaluation.chair_rise_cases import RiseRecording, read_recording
+from thermal_pose.lab.evaluation.chair_rises.cases import RiseRecording, read_recording
 from thermal_pose.types import TrialReason
 
 MIN_SCORE = 0.05

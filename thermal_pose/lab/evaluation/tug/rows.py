@@ -9,7 +9,7 @@ from typing import Any
 
 from thermal_pose.clinical.phases import BOUNDARY_KEYS
 from thermal_pose.files import write_whole
-from thermal_pose.lab.evaluation.tug import EvaluatedTrial
+from thermal_pose.lab.evaluation.tug.trials import EvaluatedTrial
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
 
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 from lab.metrics.test_agreement import cohort
 
-from thermal_pose.lab.evaluation.tug_page import validation_page
+from thermal_pose.lab.evaluation.tug.page import validation_page
 from thermal_pose.lab.metrics.agreement import agreement
 
 MEASURES = {

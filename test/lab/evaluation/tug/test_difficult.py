@@ -6,7 +6,7 @@ import pytest
 from support.stick_figure import Figure
 
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.lab.evaluation.tug_difficult import (
+from thermal_pose.lab.evaluation.tug.difficult import (
     DIFFICULT_SEED,
     cut_before_seat,
     difficult_cases,

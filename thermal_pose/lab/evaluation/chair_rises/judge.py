@@ -15,7 +15,7 @@ from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S
 from thermal_pose.clinical.chair_rises.reading import read_rises
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.chair_rises.scoring import five_times_s, stands_in_30s
-from thermal_pose.lab.evaluation.chair_rise_cases import RiseRecording, read_recording
+from thermal_pose.lab.evaluation.chair_rises.cases import RiseRecording, read_recording
 from thermal_pose.lab.metrics.agreement import icc_a1
 from thermal_pose.pipeline.chair_rises import ChairRiseCourse
 from thermal_pose.skeleton import N_JOINTS

@@ -9,13 +9,13 @@ from support.motion import recorded, write_motion
 
 from thermal_pose.cli.main import main
 from thermal_pose.clinical.phases import BOUNDARY_KEYS
-from thermal_pose.lab.evaluation.motion import (
+from thermal_pose.lab.evaluation.tug.motion import (
     MotionResult,
     label_figures,
     motion_figures,
 )
-from thermal_pose.lab.evaluation.noise_floor import joint_noise_m, noise_floor, redrawn
-from thermal_pose.lab.evaluation.tug import EvaluatedTrial
+from thermal_pose.lab.evaluation.tug.noise_floor import joint_noise_m, noise_floor, redrawn
+from thermal_pose.lab.evaluation.tug.trials import EvaluatedTrial
 from thermal_pose.lab.metrics.agreement import TrialPair
 from thermal_pose.lab.simulation.motion.recorded import aligned
 from thermal_pose.lab.simulation.recordings.from_motion import MotionCase

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.lab.evaluation.tug import Disturbance, EvaluatedTrial, evaluate_trial
+from thermal_pose.lab.evaluation.tug.trials import Disturbance, EvaluatedTrial, evaluate_trial
 from thermal_pose.lab.learning.tug.cases import TrialCase
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.types import NS_PER_S, TrialReason, TugTiming

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
-from thermal_pose.lab.evaluation.chair_rise_frames import (
+from thermal_pose.lab.evaluation.chair_rises.frames import (
     RiseFrames,
     read_rise_frames,
     write_rise_frames,
