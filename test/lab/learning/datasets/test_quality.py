@@ -40,7 +40,7 @@ def test_the_page_says_what_was_dropped_and_shows_people(built) -> None:
     page = (folder / "quality.html").read_text(encoding="utf-8")
     assert "people less than 8 px tall</th><td>7" in page
     assert "without an RGB picture of the same moment</th><td>2" in page
-    assert "never learnt from</th><td>3" in page and "synchronous</th><td>5" in page
+    assert "never learnt from</th><td>3" in page and "kept</th><td>5" in page
     assert "`thermal-pose sync` finds them</th><td>1" in page  # in the shard without counts
     assert "truncated &lt;here&gt;" in page and "Recordings not used" in page
     assert page.count("<img") == 24 and "teacher" not in page.split("Some people")[0]
@@ -58,7 +58,7 @@ GOOD = {
     ("change", "verdict"),
     [
         ({}, ""),
-        ({"rows": 0}, "nobody"),
+        ({"rows": 0}, "no people"),
         ({"errors": {"x": "torn"}}, "could not be used (1)"),
         ({"rows": 200}, "little to learn from"),
         ({"subjects": ["a"]}, "little to learn from"),

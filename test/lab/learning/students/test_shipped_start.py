@@ -81,5 +81,5 @@ def test_a_card_that_does_not_say_whom_it_was_trained_on_is_refused(tmp_path) ->
     model = card_path("student").parent / card.file
     (tmp_path / card.file).write_bytes(model.read_bytes())
     config = load_config(None, SETTINGS)
-    with pytest.raises(ModelArtifactError, match="does not say whom it was trained on"):
+    with pytest.raises(ModelArtifactError, match="does not name the people it was trained on"):
         teacher_start(str(tmp_path / "mine.json"), stick_figures(12), config)
