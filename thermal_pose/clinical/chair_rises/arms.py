@@ -3,9 +3,10 @@
 
 A picture of 80 x 60 pixels shows a forearm with two or three of them, and the keypoint networks
 place wrists poorly when arms are crossed. So no single joint decides: a logistic model weighs where
-elbows and wrists are found, how far they move and how sure the network is of them, at every rise
-and every stand. It belongs to the keypoint networks it was fitted on; with any other the check is
-not made, and the report says so.
+elbows and wrists are found at each rise, how high, how far aside and how surely, before it, during
+it, while the person stands and while they sit down. Hands may push off in some rises only: the half
+of the rises that look most like it decide. The model belongs to the keypoint networks it was fitted
+on; with any other the check is not made, and the report says so.
 """
 
 import json
@@ -26,13 +27,17 @@ from thermal_pose.skeleton import Joint
 
 MODEL_PATH: Final = Path(__file__).resolve().parents[2] / "assets" / "chair_rises_arms.json"
 _ARM: Final = (Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW, Joint.LEFT_WRIST, Joint.RIGHT_WRIST)
-_ELBOWS, _WRISTS = slice(0, 2), slice(2, 4)
-_PER_STRETCH: Final = 9
-_PER_REACH: Final = 4
-#: Four of a stretch twice (median and largest), and the reach of four joints in three stretches.
-N_FEATURES: Final = 4 * _PER_STRETCH + 3 * len(_ARM) * _PER_REACH
-#: How long before a rise its preparation, and the rest before the first one end, s.
-_PREPARE_S, _REST_S = 0.5, 1.2
+#: Elbows and wrists in `_ARM`.
+_JOINTS: Final = (slice(0, 2), slice(2, 4))
+_PER_STRETCH: Final = 7
+#: Stretches of a rise: before it, rising, standing, sitting down.
+N_FEATURES: Final = 4 * _PER_STRETCH
+#: The hands are placed this long before the hips have risen by a quarter, s.
+_PLACED_S: Final = 0.6
+#: A rise begins this long before the hips have risen by a quarter, s.
+_BEGUN_S: Final = 0.1
+#: Standing lasts at least this long for somebody who is not seen to sit down, s.
+_STANDS_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class ArmsModel:
     models: tuple[str, ...]
 
     def log_odds(self, features: Array) -> float:
-        """Return the log-odds that the arms were used."""
-        return float(((features - self.mean) / self.scale) @ self.weights + self.bias)
+        """Return the log-odds that the arms were used, from (R, N_FEATURES) of R rises."""
+        return over_rises(((features - self.mean) / self.scale) @ self.weights + self.bias)
 
     def knows(self, model_id: str) -> bool:
         """Whether the model was fitted on keypoints of this network."""
@@ -89,70 +94,39 @@ def arms_model(path: Path = MODEL_PATH) -> ArmsModel:
         raise ModelArtifactError(f"{path}: not a model of arm use: {error}") from error
 
 
+def over_rises(log_odds: Array) -> float:
+    """Return the mean of the larger half of (R,) log-odds; minus infinity without rises."""
+    if not log_odds.size:
+        return -float("inf")
+    return float(np.sort(log_odds)[-(log_odds.size // 2 + 1) :].mean())
+
+
 def arm_features(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]) -> Array:
-    """(N_FEATURES,) what elbows and wrists do per rise and over all of them."""
-    return np.concatenate(
-        [_over_cycles(track, curves, cycles), _reach_features(track, curves, cycles)]
-    )
+    """(R, N_FEATURES) what elbows and wrists do in each of R rises.
 
-
-def _reach_features(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]) -> Array:
-    """How far elbows and wrists get from the shoulders while rising, standing and at rest."""
-    if not cycles:
-        return np.zeros(3 * len(_ARM) * _PER_REACH)
-    times_s = curves.times_s
-    rising, standing = np.zeros(len(times_s), dtype=bool), np.zeros(len(times_s), dtype=bool)
-    for cycle in cycles:
-        end_s = cycle.down_s[0] if cycle.down_s else cycle.up_s[2] + 0.5
-        rising |= (times_s >= cycle.up_s[0] - _PREPARE_S) & (times_s <= cycle.up_s[1])
-        standing |= (times_s >= cycle.up_s[2]) & (times_s <= end_s)
-    rest = times_s < cycles[0].up_s[0] - _REST_S
-    return np.concatenate([_reach(track, rows) for rows in (rising, standing, rest)])
-
-
-def _reach(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Array:
-    """(16,) per joint: aside, lowest, highest, in units of the trunk, and the median score."""
-    xy, scores = track.xy[rows], track.scores[rows][:, list(_ARM)]
-    hips = (xy[:, Joint.LEFT_HIP] + xy[:, Joint.RIGHT_HIP]) / 2
-    shoulders = (xy[:, Joint.LEFT_SHOULDER] + xy[:, Joint.RIGHT_SHOULDER]) / 2
-    span = np.maximum(np.hypot(*(hips - shoulders).T), 1.0)[:, None, None]
-    arm = (xy[:, list(_ARM)] - shoulders[:, None]) / span
-    seen = np.isfinite(arm).all(axis=(1, 2))
-    if not seen.any():
-        return np.zeros(len(_ARM) * _PER_REACH)
-    aside, level = np.abs(arm[seen][..., 0]), arm[seen][..., 1]
-    return np.stack(
-        [
-            np.percentile(aside, 80, axis=0),
-            np.percentile(level, 80, axis=0),
-            np.percentile(level, 20, axis=0),
-            np.median(scores[seen], axis=0),
-        ],
-        axis=1,
-    ).ravel()
-
-
-def _over_cycles(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]) -> Array:
-    """(36,) per stretch of a rise: median over the rises, and largest above it."""
-    rows = np.array([_cycle_features(track, curves, cycle) for cycle in cycles])
-    if not len(rows):
-        return np.zeros(4 * _PER_STRETCH)
+    What is not seen in a rise is taken from the other rises, and is 0 if it is never seen.
+    """
+    rows = np.array([_rise_features(track, curves, cycle) for cycle in cycles])
+    if not rows.size:
+        return np.zeros((0, N_FEATURES))
     known = np.isfinite(rows)
-    filled = np.where(known, rows, np.nanmedian(np.where(known, rows, np.nan), axis=0))
-    filled = np.nan_to_num(filled)
-    middle = np.median(filled, axis=0)
-    return np.concatenate([middle, filled.max(axis=0) - middle])
+    never = ~known.any(axis=0)
+    usual = np.nanmedian(np.where(never, 0.0, rows), axis=0)
+    return np.where(known, rows, usual)
 
 
-def _cycle_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Array:
-    end_s = cycle.down_s[0] if cycle.down_s else cycle.up_s[2] + 0.5
-    rising = (curves.times_s >= cycle.up_s[0] - 0.4) & (curves.times_s <= cycle.up_s[2])
-    standing = (curves.times_s >= cycle.up_s[2]) & (curves.times_s <= end_s)
-    return np.concatenate([_stretch_features(track, rows) for rows in (rising, standing)])
+def _rise_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Array:
+    quarter_s, _, last_s = cycle.up_s
+    end_s = cycle.down_s[0] if cycle.down_s else last_s + _STANDS_S
+    spans_s = [(quarter_s - _PLACED_S, quarter_s), (quarter_s - _BEGUN_S, last_s), (last_s, end_s)]
+    spans_s.append((cycle.down_s[0], cycle.down_s[2]) if cycle.down_s else (1.0, 0.0))
+    times_s = curves.times_s
+    rows = [(times_s >= first_s) & (times_s <= until_s) for first_s, until_s in spans_s]
+    return np.concatenate([_stretch_features(track, chosen) for chosen in rows])
 
 
 def _stretch_features(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Array:
-    """(9,) of elbows and wrists in units of the trunk; NaN where not seen."""
+    """(7,) of elbows and wrists in units of the trunk; NaN where not seen."""
     xy, scores = track.xy[rows], track.scores[rows]
     hips = (xy[:, Joint.LEFT_HIP] + xy[:, Joint.RIGHT_HIP]) / 2
     shoulders = (xy[:, Joint.LEFT_SHOULDER] + xy[:, Joint.RIGHT_SHOULDER]) / 2
@@ -163,17 +137,9 @@ def _stretch_features(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Array
         return np.full(_PER_STRETCH, np.nan)
     arm, scores = arm[seen], scores[seen][:, list(_ARM)]
     aside, level = np.abs(arm[..., 0]), arm[..., 1]
-    wrist_level, wrist_aside = level[:, _WRISTS].mean(axis=1), aside[:, _WRISTS].mean(axis=1)
-    return np.array(
-        [
-            np.median(aside.max(axis=1)),
-            np.median(aside[:, _ELBOWS].mean(axis=1)),
-            np.median(level[:, _ELBOWS].mean(axis=1)),
-            np.median(wrist_level),
-            np.median(wrist_aside),
-            np.median(scores[:, _ELBOWS].mean(axis=1)),
-            np.median(scores[:, _WRISTS].mean(axis=1)),
-            np.std(wrist_level),
-            np.std(wrist_aside),
-        ]
-    )
+    means = [
+        aside.max(axis=1),
+        *(values[:, joints].mean(axis=1) for values in (aside, level) for joints in _JOINTS),
+        *(scores[:, joints].mean(axis=1) for joints in _JOINTS),
+    ]
+    return np.median(means, axis=1)

@@ -115,7 +115,7 @@ def rise_cases(test: ChairTest, n_valid: int, n_invalid: int, seed: int) -> list
     return valid + invalid
 
 
-def arms_cases(n: int = 60) -> list[RiseCase]:
+def arms_cases(n: int = 120) -> list[RiseCase]:
     """Development trials for the model of arm use: every other one with arms used."""
     kinds = (TrialReason.VALID, TrialReason.ARMS_USED)
     return [RiseCase(TESTS[0], ARMS_SEED, k, 0, kinds[k % 2]) for k in range(n)]
