@@ -23,7 +23,7 @@ from selenium.webdriver.chrome.service import Service
 from sensor_msgs.msg import Image
 
 from thermal_pose.bags.recording import DEMO_BAG
-from thermal_pose.lab.benchmark.load import ros
+from thermal_pose.lab.benchmark.load.runs import ros
 from thermal_pose.messages.fields import to_stamp_ns
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import selected_entries

@@ -30,8 +30,8 @@ from thermal_pose.lab.evaluation.labelled.run import LabelledSet, judge_labelled
 from thermal_pose.lab.evaluation.sensitivity import sensitivity
 from thermal_pose.lab.learning.fitting.config import TrainingConfig, load_config
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
+from thermal_pose.lab.learning.networks.onnx.unfold import unfold_student
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
-from thermal_pose.lab.learning.networks.unfold import unfold_student
 from thermal_pose.lab.learning.pose_data import PoseData, concatenate, load_folder, load_shard
 from thermal_pose.lab.learning.students.export import ModelProvenance, export_student
 from thermal_pose.lab.learning.students.judge import evaluate_model

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from support.models import write_warmest_spot_model
 
-from thermal_pose.lab.benchmark import load
 from thermal_pose.lab.benchmark.crops import compute_floor, ratios
-from thermal_pose.lab.benchmark.probe import LatencyFigures
+from thermal_pose.lab.benchmark.load import runs
+from thermal_pose.lab.benchmark.load.probe import LatencyFigures
 from thermal_pose.lab.benchmark.suite import BenchOptions, judge_targets
 from thermal_pose.lab.benchmark.timing import interleaved
 from thermal_pose.types import ThermalFrame
@@ -137,8 +137,8 @@ def first_without_a_drop(measure, dropped):
 @pytest.mark.slow
 def test_load_is_measured_on_real_processes(ros, frames, tmp_path):
     models = {"detector": "warm_blob", "pose": str(write_warmest_spot_model(tmp_path))}
-    workers = [["-m", "thermal_pose.lab.benchmark.worker", "room0", "room1"]]
-    with load.probed(workers, models, frames, ["room0", "room1"]) as (probe, processes):
+    workers = [["-m", "thermal_pose.lab.benchmark.load.worker", "room0", "room1"]]
+    with runs.probed(workers, models, frames, ["room0", "room1"]) as (probe, processes):
         figures = first_without_a_drop(
             lambda: probe.run(8.0, 1.0, warm_up_s=0.5), lambda found: found.dropped_share
         )
@@ -154,7 +154,7 @@ def test_the_handover_is_compared_with_dds_in_one_run(ros, frames, tmp_path):
     models = {"detector": "warm_blob", "pose": str(write_warmest_spot_model(tmp_path))}
     ways = ("handed_over", "over_dds")
     found = first_without_a_drop(
-        lambda: load.measure_handover(frames, models, duration_s=1.0),
+        lambda: runs.measure_handover(frames, models, duration_s=1.0),
         lambda found: any(found[way]["answered"] < found[way]["sent"] for way in ways),
     )
     assert all(found[way]["sent"] >= 8 and found[way]["cpu_share"] > 0 for way in ways)
@@ -185,7 +185,7 @@ def test_the_dropped_share_is_of_what_was_sent():
 def test_the_soak_notes_age_and_resources_piece_by_piece(ros, frames, tmp_path):
     models = {"detector": "warm_blob", "pose": str(write_warmest_spot_model(tmp_path))}
     found = first_without_a_drop(
-        lambda: load.soak(frames, models, duration_s=2.0, samples=2),
+        lambda: runs.soak(frames, models, duration_s=2.0, samples=2),
         lambda found: found["dropped"],
     )
     assert len(found["pieces"]) == 2
@@ -202,7 +202,7 @@ def test_a_process_that_dies_is_reported_with_its_last_words(ros, frames):
 
     with (
         pytest.raises(GraphError, match="No module named"),
-        load.running([["-m", "no_such_module"]], {}) as (process,),
+        runs.running([["-m", "no_such_module"]], {}) as (process,),
     ):
         process.wait(10)
 
@@ -357,7 +357,7 @@ def test_the_path_of_a_frame_is_timed_step_by_step(ros):
         measure_frame_path,
     )
 
-    found = measure_frame_path(load.load_frames(DEMO_BAG)[40:44], {}, rounds=1)
+    found = measure_frame_path(runs.load_frames(DEMO_BAG)[40:44], {}, rounds=1)
     assert {*ONE_PROCESS, *SEVERAL_PROCESSES} <= set(found["step_ms"])
     assert set(found["step_ms"]) == set(found["paced_step_ms"])
     assert all(ms > 0 for ms in [*found["step_ms"].values(), *found["paced_step_ms"].values()])

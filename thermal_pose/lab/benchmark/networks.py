@@ -21,9 +21,9 @@ from thermal_pose.inference.factory import make_engine
 from thermal_pose.lab.benchmark.rtmpose import RtmPose
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
-from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
+from thermal_pose.lab.learning.networks.onnx.graph import build_onnx
+from thermal_pose.lab.learning.networks.onnx.traced import export_traced
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
-from thermal_pose.lab.learning.networks.traced import export_traced
 from thermal_pose.lab.learning.networks.vit import VisionTransformerEncoder, VitConfig
 from thermal_pose.lab.learning.students.export import quantise
 from thermal_pose.lab.learning.students.ship import SHIPPED

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from thermal_pose.lab.benchmark import crops, load
+from thermal_pose.lab.benchmark import crops
 from thermal_pose.lab.benchmark.frame_path import measure_frame_path
 from thermal_pose.lab.benchmark.growth import measure_commands, measure_growth
+from thermal_pose.lab.benchmark.load import runs
 from thermal_pose.lab.benchmark.machine import describe_machine, foreign_work
 from thermal_pose.lab.benchmark.smoothing import measure_smoothing
 from thermal_pose.pipeline.perception_params import build_perception
@@ -154,7 +155,7 @@ class _Parts:
 
 
 def _measure(options: BenchOptions, part: _Parts) -> dict[str, Any]:
-    frames = load.load_frames(options.recording)
+    frames = runs.load_frames(options.recording)
     found: dict[str, Any] = {"machine": describe_machine()}
     with tempfile.TemporaryDirectory() as folder:
         found["crop_ms"], found["about"] = part(
@@ -175,7 +176,7 @@ def _measure(options: BenchOptions, part: _Parts) -> dict[str, Any]:
             frames, list(replay_keypoints(options.recording, build_perception())), options.rounds
         ),
     )
-    with load.ros():
+    with runs.ros():
         found["commands"] = part("whole commands", lambda: measure_commands(options.recording))
         found |= _over_dds(frames, options, part)
     return found
@@ -201,19 +202,19 @@ def _over_dds(frames: list[ThermalFrame], options: BenchOptions, part: _Parts) -
     )
     latency = part(
         "latency at 8 Hz, one process and several",
-        lambda: load.measure_latency(frames, models, seconds),
+        lambda: runs.measure_latency(frames, models, seconds),
     )
     handover = part(
         "handing over in one process, or all over DDS",
-        lambda: load.measure_handover(frames, models, seconds),
+        lambda: runs.measure_handover(frames, models, seconds),
     )
-    rate = part("highest rate", lambda: load.measure_max_rate(frames, models, min(seconds, 5.0)))
+    rate = part("highest rate", lambda: runs.measure_max_rate(frames, models, min(seconds, 5.0)))
     cameras = part(
-        "cameras at 8 Hz", lambda: load.measure_cameras(frames, models, min(seconds, 10.0))
+        "cameras at 8 Hz", lambda: runs.measure_cameras(frames, models, min(seconds, 10.0))
     )
     footprint = part(
         "memory and processor share",
-        lambda: load.measure_footprint(frames, models, min(seconds, 20.0)),
+        lambda: runs.measure_footprint(frames, models, min(seconds, 20.0)),
     )
     return {
         "frame_path": path,

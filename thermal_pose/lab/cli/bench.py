@@ -108,11 +108,11 @@ def _bench(args: argparse.Namespace, models: dict[str, str]) -> dict[str, Any]:
 
 
 def _soak(args: argparse.Namespace, models: dict[str, str]) -> dict[str, Any]:
-    from thermal_pose.lab.benchmark import load
+    from thermal_pose.lab.benchmark.load import runs
     from thermal_pose.lab.benchmark.machine import describe_machine
 
     machine = describe_machine()
-    with load.ros(), tqdm(total=12, unit="piece", desc="soak", disable=None) as bar:
-        frames = load.load_frames(args.bag)
-        found = load.soak(frames, models, args.soak_s, tick=bar.update)
+    with runs.ros(), tqdm(total=12, unit="piece", desc="soak", disable=None) as bar:
+        frames = runs.load_frames(args.bag)
+        found = runs.soak(frames, models, args.soak_s, tick=bar.update)
     return {"machine": machine, **found}

@@ -143,7 +143,7 @@ def _build_bags(args: argparse.Namespace) -> list[Any]:
 
 
 def _build_coco(args: argparse.Namespace) -> list[Any]:
-    from thermal_pose.lab.learning.datasets.from_coco import build_from_coco, check_names
+    from thermal_pose.lab.learning.datasets.coco.shards import build_from_coco, check_names
 
     check_names(args.sources)
     for source in args.sources:

@@ -12,8 +12,8 @@ from thermal_pose.errors import TrainingError
 from thermal_pose.lab.evaluation.labelled.answers import LabelledAnswers, ask
 from thermal_pose.lab.evaluation.labelled.judge import labelled_figures
 from thermal_pose.lab.evaluation.labelled.sheet import write_overlay_sheet
-from thermal_pose.lab.learning.datasets.coco_labels import read_labels
-from thermal_pose.lab.learning.datasets.pictures import centikelvin
+from thermal_pose.lab.learning.datasets.coco.labels import read_labels
+from thermal_pose.lab.learning.datasets.coco.pictures import centikelvin
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import PersonKeypoints
 

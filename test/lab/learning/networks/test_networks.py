@@ -8,7 +8,7 @@ from thermal_pose.errors import ModelArtifactError
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
-from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
+from thermal_pose.lab.learning.networks.onnx.graph import build_onnx
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
 from thermal_pose.lab.learning.networks.vit import VisionTransformerEncoder, VitConfig
 

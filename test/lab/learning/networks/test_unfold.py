@@ -10,9 +10,9 @@ import torch
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.artifacts import ASSETS
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
-from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
+from thermal_pose.lab.learning.networks.onnx.graph import build_onnx
+from thermal_pose.lab.learning.networks.onnx.unfold import unfold_student
 from thermal_pose.lab.learning.networks.pose import StudentShape
-from thermal_pose.lab.learning.networks.unfold import unfold_student
 
 
 @pytest.fixture(scope="module")

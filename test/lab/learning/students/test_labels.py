@@ -14,10 +14,10 @@ from thermal_pose.cli import main as command
 from thermal_pose.errors import ConfigError, TrainingError
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import Normalization, load_card
-from thermal_pose.lab.learning.datasets.from_coco import build_from_coco
+from thermal_pose.lab.learning.datasets.coco.shards import build_from_coco
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.tasks import KeypointTask, ThermalCrops
-from thermal_pose.lab.learning.networks.unfold import unfold_student
+from thermal_pose.lab.learning.networks.onnx.unfold import unfold_student
 from thermal_pose.lab.learning.pose_data import load_folder, save_shard
 from thermal_pose.lab.learning.students.labels import with_own_labels, write_pictures
 from thermal_pose.lab.learning.students.ship import load_student

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.inference.base import PoseModel
-from thermal_pose.lab.learning.datasets.coco_labels import CocoLabels, LabelledPerson
-from thermal_pose.lab.learning.datasets.pictures import centikelvin, read_picture
+from thermal_pose.lab.learning.datasets.coco.labels import CocoLabels, LabelledPerson
+from thermal_pose.lab.learning.datasets.coco.pictures import centikelvin, read_picture
 from thermal_pose.lab.metrics.oks import joint_similarity, oks, pose_score
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import Float64Array, PersonBox

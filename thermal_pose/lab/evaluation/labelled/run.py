@@ -11,7 +11,7 @@ from thermal_pose.inference.factory import make_estimator
 from thermal_pose.lab.evaluation.labelled.answers import ask
 from thermal_pose.lab.evaluation.labelled.judge import RESAMPLES, labelled_figures
 from thermal_pose.lab.evaluation.labelled.sheet import write_overlay_sheet
-from thermal_pose.lab.learning.datasets.coco_labels import read_labels
+from thermal_pose.lab.learning.datasets.coco.labels import read_labels
 
 Span = tuple[float, float]
 

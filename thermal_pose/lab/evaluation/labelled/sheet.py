@@ -11,8 +11,8 @@ import numpy.typing as npt
 from thermal_pose.files import write_whole
 from thermal_pose.imaging.radiometry import to_mono8
 from thermal_pose.lab.evaluation.labelled.answers import LabelledAnswers
-from thermal_pose.lab.learning.datasets.coco_labels import CocoLabels
-from thermal_pose.lab.learning.datasets.pictures import centikelvin, read_picture
+from thermal_pose.lab.learning.datasets.coco.labels import CocoLabels
+from thermal_pose.lab.learning.datasets.coco.pictures import centikelvin, read_picture
 from thermal_pose.skeleton import LIMBS
 
 _TILE_WH: Final = (320, 240)

@@ -16,7 +16,7 @@ from thermal_pose.inference.onnxruntime_engine import OnnxRuntimeEngine
 from thermal_pose.lab.learning.detector.augment import CLIP, SCALE_K
 from thermal_pose.lab.learning.detector.data import DetectorData
 from thermal_pose.lab.learning.detector.network import INPUT_WH, DetectorWithPeaks, TinyDetector
-from thermal_pose.lab.learning.networks.traced import export_traced
+from thermal_pose.lab.learning.networks.onnx.traced import export_traced
 from thermal_pose.lab.metrics.detection import (
     DetectionFigures,
     FrameDetections,

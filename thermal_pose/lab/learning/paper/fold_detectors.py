@@ -27,7 +27,7 @@ from thermal_pose.lab.learning.detector.export import detect_all, figures_of
 from thermal_pose.lab.learning.detector.faster_rcnn import save_faster_rcnn, train_faster_rcnn
 from thermal_pose.lab.learning.detector.fit import DetectorTraining
 from thermal_pose.lab.learning.detector.network import INPUT_WH
-from thermal_pose.lab.learning.networks.traced import export_traced
+from thermal_pose.lab.learning.networks.onnx.traced import export_traced
 from thermal_pose.lab.learning.paper.cohort import split_folds
 from thermal_pose.lab.learning.pose_data import PoseData, save_shard
 from thermal_pose.types import IntArray

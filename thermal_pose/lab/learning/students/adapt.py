@@ -22,8 +22,8 @@ from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.predict import device_name
 from thermal_pose.lab.learning.fitting.run_log import command_line
 from thermal_pose.lab.learning.fitting.training import Rows, Training
+from thermal_pose.lab.learning.networks.onnx.unfold import unfold_student
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
-from thermal_pose.lab.learning.networks.unfold import unfold_student
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.export import ModelProvenance, export_student
 from thermal_pose.lab.learning.students.judge import evaluate_model

@@ -23,7 +23,7 @@ from thermal_pose.inference.card import (
     Normalization,
 )
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
-from thermal_pose.lab.learning.networks.onnx_graph import build_onnx
+from thermal_pose.lab.learning.networks.onnx.graph import build_onnx
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.types import FloatArray
 

@@ -17,7 +17,7 @@ import torch
 from thermal_pose.errors import TrainingError
 from thermal_pose.files import write_whole
 from thermal_pose.inference.card import DecodeRule
-from thermal_pose.lab.learning.datasets.coco_labels import read_labels
+from thermal_pose.lab.learning.datasets.coco.labels import read_labels
 from thermal_pose.lab.learning.fitting.assess import TEACHER_PEAK
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.predict import predict

@@ -14,8 +14,8 @@ from thermal_pose.inference.card import ModelCard, load_card
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
+from thermal_pose.lab.learning.networks.onnx.unfold import unfold_student
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
-from thermal_pose.lab.learning.networks.unfold import unfold_student
 from thermal_pose.lab.learning.networks.width import narrowed
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.ship import SHIPPED

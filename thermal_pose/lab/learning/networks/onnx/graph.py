@@ -17,16 +17,16 @@ from torch import nn
 
 from thermal_pose import __version__
 from thermal_pose.lab.learning.networks.confidence import MEAN_SCALE, ConfidenceHead
-from thermal_pose.lab.learning.networks.fold import (
-    PARITIES,
-    SubPixelDeconvolution,
-    fold_conv_norm,
-    fold_decoder,
-)
 from thermal_pose.lab.learning.networks.mobilenet import (
     InvertedResidual,
     MobileNetV3SmallEncoder,
     SqueezeExcitation,
+)
+from thermal_pose.lab.learning.networks.onnx.fold import (
+    PARITIES,
+    SubPixelDeconvolution,
+    fold_conv_norm,
+    fold_decoder,
 )
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.skeleton import N_JOINTS

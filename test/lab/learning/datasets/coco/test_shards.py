@@ -7,7 +7,7 @@ import pytest
 
 from thermal_pose.cli import main as command
 from thermal_pose.errors import ConfigError, TrainingError
-from thermal_pose.lab.learning.datasets.from_coco import build_from_coco
+from thermal_pose.lab.learning.datasets.coco.shards import build_from_coco
 from thermal_pose.lab.learning.pose_data import load_folder
 
 

@@ -23,12 +23,12 @@ from torch import nn
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
 from thermal_pose.lab.learning.networks.decoder import LATENT_CHANNELS
-from thermal_pose.lab.learning.networks.fold import PARITIES, TAPS
 from thermal_pose.lab.learning.networks.mobilenet import (
     InvertedResidual,
     MobileNetV3SmallEncoder,
     SqueezeExcitation,
 )
+from thermal_pose.lab.learning.networks.onnx.fold import PARITIES, TAPS
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, StudentShape
 from thermal_pose.skeleton import N_JOINTS
 
@@ -45,7 +45,7 @@ _DEAD: Final = 1e-6
 def unfold_student(
     path: Path, crops: npt.NDArray[np.float32]
 ) -> tuple[PoseNetwork, ConfidenceHead]:
-    """Read a student's fp32 ONNX file (`onnx_graph.build_onnx`) back into networks to train.
+    """Read a student's fp32 ONNX file (`graph.build_onnx`) back into networks to train.
 
     Parameters
     ----------

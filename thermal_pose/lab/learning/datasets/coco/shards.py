@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import ConfigError, TrainingError
-from thermal_pose.lab.learning.datasets.coco_labels import (
+from thermal_pose.lab.learning.datasets.coco.labels import (
     CocoLabels,
     LabelledPerson,
     read_labels,
 )
-from thermal_pose.lab.learning.datasets.pictures import read_picture
+from thermal_pose.lab.learning.datasets.coco.pictures import read_picture
 from thermal_pose.lab.learning.pose_data import PoseData, save_shard
 
 FRAME_WH: Final = (80, 60)

@@ -11,7 +11,7 @@ import pytest
 from support import faults
 
 from thermal_pose.errors import TrainingError
-from thermal_pose.lab.learning.datasets.coco_labels import read_labels
+from thermal_pose.lab.learning.datasets.coco.labels import read_labels
 from thermal_pose.skeleton import JOINT_NAMES
 
 Change = Callable[[dict[str, Any]], object]

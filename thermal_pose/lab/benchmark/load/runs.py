@@ -17,7 +17,7 @@ import rclpy
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.errors import GraphError
-from thermal_pose.lab.benchmark.probe import LatencyFigures, Probe
+from thermal_pose.lab.benchmark.load.probe import LatencyFigures, Probe
 from thermal_pose.types import ThermalFrame
 
 CAMERA_HZ: Final = 8.0
@@ -108,7 +108,7 @@ def measure_handover(
     `p50_ratio`, `cpu_ratio` : of the first to the second.
     """
     ways: dict[str, list[str]] = {"handed_over": [], "over_dds": ["--over-dds"]}
-    worker = ["-m", "thermal_pose.lab.benchmark.worker", "--analyze"]
+    worker = ["-m", "thermal_pose.lab.benchmark.load.worker", "--analyze"]
     commands = [[*worker, *options, name] for name, options in ways.items()]
     with probed(commands, models, frames, list(ways)) as (probe, processes):
         probe.run(CAMERA_HZ, 2.0)
@@ -168,7 +168,7 @@ def measure_cameras(
     for count in _CAMERAS:
         names = [f"room{number}" for number in range(count)]
         workers = [
-            ["-m", "thermal_pose.lab.benchmark.worker", *names[start::2]] for start in range(2)
+            ["-m", "thermal_pose.lab.benchmark.load.worker", *names[start::2]] for start in range(2)
         ]
         with probed(workers, models, frames, names) as (probe, _):
             figures = probe.run(CAMERA_HZ, duration_s, warm_up_s=2.0)
