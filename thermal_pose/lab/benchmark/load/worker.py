@@ -2,8 +2,8 @@
 """A process with the detector and pose nodes of one or more cameras, for load measurements.
 
 Run as `python -m thermal_pose.lab.benchmark.load.worker [--analyze] [--over-dds] NAMESPACE...`;
-ends when its parent does. `--analyze` adds the TUG analyzer of the first camera; with `--over-dds` the
-nodes hand nothing over, so that all messages between them go through DDS.
+ends when its parent does. `--analyze` adds the TUG analyzer of the first camera; with `--over-dds`
+the nodes hand nothing over, so that all messages between them go through DDS.
 """
 
 import argparse
