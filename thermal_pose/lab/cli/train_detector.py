@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_json, add_out, print_result
+from thermal_pose.errors import ConfigError
 from thermal_pose.inference.base import RuntimeOptions
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.lab.cli.detector_training import add_training_options, training_bar, training_of
@@ -36,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation", type=Path, metavar="DIR", help="folder of validation shards"
     )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="continue from these weights, the .pt of an earlier training (default: random)",
+    )
     add_out(parser, "folder for model and card", required=True)
     parser.add_argument("--name", default="detector", help="name of model and card")
     add_training_options(parser, batch=256)
@@ -50,14 +57,16 @@ def start(args: argparse.Namespace) -> int:
         detect_all,
         export_detector,
         figures_of,
+        load_weights,
         save_weights,
     )
     from thermal_pose.lab.learning.detector.fit import train_detector
 
     settings = training_of(args)
+    begun = load_weights(args.start) if args.start else None
     data = load_detector_data(*args.train)
     with training_bar("training") as report:
-        network = train_detector(data, settings, report)
+        network = train_detector(data, settings, report, begun)
     save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
         "data": {

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from thermal_pose.cli import main as command
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import ModelArtifactError, TrainingError
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.lab.learning.detector.augment import (
     DetectorAugmentation,
@@ -27,6 +27,8 @@ from thermal_pose.lab.learning.detector.export import (
     detect_all,
     export_detector,
     figures_of,
+    load_weights,
+    save_weights,
 )
 from thermal_pose.lab.learning.detector.fit import (
     DetectorTraining,
@@ -203,6 +205,17 @@ def test_data_without_people_is_refused(data):
         train_detector(empty, DetectorTraining(max_steps=1, device="cpu"))
 
 
+def test_training_continues_from_saved_weights(data, tmp_path):
+    settings = DetectorTraining(max_steps=1, batch=4, device="cpu", learning_rate=1e-9)
+    begun = train_detector(data, settings)
+    save_weights(begun, tmp_path / "detector.pt")
+    further = train_detector(data, settings, start=load_weights(tmp_path / "detector.pt"))
+    torch.testing.assert_close(further.stem[0].weight, begun.stem[0].weight)
+    (tmp_path / "detector.pt").write_bytes(b"nothing")
+    with pytest.raises(ModelArtifactError, match="not the weights of a detector"):
+        load_weights(tmp_path / "detector.pt")
+
+
 def test_commands_train_and_judge(tmp_path, capsys):
     (tmp_path / "shards").mkdir()
     write_shard(tmp_path / "shards" / "a.npz", n=12)
@@ -229,6 +242,12 @@ def test_commands_train_and_judge(tmp_path, capsys):
     judged = said["detectors"]
     assert judged["warm_blob"]["toy"]["all"]["ap50"] > 0.9
     assert "warm_blob on toy: AP50" in capsys.readouterr().out
+
+
+def test_faster_rcnn_does_not_continue_from_the_tiny_detector(tmp_path, capsys):
+    words = ["--train", str(tmp_path), "--out", str(tmp_path), "--start", "x.pt"]
+    assert command.main(["train-detector", *words, "--architecture", "faster_rcnn"]) != 0
+    assert "--start: expected the architecture 'tiny'" in capsys.readouterr().err
 
 
 def test_faster_rcnn_needs_its_extra_or_trains(data, tmp_path):

@@ -17,6 +17,7 @@ from thermal_pose.lab.learning.detector.augment import CLIP, SCALE_K
 from thermal_pose.lab.learning.detector.data import DetectorData
 from thermal_pose.lab.learning.detector.network import INPUT_WH, DetectorWithPeaks, TinyDetector
 from thermal_pose.lab.learning.networks.onnx.traced import export_traced
+from thermal_pose.lab.learning.networks.teacher import UNREADABLE
 from thermal_pose.lab.metrics.detection import (
     DetectionFigures,
     FrameDetections,
@@ -79,6 +80,22 @@ def save_weights(network: TinyDetector, path: Path) -> None:
     """Keep the trained weights beside the export, for further training or export."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), path)
+
+
+def load_weights(path: Path) -> TinyDetector:
+    """Return the network of `save_weights`.
+
+    Raises
+    ------
+    ModelArtifactError
+        The file is missing, damaged or of another network.
+    """
+    network = TinyDetector()
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (*UNREADABLE, AttributeError) as error:
+        raise ModelArtifactError(f"{path}: not the weights of a detector: {error}") from error
+    return network
 
 
 @torch.no_grad()

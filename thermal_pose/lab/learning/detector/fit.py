@@ -133,12 +133,14 @@ def train_detector(
     data: DetectorData,
     settings: DetectorTraining,
     report: Callable[[int, float, dict[str, float]], None] = lambda step, share, parts: None,
+    start: TinyDetector | None = None,
 ) -> TinyDetector:
     """Train on all frames; return the network with averaged weights, on the CPU.
 
     Parameters
     ----------
     report : called every 100 steps with step, share of the schedule done, and loss parts.
+    start : a trained network to continue from, which is changed; None: random weights.
 
     Raises
     ------
@@ -152,7 +154,7 @@ def train_detector(
     frames, boxes = (torch.from_numpy(part).to(device) for part in (data.frames, data.boxes))
     generator = torch.Generator(device).manual_seed(settings.seed)
     # Channels last: a fifth less time per step on a CPU.
-    network = TinyDetector().to(device)
+    network = (start or TinyDetector()).to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = WeightAverage(network, settings.ema)
     optimiser = torch.optim.AdamW(
