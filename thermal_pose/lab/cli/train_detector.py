@@ -18,7 +18,6 @@ from typing import Any
 from tqdm import tqdm
 
 from thermal_pose.cli.arguments import add_json, add_out, print_result
-from thermal_pose.errors import ConfigError
 from thermal_pose.inference.base import RuntimeOptions
 from thermal_pose.inference.factory import make_detector
 from thermal_pose.lab.cli.detector_training import add_training_options, training_bar, training_of

@@ -244,12 +244,6 @@ def test_commands_train_and_judge(tmp_path, capsys):
     assert "warm_blob on toy: AP50" in capsys.readouterr().out
 
 
-def test_faster_rcnn_does_not_continue_from_the_tiny_detector(tmp_path, capsys):
-    words = ["--train", str(tmp_path), "--out", str(tmp_path), "--start", "x.pt"]
-    assert command.main(["train-detector", *words, "--architecture", "faster_rcnn"]) != 0
-    assert "--start: expected the architecture 'tiny'" in capsys.readouterr().err
-
-
 def test_faster_rcnn_needs_its_extra_or_trains(data, tmp_path):
     from thermal_pose.errors import MissingExtraError
     from thermal_pose.lab.learning.detector.faster_rcnn import save_faster_rcnn, train_faster_rcnn
