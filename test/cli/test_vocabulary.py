@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from thermal_pose.cli.arguments import UNITS, VOCABULARY
+from thermal_pose.cli.arguments import VOCABULARY
 from thermal_pose.cli.main import verb_parser
 from thermal_pose.cli.parser import Parser
 from thermal_pose.cli.verbs import VERBS
@@ -26,6 +26,12 @@ SHARED_FORMS = {
     "--seed": {"SEED"},
     "--set": {"KEY=VALUE"},
 }
+
+#: Metavars of numbers: the units in which options are given.
+UNITS = {
+    "S", "MS", "HZ", "M", "PX", "DEG", "YEARS", "DAYS", "MINUTES",
+    "MB", "N", "FACTOR", "PORT", "SEED", "STEPS", "FRAMES", "K",
+}  # fmt: skip
 
 
 def actions(verb: str) -> list[argparse.Action]:

@@ -2,7 +2,7 @@
 """The options that several verbs share, each declared once so that it means one thing.
 
 `VOCABULARY` is the reference; a test holds every verb's options to it. A number's metavar is its
-unit (`UNITS`), so that `--help` shows it.
+unit, so that `--help` shows it.
 """
 
 import argparse
@@ -46,29 +46,6 @@ VOCABULARY: Final[dict[str, str]] = {
     "--test": "movement test by its key, or auto",
     "--teacher": "teacher network, a folder or hub name",
 }
-
-#: Metavars of numbers: the units in which options are given.
-UNITS: Final = frozenset(
-    [
-        "S",
-        "MS",
-        "HZ",
-        "M",
-        "PX",
-        "DEG",
-        "YEARS",
-        "DAYS",
-        "MINUTES",
-        "MB",
-        "N",
-        "FACTOR",
-        "PORT",
-        "SEED",
-        "STEPS",
-        "FRAMES",
-        "K",
-    ]
-)
 
 #: Value of `--test` that detects the test.
 
