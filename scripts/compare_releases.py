@@ -186,9 +186,10 @@ def content(path: Path) -> Any:
         arrays = dict(loaded) if path.suffix == ".npz" else {"": loaded}
         return {k: (v.dtype.str, v.shape, digest(v.tobytes())) for k, v in arrays.items()}
     data = path.read_bytes()
-    if path.suffix == ".html":
-        data = re.sub(rb"thermal[_-]pose \d+\.\d+\.\d+", b"thermal_pose", data)
-        data = renamed(data.decode("utf-8")).encode("utf-8")
+    if path.suffix in (".html", ".csv"):
+        text = renamed(data.decode("utf-8"))
+        text = re.sub(r"thermal[_-]pose \d+\.\d+\.\d+", "thermal_pose", text)
+        data = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "", text).encode("utf-8")
     return digest(data)
 
 
