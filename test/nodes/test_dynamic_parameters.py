@@ -35,9 +35,13 @@ pytestmark = pytest.mark.graph
 TESTED_IN = {
     "thermal_camera": ("test_dynamic_parameters.py", "test_cameras_and_recorder.py"),
     "rgb_camera": ("test_dynamic_parameters.py",),
-    "detector": ("test_perception_nodes.py",),
-    "pose": ("test_perception_nodes.py",),
-    "tug_analyzer": ("test_dynamic_parameters.py", "test_tug_analyzer.py"),
+    "detector": ("test_perception_parameters.py", "test_perception_nodes.py"),
+    "pose": ("test_perception_parameters.py", "test_perception_nodes.py"),
+    "tug_analyzer": (
+        "test_dynamic_parameters.py",
+        "test_tug_analyzer.py",
+        "test_analyzer_output.py",
+    ),
     "visualizer": ("test_visualizer.py",),
     "recorder": (),
     "bedside": (),

@@ -122,15 +122,17 @@ def test_a_deactivated_node_is_not_ok(detector, executor):
 def test_run_without_a_camera_names_the_cause_and_exits_with_its_code(ros_domain, tmp_path):
     device = f"thermal_camera.device={tmp_path}/no_such_port"
     done = subprocess.run(
-        [*RUN, "-p", device, "--duration", "6"],
+        [*RUN, "-p", device, "--duration", "10"],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == CameraError.exit_code, done.stdout + done.stderr
-    line = next(line for line in done.stdout.splitlines() if "thermal_camera: connecting" in line)
-    assert line.startswith("no keypoints for ") and "no_such_port" in line
+    lines = [line for line in done.stdout.splitlines() if "thermal_camera: connecting" in line]
+    assert all(line.startswith("no keypoints for ") for line in lines)
+    # On a busy machine the first lines come before the first attempt to connect.
+    assert any("no_such_port" in line for line in lines)
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("thermal-pose: error")]
     assert "no keypoints came" in error and "no_such_port" in error
 
