@@ -96,7 +96,11 @@ def calibration_page(numbers: dict[str, Any], proof: Path) -> str:
         "Calibration of a camera pair",
         [("Views", str(numbers["views"]))],
         judge_calibration(numbers),
-        section("proof", "Do the edges fit?", shown)
+        section(
+            "proof", "Do the edges fit?", shown,
+            "Red: edges that the thermal camera sees, drawn over the colour picture. "
+            "They must lie on the same edges.",
+        )
         + table_section("lenses", "Lenses", lens_rows)
         + table_section("views", "Views", view_rows)
         + table_section(

@@ -21,7 +21,7 @@ from thermal_pose.report.text import decimal, html, seconds
 _PHASES = tuple(phase_name(key) for key in CHAIR_STAND_30S.phases if key != "seated")
 _TABLE = (
     '<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
-    "<table>{rows}</table></div>"
+    '<table class="rises">{rows}</table></div>'
 )
 
 
@@ -58,7 +58,7 @@ def rise_outcome(result: ChairRiseResult, earlier: Sequence[EarlierTest]) -> str
         go = html(say("From the signalled ‘go’:"))
         facts.insert(0, f"{go} <b>{seconds(result.total_from_go_s)}</b>.")
     if result.stands_also is not None:
-        spread = f"<span>{html(say('or {n}', n=result.stands_also))}</span>"
+        value += f" {say('or {n}', n=result.stands_also)}"
         facts.insert(
             0,
             html(say("A rise was half-way up at the limit of 30 s, within the error of this "
@@ -78,7 +78,8 @@ def rise_outcome(result: ChairRiseResult, earlier: Sequence[EarlierTest]) -> str
     return (
         '<section id="outcome" class="card hero" aria-labelledby="outcome-title">'
         f'<div class="figure"><h2 id="outcome-title">{html(say(result.test.title))}</h2>'
-        f'<p class="total">{value}<small> {html(unit)}</small> {spread}</p>'
+        f'<p class="total{" count" if is_count else ""}">{value}'
+        f"<small> {html(unit)}</small> {spread}</p>"
         f'<p class="fine">{html(basis)}<br>'
         f'<span class="status simulated">{html(say("checked in simulation only"))}</span></p></div>'
         f'<div class="compare"><ul class="facts">{listed}</ul></div></section>'
@@ -141,11 +142,20 @@ def _bar(rises: Sequence[ChairRise], zero_s: float, axis: Axis) -> str:
     return (
         f'<div class="bar rises" role="img" aria-label="{html(words)}">{"".join(bars)}</div>'
         + charts.scale(axis)
+        + _bar_key()
     )
 
 
+def _bar_key() -> str:
+    keys = "".join(
+        f'<span><i class="swatch p{kind}"></i>{html(say(name))}</span>'
+        for kind, name in zip((2, 3, 7), _PHASES, strict=True)
+    )
+    return f'<p class="key">{keys}</p>'
+
+
 def _rise_table(rises: Sequence[ChairRise], zero_s: float) -> str:
-    names = ("Rise", "Start", *_PHASES, "Height", "Complete")
+    names = ("Rise", "Start", *_PHASES, "Height reached", "Complete")
     head = "".join(f'<th scope="col">{html(say(name))}</th>' for name in names)
     rows = []
     for number, rise in enumerate(rises, start=1):

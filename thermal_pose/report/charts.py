@@ -272,10 +272,12 @@ def history_plot(tests: Sequence[EarlierTest], current: int | None) -> str:
     reach = values[0] + change if has_band else 0.0
     vertical = Axis(0.0, float(np.ceil(1.12 * max([*values, reach]) / 5.0) * 5.0))
     horizontal = _date_axis([test.origin_ns for test in tests])
+    ticks = vertical.ticks(5)
+    units = [""] * (len(ticks) - 1) + [f" {kind.unit}" if kind.unit == "s" else ""]
     grid = "".join(
         f'<i class="grid" style="bottom:{vertical.percent(tick)}%">'
-        f"<b>{numerals(f'{tick:g}')}</b></i>"
-        for tick in vertical.ticks(5)
+        f"<b>{numerals(f'{tick:g}')}{html(unit)}</b></i>"
+        for tick, unit in zip(ticks, units, strict=True)
     )
     if has_band:
         low = vertical.percent(values[0] - change)

@@ -71,8 +71,7 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
     head = "".join(f'<th scope="col">{html(name)}</th>' for name in names)
     rows = []
     for test in tests:
-        when = " ".join(filter(None, (recorded_date(test.origin_ns), test.trial_id)))
-        name = html(when or say("unnamed"))
+        name = _name(test)
         if links and test.origin_ns in links:
             name = f'<a href="{html(links[test.origin_ns])}">{name}</a>'
         if not test.valid:
@@ -95,6 +94,13 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
         f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _name(test: EarlierTest) -> str:
+    """The date, which stays on one line, and the name of a test."""
+    day = recorded_date(test.origin_ns)
+    shown = f'<span class="day">{day}</span>' if day else ""
+    return " ".join(filter(None, (shown, html(test.trial_id)))) or html(say("unnamed"))
 
 
 def _phase_title(name: str) -> str:

@@ -13,10 +13,13 @@ from typing import Any, Final
 from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.errors import StorageError
 from thermal_pose.language import ENGLISH, speaking
+from thermal_pose.report.text import REASON_NAMES
 from thermal_pose.store.results import ResultsStore
 from thermal_pose.subject_id import check_subject_id
 
 _FOLDER: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{9}Z(-[0-9]{1,4})?", re.ASCII)
+#: Names of the reasons of a refusal, for people.
+_REASONS: Final = {str(reason): name for reason, name in REASON_NAMES.items()}
 #: How many of the newest reports are listed.
 MAX_LISTED: Final = 30
 
@@ -132,6 +135,7 @@ def result_row(document: dict[str, Any], name: str) -> dict[str, Any]:
         "subject_id": document["subject_id"],
         "valid": bool(document["valid"]),
         "reason": document["reason"],
+        "reason_name": _REASONS.get(str(document["reason"]), ""),
         "sentence": document["sentence"],
         "value": document[test.headline] if document["valid"] else None,
         "also": document.get("stands_also") if document["valid"] else None,

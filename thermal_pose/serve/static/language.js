@@ -27,6 +27,12 @@ function say(text) {
 // A number as the language writes it.
 function fixed(value, decimals) { return say(value.toFixed(decimals)); }
 
+// Local date and time as the language writes them, by the form that reports have.
+function written(when) {
+  const parts = { Y: when.getFullYear(), m: when.getMonth() + 1, d: when.getDate(), H: when.getHours(), M: when.getMinutes() };
+  return say("%Y-%m-%d %H:%M").replace(/%(\w)/g, (mark, name) => String(parts[name]).padStart(2, "0"));
+}
+
 const languageList = document.getElementById("language");
 languageList.addEventListener("change", () => {
   document.cookie = `thermal_pose_language=${languageList.value}; path=/; max-age=31536000; samesite=strict`;

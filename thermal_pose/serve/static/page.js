@@ -168,14 +168,14 @@ function anchor(text, address) {
 }
 
 // A count that one rise at the limit of 30 s leaves open.
-function orOther(row) { return Number.isInteger(row.also) ? ` ${say(`or ${row.also}`)}` : ""; }
-function figureOf(row) { return row.valid ? `${fixed(row.value, row.decimals)} ${say(row.unit)}${orOther(row)}` : say("refused"); }
+function countOf(row) { return fixed(row.value, row.decimals) + (Number.isInteger(row.also) ? ` ${say(`or ${row.also}`)}` : ""); }
+function figureOf(row) { return row.valid ? `${countOf(row)} ${say(row.unit)}` : say("refused"); }
 
 function showResult(row) {
   const parts = [element("p", say(row.title) + (row.subject_id ? `, ${row.subject_id}` : ""), "soft")];
   if (row.valid) {
-    const figure = element("p", fixed(row.value, row.decimals), "figure");
-    figure.append(element("small", ` ${say(row.unit)}${row.sd ? ` ± ${fixed(row.sd, 2)}` : ""}${orOther(row)}`));
+    const figure = element("p", countOf(row), "figure");
+    figure.append(element("small", ` ${say(row.unit)}${row.sd ? ` ± ${fixed(row.sd, 2)}` : ""}`));
     parts.push(figure, element("p", say("Valid; checked in simulation only."), "soft"));
     if (row.phases.length) {
       const list = element("dl", undefined, "phases");
@@ -205,9 +205,9 @@ async function loadRecent() {
   const rows = (await answer.json()).results;
   byId("recent").replaceChildren(...rows.map((row) => {
     const line = element("tr"), when = new Date(Number(row.origin_ns) / 1e6);
-    const date = when.getFullYear() < 2000 ? "—" : when.toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" });
+    const date = when.getFullYear() < 2000 ? "—" : written(when);
     line.append(element("td", date), element("td", row.subject_id || "—"), element("td", say(row.title)), element("td", figureOf(row), "number"));
-    if (!row.valid) line.children[3].title = say(row.sentence);
+    if (!row.valid) line.children[3].append(element("small", say(row.reason_name)));
     const cell = element("td");
     if (row.name) cell.append(anchor(say("Report"), `/report/${row.name}`));
     line.append(cell);
