@@ -97,7 +97,7 @@ def _running(domain: int) -> Iterator[tuple[int, psutil.Process]]:
         spinning.join(5)
 
 
-#: What any ROS node in Python needs that listens to images: the floor under the page's memory.
+#: A bare ROS node in Python that listens to images: the floor under the page's memory.
 _BARE = """
 import numpy, rclpy, sys
 from sensor_msgs.msg import Image
@@ -154,7 +154,7 @@ def measure_bedside(watchers: tuple[int, ...], seconds: float, domain: int) -> d
     Parameters
     ----------
     watchers : numbers of watchers, rising, starting with 0.
-    domain : ROS domain that nobody else uses.
+    domain : an unused ROS domain.
     """
     rows: list[dict[str, Any]] = []
     with _running(domain) as (port, process):
@@ -217,7 +217,7 @@ def _percentiles(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, flo
 
 
 def _browser_delays_ms(port: int, seconds: float) -> dict[str, float] | None:
-    """From the image's stamp until it is drawn in headless Chromium; None where there is none."""
+    """From the image's stamp until it is drawn in headless Chromium; None without Chromium."""
     try:
         from selenium import webdriver
         from selenium.common.exceptions import WebDriverException

@@ -96,7 +96,7 @@ class _Work:
     activations: int
 
     def ms(self, width: int, gmac_s: float, copy_gb_s: float) -> tuple[float, float]:
-        """Return the least ms that operations, and that bytes of `width` a value, take."""
+        """Return the least ms that operations, and that bytes of `width` per value, take."""
         moved = width * (self.weights + 2 * self.activations)
         return self.macs / gmac_s / 1e6, moved / copy_gb_s / 1e6
 
@@ -161,7 +161,7 @@ def _decoder_work() -> _Work:
     """Count both deconvolutions and the head."""
     channels, width = MobileNetV3SmallEncoder.out_channels, ClassicDecoder().width
     grid = 16 * 12
-    # A 4 x 4 stride-2 deconvolution has 16 taps a source pixel, whatever form computes it.
+    # A 4 x 4 stride-2 deconvolution has 16 taps per source pixel in any form.
     macs = grid * channels * width * 16 + 4 * grid * width * width * 16 + 16 * grid * width * 17
     activations = 4 * grid * width + 16 * grid * width + 16 * grid * 17
     return _Work(macs, 16 * (channels * width + width * width) + width * 17, activations)
