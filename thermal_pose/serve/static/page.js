@@ -169,7 +169,14 @@ function anchor(text, address) {
 
 // A count that one rise at the limit of 30 s leaves open.
 function countOf(row) { return fixed(row.value, row.decimals) + (Number.isInteger(row.also) ? ` ${say(`or ${row.also}`)}` : ""); }
-function figureOf(row) { return row.valid ? `${countOf(row)} ${say(row.unit)}` : say("refused"); }
+
+// On a phone the name of the test says what is counted.
+function figureCell(row) {
+  const cell = element("td", row.valid ? countOf(row) : say("refused"), "number");
+  if (row.valid) cell.append(element("span", ` ${say(row.unit)}`, row.unit === "s" ? "" : "count-unit"));
+  else cell.append(element("small", say(row.reason_name)));
+  return cell;
+}
 
 function showResult(row) {
   const parts = [element("p", say(row.title) + (row.subject_id ? `, ${row.subject_id}` : ""), "soft")];
@@ -206,8 +213,7 @@ async function loadRecent() {
   byId("recent").replaceChildren(...rows.map((row) => {
     const line = element("tr"), when = new Date(Number(row.origin_ns) / 1e6);
     const date = when.getFullYear() < 2000 ? "—" : written(when);
-    line.append(element("td", date), element("td", row.subject_id || "—"), element("td", say(row.title)), element("td", figureOf(row), "number"));
-    if (!row.valid) line.children[3].append(element("small", say(row.reason_name)));
+    line.append(element("td", date), element("td", row.subject_id || "—"), element("td", say(row.title)), figureCell(row));
     const cell = element("td");
     if (row.name) cell.append(anchor(say("Report"), `/report/${row.name}`));
     line.append(cell);
