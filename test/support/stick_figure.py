@@ -4,11 +4,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.types import (
     NS_PER_S,
     TIMED_PHASES,
+    Float64Array,
     FrameKeypoints,
     PersonBox,
     PersonKeypoints,
@@ -16,7 +16,6 @@ from thermal_pose.types import (
     TugTiming,
 )
 
-Array = npt.NDArray[np.float64]
 EDGES_S = (2.0, 3.4, 5.8, 7.6, 10.0, 11.4, 12.6)
 HIP_M, SEAT_M, THIGH_M, TRUNK_M = 0.92, 0.5, 0.42, 0.5
 
@@ -49,7 +48,7 @@ class Figure:
             for t in np.arange(0.0, self.end_s, 1.0 / self.rate_hz)
         ]
 
-    def joints(self, t_s: float) -> Array:
+    def joints(self, t_s: float) -> Float64Array:
         """(17, 3) joints in the room at one time."""
         return joints_at(t_s, self.edges_s)
 
@@ -65,7 +64,7 @@ class Figure:
         stamp_ns = origin_ns + round(t_s * NS_PER_S)
         return FrameKeypoints(stamp_ns, "thermal", "figure-000000000000", (80, 60), (person,))
 
-    def project(self, joints_m: Array) -> Array:
+    def project(self, joints_m: Float64Array) -> Float64Array:
         camera = np.array(self.camera_m)
         forward = np.array([1.5, 0.0, 0.9]) - camera
         forward /= np.linalg.norm(forward)
@@ -76,7 +75,7 @@ class Figure:
         return seen[:, :2] / seen[:, 2:] * self.focal_px + np.array([39.5, 29.5])
 
 
-def joints_at(t_s: float, edges_s: tuple[float, ...]) -> Array:
+def joints_at(t_s: float, edges_s: tuple[float, ...]) -> Float64Array:
     """(17, 3) joints in the room frame at one time."""
     stand0, walk0, turn0, back0, last0, sit0, seat = edges_s
     knots = np.array([stand0, walk0, turn0, back0, last0, sit0, seat])
@@ -87,7 +86,9 @@ def joints_at(t_s: float, edges_s: tuple[float, ...]) -> Array:
     return body_at(rise, x, yaw, swing)
 
 
-def body_at(rise: float, x: float, yaw: float, swing: float = 0.0, seat_m: float = SEAT_M) -> Array:
+def body_at(
+    rise: float, x: float, yaw: float, swing: float = 0.0, seat_m: float = SEAT_M
+) -> Float64Array:
     """(17, 3) joints of a body that is 0 seated .. 1 standing, at a place and a heading.
 
     Parameters
@@ -132,7 +133,7 @@ class Course(Figure):
     knots: tuple[tuple[float, float, float, float], ...] = ()
     floor_from_s: float = np.inf
 
-    def joints(self, t_s: float) -> Array:
+    def joints(self, t_s: float) -> Float64Array:
         times, *curves = (np.array(column) for column in zip(*self.knots, strict=True))
         rise, x, yaw = (float(np.interp(t_s, times, curve)) for curve in curves)
         before = float(np.interp(t_s - 0.1, times, curves[1]))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.phases import phase_name
@@ -17,9 +16,7 @@ from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.norms import DETECTABLE_CHANGES, LANDMARKS, IndividualSpread
 from thermal_pose.language import numerals, say
 from thermal_pose.report.text import REASON_NAMES, decimal, figure, html, recorded_date, seconds
-from thermal_pose.types import NS_PER_S, PhaseInterval
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import NS_PER_S, Float64Array, PhaseInterval
 
 #: Narrower segments of the bar carry no name or no number inside (the table has both).
 _NAME_PERCENT, _NUMBER_PERCENT, _TWO_DECIMALS_PERCENT = 8.5, 4.5, 11.0
@@ -54,7 +51,9 @@ class Axis:
         return [round(float(v), 9) + 0.0 for v in np.arange(first, self.high + step * 1e-6, step)]
 
 
-def time_axis(stamps_s: Array, phases: Sequence[PhaseInterval], margin_s: float = 2.0) -> Axis:
+def time_axis(
+    stamps_s: Float64Array, phases: Sequence[PhaseInterval], margin_s: float = 2.0
+) -> Axis:
     """Return the axis of the trial: its timed phases with a margin, else the recording."""
     low = float(stamps_s[0]) if len(stamps_s) else 0.0
     high = float(stamps_s[-1]) if len(stamps_s) else 1.0
@@ -174,13 +173,15 @@ class Trace:
     label: str
     unit: str
     explanation: str
-    values: Array
+    values: Float64Array
     low: float
     high: float
     zero: float | None = None
 
 
-def signal_plot(trace: Trace, stamps_s: Array, phases: Sequence[PhaseInterval], axis: Axis) -> str:
+def signal_plot(
+    trace: Trace, stamps_s: Float64Array, phases: Sequence[PhaseInterval], axis: Axis
+) -> str:
     """Draw one signal over time with the phases behind it; gaps stay gaps."""
     vertical = Axis(trace.low, trace.high)
     shades = "".join(
@@ -221,7 +222,7 @@ def _signal_words(trace: Trace) -> str:
     )
 
 
-def _path(stamps_s: Array, values: Array, axis: Axis, vertical: Axis) -> str:
+def _path(stamps_s: Float64Array, values: Float64Array, axis: Axis, vertical: Axis) -> str:
     """Return an SVG path over 1000 x 100 units, broken where a value is missing."""
     steps, pen_down = [], False
     for index in _kept(values):
@@ -236,7 +237,7 @@ def _path(stamps_s: Array, values: Array, axis: Axis, vertical: Axis) -> str:
     return "".join(steps) + ("h0" if steps else "")
 
 
-def _kept(values: Array) -> list[int]:
+def _kept(values: Float64Array) -> list[int]:
     """Return which points to draw: all of a trial, of an hour the extremes of each stretch."""
     n = len(values)
     if n <= _MAX_POINTS:

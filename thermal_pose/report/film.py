@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.chair_rises.result import ChairRiseResult
 from thermal_pose.clinical.results import MovementResult
@@ -24,6 +23,7 @@ from thermal_pose.types import (
     PersonKeypoints,
     Phase,
     ThermalFrame,
+    UInt8Array,
     UInt16Array,
 )
 
@@ -39,8 +39,6 @@ _RANGE_SAMPLES: Final = 32
 MIN_SPAN_K: Final = 4.0
 KELVIN_0_DEGC: Final = 273.15
 _COLOUR_MAP: Final = cv2.COLORMAP_INFERNO
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

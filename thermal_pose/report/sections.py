@@ -13,7 +13,7 @@ from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.language import say
 from thermal_pose.report import charts
-from thermal_pose.report.charts import Array, Axis, Trace
+from thermal_pose.report.charts import Axis, Trace
 from thermal_pose.report.earlier_tests import change_sentence, valid_tests
 from thermal_pose.report.measure_tables import measures_section
 from thermal_pose.report.parts import folded, section, status_mark
@@ -27,7 +27,7 @@ from thermal_pose.report.text import (
     signed_seconds,
     subject_name,
 )
-from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason
+from thermal_pose.types import TIMED_PHASES, Float64Array, PhaseInterval, TrialReason
 
 #: Measures that the outcome and the table of phases show already.
 _IN_PHASE_TABLE = {"total_s", *(f"{phase_key(phase)}_s" for phase in TIMED_PHASES)}
@@ -285,7 +285,7 @@ def _traces(result: TrialResult) -> tuple[Trace, ...]:
     )  # fmt: skip
 
 
-def _limits(values: Array, low: float, high: float, step: float) -> tuple[float, float]:
+def _limits(values: Float64Array, low: float, high: float, step: float) -> tuple[float, float]:
     """Widen the usual limits to multiples of `step` that hold all but wild values."""
     seen = values[np.isfinite(values)]
     if not seen.size:

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.chair_rises.curves import RiseCurves
 from thermal_pose.clinical.chair_rises.cycles import Cycle
-from thermal_pose.clinical.tug.signals import Array
 from thermal_pose.clinical.tug.subject import SubjectTrack
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.skeleton import Joint
+from thermal_pose.types import Float64Array
 
 MODEL_PATH: Final = Path(__file__).resolve().parents[2] / "assets" / "chair_rises_arms.json"
 _ARM: Final = (Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW, Joint.LEFT_WRIST, Joint.RIGHT_WRIST)
@@ -52,14 +52,14 @@ class ArmsModel:
     models : names of the keypoint networks, the first part of their `model_id`.
     """
 
-    mean: Array
-    scale: Array
-    weights: Array
+    mean: Float64Array
+    scale: Float64Array
+    weights: Float64Array
     bias: float
     threshold: float
     models: tuple[str, ...]
 
-    def log_odds(self, features: Array) -> float:
+    def log_odds(self, features: Float64Array) -> float:
         """Return the log-odds that the arms were used, from (R, N_FEATURES) of R rises."""
         return over_rises(((features - self.mean) / self.scale) @ self.weights + self.bias)
 
@@ -94,14 +94,16 @@ def arms_model(path: Path = MODEL_PATH) -> ArmsModel:
         raise ModelArtifactError(f"{path}: not a model of arm use: {error}") from error
 
 
-def over_rises(log_odds: Array) -> float:
+def over_rises(log_odds: Float64Array) -> float:
     """Return the mean of the larger half of (R,) log-odds; minus infinity without rises."""
     if not log_odds.size:
         return -float("inf")
     return float(np.sort(log_odds)[-(log_odds.size // 2 + 1) :].mean())
 
 
-def arm_features(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]) -> Array:
+def arm_features(
+    track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]
+) -> Float64Array:
     """(R, N_FEATURES) what elbows and wrists do in each of R rises.
 
     What is not seen in a rise is taken from the other rises, and is 0 if it is never seen.
@@ -115,7 +117,7 @@ def arm_features(track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, .
     return np.where(known, rows, usual)
 
 
-def _rise_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Array:
+def _rise_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Float64Array:
     quarter_s, _, last_s = cycle.up_s
     end_s = cycle.down_s[0] if cycle.down_s else last_s + _STANDS_S
     spans_s = [(quarter_s - _PLACED_S, quarter_s), (quarter_s - _BEGUN_S, last_s), (last_s, end_s)]
@@ -125,7 +127,7 @@ def _rise_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Arr
     return np.concatenate([_stretch_features(track, chosen) for chosen in rows])
 
 
-def _stretch_features(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Array:
+def _stretch_features(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Float64Array:
     """(7,) of elbows and wrists in units of the trunk; NaN where not seen."""
     xy, scores = track.xy[rows], track.scores[rows]
     hips = (xy[:, Joint.LEFT_HIP] + xy[:, Joint.RIGHT_HIP]) / 2

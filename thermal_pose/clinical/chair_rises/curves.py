@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from thermal_pose.clinical.tug.path import subject_path
-from thermal_pose.clinical.tug.signals import Array, body_signals, bridge, pair_mean, smooth
+from thermal_pose.clinical.tug.signals import body_signals, bridge, pair_mean, smooth
 from thermal_pose.clinical.tug.subject import SubjectTrack, TrackBuilder
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import FrameKeypoints
+from thermal_pose.types import Float64Array, FrameKeypoints
 
 _SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 _HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
@@ -41,11 +41,11 @@ class RiseCurves:
     walked : whether the person went somewhere else.
     """
 
-    times_s: Array
-    height_px: Array
-    trunk_px: Array
-    lean_deg: Array
-    confidence: Array
+    times_s: Float64Array
+    height_px: Float64Array
+    trunk_px: Float64Array
+    lean_deg: Float64Array
+    confidence: Float64Array
     walked: bool
 
 
@@ -82,8 +82,8 @@ def rise_curves(track: SubjectTrack, min_score: float) -> RiseCurves:
 
 
 def _height_px(
-    track: SubjectTrack, hip_row: Array, ankles: Array, min_score: float
-) -> tuple[Array, bool]:
+    track: SubjectTrack, hip_row: Float64Array, ankles: Float64Array, min_score: float
+) -> tuple[Float64Array, bool]:
     """(N,) hips above the ankles; whether the person walked."""
     if not np.isfinite(ankles[:, 1]).any():
         return np.full(len(hip_row), np.nan), False

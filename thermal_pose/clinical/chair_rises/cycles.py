@@ -16,7 +16,7 @@ import numpy as np
 from thermal_pose.clinical.chair_rises.curves import RiseCurves
 from thermal_pose.clinical.chair_rises.definitions import ATTEMPT_SHARE, HALF_SHARE, ChairRise
 from thermal_pose.clinical.chair_rises.events import event_offsets
-from thermal_pose.clinical.tug.signals import Array
+from thermal_pose.types import Float64Array
 
 #: A turning point counts if the curve goes back by this share of the range after it.
 REVERSAL_SHARE: Final = 0.22
@@ -52,7 +52,7 @@ class Cycle:
     share: float
 
 
-def height_shares(curves: RiseCurves) -> Array:
+def height_shares(curves: RiseCurves) -> Float64Array:
     """(N,) height of the hips between the seat (0) and standing (1); NaN where not seen."""
     known = curves.height_px[np.isfinite(curves.height_px)]
     if known.size < 5:
@@ -86,7 +86,7 @@ def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
     return tuple(found)
 
 
-def _seated_share(times_s: Array, share: Array) -> float:
+def _seated_share(times_s: Float64Array, share: Float64Array) -> float:
     """Height of the hips at rest before the first rise, between the lowest (0) and standing (1).
 
     Who leans forward to rise brings the hips lower in the picture than who sits back: sitting back
@@ -99,7 +99,7 @@ def _seated_share(times_s: Array, share: Array) -> float:
     return float(np.clip(np.median(before), 0.0, HALF_SHARE)) if before.size >= 4 else 0.0
 
 
-def _levels(height: Array) -> tuple[float, float]:
+def _levels(height: Float64Array) -> tuple[float, float]:
     """Height at the seat and standing, px: of the lowest and the highest turning points."""
     low, high = (float(value) for value in np.percentile(height, [4, 97]))
     rough = (height - low) / max(high - low, 1e-6)
@@ -111,7 +111,7 @@ def _levels(height: Array) -> tuple[float, float]:
     return min(seat, standing - 1e-6), standing
 
 
-def _turning_points(curve: Array, reversal: float) -> list[tuple[int, bool]]:
+def _turning_points(curve: Float64Array, reversal: float) -> list[tuple[int, bool]]:
     """Alternating low and high points, (row, is a peak), that the curve leaves by `reversal`."""
     turns: list[tuple[int, bool]] = []
     low = high = 0
@@ -132,7 +132,7 @@ def _turning_points(curve: Array, reversal: float) -> list[tuple[int, bool]]:
     return turns
 
 
-def _seated_turns(turns: list[tuple[int, bool]], share: Array) -> list[tuple[int, bool]]:
+def _seated_turns(turns: list[tuple[int, bool]], share: Float64Array) -> list[tuple[int, bool]]:
     """The turning points without dips between two peaks that do not come down to the seat."""
     kept: list[tuple[int, bool]] = []
     for row, is_peak in turns:
@@ -144,7 +144,7 @@ def _seated_turns(turns: list[tuple[int, bool]], share: Array) -> list[tuple[int
     return kept
 
 
-def _cycle(times_s: Array, share: Array, rows: tuple[int, int, int | None]) -> Cycle:
+def _cycle(times_s: Float64Array, share: Float64Array, rows: tuple[int, int, int | None]) -> Cycle:
     before, peak, after = rows
     up = _passes(times_s, share, before, peak, (0.25, 0.5, 0.75))
     down: tuple[float, ...] = ()
@@ -163,7 +163,7 @@ def _cycle(times_s: Array, share: Array, rows: tuple[int, int, int | None]) -> C
 
 
 def _passes(
-    times_s: Array, share: Array, first: int, last: int, parts: Sequence[float]
+    times_s: Float64Array, share: Float64Array, first: int, last: int, parts: Sequence[float]
 ) -> tuple[float, ...]:
     """When the curve passes parts of the way between its two ends, the higher end being 1.
 

@@ -12,9 +12,8 @@ from thermal_pose.clinical.chair_rises.curves import RiseCurves, follow, rise_cu
 from thermal_pose.clinical.chair_rises.cycles import Cycle, find_cycles, rises_of_cycles
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.chair_rises.lean import lean_s
-from thermal_pose.clinical.tug.signals import Array
 from thermal_pose.clinical.tug.subject import SubjectTrack, body_centre
-from thermal_pose.types import FrameKeypoints, PersonKeypoints
+from thermal_pose.types import Float64Array, FrameKeypoints, PersonKeypoints
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,12 @@ def _read_person(frames: Sequence[FrameKeypoints], min_score: float) -> PersonRe
     return PersonReading(track, curves, find_cycles(curves))
 
 
-def _without(frame: FrameKeypoints, box: Array) -> FrameKeypoints:
+def _without(frame: FrameKeypoints, box: Float64Array) -> FrameKeypoints:
     """The frame without the person in a box; NaN keeps everybody."""
     return replace(frame, persons=tuple(p for p in frame.persons if not _inside(p, box)))
 
 
-def _inside(person: PersonKeypoints, box: Array) -> bool:
+def _inside(person: PersonKeypoints, box: Float64Array) -> bool:
     left, top, right, bottom = box
     x, y = body_centre(person)
     return bool(left <= x <= right and top <= y <= bottom)

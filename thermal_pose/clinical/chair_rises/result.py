@@ -18,8 +18,7 @@ from thermal_pose.clinical.records import (
     plain,
     result_document,
 )
-from thermal_pose.clinical.tug.signals import Array
-from thermal_pose.types import TrialReason, TugTiming
+from thermal_pose.types import Float64Array, TrialReason, TugTiming
 
 #: Version of the JSON's shape; `docs/chair-rises.schema.json` describes it.
 SCHEMA_VERSION = 1
@@ -37,10 +36,10 @@ class RiseSignals:
     confidence : (N,) mean joint score; 0 where the person was not found.
     """
 
-    stamps_s: Array
-    height: Array
-    trunk_lean_deg: Array
-    confidence: Array
+    stamps_s: Float64Array
+    height: Float64Array
+    trunk_lean_deg: Float64Array
+    confidence: Float64Array
 
     def __post_init__(self) -> None:
         for name in ("height", "trunk_lean_deg", "confidence"):

@@ -7,16 +7,13 @@ All are experimental: read from posture and place in the image of one camera.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.records import Measure, MeasureStatus
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.scale import HIP_OVER_ANKLE_SHARE, HIP_SHARE_SPREAD
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.story import Span, Story
-from thermal_pose.types import TIMED_PHASES, Phase
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import TIMED_PHASES, Float64Array, Phase
 
 #: The walkway of the test, and the place of the turning pelvis before its end, m.
 WALKWAY_M, TURN_BEFORE_M = 3.0, 0.3
@@ -41,7 +38,9 @@ _PLACES = {
 }
 
 
-def course_measures(story: Story, boundaries_s: Array, params: TugParams) -> tuple[Measure, ...]:
+def course_measures(
+    story: Story, boundaries_s: Float64Array, params: TugParams
+) -> tuple[Measure, ...]:
     """Attempts to rise, pauses and distance of a timed trial.
 
     Parameters
@@ -77,7 +76,7 @@ def _attempts(signals: BodySignals, onset_s: float, standing_s: float) -> Measur
     return Measure(name, label, "", float(1 + max(0, failed)), None)
 
 
-def _pauses(spans_s: Sequence[Span], boundaries_s: Array) -> list[Measure]:
+def _pauses(spans_s: Sequence[Span], boundaries_s: Float64Array) -> list[Measure]:
     """Number, total and longest pause between standing up and sitting down, and where that was."""
     lengths_s = [end_s - start_s for start_s, end_s in spans_s]
     status = MeasureStatus.EXPERIMENTAL
@@ -97,7 +96,7 @@ def _pauses(spans_s: Sequence[Span], boundaries_s: Array) -> list[Measure]:
     return rows
 
 
-def _distance(story: Story, boundaries_s: Array, params: TugParams) -> Measure:
+def _distance(story: Story, boundaries_s: Float64Array, params: TugParams) -> Measure:
     """How far from the chair the person turned."""
     name, label = "walk_distance_m", "Distance from the chair to the turn"
     if not params.focal_px:
@@ -108,7 +107,9 @@ def _distance(story: Story, boundaries_s: Array, params: TugParams) -> Measure:
     return Measure(name, label, "m", value, spread)
 
 
-def walk_distance_m(story: Story, boundaries_s: Array, params: TugParams) -> tuple[float, float]:
+def walk_distance_m(
+    story: Story, boundaries_s: Float64Array, params: TugParams
+) -> tuple[float, float]:
     """Distance between the chair and the turn, and its standard deviation, m; NaN if not seen.
 
     The apparent size gives the depth, the column the way aside. Without a height the usual one
@@ -131,7 +132,7 @@ def walk_distance_m(story: Story, boundaries_s: Array, params: TugParams) -> tup
     return value, float(np.hypot(spread * value, DISTANCE_SD_M))
 
 
-def distance_note(story: Story, boundaries_s: Array, params: TugParams) -> str:
+def distance_note(story: Story, boundaries_s: Float64Array, params: TugParams) -> str:
     """One sentence if the walkway was not three metres long; '' if it was, or is not known."""
     if not params.focal_px:
         return ""

@@ -6,12 +6,11 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.records import Coverage
 from thermal_pose.clinical.tug.subject import SubjectTrack
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 
 def measure_coverage(
-    track: SubjectTrack, confidence: Array, n_duplicated: int, n_out_of_order: int
+    track: SubjectTrack, confidence: Float64Array, n_duplicated: int, n_out_of_order: int
 ) -> Coverage:
     """Count frames and gaps of a whole trial.
 
@@ -38,7 +37,7 @@ def measure_coverage(
     )
 
 
-def longest_unseen_s(stamps_s: Array, seen: npt.NDArray[np.bool_]) -> float:
+def longest_unseen_s(stamps_s: Float64Array, seen: npt.NDArray[np.bool_]) -> float:
     """Longest time between two sightings, the trial's ends counted as sightings, s."""
     if len(stamps_s) < 2:
         return 0.0

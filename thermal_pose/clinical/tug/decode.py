@@ -12,14 +12,16 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 #: No phase is shorter, s.
 MIN_PHASE_S = 0.15
 _FLOOR = 1e-12
 
 
-def ordered_posteriors(density: Array, step_s: float, min_phase_s: float = MIN_PHASE_S) -> Array:
+def ordered_posteriors(
+    density: Float64Array, step_s: float, min_phase_s: float = MIN_PHASE_S
+) -> Float64Array:
     """(B, N) posterior of each boundary given that all are present and in order.
 
     Parameters
@@ -48,7 +50,7 @@ def ordered_posteriors(density: Array, step_s: float, min_phase_s: float = MIN_P
     return np.asarray(posterior / np.maximum(posterior.sum(axis=1, keepdims=True), _FLOOR))
 
 
-def present_run(presence: Array) -> npt.NDArray[np.int64]:
+def present_run(presence: Float64Array) -> npt.NDArray[np.int64]:
     """Which boundaries are in the recording: the likeliest run of consecutive ones.
 
     A recording may begin late or end early, but it does not lack the middle of what it holds;
@@ -66,7 +68,9 @@ def present_run(presence: Array) -> npt.NDArray[np.int64]:
     return np.arange(first, last)
 
 
-def quantile_s(posterior: Array, start_s: float, step_s: float, share: float) -> Array:
+def quantile_s(
+    posterior: Float64Array, start_s: float, step_s: float, share: float
+) -> Float64Array:
     """(B,) times below which `share` of each posterior (B, N) lies, interpolated within bins."""
     cumulative = np.cumsum(posterior, axis=1)
     times = np.empty(len(posterior))
@@ -78,7 +82,7 @@ def quantile_s(posterior: Array, start_s: float, step_s: float, share: float) ->
     return times
 
 
-def posterior_sd_s(posterior: Array, step_s: float) -> Array:
+def posterior_sd_s(posterior: Float64Array, step_s: float) -> Float64Array:
     """(B,) standard deviation of each posterior (B, N), s, with the bin's own width."""
     bins = np.arange(posterior.shape[1])
     mean = posterior @ bins
@@ -86,7 +90,9 @@ def posterior_sd_s(posterior: Array, step_s: float) -> Array:
     return np.asarray(step_s * np.sqrt(np.maximum(variance, 0.0) + 1.0 / 12.0))
 
 
-def state_posteriors(posterior: Array, start_s: float, step_s: float, times_s: Array) -> Array:
+def state_posteriors(
+    posterior: Float64Array, start_s: float, step_s: float, times_s: Float64Array
+) -> Float64Array:
     """(M, B + 1) P(state at `times_s`): between which two boundaries each time lies."""
     edges = start_s + step_s * np.arange(posterior.shape[1] + 1)
     later = np.ones((len(times_s), len(posterior) + 2))
@@ -94,5 +100,5 @@ def state_posteriors(posterior: Array, start_s: float, step_s: float, times_s: A
         cumulative = np.concatenate([[0.0], np.cumsum(row)])
         later[:, k + 1] = np.interp(times_s, edges, cumulative)
     later[:, -1] = 0.0
-    falling: Array = np.minimum.accumulate(later, axis=1)
+    falling: Float64Array = np.minimum.accumulate(later, axis=1)
     return falling[:, :-1] - falling[:, 1:]

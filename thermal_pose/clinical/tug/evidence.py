@@ -5,18 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.story import Story
 from thermal_pose.clinical.tug.subject import SubjectTrack
-from thermal_pose.types import FrameKeypoints, TrialReason
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from thermal_pose.types import BoolArray, Float64Array, FrameKeypoints, TrialReason
 
 
 @dataclass(frozen=True)
@@ -55,10 +49,10 @@ class TrialEvidence:
         return Story(self.signals, self.track)
 
     @cached_property
-    def posture(self) -> Array:
+    def posture(self) -> Float64Array:
         """(N,) standing index, smoothed; NaN where the legs were not seen."""
         return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
 
-    def between(self, start_s: float, end_s: float) -> Mask:
+    def between(self, start_s: float, end_s: float) -> BoolArray:
         """(N,) frames in `[start_s, end_s]`."""
         return (self.signals.stamps_s >= start_s) & (self.signals.stamps_s <= end_s)

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.tug.subject import SubjectTrack
 from thermal_pose.skeleton import N_JOINTS, Joint
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 #: Width of a cell, s.
 CELL_S = 0.125
@@ -41,10 +40,10 @@ class CellGrid:
     start_s : left edge of the first cell, s since the first frame.
     """
 
-    xy: Array
-    scores: Array
-    offsets: Array
-    observed: Array
+    xy: Float64Array
+    scores: Float64Array
+    offsets: Float64Array
+    observed: Float64Array
     start_s: float
 
     @property
@@ -54,9 +53,9 @@ class CellGrid:
 
 
 def cell_grid(
-    times_s: Array,
-    xy: Array,
-    scores: Array,
+    times_s: Float64Array,
+    xy: Float64Array,
+    scores: Float64Array,
     image_wh: tuple[int, int],
     shift: float = 0.5,
 ) -> CellGrid:
@@ -103,11 +102,11 @@ def track_grid(track: SubjectTrack, image_wh: tuple[int, int]) -> CellGrid:
     return cell_grid(track.stamps_s, track.xy, track.scores, image_wh)
 
 
-def _centre_px(image_wh: tuple[int, int]) -> Array:
+def _centre_px(image_wh: tuple[int, int]) -> Float64Array:
     return (np.array(image_wh, dtype=np.float64) - 1.0) / 2.0
 
 
-def _fill(place: Array, known: npt.NDArray[np.bool_]) -> Array:
+def _fill(place: Float64Array, known: npt.NDArray[np.bool_]) -> Float64Array:
     """Interpolate each joint linearly over the cells where it is unknown."""
     cells = np.arange(len(place), dtype=np.float64)
     filled = np.zeros_like(place)
@@ -119,7 +118,7 @@ def _fill(place: Array, known: npt.NDArray[np.bool_]) -> Array:
     return filled
 
 
-def grid_features(grid: CellGrid) -> Array:
+def grid_features(grid: CellGrid) -> Float64Array:
     """(T, F) network input from the joints in cells.
 
     Joints relative to the hips, their scores, the hips' place in the image; then ratios that
@@ -162,7 +161,7 @@ def grid_features(grid: CellGrid) -> Array:
     return np.clip(np.concatenate(columns, axis=1), -5.0, 5.0)
 
 
-def _local_size(size: Array) -> Array:
+def _local_size(size: Float64Array) -> Float64Array:
     """Running median over nine cells (1.1 s), at least 0.3 (3 px)."""
     padded = np.pad(size, 4, mode="edge")
     return np.maximum(np.median(np.lib.stride_tricks.sliding_window_view(padded, 9), axis=1), 0.3)

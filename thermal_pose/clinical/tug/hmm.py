@@ -6,11 +6,8 @@ yardstick that the segmentation network has to beat (`docs/validation.md`).
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from thermal_pose.types import TIMED_PHASES, Phase
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import TIMED_PHASES, Float64Array, Phase
 
 #: The states in their only order; seated before and after are two states of one phase.
 STATES = (Phase.SEATED, *TIMED_PHASES, Phase.SEATED)
@@ -48,7 +45,7 @@ _DWELL_S = np.array([3.0, 1.4, 2.6, 1.8, 2.6, 1.6, 1.1, np.inf])
 _EVIDENCE_HZ = 5.0
 
 
-def emission_log(observations: Array) -> Array:
+def emission_log(observations: Float64Array) -> Float64Array:
     """(N, 8) log likelihood of each state; a missing (NaN) signal is no evidence.
 
     Parameters
@@ -63,14 +60,14 @@ def emission_log(observations: Array) -> Array:
     return np.asarray(np.where(np.isfinite(observations[:, None, :]), terms, 0.0).sum(axis=2))
 
 
-def _step_log(step_s: float) -> Array:
+def _step_log(step_s: float) -> Float64Array:
     """(8, 2) log probability to stay in a state and to go on to the next within `step_s`."""
     leave = -np.expm1(-step_s / _DWELL_S)
     with np.errstate(divide="ignore"):
         return np.stack([np.log1p(-leave), np.log(leave)], axis=1)
 
 
-def smooth_states(times_s: Array, observations: Array) -> Array:
+def smooth_states(times_s: Float64Array, observations: Float64Array) -> Float64Array:
     """(N, 8) P(state | the whole trial) by forward-backward, ending in the last state.
 
     Parameters
@@ -97,7 +94,9 @@ def smooth_states(times_s: Array, observations: Array) -> Array:
     return np.asarray(np.exp(joint - np.logaddexp.reduce(joint, axis=1)[:, None]))
 
 
-def boundaries_from_states(times_s: Array, posteriors: Array) -> tuple[Array, Array]:
+def boundaries_from_states(
+    times_s: Float64Array, posteriors: Float64Array
+) -> tuple[Float64Array, Float64Array]:
     """(7,) boundaries between the eight states and their standard deviations, s.
 
     The boundary after state k is where P(state > k) crosses one half, interpolated between

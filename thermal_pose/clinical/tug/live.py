@@ -4,13 +4,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.hmm import STATES
 from thermal_pose.clinical.tug.live_network import LiveFeatures, LiveNetwork
-from thermal_pose.types import NS_PER_S, PersonKeypoints, Phase
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import NS_PER_S, Float64Array, PersonKeypoints, Phase
 
 #: A state is entered when it or a later one is this likely, and left for an earlier one when
 #: that has become this unlikely: a live display that flickers is of no use.
@@ -37,7 +34,7 @@ class LivePhases:
     probability: float = 0.0
     elapsed_s: float = 0.0
     _state: int = 0
-    _hidden: Array = field(init=False, repr=False)
+    _hidden: Float64Array = field(init=False, repr=False)
     _features: LiveFeatures = field(init=False, repr=False)
     _last_ns: int | None = None
     _now_s: float = 0.0
@@ -74,7 +71,7 @@ class LivePhases:
         self.phase = STATES[self._state]
         self.probability = float(shares[self._state])
 
-    def _move(self, shares: Array) -> None:
+    def _move(self, shares: Float64Array) -> None:
         """Change the state where the probabilities are clear; keep the clocks of the test."""
         at_least = np.cumsum(shares[::-1])[::-1]
         while self._state < len(STATES) - 1 and at_least[self._state + 1] > ENTER:

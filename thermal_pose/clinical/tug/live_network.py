@@ -12,12 +12,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.weights import read_weights
 from thermal_pose.skeleton import N_JOINTS, Joint
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 N_STATES = 8
 #: Joints (x, y), scores, hips' place, five ratios, interval, whether seen.
@@ -35,10 +33,12 @@ class LiveFeatures:
     """
 
     image_wh: tuple[int, int]
-    _xy: Array | None = field(default=None, repr=False)
+    _xy: Float64Array | None = field(default=None, repr=False)
     _size: float = field(default=0.0, repr=False)
 
-    def step(self, xy: Array | None, scores: Array | None, step_s: float) -> Array:
+    def step(
+        self, xy: Float64Array | None, scores: Float64Array | None, step_s: float
+    ) -> Float64Array:
         """Return (F,) features.
 
         Parameters
@@ -67,7 +67,7 @@ class LiveFeatures:
         row[-1] = float(known.any())
         return np.clip(row, -5.0, 5.0)
 
-    def _ratios(self, relative: Array, step_s: float) -> tuple[float, ...]:
+    def _ratios(self, relative: Float64Array, step_s: float) -> tuple[float, ...]:
         shoulders = (relative[5] + relative[6]) / 2
         knee_y = (relative[13, 1] + relative[14, 1]) / 2
         ankle_y = (relative[15, 1] + relative[16, 1]) / 2
@@ -92,14 +92,16 @@ class LiveNetwork:
     weights : name -> array, named as in torch (`gru.weight_ih_l0` ..., `head.weight`).
     """
 
-    weights: dict[str, Array]
+    weights: dict[str, Float64Array]
 
     @property
     def n_hidden(self) -> int:
         """H."""
         return int(self.weights["gru.weight_hh_l0"].shape[1])
 
-    def step(self, features: Array, hidden: Array) -> tuple[Array, Array]:
+    def step(
+        self, features: Float64Array, hidden: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
         """Return (8,) state probabilities and the new hidden values (H,)."""
         w = self.weights
         given = w["gru.weight_ih_l0"] @ features + w["gru.bias_ih_l0"]

@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.phases import phase_key, phase_name
 from thermal_pose.clinical.records import Measure, MeasureStatus
@@ -23,9 +22,7 @@ from thermal_pose.clinical.tug.segmentation import Segmentation, unsure_boundari
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.steps import StepEstimate, estimate_steps
 from thermal_pose.clinical.tug.story import Story
-from thermal_pose.types import TIMED_PHASES, Phase
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import TIMED_PHASES, Float64Array, Phase
 
 #: How much the rhythm of steps in a turn differs from that of the walks.
 TURN_RATE_SPREAD = 0.2
@@ -36,7 +33,7 @@ _NO_RHYTHM = "No step rhythm could be told in this part."
 
 
 def trial_measures(
-    boundaries_s: Array, sds_s: Array, story: Story, params: TugParams
+    boundaries_s: Float64Array, sds_s: Float64Array, story: Story, params: TugParams
 ) -> tuple[Measure, ...]:
     """Return all measures of a valid trial, in the order of the report.
 
@@ -51,7 +48,7 @@ def trial_measures(
 
 
 def _all_measures(
-    boundaries_s: Array, sds_s: Array, story: Story, params: TugParams
+    boundaries_s: Float64Array, sds_s: Float64Array, story: Story, params: TugParams
 ) -> tuple[Measure, ...]:
     signals = story.signals
     edges = dict(zip(TIMED_PHASES, pairwise(boundaries_s.tolist()), strict=True))
@@ -102,7 +99,7 @@ _DEPENDS_ON = {
 }
 
 
-def withheld(measure: Measure, boundaries_s: Array, sds_s: Array) -> Measure:
+def withheld(measure: Measure, boundaries_s: Float64Array, sds_s: Float64Array) -> Measure:
     """The measure, or its omission where a boundary that it depends on is unsure."""
     unsure = unsure_boundaries(boundaries_s, sds_s)
     for prefix, needed in _DEPENDS_ON.items():
@@ -135,7 +132,7 @@ def _value(
 CHECKED_PHASES = (Phase.SIT_TO_STAND, Phase.TURN_TO_SIT, Phase.STAND_TO_SIT)
 
 
-def _durations(boundaries_s: Array, sds_s: Array) -> list[Measure]:
+def _durations(boundaries_s: Float64Array, sds_s: Float64Array) -> list[Measure]:
     checked, experimental = MeasureStatus.SIMULATED, MeasureStatus.EXPERIMENTAL
     total_s, total_sd_s = boundaries_s[-1] - boundaries_s[0], np.hypot(sds_s[0], sds_s[-1])
     rows = [_value("total_s", "Total", "s", total_s, total_sd_s, "", checked)]
@@ -165,14 +162,14 @@ def _durations(boundaries_s: Array, sds_s: Array) -> list[Measure]:
     return rows
 
 
-def _ratio(boundaries_s: Array, sds_s: Array) -> Measure:
+def _ratio(boundaries_s: Float64Array, sds_s: Float64Array) -> Measure:
     out_s, back_s = boundaries_s[2] - boundaries_s[1], boundaries_s[4] - boundaries_s[3]
     relative = np.hypot(np.hypot(*sds_s[1:3]) / out_s, np.hypot(*sds_s[3:5]) / back_s)
     ratio = out_s / back_s
     return _value("out_back_ratio", "Walk out over walk back", "", ratio, ratio * relative, "")
 
 
-def _turns(boundaries_s: Array, sds_s: Array, signals: BodySignals) -> list[Measure]:
+def _turns(boundaries_s: Float64Array, sds_s: Float64Array, signals: BodySignals) -> list[Measure]:
     """Mean angular velocity and direction of the turn at the mark, direction of the last turn."""
     span_s = boundaries_s[3] - boundaries_s[2]
     # The boundaries lie 20 degrees after the outward and before the return heading.
@@ -191,7 +188,9 @@ def _turns(boundaries_s: Array, sds_s: Array, signals: BodySignals) -> list[Meas
     ]
 
 
-def _direction(name: str, label: str, signals: BodySignals, turn_s: Array, side: int) -> Measure:
+def _direction(
+    name: str, label: str, signals: BodySignals, turn_s: Float64Array, side: int
+) -> Measure:
     """Where the nose goes past the shoulders: to the person's left or right.
 
     `turn_s` holds start and end of the turn; `side` is +1 where it starts facing the camera
@@ -206,7 +205,7 @@ def _direction(name: str, label: str, signals: BodySignals, turn_s: Array, side:
 
 
 def _walk(
-    boundaries_s: Array, story: Story, way: str, phase: Phase, steps: StepEstimate
+    boundaries_s: Float64Array, story: Story, way: str, phase: Phase, steps: StepEstimate
 ) -> list[Measure]:
     k = TIMED_PHASES.index(phase)
     # There are no steps while standing still.
@@ -239,7 +238,9 @@ def _walk(
     ]
 
 
-def _turn_steps(boundaries_s: Array, sds_s: Array, walks: Sequence[StepEstimate]) -> Measure:
+def _turn_steps(
+    boundaries_s: Float64Array, sds_s: Float64Array, walks: Sequence[StepEstimate]
+) -> Measure:
     """Steps of the turn, which itself shows no rhythm: in that of the walks beside it."""
     rates_hz = [walk.rate_hz for walk in walks if np.isfinite(walk.rate_hz)]
     rate_hz = float(np.mean(rates_hz)) if rates_hz else float("nan")
@@ -249,7 +250,7 @@ def _turn_steps(boundaries_s: Array, sds_s: Array, walks: Sequence[StepEstimate]
 
 
 def _speeds(
-    boundaries_s: Array,
+    boundaries_s: Float64Array,
     signals: BodySignals,
     params: TugParams,
     walks: tuple[StepEstimate, StepEstimate],
@@ -317,7 +318,7 @@ def _speed_mps(
     return speed, float(np.hypot(slope_sd, HIP_SHARE_SPREAD * speed))
 
 
-def _lean(boundaries_s: Array, signals: BodySignals) -> list[Measure]:
+def _lean(boundaries_s: Float64Array, signals: BodySignals) -> list[Measure]:
     """Largest forward lean of the trunk while standing up, and its mean speed.
 
     From the front a lean shortens the trunk in the picture: its cosine is the apparent length
@@ -349,7 +350,7 @@ def _lean(boundaries_s: Array, signals: BodySignals) -> list[Measure]:
     ]
 
 
-def _hesitation(boundaries_s: Array, sds_s: Array, signals: BodySignals) -> Measure:
+def _hesitation(boundaries_s: Float64Array, sds_s: Float64Array, signals: BodySignals) -> Measure:
     """Time between standing and walking: until the distance changes as in the walk."""
     name, label = "hesitation_s", "Hesitation before walking"
     inside = (signals.stamps_s >= boundaries_s[1] - 0.5) & (signals.stamps_s <= boundaries_s[2])

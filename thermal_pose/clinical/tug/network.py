@@ -15,14 +15,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.features import N_FEATURES
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
 from thermal_pose.clinical.tug.weights import read_weights
 from thermal_pose.digest import short_key
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 #: Sub-cells a cell: the network's own resolution is 1/32 s.
 SUB_CELLS = 4
@@ -44,12 +42,12 @@ class SegmenterNetwork:
         in squares to their own. Fitted by leaving people out (`lab/learning/tug/calibrate.py`).
     """
 
-    members: tuple[dict[str, Array], ...]
+    members: tuple[dict[str, Float64Array], ...]
     dilations: tuple[int, ...]
     name: str
     sd_floor_s: tuple[float, ...] = (0.0,) * N_BOUNDARIES
 
-    def __call__(self, features: Array) -> tuple[Array, Array]:
+    def __call__(self, features: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Return where each boundary lies.
 
         Parameters
@@ -72,7 +70,9 @@ class SegmenterNetwork:
         density = np.mean([output[0] for output in outputs], axis=0)
         return density, np.mean([output[1] for output in outputs], axis=0)
 
-    def _member(self, weights: dict[str, Array], features: Array) -> tuple[Array, Array]:
+    def _member(
+        self, weights: dict[str, Float64Array], features: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
         hidden = features @ weights["stem.weight"].T + weights["stem.bias"]
         for index, dilation in enumerate(self.dilations):
             prefix = f"blocks.{index}."
@@ -98,14 +98,16 @@ class SegmenterNetwork:
         return flat[:, :-1], flat[:, -1]
 
 
-def layer_norm(values: Array, weight: Array, bias: Array) -> Array:
+def layer_norm(values: Float64Array, weight: Float64Array, bias: Float64Array) -> Float64Array:
     """Normalise each row (T, C) to mean 0 and variance 1, then scale and shift."""
     centred = values - values.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=1, keepdims=True) + _EPS)
     return np.asarray(centred / spread * weight + bias)
 
 
-def convolve(values: Array, weight: Array, bias: Array, dilation: int) -> Array:
+def convolve(
+    values: Float64Array, weight: Float64Array, bias: Float64Array, dilation: int
+) -> Float64Array:
     """Dilated convolution over time, zero padded to the same length.
 
     Parameters

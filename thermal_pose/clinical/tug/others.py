@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.path import reference_confidence, subject_path
 from thermal_pose.clinical.tug.segmentation import Segmentation
@@ -22,9 +21,7 @@ from thermal_pose.clinical.tug.subject import (
     person_height_px,
     standing_indices,
 )
-from thermal_pose.types import FrameKeypoints, PersonKeypoints
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array, FrameKeypoints, PersonKeypoints
 
 #: Below, a person sits; above, a person stands (see `subject.standing_index`).
 SEATED_INDEX, UPRIGHT_INDEX = 0.6, 0.75
@@ -41,7 +38,7 @@ MIN_SEEN_S = 2.5
 
 
 def other_track(
-    frames: Sequence[FrameKeypoints], subject_boxes: Array, min_score: float
+    frames: Sequence[FrameKeypoints], subject_boxes: Float64Array, min_score: float
 ) -> SubjectTrack | None:
     """The track of the other person most like a person tested; None if no one sat and walked.
 
@@ -99,7 +96,7 @@ def _cut_off(person: PersonKeypoints, frame: FrameKeypoints) -> bool:
     return bool(person.box.xyxy[3] > frame.image_wh[1] - 1.0)
 
 
-def _in_box(person: PersonKeypoints, subject_box: Array) -> bool:
+def _in_box(person: PersonKeypoints, subject_box: Float64Array) -> bool:
     """Whether this is the subject, or a second detection of the subject."""
     left, top, right, bottom = subject_box
     x, y = body_centre(person)

@@ -17,9 +17,7 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.tug.subject import body_centre, person_height_px, standing_indices
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints, PersonKeypoints
 
 #: Log-odds per second that a clearly seated person is the person tested.
 SEATED_PER_S = 2.5
@@ -45,10 +43,10 @@ class _Sightings:
 
     frame: npt.NDArray[np.int64]
     person: npt.NDArray[np.int64]
-    times_s: Array
-    place: Array
+    times_s: Float64Array
+    place: Float64Array
     track_ids: npt.NDArray[np.int64]
-    evidence: Array
+    evidence: Float64Array
 
 
 def subject_path(
@@ -131,7 +129,7 @@ def _best_path(seen: _Sightings, end_s: float) -> list[int]:
     return path[::-1]
 
 
-def _cost(seen: _Sightings, earlier: slice, row: int) -> Array:
+def _cost(seen: _Sightings, earlier: slice, row: int) -> Float64Array:
     """Evidence against each earlier sighting and this one being the same person."""
     step_s = seen.times_s[row] - seen.times_s[earlier]
     jump = np.abs(seen.place[earlier] - seen.place[row]) / seen.place[row, 2]

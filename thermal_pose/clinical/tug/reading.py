@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.network import shipped_network
 from thermal_pose.clinical.tug.options import TugParams
@@ -20,9 +19,7 @@ from thermal_pose.clinical.tug.segmentation import Segmentation, segment_by_hmm,
 from thermal_pose.clinical.tug.signals import BodySignals, body_signals, smooth
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, Story
 from thermal_pose.clinical.tug.subject import SubjectTrack, TrackBuilder
-from thermal_pose.types import FrameKeypoints
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array, FrameKeypoints
 
 #: `TugParams.segmenter` that names the hidden Markov model.
 HMM = "hmm"
@@ -83,10 +80,10 @@ class Reading:
         times_s, upright = self.signals.stamps_s, self._posture() > UPRIGHT_INDEX
         return bool(np.diff(times_s, prepend=times_s[:1])[upright].sum() >= 0.5)
 
-    def _posture(self) -> Array:
+    def _posture(self) -> Float64Array:
         return smooth(self.signals.standing_index, self.signals.stamps_s, 0.3)
 
-    def seat_box(self) -> Array:
+    def seat_box(self) -> Float64Array:
         """(4,) where the subject sat before the test, px; NaN where that was not seen."""
         rows = self.track.seen & ~(self.track.stamps_s > self.segmentation.boundaries_s[0])
         if not rows.any():

@@ -10,9 +10,6 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from thermal_pose.clinical.records import (
     Coverage,
     Measure,
@@ -25,7 +22,7 @@ from thermal_pose.clinical.records import (
     result_document,
 )
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
-from thermal_pose.types import Phase, PhaseInterval, TrialReason, TugTiming
+from thermal_pose.types import Float64Array, Phase, PhaseInterval, TrialReason, TugTiming
 
 #: Version of the JSON's shape; `docs/report.schema.json` describes it.
 SCHEMA_VERSION = 1
@@ -35,8 +32,6 @@ N_BOUNDARIES = 7
 
 #: Column of each phase in `TrialSignals.phase_posteriors`.
 POSTERIOR_PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,14 +52,14 @@ class TrialSignals:
     phase_posteriors : (N, 7) P(phase | the whole trial); columns are `POSTERIOR_PHASES`.
     """
 
-    stamps_s: Array
-    hip_height: Array
-    trunk_lean_deg: Array
-    body_size_px: Array
-    distance: Array
-    facing: Array
-    confidence: Array
-    phase_posteriors: Array
+    stamps_s: Float64Array
+    hip_height: Float64Array
+    trunk_lean_deg: Float64Array
+    body_size_px: Float64Array
+    distance: Float64Array
+    facing: Float64Array
+    confidence: Float64Array
+    phase_posteriors: Float64Array
 
     def __post_init__(self) -> None:
         n = len(self.stamps_s)

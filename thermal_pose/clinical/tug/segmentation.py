@@ -12,9 +12,7 @@ from thermal_pose.clinical.tug.network import SUB_CELLS, SegmenterNetwork
 from thermal_pose.clinical.tug.result import N_BOUNDARIES, POSTERIOR_PHASES
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.subject import SubjectTrack
-from thermal_pose.types import TIMED_PHASES, Phase, PhaseInterval
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import TIMED_PHASES, Float64Array, Phase, PhaseInterval
 
 #: Largest standard deviation of a boundary whose phases are still worth printing, as a share of the
 #: total. Phases beside a less certain one are withheld.
@@ -33,10 +31,10 @@ class Segmentation:
     posteriors : (N, 7) P(phase) a frame; columns are `POSTERIOR_PHASES`.
     """
 
-    boundaries_s: Array
-    sds_s: Array
-    presence: Array
-    posteriors: Array
+    boundaries_s: Float64Array
+    sds_s: Float64Array
+    presence: Float64Array
+    posteriors: Float64Array
 
     def __post_init__(self) -> None:
         for name in ("boundaries_s", "sds_s", "presence"):
@@ -60,7 +58,7 @@ class Segmentation:
         )
 
 
-def phase_columns(states: Array) -> Array:
+def phase_columns(states: Float64Array) -> Float64Array:
     """(N, 7) posteriors of phases from (N, 8) of ordered states (two of them are seated)."""
     merged = np.zeros((len(states), len(POSTERIOR_PHASES)))
     for column, phase in enumerate(hmm.STATES):
@@ -68,7 +66,7 @@ def phase_columns(states: Array) -> Array:
     return merged
 
 
-def hmm_observations(signals: BodySignals) -> Array:
+def hmm_observations(signals: BodySignals) -> Float64Array:
     """(N, 3) observations of the hidden Markov model from the readable signals."""
     times_s = signals.stamps_s
     log_size = np.log(np.maximum(smooth(signals.size_px, times_s, 0.3), 1.0))
@@ -116,7 +114,7 @@ def segment_by_network(
     return Segmentation(boundaries_s, sds_s, 1.0 - absent, phase_columns(states))
 
 
-def unsure_boundaries(boundaries_s: Array, sds_s: Array) -> npt.NDArray[np.bool_]:
+def unsure_boundaries(boundaries_s: Float64Array, sds_s: Float64Array) -> npt.NDArray[np.bool_]:
     """(7,) bool: boundaries too uncertain for the phases beside them to be given."""
     limit_s = MAX_BOUNDARY_SD_SHARE * float(boundaries_s[-1] - boundaries_s[0])
     return np.asarray(sds_s > limit_s)

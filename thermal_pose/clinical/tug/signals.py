@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.tug.subject import SubjectTrack, standing_indices
 from thermal_pose.skeleton import Joint
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 _SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 _HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
@@ -47,21 +46,23 @@ class BodySignals:
     hips_px : (N, 2) place of the hips' middle in the image.
     """
 
-    stamps_s: Array
-    hip_height: Array
-    trunk_lean_deg: Array
-    trunk_px: Array
-    size_px: Array
-    distance: Array
-    facing: Array
-    standing_index: Array
-    confidence: Array
-    swings: Array
-    nose_aside: Array
-    hips_px: Array
+    stamps_s: Float64Array
+    hip_height: Float64Array
+    trunk_lean_deg: Float64Array
+    trunk_px: Float64Array
+    size_px: Float64Array
+    distance: Float64Array
+    facing: Float64Array
+    standing_index: Float64Array
+    confidence: Float64Array
+    swings: Float64Array
+    nose_aside: Float64Array
+    hips_px: Float64Array
 
 
-def bridge(values: Array, times_s: Array, max_gap_s: float = MAX_BRIDGE_S) -> Array:
+def bridge(
+    values: Float64Array, times_s: Float64Array, max_gap_s: float = MAX_BRIDGE_S
+) -> Float64Array:
     """Interpolate linearly over runs of NaN no longer than `max_gap_s` between known values.
 
     Parameters
@@ -80,7 +81,7 @@ def bridge(values: Array, times_s: Array, max_gap_s: float = MAX_BRIDGE_S) -> Ar
     return np.where(np.isfinite(values), values, np.where(gap_s <= max_gap_s, filled, np.nan))
 
 
-def smooth(values: Array, times_s: Array, sigma_s: float) -> Array:
+def smooth(values: Float64Array, times_s: Float64Array, sigma_s: float) -> Float64Array:
     """Gaussian-weighted local mean on irregular stamps, NaN ignored; NaN where nothing is near.
 
     Parameters
@@ -104,7 +105,9 @@ def smooth(values: Array, times_s: Array, sigma_s: float) -> Array:
     return np.asarray(np.where(total > 0.2, mean, np.nan))
 
 
-def pair_mean(xy: Array, scores: Array, pair: tuple[int, int], min_score: float) -> Array:
+def pair_mean(
+    xy: Float64Array, scores: Float64Array, pair: tuple[int, int], min_score: float
+) -> Float64Array:
     """(N, 2) score-weighted middle of two joints; one alone stands for both; else NaN."""
     joints = xy[:, list(pair)]
     weights = scores[:, list(pair)] * (scores[:, list(pair)] >= min_score)
@@ -152,7 +155,9 @@ def body_signals(track: SubjectTrack, min_score: float) -> BodySignals:
     )
 
 
-def _standing_hip_height_px(hip_y: Array, ankle_y: Array, index: Array, trunk_px: Array) -> Array:
+def _standing_hip_height_px(
+    hip_y: Float64Array, ankle_y: Float64Array, index: Float64Array, trunk_px: Float64Array
+) -> Float64Array:
     """Hip height in px that the person standing at each frame's place would have."""
     upright: npt.NDArray[np.bool_] = np.isfinite(hip_y + ankle_y) & (index > 0.7)
     height = ankle_y - hip_y
@@ -171,27 +176,29 @@ def _standing_hip_height_px(hip_y: Array, ankle_y: Array, index: Array, trunk_px
     return np.asarray(np.maximum(slope * ankle_y + offset, 2.0))
 
 
-def _difference(xy: Array, scores: Array, pair: tuple[int, int], min_score: float) -> Array:
+def _difference(
+    xy: Float64Array, scores: Float64Array, pair: tuple[int, int], min_score: float
+) -> Float64Array:
     """(N, 2) left joint minus right joint, NaN where one is missing."""
     known = np.minimum(scores[:, pair[0]], scores[:, pair[1]]) >= min_score
     return np.where(known[:, None], xy[:, pair[0]] - xy[:, pair[1]], np.nan)
 
 
-def _facing(xy: Array, scores: Array, min_score: float) -> Array:
+def _facing(xy: Float64Array, scores: Float64Array, min_score: float) -> Float64Array:
     """(N,) mean signed width of shoulders and hips, px; the left is on the right in front view."""
     shoulders = _difference(xy, scores, _SHOULDERS, min_score)[:, 0]
     hips = _difference(xy, scores, _HIPS, min_score)[:, 0]
     return np.where(np.isfinite(hips), 0.7 * shoulders + 0.3 * 1.5 * hips, shoulders)
 
 
-def _unit(values: Array) -> Array:
+def _unit(values: Float64Array) -> Float64Array:
     known = np.abs(values[np.isfinite(values)])
     if not known.size:
         return values
     return np.clip(values / max(float(np.percentile(known, 90)), 1e-3), -1.5, 1.5)
 
 
-def _relative_distance(size_px: Array) -> Array:
+def _relative_distance(size_px: Float64Array) -> Float64Array:
     known = size_px[np.isfinite(size_px)]
     if not known.size:
         return size_px

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.signals import BodySignals, bridge, smooth
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 #: Rates that are tried, steps per second.
 RATES_HZ = np.arange(0.8, 3.0, 0.02)
@@ -75,7 +73,9 @@ def estimate_steps(
     ]
 
 
-def _estimate(signals: BodySignals, walk_s: tuple[float, float], log_share: Array) -> StepEstimate:
+def _estimate(
+    signals: BodySignals, walk_s: tuple[float, float], log_share: Float64Array
+) -> StepEstimate:
     share = np.exp(log_share - log_share.max())
     share /= share.sum()
     mean_hz = float(share @ RATES_HZ)
@@ -86,13 +86,13 @@ def _estimate(signals: BodySignals, walk_s: tuple[float, float], log_share: Arra
     return StepEstimate(mean_hz, spread_hz, _asymmetry(times_s, gap), _near_peak(log_share))
 
 
-def _near_peak(log_share: Array) -> float:
+def _near_peak(log_share: Float64Array) -> float:
     share = np.exp(log_share - log_share.max())
     peak_hz = RATES_HZ[int(np.argmax(share))]
     return float(share[np.abs(RATES_HZ / peak_hz - 1.0) <= 0.1].sum() / share.sum())
 
 
-def _evidence(signals: BodySignals, start_s: float, end_s: float) -> Array | None:
+def _evidence(signals: BodySignals, start_s: float, end_s: float) -> Float64Array | None:
     """Log-likelihood of each rate, up to a constant; None where too little was seen.
 
     Each swing is fitted by least squares with a slow trend and a sine of the stride (two
@@ -119,18 +119,18 @@ def _evidence(signals: BodySignals, start_s: float, end_s: float) -> Array | Non
     return np.asarray(EVIDENCE_SHARE * gain)
 
 
-def _trend(times_s: Array) -> Array:
+def _trend(times_s: Float64Array) -> Float64Array:
     centred = times_s - times_s.mean()
     return np.stack([np.ones_like(centred), centred, centred**2], axis=1)
 
 
-def _explained(design: Array, swings: Array) -> Array:
+def _explained(design: Float64Array, swings: Float64Array) -> Float64Array:
     """(S,) sum of squares of each swing (N, S) that the columns of the design explain."""
     basis = np.linalg.qr(design)[0]
     return np.asarray(((basis.T @ swings) ** 2).sum(axis=0))
 
 
-def _asymmetry(times_s: Array, gap: Array) -> float:
+def _asymmetry(times_s: Float64Array, gap: Float64Array) -> float:
     """Relative difference of the times for which either foot leads."""
     trend = _trend(times_s)
     level = smooth(gap - trend @ np.linalg.lstsq(trend, gap)[0], times_s, 0.08)

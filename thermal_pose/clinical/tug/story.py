@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.signals import BodySignals, bridge, smooth
 from thermal_pose.clinical.tug.subject import SubjectTrack
+from thermal_pose.types import BoolArray, Float64Array
 
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 Span = tuple[float, float]
 
 #: Standing index below which a person sits, and above which they stand.
@@ -49,12 +47,12 @@ class Story:
     track: SubjectTrack
 
     @cached_property
-    def times_s(self) -> Array:
+    def times_s(self) -> Float64Array:
         """(N,) s since the first frame."""
         return self.signals.stamps_s
 
     @cached_property
-    def posture(self) -> Array:
+    def posture(self) -> Float64Array:
         """(N,) standing index, smoothed and bridged; NaN where the legs were not seen for long."""
         return bridge(smooth(self.signals.standing_index, self.times_s, 0.25), self.times_s)
 
@@ -73,7 +71,7 @@ class Story:
         return _merged(spans)
 
     @cached_property
-    def approach(self) -> Array:
+    def approach(self) -> Float64Array:
         """(N,) logarithm of the apparent size over that at the chair: above 0 is nearer."""
         sure = self.signals.confidence >= SURE
         size = smooth(np.where(sure, self.signals.size_px, np.nan), self.times_s, 0.4)
@@ -83,7 +81,7 @@ class Story:
         at_chair = float(np.median(known[: max(1, len(known) // 12)])) if known.size else np.nan
         return np.asarray(log_size - at_chair)
 
-    def within(self, span_s: Span) -> Mask:
+    def within(self, span_s: Span) -> BoolArray:
         """(N,) frames in a span."""
         return np.asarray((self.times_s >= span_s[0]) & (self.times_s <= span_s[1]))
 
@@ -115,9 +113,9 @@ class Story:
         return sum(start_s > self.times_s[0] + MIN_POSTURE_S for start_s, _ in self.upright)
 
     @cached_property
-    def on_feet(self) -> Mask:
+    def on_feet(self) -> BoolArray:
         """(N,) frames in which the person is on their feet."""
-        mask: Mask = np.zeros(len(self.times_s), dtype=np.bool_)
+        mask: BoolArray = np.zeros(len(self.times_s), dtype=np.bool_)
         for span_s in self.upright:
             mask |= self.within(span_s)
         return mask
@@ -199,7 +197,7 @@ class Story:
         return self._median(height, after_s) / self._median(height, before_s)
 
     @cached_property
-    def pace(self) -> Array:
+    def pace(self) -> Float64Array:
         """(N,) how fast the feet go over the floor, in apparent body heights per second."""
         times_s, size = self.times_s, smooth(self.signals.size_px, self.times_s, 0.3)
         if len(times_s) < 3:
@@ -256,7 +254,7 @@ class Story:
         size = float(np.nanmedian(self.signals.size_px[rows[0]]))
         return float(np.linalg.norm(places[1] - places[0]) / max(size, 1.0))
 
-    def _median(self, curve: Array, span_s: Span) -> float:
+    def _median(self, curve: Float64Array, span_s: Span) -> float:
         values = curve[self.within(span_s)]
         values = values[np.isfinite(values)]
         return float(np.median(values)) if values.size else float("nan")
@@ -287,11 +285,11 @@ DEPTH_IN_HEIGHTS = 5.5
 MAX_TURNING_PER_S = 0.35
 
 
-def _some(values: Array) -> bool:
+def _some(values: Float64Array) -> bool:
     return int(np.isfinite(values).sum()) >= 5
 
 
-def _sides(way: Array, times_s: Array) -> list[tuple[float, float, bool]]:
+def _sides(way: Float64Array, times_s: Float64Array) -> list[tuple[float, float, bool]]:
     """Stays near the mark (True) and at the chair (False): start, end, which."""
     stays = [(span, True) for span in _runs(way > NEAR_SHARE, times_s)]
     stays += [(span, False) for span in _runs(way < BACK_SHARE, times_s)]
@@ -309,7 +307,7 @@ def _merged(spans: list[Span]) -> tuple[Span, ...]:
     return tuple(span for span in merged if span[1] - span[0] >= MIN_POSTURE_S)
 
 
-def _runs(mask: Mask, times_s: Array) -> list[Span]:
+def _runs(mask: BoolArray, times_s: Float64Array) -> list[Span]:
     edges = np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     return [(float(times_s[a]), float(times_s[b])) for a, b in zip(starts, ends, strict=True)]

@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.skeleton import N_JOINTS, Joint
-from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonKeypoints
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints, PersonKeypoints
 
 #: Smoothed standing index above which a person no longer sits.
 RISEN_INDEX = 0.7
@@ -42,9 +40,9 @@ class SubjectTrack:
     """
 
     stamps_ns: npt.NDArray[np.int64]
-    xy: Array
-    scores: Array
-    boxes: Array
+    xy: Float64Array
+    scores: Float64Array
+    boxes: Float64Array
     track_ids: npt.NDArray[np.int64]
     n_persons: npt.NDArray[np.int64]
 
@@ -65,14 +63,14 @@ class SubjectTrack:
         return np.asarray(np.any(placed, axis=1), dtype=np.bool_)
 
     @property
-    def stamps_s(self) -> Array:
+    def stamps_s(self) -> Float64Array:
         """(N,) seconds since the first frame."""
         if not len(self.stamps_ns):
             return np.zeros(0)
         return (self.stamps_ns - self.stamps_ns[0]) / NS_PER_S
 
 
-def standing_indices(xy: Array, scores: Array, min_score: float) -> Array:
+def standing_indices(xy: Float64Array, scores: Float64Array, min_score: float) -> Float64Array:
     """(N,) drop from hips to knees over drop from knees to ankles, in the image.
 
     About 1 for a standing person at any distance and from any side, well under 1 for a
@@ -95,7 +93,7 @@ def standing_indices(xy: Array, scores: Array, min_score: float) -> Array:
     return np.asarray(np.where(shank_px >= 1.0, index, np.nan))
 
 
-def standing_index(xy: Array, scores: Array, min_score: float) -> float:
+def standing_index(xy: Float64Array, scores: Float64Array, min_score: float) -> float:
     """Return the standing index of one person, joints (17, 2) (see `standing_indices`)."""
     return float(standing_indices(xy[None], scores[None], min_score)[0])
 
@@ -130,7 +128,7 @@ class SubjectFollower:
     rest_s: float = 0.0
     _index: float = field(default=0.8, repr=False)
     _locked: bool = field(default=False, repr=False)
-    _centre: Array | None = field(default=None, repr=False)
+    _centre: Float64Array | None = field(default=None, repr=False)
     _size_px: float = field(default=0.0, repr=False)
     _last_ns: int = field(default=0, repr=False)
     _others: set[int] = field(default_factory=set, repr=False)
@@ -233,7 +231,7 @@ class SubjectFollower:
         self.track_id = person.track_id
 
 
-def body_centre(person: PersonKeypoints) -> Array:
+def body_centre(person: PersonKeypoints) -> Float64Array:
     """(2,) middle of shoulders, hips and knees, px; that of the box where none is known."""
     joints = person.xy[list(_ARM_FREE)]
     known = np.isfinite(joints).all(axis=1)
@@ -253,7 +251,7 @@ def _overlap(one: PersonKeypoints, other: PersonKeypoints) -> bool:
     return _holds(one, body_centre(other)) or _holds(other, body_centre(one))
 
 
-def _holds(person: PersonKeypoints, place: Array) -> bool:
+def _holds(person: PersonKeypoints, place: Float64Array) -> bool:
     left, top, right, bottom = person.box.xyxy
     return bool(left <= place[0] <= right and top <= place[1] <= bottom)
 

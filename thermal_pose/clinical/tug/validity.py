@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.clinical.tug.coverage import longest_unseen_s
-from thermal_pose.clinical.tug.evidence import Mask, TrialEvidence, Verdict
+from thermal_pose.clinical.tug.evidence import TrialEvidence, Verdict
 from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
 from thermal_pose.clinical.tug.segmentation import Segmentation, unsure_boundaries
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, Story
-from thermal_pose.types import TrialReason
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import BoolArray, Float64Array, TrialReason
 
 #: A person last seen this near the image's edge, as a share of its width, has left the view.
 EDGE_SHARE = 0.12
@@ -153,7 +151,7 @@ def _whole(evidence: TrialEvidence) -> Verdict:
     return _missing(evidence)
 
 
-def _room_to_rest(boundaries_s: Array, times_s: Array, seen: Mask) -> Verdict:
+def _room_to_rest(boundaries_s: Float64Array, times_s: Float64Array, seen: BoolArray) -> Verdict:
     """The recording shows some rest on either side of the test."""
     if boundaries_s[0] - times_s[0] < MIN_REST_BEFORE_S:
         return Verdict(TrialReason.BEGAN_LATE, "The recording begins with the first movement.")
@@ -317,7 +315,7 @@ def _gap(evidence: TrialEvidence, start_s: float, end_s: float) -> Verdict:
 
 
 def _unseen(
-    evidence: TrialEvidence, rows: npt.NDArray[np.int64], seen: Mask, unseen_s: float
+    evidence: TrialEvidence, rows: npt.NDArray[np.int64], seen: BoolArray, unseen_s: float
 ) -> Verdict:
     """Whether the person went out of the view or vanished within it."""
     times_s = evidence.signals.stamps_s[rows]

@@ -15,10 +15,9 @@ from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.chair_rises.events import EVENTS
 from thermal_pose.clinical.chair_rises.lean import lean_s
 from thermal_pose.clinical.chair_rises.reading import PersonReading, read_rises
-from thermal_pose.clinical.tug.signals import Array
 from thermal_pose.files import write_whole
 from thermal_pose.lab.evaluation.chair_rises.cases import RiseRecording, read_recording
-from thermal_pose.types import TrialReason
+from thermal_pose.types import Float64Array, TrialReason
 
 MIN_SCORE = 0.05
 RIDGE = 0.1
@@ -80,10 +79,10 @@ def _event_rows(
         rows["seat_contact"].append((rise.seat_contact_s - cycle.down_s[2], down_s, period_s))
 
 
-def _line(rows: Array) -> dict[str, float]:
+def _line(rows: Float64Array) -> dict[str, float]:
     design = np.stack([np.ones(len(rows)), rows[:, 1], rows[:, 2]], axis=1)
-    weights: Array = np.ones(len(rows))
-    line: Array = np.zeros(3)
+    weights: Float64Array = np.ones(len(rows))
+    line: Float64Array = np.zeros(3)
     for _ in range(10):
         fitted = np.linalg.lstsq(design * weights[:, None], rows[:, 0] * weights, rcond=None)
         line = np.asarray(fitted[0])
@@ -134,7 +133,9 @@ def fit_arms(paths: Sequence[Path], out: Path) -> dict[str, Any]:
     }
 
 
-def _left_out(trials: Sequence[Array], used: Array, subjects: Array) -> Array:
+def _left_out(
+    trials: Sequence[Float64Array], used: Float64Array, subjects: Float64Array
+) -> Float64Array:
     """Log-odds of each trial, by a model fitted on the trials of all other subjects."""
     scores = np.zeros(len(trials))
     for subject in np.unique(subjects):
@@ -145,32 +146,34 @@ def _left_out(trials: Sequence[Array], used: Array, subjects: Array) -> Array:
     return scores
 
 
-def _rises_of(trials: Sequence[Array], used: Array) -> tuple[Array, Array]:
+def _rises_of(
+    trials: Sequence[Float64Array], used: Float64Array
+) -> tuple[Float64Array, Float64Array]:
     """The rises of all trials, and whether arms were used in the trial of each."""
     return np.concatenate(trials), np.repeat(used, [len(trial) for trial in trials])
 
 
-def _features(recording: RiseRecording) -> Array:
+def _features(recording: RiseRecording) -> Float64Array:
     subject = read_rises(recording.frames, MIN_SCORE).subject
     return arm_features(subject.track, subject.curves, subject.cycles)
 
 
-def _with_one(rows: Array) -> Array:
+def _with_one(rows: Float64Array) -> Float64Array:
     return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
 
 
-def _logistic(rows: Array, labels: Array) -> Array:
+def _logistic(rows: Float64Array, labels: Float64Array) -> Float64Array:
     """Weights and bias of a ridge-regularized logistic regression."""
     design, sign = _with_one(rows), 2.0 * labels - 1.0
     # Both kinds of trials weigh the same, however many there are.
     balance = np.where(labels, 0.5 / labels.mean(), 0.5 / (1.0 - labels.mean()))
 
-    def loss(weights: Array) -> float:
+    def loss(weights: Float64Array) -> float:
         margin = (design @ weights) * sign
         losses = balance * np.logaddexp(0, -margin)
         return float(losses.mean() + RIDGE * (weights[:-1] ** 2).sum())
 
-    def slope(weights: Array) -> Array:
+    def slope(weights: Float64Array) -> Float64Array:
         margin = (design @ weights) * sign
         gradient = design.T @ (-balance * sign / (1.0 + np.exp(margin))) / len(labels)
         gradient[:-1] += 2.0 * RIDGE * weights[:-1]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.clinical.chair_rises.about import CHAIR_STAND_30S
@@ -21,6 +20,7 @@ from thermal_pose.pipeline.chair_rises import ChairRiseCourse
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import (
     NS_PER_S,
+    Float64Array,
     FrameKeypoints,
     PersonBox,
     PersonKeypoints,
@@ -31,7 +31,6 @@ from thermal_pose.types import (
 READ_EVERY_S = 4.0
 #: Least and greatest time from 'go' to the first movement, s.
 REACTION_S = (0.2, 0.8)
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -218,7 +217,9 @@ def count_motion(path: Path, noise_px: float = 0.4) -> MotionCount:
     )
 
 
-def _camera_frames(times_s: Array, joints_m: Array, noise_px: float) -> list[FrameKeypoints]:
+def _camera_frames(
+    times_s: Float64Array, joints_m: Float64Array, noise_px: float
+) -> list[FrameKeypoints]:
     """What a perfect network with some noise finds in an 80 x 60 picture, at 8 Hz."""
     rng = np.random.default_rng(7)
     camera_m, focal_px = np.array([6.0, 0.3, 1.4]), 74.0

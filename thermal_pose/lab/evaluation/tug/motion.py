@@ -25,8 +25,7 @@ from thermal_pose.lab.evaluation.tug.trials import (
 from thermal_pose.lab.learning.tug.calibrate import fitted_floor_s, left_out_coverage
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
-
-Array = npt.NDArray[np.float64]
+from thermal_pose.types import Float64Array
 
 #: Boundaries that observers label: all but the start of sitting down.
 LABELLED = (0, 1, 2, 3, 4, 6)
@@ -41,11 +40,11 @@ class MotionResult:
     """
 
     evaluated: EvaluatedTrial
-    labels_s: Array | None
+    labels_s: Float64Array | None
     model_id: str = ""
 
     @property
-    def estimate_s(self) -> Array | None:
+    def estimate_s(self) -> Float64Array | None:
         """(7,) boundaries found, in the truth's seconds; None if refused."""
         pair = self.evaluated.pair
         return estimate_on_truth_clock(pair) if pair.timed else None
@@ -87,7 +86,7 @@ def motion_document(
     }
 
 
-def floor_figures(trials: Sequence[MotionResult], floor_s: Array) -> dict[str, Any]:
+def floor_figures(trials: Sequence[MotionResult], floor_s: Float64Array) -> dict[str, Any]:
     """The floor that these trials ask for, and what remains when each person's is of the others."""
     timed = [trial for trial in trials if trial.estimate_s is not None]
     people = np.array([trial.evaluated.pair.subject for trial in timed])
@@ -130,13 +129,13 @@ def motion_figures(trials: Sequence[MotionResult]) -> dict[str, Any]:
     return document
 
 
-def _errors(trial: MotionResult) -> Array:
+def _errors(trial: MotionResult) -> Float64Array:
     """(7,) errors of a timed trial, s."""
     pair = trial.evaluated.pair
     return np.asarray(estimate_on_truth_clock(pair) - boundaries_s(pair.truth))
 
 
-def _named(values: Array) -> dict[str, float]:
+def _named(values: Float64Array) -> dict[str, float]:
     return dict(zip(BOUNDARY_KEYS, (round(float(v), 4) for v in values), strict=True))
 
 
@@ -188,7 +187,7 @@ def label_figures(timed: Sequence[MotionResult]) -> dict[str, Any]:
     return figures
 
 
-def _offsets_removed(difference: Array, people: npt.NDArray[np.str_]) -> Array:
+def _offsets_removed(difference: Float64Array, people: npt.NDArray[np.str_]) -> Float64Array:
     left = np.empty_like(difference)
     for person in np.unique(people):
         own = people == person

@@ -12,7 +12,6 @@ model.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.definitions import SEAT_CONTACT_M
 from thermal_pose.lab.simulation.motion.arms import ArmPlan
@@ -31,8 +30,7 @@ from thermal_pose.lab.simulation.people.body import Body
 from thermal_pose.lab.simulation.people.rotations import rotation_y, rotation_z
 from thermal_pose.lab.simulation.rooms.scene import Chair
 from thermal_pose.skeleton import Joint
-
-Mask = npt.NDArray[np.bool_]
+from thermal_pose.types import BoolArray
 
 #: How long the first and the last posture are held, for a seated rest at both ends, s.
 HOLD_S = 1.8
@@ -212,7 +210,7 @@ def _arms(limbs: Limbs, curves: _Curves) -> tuple[Array, Array]:
     return offsets, poles
 
 
-def _seat_contact(low: Mask, up: Array) -> Mask:
+def _seat_contact(low: BoolArray, up: Array) -> BoolArray:
     """Seat contact (T,): until the seat is left for the walk, and again from the first touch after.
 
     The person does not sit between the first and the last time clearly off the seat.
