@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import rclpy
 
+from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.errors import CameraError, GraphError, ThermalPoseError
-from thermal_pose.msg import TugReport
+from thermal_pose.msg import MovementReport
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.processes import ProcessGraph
 from thermal_pose.nodes.prompt_executor import PromptExecutor
@@ -34,7 +35,7 @@ class SessionOutcome:
     silence : why no keypoints came at all; None: some did, or no node knows.
     """
 
-    report: TugReport | None
+    report: MovementReport | None
     trials: int
     wall_s: float
     silence: ThermalPoseError | None = None
@@ -49,7 +50,9 @@ class SessionOutcome:
         last = self.report
         if last is None:
             return f"ended after {self.wall_s:.1f} s; no trial was completed"
-        said = f"total {last.total_s:.2f} s" if last.valid else f"refused: {last.sentence}"
+        test = movement_test(last.test)
+        figure = f"{test.title}, {last.value:.{test.decimals}f} {last.unit}"
+        said = figure if last.valid else f"refused: {last.sentence}"
         return f"ended after {self.wall_s:.1f} s; trials: {self.trials}; last: {said}"
 
 

@@ -13,12 +13,11 @@ from std_srvs.srv import Trigger
 
 from thermal_pose.errors import MessageFormatError
 from thermal_pose.messages.fields import to_stamp_ns
-from thermal_pose.messages.trials import to_phase
-from thermal_pose.msg import Keypoints, TugPhase, TugReport
+from thermal_pose.messages.movement import to_state_document
+from thermal_pose.msg import Keypoints, MovementReport, MovementState
 from thermal_pose.nodes.handover import Handover
 from thermal_pose.nodes.qos import report_qos, result_qos
 from thermal_pose.pipeline.statistics import ArrivalTimes, StreamStatistics, is_live
-from thermal_pose.types import Phase
 
 #: Message of `thermal_camera` in /diagnostics once a recording is over.
 RECORDING_ENDED = "the recording has ended"
@@ -44,7 +43,7 @@ class NodeCondition:
 
 
 class StatusNode(Node):
-    """Listens to keypoints, phases, reports and diagnostics of one graph.
+    """Listens to keypoints, states, reports and diagnostics of one graph.
 
     Attributes
     ----------
@@ -59,14 +58,13 @@ class StatusNode(Node):
         super().__init__(
             "thermal_pose_status", namespace=namespace, cli_args=args, use_global_arguments=False
         )
-        self.report: TugReport | None = None
+        self.report: MovementReport | None = None
         self.trials = 0
         self.ended = False
         self.frames = 0
-        self._last_keypoints_ns = self._last_phase_ns = 0
+        self._last_keypoints_ns = self._last_state_ns = 0
         self._begun_s = self._heard_s = time.monotonic()
-        self._phase = Phase.UNKNOWN
-        self._elapsed_s = 0.0
+        self._label, self._elapsed_s, self._repetitions = "unknown", 0.0, 0
         self._conditions: dict[str, NodeCondition] = {}
         self._statistics = StreamStatistics(window=16)
         self._arrivals = ArrivalTimes()
@@ -80,8 +78,8 @@ class StatusNode(Node):
         )
         for kind, topic, callback, qos in (
             (Keypoints, "keypoints", self._on_keypoints, result_qos()),
-            (TugPhase, "tug/phase", self._on_phase, result_qos()),
-            (TugReport, "tug/report", self._on_report, report_qos()),
+            (MovementState, "test/state", self._on_state, result_qos()),
+            (MovementReport, "test/report", self._on_report, report_qos()),
         ):
             handover.subscribe(self, kind, topic, callback, qos)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
@@ -95,9 +93,10 @@ class StatusNode(Node):
         summary = self._statistics.summary(self._now_ns())
         rate = "   ? Hz" if summary.rate_hz is None else f"{summary.rate_hz:6.1f} Hz"
         age = "?" if summary.last_age_s is None else f"{summary.last_age_s * 1e3:.1f}"
-        shown = (
-            f"{rate} | frame age {age:>7} ms | {self._phase.name:<13} | {self._elapsed_s:6.2f} s"
-        )
+        label = self._label.upper()
+        shown = f"{rate} | frame age {age:>7} ms | {label:<13} | {self._elapsed_s:6.2f} s"
+        if self._repetitions:
+            shown += f" | {self._repetitions} x"
         trouble = self._trouble(DiagnosticStatus.ERROR)
         return f"{shown} | {trouble}" if trouble else shown
 
@@ -116,7 +115,7 @@ class StatusNode(Node):
         """Whether the recording is over and its last results have come, or will not come."""
         if not self.ended:
             return False
-        answered = self.frames > 0 and self._last_phase_ns >= self._last_keypoints_ns > 0
+        answered = self.frames > 0 and self._last_state_ns >= self._last_keypoints_ns > 0
         return answered or time.monotonic() - self._heard_s > SETTLED_S
 
     def ask_to_stop(self) -> None:
@@ -153,19 +152,20 @@ class StatusNode(Node):
         # A live stamp tells an image's age by itself, so that its message need not wake a node.
         self._info.patient = is_live(stamp_ns, now_ns)
 
-    def _on_report(self, message: TugReport) -> None:
+    def _on_report(self, message: MovementReport) -> None:
         self.report = message
         self.trials += 1
 
-    def _on_phase(self, message: TugPhase) -> None:
+    def _on_state(self, message: MovementState) -> None:
         try:
-            self._phase = to_phase(message)
+            state = to_state_document(message)
         except MessageFormatError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=_LOG_THROTTLE_S)
             return
         self._heard_s = time.monotonic()
-        self._last_phase_ns = to_stamp_ns(message.header.stamp)
-        self._elapsed_s = message.elapsed_s
+        self._last_state_ns = to_stamp_ns(message.header.stamp)
+        self._label, self._elapsed_s = state["label"], state["elapsed_s"]
+        self._repetitions = state["repetitions"]
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         prefix = f"{self.get_namespace().strip('/')}/".lstrip("/")
