@@ -18,9 +18,8 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
+from thermal_pose.types import FloatArray, Int64Array, UInt8Array, UInt16Array
 
 #: Size of reduced colour images; limbs remain visible, and noise averages out.
 RGB_WH = (256, 144)
@@ -141,7 +140,7 @@ class _Stream:
 
     def _residual(
         self,
-        images: dict[int, npt.NDArray[np.float32]],
+        images: dict[int, FloatArray],
         index: int,
         ends: tuple[int, int],
         between: tuple[float, float],
@@ -168,7 +167,7 @@ def _noise_floor(rows: FloatArray) -> float:
     return max(float(np.percentile(quiet, 20)) * _FLOOR_MARGIN, 1e-9)
 
 
-def _changing_pixels(rows: FloatArray) -> npt.NDArray[np.int64]:
+def _changing_pixels(rows: FloatArray) -> Int64Array:
     """Indices of the pixels that change most from image to image.
 
     The variance is no criterion: it is largest for an edge that passes in the middle of the images,

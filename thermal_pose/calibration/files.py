@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import yaml
 
 from thermal_pose.errors import CalibrationError
@@ -14,6 +13,7 @@ from thermal_pose.files import write_whole
 from thermal_pose.imaging.camera_info import CameraInfo, camera_info_of
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose, intrinsics_of_view
 from thermal_pose.imaging.registration import PlaneRegistration
+from thermal_pose.types import Float64Array
 
 #: Horizontal fields of view of the default cameras, degrees.
 THERMAL_HFOV_DEG = 51.0
@@ -157,12 +157,12 @@ def save_homography(path: Path, plane: PlaneRegistration) -> None:
     _write_yaml(path, content)
 
 
-def _matrix(values: npt.NDArray[np.float64]) -> dict[str, Any]:
+def _matrix(values: Float64Array) -> dict[str, Any]:
     rows, cols = values.shape
     return {"rows": rows, "cols": cols, "data": [float(value) for value in values.ravel()]}
 
 
-def _array(content: dict[str, Any]) -> npt.NDArray[np.float64]:
+def _array(content: dict[str, Any]) -> Float64Array:
     data = np.array(content["data"], dtype=np.float64)
     return data.reshape(int(content["rows"]), int(content["cols"]))
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import CalibrationError
-from thermal_pose.types import NS_PER_S, Int64Array
+from thermal_pose.types import NS_PER_S, Float64Array, Int64Array
 
 #: Half a period at 8 Hz; beyond it, a neighbouring frame is nearer.
 DEFAULT_TOLERANCE_S = 0.062
@@ -30,7 +30,7 @@ class PairedStreams:
     thermal_index: Int64Array
     rgb_index: Int64Array
     offset_s: float
-    residual_s: npt.NDArray[np.float64]
+    residual_s: Float64Array
     unmatched_thermal: int
     unmatched_rgb: int
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from thermal_pose.errors import CalibrationError
 from thermal_pose.imaging.registration import PlaneRegistration
-from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
+from thermal_pose.types import Float64Array, FloatArray, UInt8Array, UInt16Array
 
 #: Width of reduced colour images; finer detail is smaller than a thermal pixel.
 _SEARCH_WIDTH = 256
@@ -48,7 +48,7 @@ class PeopleRegistration:
     moments: int
 
 
-def shrink_rgb(bgr: UInt8Array) -> npt.NDArray[np.float32]:
+def shrink_rgb(bgr: UInt8Array) -> FloatArray:
     """Reduce a colour image (H, W, 3) to the size used to detect changes, float32."""
     height, width = bgr.shape[:2]
     size = (_SEARCH_WIDTH, round(height * _SEARCH_WIDTH / width))
@@ -57,7 +57,7 @@ def shrink_rgb(bgr: UInt8Array) -> npt.NDArray[np.float32]:
 
 def register_from_people(
     thermal: Sequence[UInt16Array],
-    rgb_small: Sequence[npt.NDArray[np.float32]],
+    rgb_small: Sequence[FloatArray],
     rgb_wh: tuple[int, int],
     scale: float,
 ) -> PeopleRegistration:
@@ -96,7 +96,7 @@ def register_from_people(
 
 
 def _changes(
-    thermal: Sequence[UInt16Array], rgb_small: Sequence[npt.NDArray[np.float32]]
+    thermal: Sequence[UInt16Array], rgb_small: Sequence[FloatArray]
 ) -> tuple[FloatArray, FloatArray]:
     """Maps of change of both streams at the moments with most movement."""
     if len(thermal) < _LAG + _MIN_MOMENTS:
@@ -127,7 +127,7 @@ class _Search:
         self._start = np.array([scale, 0.0, 0.0, 0.0, 1.0])
         self._step = np.array([0.08 * scale, 0.04, 4.0, 4.0, 0.05])
 
-    def matrix(self, parameters: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def matrix(self, parameters: Float64Array) -> Float64Array:
         """Affine (2, 3) from reduced RGB pixels to thermal pixels; rotates about the centres."""
         scale, turn, dx, dy, aspect = parameters
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
@@ -136,7 +136,7 @@ class _Search:
         target = (np.array(self._shape[::-1]) - 1) / 2 + [dx, dy]
         return np.hstack([linear, (target - linear @ centre)[:, None]])
 
-    def climb(self) -> tuple[npt.NDArray[np.float64], float]:
+    def climb(self) -> tuple[Float64Array, float]:
         """Best parameters and their mean correlation."""
         best, step = self._start, self._step.copy()
         value = self._correlation(best)
@@ -151,15 +151,13 @@ class _Search:
                 step /= 2
         return best, value
 
-    def _correlation(self, parameters: npt.NDArray[np.float64]) -> float:
+    def _correlation(self, parameters: Float64Array) -> float:
         matrix, size = self.matrix(parameters), self._shape[::-1]
         warped = np.stack([cv2.warpAffine(change, matrix, size) for change in self._colour])
         return float((_normalised(warped) * self._warm).sum(axis=1).mean())
 
 
-def _neighbours(
-    centre: npt.NDArray[np.float64], step: npt.NDArray[np.float64]
-) -> list[npt.NDArray[np.float64]]:
+def _neighbours(centre: Float64Array, step: Float64Array) -> list[Float64Array]:
     return [centre + sign * step * axis for axis in np.eye(len(centre)) for sign in (1.0, -1.0)]
 
 

@@ -11,14 +11,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.calibration.target import SpotTarget
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.messages.images import rgb_message, thermal_message
-from thermal_pose.types import Float64Array, RgbFrame, ThermalFrame, UInt8Array, UInt16Array
+from thermal_pose.types import (
+    BoolArray,
+    Float64Array,
+    FloatArray,
+    RgbFrame,
+    ThermalFrame,
+    UInt8Array,
+    UInt16Array,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ def coverage(
 
 
 @lru_cache(maxsize=4)
-def _fine_rays(lens: CameraIntrinsics, fine: int) -> npt.NDArray[np.float32]:
+def _fine_rays(lens: CameraIntrinsics, fine: int) -> FloatArray:
     """Rays (H * fine, W * fine, 3) through sub-pixels; removing the distortion is slow."""
     width, height = lens.size_wh
     x = (np.arange(width * fine) + 0.5) / fine - 0.5
@@ -66,7 +73,7 @@ def _fine_rays(lens: CameraIntrinsics, fine: int) -> npt.NDArray[np.float32]:
     return lens.to_rays(np.stack(np.meshgrid(x, y), axis=-1)).astype(np.float32)
 
 
-def _shrink(mask: npt.NDArray[np.bool_], size_wh: tuple[int, int]) -> Float64Array:
+def _shrink(mask: BoolArray, size_wh: tuple[int, int]) -> Float64Array:
     small = cv2.resize(mask.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.float64)
 

@@ -8,7 +8,6 @@ import time
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from senxor import Senxor
 from senxor.error import (
     SenxorAckInvalidError,
@@ -31,6 +30,7 @@ from serial.tools.list_ports_common import ListPortInfo
 from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.cameras.senxor_packets import FrameHeader, FrameWitness, PacketFilter, Unwrapper
 from thermal_pose.errors import CameraDisconnectedError, ConfigError
+from thermal_pose.types import UInt16Array
 
 _TCP_SCHEME: Final = "tcp://"
 _VENDOR_ID: Final = 0x0416
@@ -236,7 +236,7 @@ class SenxorCamera:
             senxor.interface.close()
 
 
-def _to_centikelvin(image_dk: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+def _to_centikelvin(image_dk: UInt16Array) -> UInt16Array:
     """0.1 K to 0.01 K a count; what does not fit saturates (and is implausible then)."""
     wide = image_dk.astype(np.uint32) * _COUNTS_PER_DECIKELVIN
     return np.minimum(wide, np.iinfo(np.uint16).max).astype(np.uint16)

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.types import UInt16Array
 
@@ -237,7 +236,7 @@ class FrameWitness:
         return accepted
 
     @staticmethod
-    def _extremes_agree(header: FrameHeader, image_dk: npt.NDArray[np.uint16]) -> bool:
+    def _extremes_agree(header: FrameHeader, image_dk: UInt16Array) -> bool:
         return (
             abs(header.max_dk - int(image_dk.max())) <= 1
             and abs(header.min_dk - int(image_dk.min())) <= 1

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.gates.reasons import GOOD, Finding
-from thermal_pose.types import Float64Array, ThermalFrame, TrialReason, UInt16Array
+from thermal_pose.types import BoolArray, Float64Array, ThermalFrame, TrialReason, UInt16Array
 
 _ZERO_DEGC_CK: Final = 27315
 #: Pixels looked at for the statistics of an image; larger images are sampled.
@@ -218,9 +218,7 @@ def _roughness(sample: UInt16Array) -> float:
     return float(np.abs(np.diff(sample.astype(np.int32), axis=1)).mean())
 
 
-def _name_bad_rows(
-    centikelvin: UInt16Array, bad: npt.NDArray[np.bool_], limits: InputLimits
-) -> Finding:
+def _name_bad_rows(centikelvin: UInt16Array, bad: BoolArray, limits: InputLimits) -> Finding:
     """Tell telemetry, which fills whole rows at an edge, from a damaged transfer."""
     height = len(centikelvin)
     for rows in range(1, min(_MAX_TELEMETRY_ROWS, height // 4) + 1):
@@ -234,7 +232,7 @@ def _name_bad_rows(
     return Finding(TrialReason.CORRUPT_ROWS, f"{int(bad.sum())} of {height} rows are damaged.")
 
 
-def corrupt_rows(centikelvin: UInt16Array, limits: InputLimits) -> npt.NDArray[np.bool_]:
+def corrupt_rows(centikelvin: UInt16Array, limits: InputLimits) -> BoolArray:
     """Return which rows hold no measurement.
 
     Parameters
@@ -267,7 +265,7 @@ def _has_noise(rows: UInt16Array) -> bool:
     return bool((rows[:, 1:] == rows[:, :-1]).mean() < _NOISY_SHARE)
 
 
-def _torn_rows(centikelvin: UInt16Array, limits: InputLimits) -> npt.NDArray[np.bool_]:
+def _torn_rows(centikelvin: UInt16Array, limits: InputLimits) -> BoolArray:
     """Return rows whose step from the row above is large in three quarters of the columns."""
     torn = np.zeros(len(centikelvin), dtype=bool)
     if len(centikelvin) > 1:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.imaging.camera_model import CameraIntrinsics
+from thermal_pose.types import Float64Array
 
 #: Two images show the same view if their aspect ratios differ by no more than this share.
 ASPECT_TOLERANCE: Final = 0.01
@@ -26,8 +26,8 @@ class CameraInfo:
     """
 
     image_wh: tuple[int, int]
-    k: npt.NDArray[np.float64]
-    distortion: npt.NDArray[np.float64]
+    k: Float64Array
+    distortion: Float64Array
     distortion_model: str = "plumb_bob"
 
     def __post_init__(self) -> None:

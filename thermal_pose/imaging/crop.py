@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.types import FloatArray
+from thermal_pose.types import FloatArray, UInt16Array
 
 
 def crop_affines(regions: npt.ArrayLike, crop_wh: tuple[int, int]) -> FloatArray:
@@ -41,7 +41,7 @@ def crop_affines(regions: npt.ArrayLike, crop_wh: tuple[int, int]) -> FloatArray
 
 
 def sample_crops(
-    image: npt.NDArray[np.uint16] | FloatArray, regions: npt.ArrayLike, crop_wh: tuple[int, int]
+    image: UInt16Array | FloatArray, regions: npt.ArrayLike, crop_wh: tuple[int, int]
 ) -> FloatArray:
     """Sample crops (N, H, W) float32 bilinearly; outside the frame, the border is repeated.
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.types import FloatArray, UInt16Array
+from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
 
 K_PER_COUNT: Final = 0.01
 ZERO_DEGC_K: Final = 273.15
@@ -60,7 +60,7 @@ def frame_median(centikelvin: UInt16Array) -> np.float32:
 
 def to_mono8(
     centikelvin: UInt16Array, low_degc: float | None = None, high_degc: float | None = None
-) -> npt.NDArray[np.uint8]:
+) -> UInt8Array:
     """Stretch a frame to 8 bits for display.
 
     Parameters

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
-from thermal_pose.types import Float64Array
+from thermal_pose.types import Float64Array, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Registration:
         mapped = self.to_thermal(corners, np.broadcast_to(depths_m, (len(boxes), 4)))
         return np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1)
 
-    def warp_to_rgb(self, image: npt.NDArray[np.uint8], depth_m: float) -> npt.NDArray[np.uint8]:
+    def warp_to_rgb(self, image: UInt8Array, depth_m: float) -> UInt8Array:
         """Warp a thermal picture (h, w[, 3]) into the view of the RGB camera, at one depth."""
         width, height = self.rgb.size_wh
         grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from thermal_pose.codecs.heatmap import Alignment, DecodeKind, HeatmapGeometry
 from thermal_pose.inference.artifacts import CardFile, load_checked
-from thermal_pose.types import FloatArray
+from thermal_pose.types import FloatArray, UInt16Array
 
 NormalizationKind = Literal["crop_minmax", "frame_median", "crop_percentile"]
 Precision = Literal["fp32", "int8"]
@@ -88,7 +88,7 @@ class Normalization:
     def apply(
         self,
         crop: npt.ArrayLike,
-        frame: npt.NDArray[np.uint16],
+        frame: UInt16Array,
         out: FloatArray | None = None,
     ) -> FloatArray:
         """Normalise one crop.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import MessageFormatError
-from thermal_pose.types import NS_PER_S
+from thermal_pose.types import NS_PER_S, Float64Array
 
 
 class Make(Protocol):
@@ -69,7 +69,7 @@ def probability(value: Any, name: str) -> float:
     return number
 
 
-def finite(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+def finite(values: npt.ArrayLike, name: str) -> Float64Array:
     """Return float64 numbers; `ValueError` naming `name` if any is NaN or infinite."""
     numbers = np.asarray(values, dtype=np.float64)
     if not np.isfinite(numbers).all():

@@ -10,7 +10,7 @@ from thermal_pose.errors import ImageFormatError
 from thermal_pose.imaging.radiometry import ZERO_DEGC_K
 from thermal_pose.messages.bridge import bgr_by_cv_bridge
 from thermal_pose.messages.fields import Make, header_message, to_stamp_ns
-from thermal_pose.types import RgbFrame, ThermalFrame, UInt8Array, UInt16Array
+from thermal_pose.types import Float64Array, RgbFrame, ThermalFrame, UInt8Array, UInt16Array
 
 #: Encodings of thermal images: centikelvin counts, or degrees Celsius or kelvin as float32.
 COUNT_ENCODINGS: Final = ("mono16", "16UC1")
@@ -53,7 +53,7 @@ def to_thermal_frame(image: Any) -> ThermalFrame:
     return ThermalFrame(to_stamp_ns(image.header.stamp), str(image.header.frame_id), counts)
 
 
-def _centikelvin_of_degrees(degrees: npt.NDArray[np.float64]) -> UInt16Array:
+def _centikelvin_of_degrees(degrees: Float64Array) -> UInt16Array:
     """Return counts of 0.01 K; dead pixels take the median, what 16 bits cannot hold is clipped."""
     dead = ~np.isfinite(degrees)
     if dead.mean() > _MAX_DEAD_SHARE:

@@ -4,7 +4,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
@@ -13,6 +12,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from thermal_pose.imaging.draw import IDENTITY_COLOURS
 from thermal_pose.pipeline.placement import Placement
 from thermal_pose.skeleton import LIMBS
+from thermal_pose.types import Float64Array
 
 _LIMB_WIDTH_M = 0.04
 _JOINT_WIDTH_M = 0.07
@@ -25,7 +25,7 @@ _LIFETIME = Duration(sec=1)
 def people_to_markers(
     header: Header,
     people: Sequence[tuple[int, Placement]],
-    down: npt.NDArray[np.float64],
+    down: Float64Array,
 ) -> MarkerArray:
     """Return all people of one image; the first marker removes those of the image before.
 
@@ -75,7 +75,7 @@ def _joints(header: Header, track_id: int, place: Placement) -> Marker:
     return marker
 
 
-def _name(header: Header, track_id: int, place: Placement, down: npt.NDArray[np.float64]) -> Marker:
+def _name(header: Header, track_id: int, place: Placement, down: Float64Array) -> Marker:
     marker = _marker(header, "names", track_id, Marker.TEXT_VIEW_FACING)
     marker.scale = Vector3(z=_NAME_HEIGHT_M)
     marker.text = str(track_id)
@@ -83,7 +83,7 @@ def _name(header: Header, track_id: int, place: Placement, down: npt.NDArray[np.
     return marker
 
 
-def _disc(header: Header, track_id: int, place: Placement, down: npt.NDArray[np.float64]) -> Marker:
+def _disc(header: Header, track_id: int, place: Placement, down: Float64Array) -> Marker:
     marker = _marker(header, "floor", track_id, Marker.CYLINDER)
     marker.scale = Vector3(x=_DISC_WIDTH_M, y=_DISC_WIDTH_M, z=_DISC_HEIGHT_M)
     marker.pose.position = _point(place.floor_m)
@@ -91,7 +91,7 @@ def _disc(header: Header, track_id: int, place: Placement, down: npt.NDArray[np.
     return marker
 
 
-def _turn_z_to(direction: npt.NDArray[np.float64]) -> Quaternion:
+def _turn_z_to(direction: Float64Array) -> Quaternion:
     """Return the shortest rotation that turns the z axis to a unit vector."""
     x, y, z = direction
     if z < -1 + 1e-9:
@@ -100,5 +100,5 @@ def _turn_z_to(direction: npt.NDArray[np.float64]) -> Quaternion:
     return Quaternion(x=axis[0], y=axis[1], z=axis[2], w=axis[3])
 
 
-def _point(xyz: npt.NDArray[np.float64]) -> Point:
+def _point(xyz: Float64Array) -> Point:
     return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose import __version__
 from thermal_pose.clinical.course import PhaseUpdate
@@ -31,7 +30,7 @@ from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.signals import BodySignals
 from thermal_pose.clinical.tug.subject import SubjectFollower
 from thermal_pose.clinical.tug.validity import judge
-from thermal_pose.types import NS_PER_S, FrameKeypoints, Phase, TrialReason, TugTiming
+from thermal_pose.types import NS_PER_S, FrameKeypoints, Int64Array, Phase, TrialReason, TugTiming
 
 #: A stamp this much older than the newest is a new recording, not a late frame.
 JUMP_BACK_S = 2.0
@@ -237,7 +236,7 @@ class TrialAnalyzer:
         )
 
 
-def _commonest(track_ids: npt.NDArray[np.int64]) -> int:
+def _commonest(track_ids: Int64Array) -> int:
     """Return the most frequent identity, the smallest of several; any 32-bit number may be one."""
     found, counts = np.unique(track_ids, return_counts=True)
     return int(found[int(np.argmax(counts))])

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.types import FloatArray
+from thermal_pose.types import Float64Array, FloatArray
 
 #: The body extends beyond its outermost joints: crown above the eyes, soles below the
 #: ankles, shoulders and hands to the sides. Margins as shares of the skeleton's longer side.
@@ -19,7 +19,7 @@ _MARGIN_SIDE: Final = 0.06
 _SMALLEST_BOX_PX: Final = 2.0
 
 
-def iou_matrix(ones: npt.ArrayLike, others: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def iou_matrix(ones: npt.ArrayLike, others: npt.ArrayLike) -> Float64Array:
     """Return the (N, M) intersection over union of (N, 4) with (M, 4) boxes.
 
     >>> float(iou_matrix([[0, 0, 2, 2]], [[1, 0, 3, 2]])[0, 0])

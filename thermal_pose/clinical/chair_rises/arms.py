@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.chair_rises.curves import RiseCurves
 from thermal_pose.clinical.chair_rises.cycles import Cycle
 from thermal_pose.clinical.tug.subject import SubjectTrack
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import Float64Array
+from thermal_pose.types import BoolArray, Float64Array
 
 MODEL_PATH: Final = Path(__file__).resolve().parents[2] / "assets" / "chair_rises_arms.json"
 _ARM: Final = (Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW, Joint.LEFT_WRIST, Joint.RIGHT_WRIST)
@@ -127,7 +126,7 @@ def _rise_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Flo
     return np.concatenate([_stretch_features(track, chosen) for chosen in rows])
 
 
-def _stretch_features(track: SubjectTrack, rows: npt.NDArray[np.bool_]) -> Float64Array:
+def _stretch_features(track: SubjectTrack, rows: BoolArray) -> Float64Array:
     """(7,) of elbows and wrists in units of the trunk; NaN where not seen."""
     xy, scores = track.xy[rows], track.scores[rows]
     hips = (xy[:, Joint.LEFT_HIP] + xy[:, Joint.RIGHT_HIP]) / 2

@@ -2,11 +2,10 @@
 """How complete a trial's data are: frames, gaps in the stamps, time without the subject."""
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.records import Coverage
 from thermal_pose.clinical.tug.subject import SubjectTrack
-from thermal_pose.types import Float64Array
+from thermal_pose.types import BoolArray, Float64Array
 
 
 def measure_coverage(
@@ -37,7 +36,7 @@ def measure_coverage(
     )
 
 
-def longest_unseen_s(stamps_s: Float64Array, seen: npt.NDArray[np.bool_]) -> float:
+def longest_unseen_s(stamps_s: Float64Array, seen: BoolArray) -> float:
     """Longest time between two sightings, the trial's ends counted as sightings, s."""
     if len(stamps_s) < 2:
         return 0.0

@@ -10,11 +10,10 @@ and says so.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.subject import SubjectTrack
 from thermal_pose.skeleton import N_JOINTS, Joint
-from thermal_pose.types import Float64Array
+from thermal_pose.types import BoolArray, Float64Array
 
 #: Width of a cell, s.
 CELL_S = 0.125
@@ -106,7 +105,7 @@ def _centre_px(image_wh: tuple[int, int]) -> Float64Array:
     return (np.array(image_wh, dtype=np.float64) - 1.0) / 2.0
 
 
-def _fill(place: Float64Array, known: npt.NDArray[np.bool_]) -> Float64Array:
+def _fill(place: Float64Array, known: BoolArray) -> Float64Array:
     """Interpolate each joint linearly over the cells where it is unknown."""
     cells = np.arange(len(place), dtype=np.float64)
     filled = np.zeros_like(place)

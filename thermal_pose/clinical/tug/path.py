@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.subject import body_centre, person_height_px, standing_indices
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints, PersonKeypoints
+from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints, Int64Array, PersonKeypoints
 
 #: Log-odds per second that a clearly seated person is the person tested.
 SEATED_PER_S = 2.5
@@ -41,11 +40,11 @@ class _Sightings:
     being the person tested.
     """
 
-    frame: npt.NDArray[np.int64]
-    person: npt.NDArray[np.int64]
+    frame: Int64Array
+    person: Int64Array
     times_s: Float64Array
     place: Float64Array
-    track_ids: npt.NDArray[np.int64]
+    track_ids: Int64Array
     evidence: Float64Array
 
 

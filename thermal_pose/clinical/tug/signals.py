@@ -10,11 +10,10 @@ to the standing frames tells for every frame where the hips would be if the pers
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.subject import SubjectTrack, standing_indices
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import Float64Array
+from thermal_pose.types import BoolArray, Float64Array
 
 _SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 _HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
@@ -159,7 +158,7 @@ def _standing_hip_height_px(
     hip_y: Float64Array, ankle_y: Float64Array, index: Float64Array, trunk_px: Float64Array
 ) -> Float64Array:
     """Hip height in px that the person standing at each frame's place would have."""
-    upright: npt.NDArray[np.bool_] = np.isfinite(hip_y + ankle_y) & (index > 0.7)
+    upright: BoolArray = np.isfinite(hip_y + ankle_y) & (index > 0.7)
     height = ankle_y - hip_y
     if upright.sum() < 8 or np.ptp(ankle_y[upright]) < 3.0:
         # No walkway to learn from: the trunk is a poorer scale that leaning shortens.

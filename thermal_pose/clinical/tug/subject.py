@@ -9,10 +9,16 @@ lost and given again.
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.skeleton import N_JOINTS, Joint
-from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints, PersonKeypoints
+from thermal_pose.types import (
+    NS_PER_S,
+    BoolArray,
+    Float64Array,
+    FrameKeypoints,
+    Int64Array,
+    PersonKeypoints,
+)
 
 #: Smoothed standing index above which a person no longer sits.
 RISEN_INDEX = 0.7
@@ -39,12 +45,12 @@ class SubjectTrack:
     n_persons : (N,) persons in view.
     """
 
-    stamps_ns: npt.NDArray[np.int64]
+    stamps_ns: Int64Array
     xy: Float64Array
     scores: Float64Array
     boxes: Float64Array
-    track_ids: npt.NDArray[np.int64]
-    n_persons: npt.NDArray[np.int64]
+    track_ids: Int64Array
+    n_persons: Int64Array
 
     def __post_init__(self) -> None:
         n = len(self.stamps_ns)
@@ -57,9 +63,9 @@ class SubjectTrack:
             raise ValueError("stamps_ns: expected rising stamps")
 
     @property
-    def seen(self) -> npt.NDArray[np.bool_]:
+    def seen(self) -> BoolArray:
         """(N,) whether any joint of the subject has a place in the frame."""
-        placed: npt.NDArray[np.bool_] = np.isfinite(self.xy[..., 0] + self.xy[..., 1])
+        placed: BoolArray = np.isfinite(self.xy[..., 0] + self.xy[..., 1])
         return np.asarray(np.any(placed, axis=1), dtype=np.bool_)
 
     @property

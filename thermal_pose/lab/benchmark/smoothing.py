@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.bags.reader import BagReader
 from thermal_pose.tracking.smoothing import OneEuroFilter, OneEuroSettings
-from thermal_pose.types import FloatArray
+from thermal_pose.types import Float64Array, FloatArray
 
 #: White noise put onto the true joints: about the median error of the shipped student.
 NOISE_PX: Final = 0.3
@@ -62,7 +61,7 @@ def best_shift(delayed: FloatArray, truth: FloatArray) -> float:
     return float(shifts[int(np.argmin(errors))])
 
 
-def _at(values: FloatArray, times: npt.NDArray[np.float64]) -> FloatArray:
+def _at(values: FloatArray, times: Float64Array) -> FloatArray:
     """Return `values` at fractional frame numbers, linearly interpolated."""
     whole = np.clip(np.floor(times).astype(np.int64), 0, len(values) - 2)
     share = (times - whole).reshape(-1, *([1] * (values.ndim - 1)))

@@ -22,7 +22,15 @@ import numpy.typing as npt
 from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.files import whole_file
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.types import NS_PER_S, FloatArray
+from thermal_pose.types import (
+    NS_PER_S,
+    BoolArray,
+    FloatArray,
+    Int32Array,
+    Int64Array,
+    UInt8Array,
+    UInt16Array,
+)
 
 #: RGB patches are cut 1.2 times larger than the crop, so that boxes can be jittered within.
 PATCH_WH: Final = (240, 320)
@@ -58,21 +66,21 @@ class PoseData:
     patch_affine : (N, 2, 3) frame pixels to patch pixels.
     """
 
-    frames: npt.NDArray[np.uint16]
+    frames: UInt16Array
     frame_rows: npt.NDArray[np.int16]
-    frame_of: npt.NDArray[np.int32]
+    frame_of: Int32Array
     boxes: FloatArray
     xy: FloatArray
-    visibility: npt.NDArray[np.uint8]
+    visibility: UInt8Array
     area_px: FloatArray
-    person: npt.NDArray[np.bool_]
-    subject: npt.NDArray[np.int32]
-    trial: npt.NDArray[np.int32]
-    stamp_ns: npt.NDArray[np.int64]
-    phase: npt.NDArray[np.uint8]
+    person: BoolArray
+    subject: Int32Array
+    trial: Int32Array
+    stamp_ns: Int64Array
+    phase: UInt8Array
     distance_m: FloatArray
     heading_deg: FloatArray
-    asynchronous: npt.NDArray[np.bool_]
+    asynchronous: BoolArray
     patch_affine: FloatArray
     patches: tuple[bytes, ...] = ()
     subjects: tuple[str, ...] = ("",)
@@ -97,7 +105,7 @@ class PoseData:
         return bool(np.isfinite(self.heading_deg).any())
 
     @property
-    def unlabelled(self) -> npt.NDArray[np.bool_]:
+    def unlabelled(self) -> BoolArray:
         """(N, 17) joints of which nothing is known: v = 0 of real people.
 
         A simulation knows where every joint is, and v = 0 says that the camera cannot see it.
@@ -119,7 +127,7 @@ class PoseData:
             **chosen,
         )
 
-    def rgb(self) -> npt.NDArray[np.uint8]:
+    def rgb(self) -> UInt8Array:
         """Decode all patches: (N, 320, 240, 3) uint8 RGB.
 
         Raises
@@ -150,7 +158,7 @@ class PoseData:
         return digest.hexdigest()[:16]
 
 
-def earlier_frames(data: PoseData, count: int, longest_gap_s: float = 0.3) -> npt.NDArray[np.int64]:
+def earlier_frames(data: PoseData, count: int, longest_gap_s: float = 0.3) -> Int64Array:
     """Return, of each frame, the indices of the `count` frames before it in its recording.
 
     Parameters
@@ -299,7 +307,7 @@ def _frames_shape(path: Path) -> tuple[int, int, int]:
     return int(count), int(height), int(width)
 
 
-def _joined(parts: Sequence[PoseData], frames: npt.NDArray[np.uint16]) -> PoseData:
+def _joined(parts: Sequence[PoseData], frames: UInt16Array) -> PoseData:
     """Join everything but the frames, which are those of all parts in order."""
     subjects = _names(part.subjects for part in parts)
     trials = _names(part.trials for part in parts)
@@ -323,7 +331,7 @@ def _joined(parts: Sequence[PoseData], frames: npt.NDArray[np.uint16]) -> PoseDa
     )
 
 
-def _padded(frames: npt.NDArray[np.uint16], hw: tuple[int, int]) -> npt.NDArray[np.uint16]:
+def _padded(frames: UInt16Array, hw: tuple[int, int]) -> UInt16Array:
     """Repeat the last row and column: what a crop beyond the border shows anyway."""
     below, beside = hw[0] - frames.shape[1], hw[1] - frames.shape[2]
     if not below and not beside:
@@ -335,14 +343,12 @@ def _names(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for group in groups for name in group))
 
 
-def _recode(
-    codes: npt.NDArray[np.int32], old: tuple[str, ...], new: tuple[str, ...]
-) -> npt.NDArray[np.int32]:
+def _recode(codes: Int32Array, old: tuple[str, ...], new: tuple[str, ...]) -> Int32Array:
     table = np.array([new.index(name) for name in old], dtype=np.int32)
     return np.asarray(table[codes], dtype=np.int32)
 
 
-def encode_patch(rgb: npt.NDArray[np.uint8]) -> bytes:
+def encode_patch(rgb: UInt8Array) -> bytes:
     """Code one (320, 240, 3) RGB patch as JPEG."""
     if rgb.shape != (PATCH_WH[1], PATCH_WH[0], 3):
         raise ValueError(f"rgb: expected {(PATCH_WH[1], PATCH_WH[0], 3)}, got {rgb.shape}")

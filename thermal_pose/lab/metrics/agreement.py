@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from thermal_pose.types import TIMED_PHASES, Float64Array, Int64Array, Phase, TrialReason, TugTiming
+from thermal_pose.types import (
+    TIMED_PHASES,
+    BoolArray,
+    Float64Array,
+    Int64Array,
+    Phase,
+    TrialReason,
+    TugTiming,
+)
 
 #: Frames count from this time before the true start to this time after the true end, s.
 MARGIN_S = 1.0
@@ -30,7 +37,7 @@ class TrialPair:
 
     truth: TugTiming
     estimate: TugTiming
-    stamps_ns: npt.NDArray[np.int64]
+    stamps_ns: Int64Array
     subject: str
 
     @property
@@ -136,7 +143,7 @@ def frame_labels(pair: TrialPair, estimate_s: Float64Array | None) -> tuple[Int6
     return truth, labels_at(times_s[counted], estimate_s)
 
 
-def live_right(pair: TrialPair, phases: Int64Array, n_frames: int = 2) -> npt.NDArray[np.bool_]:
+def live_right(pair: TrialPair, phases: Int64Array, n_frames: int = 2) -> BoolArray:
     """Return, per counted frame, whether the live phase is right within `n_frames` frames.
 
     Parameters

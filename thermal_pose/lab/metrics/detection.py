@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.tracking.boxes import iou_matrix
-from thermal_pose.types import FloatArray
+from thermal_pose.types import BoolArray, FloatArray
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -94,7 +93,7 @@ def evaluate_detections(
     )
 
 
-def _match(frame: FrameDetections, iou: float) -> npt.NDArray[np.bool_]:
+def _match(frame: FrameDetections, iou: float) -> BoolArray:
     """Return for each box, best score first, whether it matches a person."""
     order = np.argsort(-frame.scores, kind="stable")
     ious = iou_matrix(frame.found_xyxy[order], frame.truth_xyxy)
@@ -108,7 +107,7 @@ def _match(frame: FrameDetections, iou: float) -> npt.NDArray[np.bool_]:
     return hit
 
 
-def _average_precision(hit: npt.NDArray[np.bool_], scores: FloatArray, persons: int) -> float:
+def _average_precision(hit: BoolArray, scores: FloatArray, persons: int) -> float:
     order = np.argsort(-scores, kind="stable")
     true = np.cumsum(hit[order])
     precision = true / np.arange(1, len(order) + 1)

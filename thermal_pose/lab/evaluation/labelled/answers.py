@@ -16,7 +16,7 @@ from thermal_pose.lab.learning.datasets.coco.labels import CocoLabels, LabelledP
 from thermal_pose.lab.learning.datasets.coco.pictures import centikelvin, read_picture
 from thermal_pose.lab.metrics.oks import joint_similarity, oks, pose_score
 from thermal_pose.skeleton import MIRROR
-from thermal_pose.types import Float64Array, PersonBox
+from thermal_pose.types import Float64Array, Int64Array, PersonBox
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class LabelledAnswers:
     xy, joint_scores, person_scores : (N, 17, 2) px, (N, 17), (N,): the answers.
     """
 
-    images: npt.NDArray[np.int64]
+    images: Int64Array
     scenes: npt.NDArray[np.str_]
     true_xy: Float64Array
-    visibility: npt.NDArray[np.int64]
+    visibility: Int64Array
     area_px: Float64Array
     xy: Float64Array
     joint_scores: Float64Array

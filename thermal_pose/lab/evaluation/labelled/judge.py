@@ -4,15 +4,13 @@
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.evaluation.labelled.answers import LabelledAnswers
 from thermal_pose.lab.learning.fitting.assess import WITHIN_HALF_SK
 from thermal_pose.lab.metrics.calibration import expected_calibration_error
 from thermal_pose.lab.metrics.oks import EstimatedPose, TruePose, average_precision
 from thermal_pose.skeleton import JOINT_NAMES
-
-IntArray = npt.NDArray[np.int64]
+from thermal_pose.types import Int64Array
 
 RESAMPLES: Final = 400
 _INTERVAL: Final = (2.5, 97.5)
@@ -58,7 +56,7 @@ def _interval(values: list[float]) -> list[float] | None:
     return [float(low), float(high)]
 
 
-def _precision(answers: LabelledAnswers, rows: IntArray) -> dict[str, float]:
+def _precision(answers: LabelledAnswers, rows: Int64Array) -> dict[str, float]:
     """AP with true boxes; a scene that is drawn twice counts as two scenes."""
     ranks, truths, found = answers.ranks, [], []
     copies: dict[int, int] = {}
@@ -79,7 +77,7 @@ def _precision(answers: LabelledAnswers, rows: IntArray) -> dict[str, float]:
     }
 
 
-def _similarity(answers: LabelledAnswers, rows: IntArray) -> dict[str, float]:
+def _similarity(answers: LabelledAnswers, rows: Int64Array) -> dict[str, float]:
     as_is, swapped = answers.oks[rows], answers.oks_mirrored[rows]
     return {
         "oks": float(np.nanmean(as_is)),
@@ -90,7 +88,7 @@ def _similarity(answers: LabelledAnswers, rows: IntArray) -> dict[str, float]:
     }
 
 
-def _calibration(answers: LabelledAnswers, rows: IntArray) -> dict[str, float]:
+def _calibration(answers: LabelledAnswers, rows: Int64Array) -> dict[str, float]:
     """How far joint scores are probabilities of lying within 0.5 s k, over labelled joints."""
     counted = answers.visibility[rows] > 0
     right = answers.similarity[rows] >= WITHIN_HALF_SK

@@ -14,6 +14,7 @@ from thermal_pose.lab.evaluation.labelled.answers import LabelledAnswers
 from thermal_pose.lab.learning.datasets.coco.labels import CocoLabels
 from thermal_pose.lab.learning.datasets.coco.pictures import centikelvin, read_picture
 from thermal_pose.skeleton import LIMBS
+from thermal_pose.types import Float64Array
 
 _TILE_WH: Final = (320, 240)
 _COLUMNS: Final = 5
@@ -52,9 +53,9 @@ def _draw(
     tile: npt.NDArray[Any],
     answers: LabelledAnswers,
     row: int,
-    scale: npt.NDArray[np.float64],
+    scale: Float64Array,
 ) -> None:
-    def place(xy: npt.NDArray[np.float64]) -> tuple[int, int]:
+    def place(xy: Float64Array) -> tuple[int, int]:
         x, y = np.clip((xy + 0.5) * scale, -1e4, 1e4).astype(int)
         return int(x), int(y)
 

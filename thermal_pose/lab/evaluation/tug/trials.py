@@ -9,7 +9,6 @@ from typing import Any, cast
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
@@ -25,7 +24,7 @@ from thermal_pose.lab.metrics.agreement import (
     live_right,
 )
 from thermal_pose.pipeline.session import TrialSession
-from thermal_pose.types import NS_PER_S, Float64Array, FrameKeypoints
+from thermal_pose.types import NS_PER_S, BoolArray, Float64Array, FrameKeypoints
 
 #: Settings of the disturbance curves.
 DROPOUT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -88,7 +87,7 @@ class EvaluatedTrial:
     sds_s: tuple[float, ...] = field(default=())
     true_measures: Mapping[str, float | str] = field(default_factory=dict)
     measures: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    live_right: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    live_right: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance) -> EvaluatedTrial:
@@ -106,7 +105,7 @@ def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance)
         truth = true_measures(times_s, joints_m, boundaries_s(trial.truth))
         truth.update(true_gait(trial))
     found = {row.name: (row.value, row.uncertainty) for row in result.measures}
-    right: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
+    right: BoolArray = np.zeros(0, np.bool_)
     if pair.truth.valid and len(frames) > 1:
         seen_ns = np.array([frame.stamp_ns for frame in frames], dtype=np.int64)
         right = live_right(replace(pair, stamps_ns=seen_ns), phases)

@@ -4,10 +4,9 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.calibration.asynchrony import Synchrony, judge_pairs, rgb_row, thermal_rows
-from thermal_pose.types import RgbFrame, ThermalFrame
+from thermal_pose.types import FloatArray, RgbFrame, ThermalFrame, UInt16Array
 
 #: Pairs judged at a time: 40 MB of small colour pictures.
 _WINDOW: Final = 256
@@ -28,8 +27,8 @@ class PairCheck:
         self.asynchronous: set[int] = set()
         self.undecidable: set[int] = set()
         self._stamps: list[int] = []
-        self._thermal: list[npt.NDArray[np.uint16]] = []
-        self._rgb: list[npt.NDArray[np.float32]] = []
+        self._thermal: list[UInt16Array] = []
+        self._rgb: list[FloatArray] = []
         self._first = 0
 
     def add(self, frame: ThermalFrame, rgb: RgbFrame) -> None:

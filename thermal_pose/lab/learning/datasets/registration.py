@@ -15,7 +15,7 @@ from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import Registration
 from thermal_pose.lab.learning.pose_data import PATCH_MARGIN, PATCH_WH
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import FloatArray, TrueFrame
+from thermal_pose.types import FloatArray, TrueFrame, UInt8Array
 
 #: Assumed height of a person's box, m, for people without truth: between a seated (1.3) and a
 #: standing (1.7) person. At a baseline of 5 cm, 15 % of error in depth is 0.1 thermal
@@ -25,8 +25,8 @@ _FAR_PX: Final = 1e4
 
 
 def cut_patch(
-    registration: Registration, rgb: npt.NDArray[np.uint8], region: npt.ArrayLike, depth_m: float
-) -> tuple[npt.NDArray[np.uint8], FloatArray]:
+    registration: Registration, rgb: UInt8Array, region: npt.ArrayLike, depth_m: float
+) -> tuple[UInt8Array, FloatArray]:
     """Cut the RGB patch of a thermal crop region, at one depth along the thermal axis.
 
     Parameters

@@ -22,7 +22,14 @@ from thermal_pose.lab.learning.pose_data import PoseData, encode_patch
 from thermal_pose.lab.metrics.view import heading_deg
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.tracking.boxes import iou_matrix
-from thermal_pose.types import FloatArray, RgbFrame, ThermalFrame, TrueFrame, TruePerson
+from thermal_pose.types import (
+    FloatArray,
+    RgbFrame,
+    ThermalFrame,
+    TrueFrame,
+    TruePerson,
+    UInt16Array,
+)
 
 #: Finds people: (N, 4) boxes xyxy in px of the picture given, thermal or RGB.
 Detect = Callable[[Any], Sequence[tuple[float, float, float, float]] | npt.NDArray[Any]]
@@ -52,7 +59,7 @@ class ShardRows:
     detect: Detect | None
     camera: CameraPose | None
     registration: Registration | None
-    frames: list[npt.NDArray[np.uint16]] = field(default_factory=list)
+    frames: list[UInt16Array] = field(default_factory=list)
     columns: dict[str, list[Any]] = field(default_factory=dict)
     patches: list[bytes] = field(default_factory=list)
 

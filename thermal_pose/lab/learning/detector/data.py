@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from thermal_pose.errors import TrainingError
 from thermal_pose.imaging.radiometry import relative_k
-from thermal_pose.types import FloatArray
+from thermal_pose.types import FloatArray, UInt16Array
 
 INPUT_WH: Final = (80, 64)
 #: Of one frame; the arrays are padded to it.
@@ -98,9 +98,7 @@ def _load_shard(path: Path) -> DetectorData:
     )
 
 
-def _prepared(
-    frames: npt.NDArray[np.uint16], rows: npt.NDArray[np.integer]
-) -> npt.NDArray[np.float16]:
+def _prepared(frames: UInt16Array, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float16]:
     """Return kelvin above each frame's median, padded to the network's input."""
     width, height = INPUT_WH
     out = np.empty((len(frames), height, width), dtype=np.float16)

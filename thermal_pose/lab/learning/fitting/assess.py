@@ -21,7 +21,7 @@ from thermal_pose.lab.metrics.oks import (
     oks,
 )
 from thermal_pose.skeleton import JOINT_NAMES, MIRROR
-from thermal_pose.types import BoolArray, IntArray, Phase
+from thermal_pose.types import BoolArray, FloatArray, Int32Array, IntArray, Phase
 
 #: A joint is right for the calibrated score when it lies within 0.5 s k_i: exp(-0.5^2 / 2).
 WITHIN_HALF_SK: Final = float(np.exp(-0.125))
@@ -36,9 +36,9 @@ _MIRRORED: Final = 0.02
 class Boxes:
     """Boxes to crop around: M of them, `frame_of` (M,), `xyxy` (M, 4), `scores` (M,)."""
 
-    frame_of: npt.NDArray[np.int32]
-    xyxy: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
+    frame_of: Int32Array
+    xyxy: FloatArray
+    scores: FloatArray
 
 
 def true_boxes(data: PoseData, rows: IntArray) -> Boxes:
@@ -135,7 +135,7 @@ def _ranges(
 
 
 def _views(
-    figures: Callable[[BoolArray], dict[str, Any]], heading_deg: npt.NDArray[np.float32]
+    figures: Callable[[BoolArray], dict[str, Any]], heading_deg: FloatArray
 ) -> dict[str, Any]:
     """Facing the camera (0 +- 45 deg), back to it (180 +- 45), from the side."""
     away = np.abs((heading_deg + 180) % 360 - 180)

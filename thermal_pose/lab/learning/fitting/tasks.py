@@ -21,6 +21,7 @@ from thermal_pose.lab.learning.fitting.losses import adaptive_wing, distillation
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import RGB_MEAN, RGB_STD
 from thermal_pose.lab.learning.pose_data import PoseData, earlier_frames
+from thermal_pose.types import UInt16Array
 
 Inputs = dict[str, torch.Tensor]
 
@@ -161,7 +162,7 @@ class ThermalCrops:
         return crops.normalise(cut[:, 0], medians, self.normalization)[:, None]
 
 
-def _stored(frames: npt.NDArray[np.uint16], frame_rows: npt.NDArray[np.int16]) -> torch.Tensor:
+def _stored(frames: UInt16Array, frame_rows: npt.NDArray[np.int16]) -> torch.Tensor:
     """Return frames as int16 about 20 degC, the last real row of each repeated below it."""
     whole = frames.copy()
     for rows in np.unique(frame_rows):

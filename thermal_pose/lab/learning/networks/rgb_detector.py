@@ -9,11 +9,11 @@ Through `transformers`, from a hub name or a local folder, v1 or v2. RT-DETR tak
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.nn import functional
 
 from thermal_pose.errors import MissingExtraError, ModelArtifactError
+from thermal_pose.types import Float64Array, UInt8Array
 
 _INPUT_PX: Final = 640
 _KNOWN: Final = ("rt_detr", "rt_detr_v2")
@@ -34,7 +34,7 @@ class RgbPersonDetector:
         self._model, self._person, self._min_score = model, person, min_score
 
     @torch.no_grad()
-    def detect(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    def detect(self, rgb: UInt8Array) -> Float64Array:
         """Return (N, 4) boxes x0, y0, x1, y1 in px of an (H, W, 3) picture, surest first.
 
         Raises

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from thermal_pose.inference.card import DecodeRule
@@ -28,7 +27,7 @@ from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
 from thermal_pose.lab.learning.networks.teacher import RGB_MEAN, RGB_STD
 from thermal_pose.lab.learning.paper.cohort import ROWS, Cohort, Row, started_from
 from thermal_pose.lab.metrics.oks import AveragePrecision, average_precision
-from thermal_pose.types import IntArray
+from thermal_pose.types import Int32Array, IntArray
 
 
 class TeacherOnThermal:
@@ -132,7 +131,7 @@ def counted(result: FoldResult, *learners: Learner) -> FoldResult:
     )
 
 
-def _of_frames(boxes: Boxes, frames: npt.NDArray[np.int32]) -> Boxes:
+def _of_frames(boxes: Boxes, frames: Int32Array) -> Boxes:
     chosen = np.isin(boxes.frame_of, frames)
     return Boxes(boxes.frame_of[chosen], boxes.xyxy[chosen], boxes.scores[chosen])
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.inference.base import PersonDetector, PoseModel
 from thermal_pose.lab.learning.fitting.assess import breakdown, true_poses
@@ -16,18 +15,18 @@ from thermal_pose.lab.learning.students.confidence import events
 from thermal_pose.lab.metrics.calibration import confidence_figures
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision, pose_score
 from thermal_pose.skeleton import N_JOINTS
-from thermal_pose.types import PersonBox
+from thermal_pose.types import FloatArray, PersonBox
 
 
 @dataclass(frozen=True)
 class Answers:
     """A model's output for each row of a data set: `xy` (N, 17, 2) px, `scores` (N, 18)."""
 
-    xy: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
+    xy: FloatArray
+    scores: FloatArray
     frames: int
 
-    def events(self, data: PoseData) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def events(self, data: PoseData) -> tuple[FloatArray, FloatArray]:
         """Return the events that the scores predict, and which of them count (`events`)."""
         return events(data, np.arange(len(data)), self.xy)
 

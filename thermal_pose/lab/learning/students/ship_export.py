@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from thermal_pose.inference.card import NEVER_ON_PATIENTS, DecodeRule, load_card
@@ -38,6 +37,7 @@ from thermal_pose.lab.learning.students.ship import (
 from thermal_pose.lab.learning.teachers.fit import Start
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision, pose_score
 from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import FloatArray
 
 CALIBRATION_CROPS: Final = 256
 _DETECTED_FRAMES: Final = 300
@@ -81,7 +81,7 @@ def evaluate_student(scored: ScoredNetwork, data: PoseData, training: Training) 
 
 def calibration_crops(
     data: PoseData, config: TrainingConfig, count: int = CALIBRATION_CROPS
-) -> npt.NDArray[np.float32]:
+) -> FloatArray:
     """Return (count, 1, 256, 192) training crops for int8 ranges, including empty ones."""
     source = ThermalCrops(data, config.normalization, config.augment, torch.device("cpu"))
     rows = np.linspace(0, len(data) - 1, min(count, len(data))).astype(np.int64)

@@ -31,6 +31,7 @@ from thermal_pose.lab.simulation.people.body import (
     draw_stature_m,
 )
 from thermal_pose.skeleton import JOINT_NAMES
+from thermal_pose.types import BoolArray, Float64Array
 
 #: Incremented whenever the arrays of a cache change their meaning.
 FORMAT: Final = 2
@@ -285,7 +286,7 @@ class _SourceModels:
         vertices = output["rest_vertices"][0].numpy() @ _TO_BODY_FRAME.T
         return vertices, output["rest_bone_heads"][0].numpy() @ _TO_BODY_FRAME.T
 
-    def _folded_weights(self, model: Any) -> npt.NDArray[np.float64]:
+    def _folded_weights(self, model: Any) -> Float64Array:
         indices = model.vertex_bone_indices.numpy()
         weights = model.vertex_bone_weights.numpy()
         folded = np.zeros((len(indices), len(BONE_NAMES)))
@@ -293,7 +294,7 @@ class _SourceModels:
         np.add.at(folded, (np.arange(len(indices))[:, None], target[indices]), weights)
         return folded
 
-    def _inner(self, model: Any) -> npt.NDArray[np.bool_]:
+    def _inner(self, model: Any) -> BoolArray:
         tongue = [i for i, label in enumerate(model.bone_labels) if label.startswith("tongue")]
         strongest = np.take_along_axis(
             model.vertex_bone_indices.numpy(),
@@ -302,7 +303,7 @@ class _SourceModels:
         )[:, 0]
         return np.asarray(np.isin(strongest, tongue))
 
-    def _folded_heads(self, heads: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _folded_heads(self, heads: Float64Array) -> Float64Array:
         rows = []
         for name in BONE_NAMES:
             base, _, side = name.partition(".")
@@ -325,7 +326,7 @@ def _fold(label: str) -> str:
     return f"{bone}.{side}" if f"{bone}.{side}" in BONE_INDEX else bone
 
 
-def _strongest(level: str, weights: npt.NDArray[np.float64]) -> dict[str, Any]:
+def _strongest(level: str, weights: Float64Array) -> dict[str, Any]:
     indices = np.argsort(-weights, axis=1)[:, :N_INFLUENCES]
     kept = np.take_along_axis(weights, indices, axis=1).clip(min=0.0)
     kept /= kept.sum(axis=1, keepdims=True)
@@ -335,5 +336,5 @@ def _strongest(level: str, weights: npt.NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def _quantised(vertices: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
+def _quantised(vertices: Float64Array) -> npt.NDArray[np.int16]:
     return np.round(vertices / QUANTUM_M).astype(np.int16)

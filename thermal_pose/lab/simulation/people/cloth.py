@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.people.body import Mesh
 from thermal_pose.lab.simulation.people.outfits import Colour
-from thermal_pose.types import FloatArray, Int32Array
+from thermal_pose.types import BoolArray, FloatArray, Int32Array
 
 #: Resolution of a body's mesh: fine for the colour camera, coarse for the thermal one.
 Level = Literal["fine", "coarse"]
@@ -91,7 +90,7 @@ def slow_pattern(points: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def folds_and_contacts(
-    points: FloatArray, clothed: npt.NDArray[np.bool_], rng: np.random.Generator
+    points: FloatArray, clothed: BoolArray, rng: np.random.Generator
 ) -> FloatArray:
     """A rough random field (V,), about unit deviation: folds, and spots that touch the skin."""
     field = 0.9 * slow_pattern(1.6 * points, rng)

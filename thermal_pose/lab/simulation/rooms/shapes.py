@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.people.rotations import rotation_z
 from thermal_pose.lab.simulation.rooms.scene import AidPose, Chair, Distractor, Triple
-from thermal_pose.types import Float64Array, FloatArray, Int32Array
+from thermal_pose.types import Float64Array, FloatArray, Int32Array, Int64Array
 
 _AWAY_FROM_AXIS: Final = 0.9
 
@@ -66,7 +65,7 @@ def cuboid(low: Triple, high: Triple, warm_k: float, colour: Triple, cells: int 
     grid = np.linspace(-1.0, 1.0, cells + 1)
     u, v = (axis.ravel() for axis in np.meshgrid(grid, grid))
     sides: list[Float64Array] = []
-    faces: list[npt.NDArray[np.int64]] = []
+    faces: list[Int64Array] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             side = np.empty((len(u), 3))
@@ -200,9 +199,7 @@ def _cross(a: Float64Array, b: Float64Array) -> Float64Array:
     return np.array((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx))
 
 
-def _plain(
-    vertices: Float64Array, faces: npt.NDArray[np.int64], warm_k: float, colour: Triple
-) -> Shape:
+def _plain(vertices: Float64Array, faces: Int64Array, warm_k: float, colour: Triple) -> Shape:
     count = len(vertices)
     return Shape(
         vertices.astype(np.float32),
@@ -213,7 +210,7 @@ def _plain(
     )
 
 
-def _grid_faces(cells: int) -> npt.NDArray[np.int64]:
+def _grid_faces(cells: int) -> Int64Array:
     row, column = (axis.ravel() for axis in np.mgrid[:cells, :cells])
     a = row * (cells + 1) + column
     b, c, d = a + 1, a + cells + 1, a + cells + 2

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from thermal_pose.lab.simulation.rooms.scene import Distractor, Scene, Triple
 from thermal_pose.lab.simulation.rooms.shapes import distractor_shape
+from thermal_pose.types import BoolArray
 
 #: An object that hides a greater share of the seated person's joints is removed.
 MAX_HIDDEN_SHARE: Final = 1 / 3
@@ -20,7 +21,7 @@ _PARALLEL: Final = 1e-9
 
 def hidden_joints(
     thing: Distractor, camera_m: Triple, joints_m: npt.NDArray[np.floating]
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Mask (K,) of the joints that an object hides from a camera.
 
     Each line of sight is intersected with each triangle of the object (Möller and Trumbore 1997).

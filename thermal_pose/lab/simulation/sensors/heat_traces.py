@@ -4,12 +4,12 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.lab.simulation.rooms.scene import Actor, Chair
 from thermal_pose.lab.simulation.sensors.thermal_scene import FloorPrint
 from thermal_pose.skeleton import Joint
+from thermal_pose.types import FloatArray
 
 _STEP_S: Final = 0.2
 #: A cushion under a person approaches a warming of 5.5 K with a time constant of 90 s, and cools
@@ -38,7 +38,7 @@ class HeatHistory:
         self._actors, self._chair = actors, chair
         self._seat_k = [seat_warm_k]
         self._prints: list[list[tuple[float, float, float, float]]] = [[]]
-        self._feet: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
+        self._feet: dict[tuple[int, int], FloatArray] = {}
 
     def seat_warm_k(self, time_s: float) -> float:
         """Warming of the seat at a time, K."""
@@ -79,7 +79,7 @@ class HeatHistory:
         self._seat_k.append(before_k + rate * _STEP_S)
         self._prints.append(prints[-_MAX_PRINTS:])
 
-    def _is_seated(self, joints_m: npt.NDArray[np.float32]) -> bool:
+    def _is_seated(self, joints_m: FloatArray) -> bool:
         if self._chair is None:
             return False
         hips = joints_m[[Joint.LEFT_HIP, Joint.RIGHT_HIP]].mean(axis=0)
@@ -89,7 +89,7 @@ class HeatHistory:
     def _leave_prints(
         self,
         actor: Actor,
-        joints_m: npt.NDArray[np.float32],
+        joints_m: FloatArray,
         time_s: float,
         prints: list[tuple[float, float, float, float]],
     ) -> None:

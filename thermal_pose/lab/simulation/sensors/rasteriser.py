@@ -9,11 +9,10 @@ are only a few pixels large. All kernels release the GIL.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.imaging.camera_model import CameraModel
 from thermal_pose.lab.simulation.jit import njit
-from thermal_pose.types import FloatArray, Int32Array, UInt8Array
+from thermal_pose.types import Float64Array, FloatArray, Int32Array, Int64Array, UInt8Array
 
 #: Least depth of what is drawn, m.
 NEAR_M = 0.12
@@ -58,7 +57,7 @@ class View:
             np.float32(self.scale),
         )
 
-    def pixels(self, sub_pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def pixels(self, sub_pixels: Float64Array) -> Float64Array:
         """Convert sub-pixel coordinates along either axis to pixels."""
         return (sub_pixels + 0.5) / self.scale - 0.5
 
@@ -226,7 +225,7 @@ def posed_normals(vertices: FloatArray, faces: Int32Array) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)
-def silhouettes(ids: UInt8Array, count: int) -> npt.NDArray[np.int64]:
+def silhouettes(ids: UInt8Array, count: int) -> Int64Array:
     """Extents of all objects on a canvas.
 
     Returns

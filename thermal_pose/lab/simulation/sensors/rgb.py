@@ -21,7 +21,7 @@ from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, posed_n
 from thermal_pose.lab.simulation.sensors.rgb_room import room_colours
 from thermal_pose.lab.simulation.sensors.room_rays import Plane, view_room
 from thermal_pose.lab.simulation.sensors.thermal_scene import furniture
-from thermal_pose.types import FloatArray, UInt8Array
+from thermal_pose.types import FloatArray, Int32Array, UInt8Array
 
 Window = tuple[slice, slice]
 
@@ -84,13 +84,11 @@ class RgbScene:
         soft = cv2.GaussianBlur(canvas.image, (0, 0), _EDGE_SIGMA_PX)
         return np.asarray(soft, dtype=np.float32), canvas.inverse_depth
 
-    def _floor_shadow(
-        self, canvas: Canvas, vertices: FloatArray, faces: npt.NDArray[np.int32]
-    ) -> None:
+    def _floor_shadow(self, canvas: Canvas, vertices: FloatArray, faces: Int32Array) -> None:
         shade = self._shadow(vertices, faces)
         canvas.image *= np.where(self._floor, 1.0 - _SHADOW * shade, 1.0)[..., None]
 
-    def _shadow(self, vertices: FloatArray, faces: npt.NDArray[np.int32]) -> FloatArray:
+    def _shadow(self, vertices: FloatArray, faces: Int32Array) -> FloatArray:
         """Share (H, W) of the key light on the floor that a mesh blocks."""
         light = self._light[:3]
         flat = vertices - (vertices[:, 2:] / light[2]) * light
@@ -191,7 +189,7 @@ class RgbScene:
         self,
         canvas: Canvas,
         vertices: FloatArray,
-        faces: npt.NDArray[np.int32],
+        faces: Int32Array,
         colour: FloatArray,
         origin: FloatArray,
     ) -> None:

@@ -4,7 +4,6 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.rooms.scene import Room
 from thermal_pose.lab.simulation.sensors.room_rays import (
@@ -13,7 +12,7 @@ from thermal_pose.lab.simulation.sensors.room_rays import (
     distance_to_edge_m,
     slow_field,
 )
-from thermal_pose.types import FloatArray
+from thermal_pose.types import Float64Array, FloatArray
 
 _GRID: Final = 256
 #: Positions along a wall where pictures hang without overlapping, m.
@@ -83,13 +82,13 @@ def _ceiling(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(level * np.ones(3), dtype=np.float32)
 
 
-def _wall_paint(rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _wall_paint(rng: np.random.Generator) -> Float64Array:
     tint = rng.uniform(0.85, 1.0, 3)
     return np.asarray(tint * rng.uniform(0.4, 0.8))
 
 
 def _wall(
-    a: FloatArray, z: FloatArray, paint: npt.NDArray[np.float64], rng: np.random.Generator
+    a: FloatArray, z: FloatArray, paint: Float64Array, rng: np.random.Generator
 ) -> FloatArray:
     shade = 1.0 + 0.015 * _grain(a, z, 0.012, rng)
     colour = shade[:, None] * paint
@@ -112,7 +111,7 @@ def _wall(
 
 
 def _hang_picture(
-    colour: npt.NDArray[np.float64],
+    colour: Float64Array,
     a: FloatArray,
     z: FloatArray,
     middle: float,

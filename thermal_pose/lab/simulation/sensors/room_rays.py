@@ -11,7 +11,7 @@ import numpy.typing as npt
 from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.lab.simulation.rooms.scene import Room
 from thermal_pose.lab.simulation.sensors.rasteriser import View
-from thermal_pose.types import Float64Array, FloatArray
+from thermal_pose.types import BoolArray, Float64Array, FloatArray, UInt8Array
 
 
 class Plane(IntEnum):
@@ -37,12 +37,12 @@ class RoomView:
     cosine : (H, W) float32 cosine of the angle between ray and normal.
     """
 
-    plane: npt.NDArray[np.uint8]
+    plane: UInt8Array
     points_m: FloatArray
     inverse_depth: FloatArray
     cosine: FloatArray
 
-    def on(self, plane: Plane) -> npt.NDArray[np.bool_]:
+    def on(self, plane: Plane) -> BoolArray:
         """Mask (H, W) of the sub-pixels that show a plane."""
         return np.asarray(self.plane == plane)
 
@@ -85,7 +85,7 @@ def _intersect(
     origin: Float64Array,
     low: Float64Array,
     high: Float64Array,
-    plane: npt.NDArray[np.uint8],
+    plane: UInt8Array,
     points_m: FloatArray,
     inverse_depth: FloatArray,
     cosine: FloatArray,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.lab.simulation.people.body import BodyPose
@@ -35,7 +34,7 @@ from thermal_pose.lab.simulation.sensors.room_rays import (
     slow_field,
     view_room,
 )
-from thermal_pose.types import FloatArray, Int32Array
+from thermal_pose.types import BoolArray, FloatArray, Int32Array
 
 #: Sub-pixels per thermal pixel along each axis.
 SUPERSAMPLING: Final = 4
@@ -218,7 +217,7 @@ class ThermalScene:
 @njit(cache=True, nogil=True, fastmath=True)
 def _warm_floor(
     image: FloatArray,
-    open_floor: npt.NDArray[np.bool_],
+    open_floor: BoolArray,
     points_m: FloatArray,
     centres: FloatArray,
     traces: FloatArray,
@@ -270,8 +269,8 @@ def _room_radiance(room: Room, view: RoomView) -> FloatArray:
 def _structure(
     room: Room,
     view: RoomView,
-    horizontal: npt.NDArray[np.float32],
-    vertical: npt.NDArray[np.float32],
+    horizontal: FloatArray,
+    vertical: FloatArray,
 ) -> FloatArray:
     """Temperature differences (H, W) of surfaces, panels and sunlit patches, K."""
     rng = np.random.default_rng((room.texture_seed, 5))
@@ -298,8 +297,8 @@ def _structure(
 def _wall_features(
     room: Room,
     view: RoomView,
-    horizontal: npt.NDArray[np.float32],
-    vertical: npt.NDArray[np.float32],
+    horizontal: FloatArray,
+    vertical: FloatArray,
     rng: np.random.Generator,
 ) -> FloatArray:
     """Temperature differences (H, W) of cold edges, doors and studs in the walls, K."""

@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.rooms.scene import ThermalSensor
 from thermal_pose.lab.simulation.sensors.optics import ZERO_DEGC_K
-from thermal_pose.types import FloatArray, UInt16Array
+from thermal_pose.types import BoolArray, Float64Array, FloatArray, Int64Array, UInt16Array
 
 #: Independent streams of random numbers.
 _PATTERN, _FRAME, _SHUTTER = 1, 2, 3
@@ -102,7 +101,7 @@ class ThermalChain:
         return pattern.astype(np.float32)
 
     @cached_property
-    def _dead(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    def _dead(self) -> tuple[Int64Array, Int64Array, BoolArray]:
         rng = self._rng(_PATTERN, 1)
         height, width = self._shape_hw
         count = rng.binomial(height * width, self._sensor.dead_pixels)
@@ -110,7 +109,7 @@ class ThermalChain:
         return rows, columns, rng.random(count) < _UNCORRECTED
 
     @cached_property
-    def _drift_phases(self) -> npt.NDArray[np.float64]:
+    def _drift_phases(self) -> Float64Array:
         return self._rng(_PATTERN, 2).uniform(0.0, 2 * np.pi, 3)
 
     def _calibration_age_s(self, time_s: float) -> float:

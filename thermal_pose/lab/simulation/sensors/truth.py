@@ -4,14 +4,13 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.jit import njit
 from thermal_pose.lab.simulation.people.annotation import annotated_keypoints
 from thermal_pose.lab.simulation.people.skinning import pose_keypoints
 from thermal_pose.lab.simulation.sensors.rasteriser import Canvas, View, silhouettes
 from thermal_pose.lab.simulation.sensors.thermal_scene import PosedActor
-from thermal_pose.types import FloatArray, TruePerson, UInt8Array
+from thermal_pose.types import Float64Array, FloatArray, Int64Array, TruePerson, UInt8Array
 
 #: Greatest depth of a visible joint below the visible surface, in the order of COCO joints, m: half
 #: the thickness of the limb plus cloth.
@@ -44,9 +43,7 @@ def true_persons(canvas: Canvas, view: View, people: list[PosedActor]) -> tuple[
     return tuple(_true_person(canvas, view, person, extents) for person in people)
 
 
-def _true_person(
-    canvas: Canvas, view: View, person: PosedActor, extents: npt.NDArray[np.int64]
-) -> TruePerson:
+def _true_person(canvas: Canvas, view: View, person: PosedActor, extents: Int64Array) -> TruePerson:
     actor = person.actor
     joints_m = pose_keypoints(actor.body, person.pose)
     annotated_m = annotated_keypoints(actor.body, person.pose)
@@ -72,7 +69,7 @@ def _true_person(
 
 def joint_visibility(
     canvas: Canvas, view: View, person_id: int, joints_m: FloatArray
-) -> npt.NDArray[np.uint8]:
+) -> UInt8Array:
     """COCO visibility (17,): 0 outside the image, 1 occluded, 2 visible.
 
     A joint is visible if the z-buffer shows the person's own surface at most `_DEPTH_M` in front of
@@ -91,8 +88,8 @@ def _visibility(
     ids: UInt8Array,
     inverse_depth: FloatArray,
     person_id: int,
-    screen: npt.NDArray[np.float64],
-    nearest_m: npt.NDArray[np.float64],
+    screen: Float64Array,
+    nearest_m: Float64Array,
 ) -> UInt8Array:
     rows, columns = ids.shape
     visibility = np.zeros(screen.shape[0], np.uint8)

@@ -5,14 +5,13 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.imaging.camera_model import CameraModel
 from thermal_pose.lab.metrics.view import heading_deg
 from thermal_pose.lab.simulation.sensors.renderer import RenderedFrame
 from thermal_pose.lab.simulation.stream.clips import Clip, ClipKind
 from thermal_pose.skeleton import N_JOINTS, Joint
-from thermal_pose.types import TruePerson
+from thermal_pose.types import FloatArray, TruePerson, UInt8Array, UInt16Array
 
 #: Rows of the tallest frame; shorter frames are padded with zeros below.
 MAX_ROWS: Final = 62
@@ -29,7 +28,7 @@ class StreamRows:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._frames: list[npt.NDArray[np.uint16]] = []
+        self._frames: list[UInt16Array] = []
         self._heights: list[int] = []
         self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         self._patches: list[bytes] = []
@@ -80,7 +79,7 @@ class StreamRows:
         camera: CameraModel,
         subject: int,
     ) -> None:
-        affine: npt.NDArray[np.float32] = np.zeros((2, 3), np.float32)
+        affine: FloatArray = np.zeros((2, 3), np.float32)
         if frame.rgb is not None:
             patch, affine = rgb_patch(frame.rgb.bgr, person, clip.scene.rgb_camera)
             self._patches.append(patch)
@@ -153,9 +152,7 @@ _COLUMNS: Final[dict[str, tuple[Any, tuple[int, ...]]]] = {
 }
 
 
-def rgb_patch(
-    bgr: npt.NDArray[np.uint8], person: TruePerson, camera: CameraModel
-) -> tuple[bytes, npt.NDArray[np.float32]]:
+def rgb_patch(bgr: UInt8Array, person: TruePerson, camera: CameraModel) -> tuple[bytes, FloatArray]:
     """Cut a patch of a person out of the RGB image.
 
     Thermal pixels are mapped to RGB pixels by the affine transform that best fits the person's

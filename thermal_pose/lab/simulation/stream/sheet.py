@@ -6,10 +6,10 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.errors import StorageError
 from thermal_pose.skeleton import LIMBS
+from thermal_pose.types import FloatArray, UInt8Array, UInt16Array
 
 _SCALE: Final = 3
 _ROWS: Final = 60
@@ -45,7 +45,7 @@ def write_sheet(shard: Path, picture: Path, columns: int = 8, rows: int = 6) -> 
         raise StorageError(f"{picture}: cannot be written")
 
 
-def _coloured(frame: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+def _coloured(frame: UInt16Array) -> UInt8Array:
     above_k = (frame.astype(np.float32) - np.median(frame)) / 100.0
     low, high = _SPAN_K
     grey = np.clip((above_k - low) / (high - low) * 255.0, 0, 255).astype(np.uint8)
@@ -54,10 +54,10 @@ def _coloured(frame: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
 
 
 def _draw(
-    tile: npt.NDArray[np.uint8],
-    box: npt.NDArray[np.float32],
-    xy: npt.NDArray[np.float32],
-    visibility: npt.NDArray[np.uint8],
+    tile: UInt8Array,
+    box: FloatArray,
+    xy: FloatArray,
+    visibility: UInt8Array,
     person: bool,
 ) -> None:
     corners = [int((value + 0.5) * _SCALE) for value in box]

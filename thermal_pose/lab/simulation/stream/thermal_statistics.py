@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.lab.simulation.people.bake import bake_body, library_shapes
 from thermal_pose.lab.simulation.people.outfits import draw_outfit
@@ -14,6 +13,7 @@ from thermal_pose.lab.simulation.rooms.scene import Actor, StillMotion
 from thermal_pose.lab.simulation.sensors.renderer import SceneRenderer
 from thermal_pose.lab.simulation.stream.postures import standing_pose
 from thermal_pose.skeleton import Joint
+from thermal_pose.types import Float64Array, FloatArray
 
 _FRAMES: Final = 24
 _SEED: Final = 998
@@ -66,9 +66,9 @@ def _scene_statistics(camera: Camera, index: int, cache_dir: Path | None) -> dic
 
 
 def _measured(
-    frames: npt.NDArray[np.float64],
+    frames: Float64Array,
     box_xyxy: tuple[float, float, float, float] | None,
-    xy: npt.NDArray[np.float32],
+    xy: FloatArray,
 ) -> dict[str, float]:
     mean = frames.mean(axis=0)
     background = np.ones(mean.shape, bool)
@@ -93,7 +93,7 @@ def _measured(
     }
 
 
-def _at(image: npt.NDArray[np.float64], xy: npt.NDArray[np.float32]) -> float:
+def _at(image: Float64Array, xy: FloatArray) -> float:
     column, row = np.round(xy).astype(int)
     height, width = image.shape
     if not (0 <= row < height and 0 <= column < width):
@@ -101,12 +101,12 @@ def _at(image: npt.NDArray[np.float64], xy: npt.NDArray[np.float32]) -> float:
     return float(image[row, column])
 
 
-def _belly(image: npt.NDArray[np.float64], xy: npt.NDArray[np.float32]) -> float:
+def _belly(image: Float64Array, xy: FloatArray) -> float:
     corners = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER, Joint.LEFT_HIP, Joint.RIGHT_HIP)
     return _at(image, xy[list(corners)].mean(axis=0))
 
 
-def _smooth(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _smooth(image: Float64Array) -> Float64Array:
     import cv2
 
     return np.asarray(cv2.blur(image, (9, 9), borderType=cv2.BORDER_REFLECT), dtype=np.float64)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from thermal_pose.errors import TrainingError
 from thermal_pose.skeleton import JOINT_NAMES, N_JOINTS
+from thermal_pose.types import FloatArray, UInt8Array
 
 #: A box may leave the picture by this share of the picture's side (tools round and extrapolate).
 _MARGIN: Final = 0.05
@@ -59,8 +59,8 @@ class LabelledPerson:
 
     name: str
     picture: int
-    xy: npt.NDArray[np.float32]
-    visibility: npt.NDArray[np.uint8]
+    xy: FloatArray
+    visibility: UInt8Array
     box_xywh: tuple[float, float, float, float]
     area_px: float
 
@@ -243,7 +243,7 @@ def _check_category(where: str, entry: dict[str, Any], person_id: int | None) ->
         )
 
 
-def _joints(where: str, values: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+def _joints(where: str, values: Any) -> tuple[FloatArray, UInt8Array]:
     """(17, 2) px and (17,) flags of a flat list x, y, v, ..."""
     if not isinstance(values, list) or len(values) != 3 * N_JOINTS:
         got = f"{len(values) / 3:g}" if isinstance(values, list) else "none"
@@ -264,7 +264,7 @@ def _joints(where: str, values: Any) -> tuple[npt.NDArray[np.float32], npt.NDArr
     return table[:, :2], table[:, 2].astype(np.uint8)
 
 
-def _check_count(where: str, count: Any, visibility: npt.NDArray[np.uint8]) -> None:
+def _check_count(where: str, count: Any, visibility: UInt8Array) -> None:
     """Some tools count the visible joints only; a number that fits neither way is refused."""
     labelled, visible = int((visibility > 0).sum()), int((visibility == 2).sum())
     if count is ... or (_is_number(count) and count in (labelled, visible)):
@@ -286,7 +286,7 @@ def _box(where: str, box: Any) -> tuple[float, float, float, float]:
 
 
 def _check_joints_in_box(
-    where: str, xy: npt.NDArray[np.float32], box: tuple[float, float, float, float]
+    where: str, xy: FloatArray, box: tuple[float, float, float, float]
 ) -> None:
     corner, size = np.array(box[:2]), np.array(box[2:])
     low, high = corner - _BOX_MARGIN * size, corner + (1 + _BOX_MARGIN) * size

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from thermal_pose.errors import TrainingError
 from thermal_pose.imaging.radiometry import to_centikelvin
+from thermal_pose.types import UInt16Array
 
 #: Range of a picture's median in centikelvin: -73 to 127 degC.
 _ROOM_COUNTS: Final = (20000, 40000)
@@ -45,7 +46,7 @@ def read_picture(path: Path) -> npt.NDArray[Any]:
     return image
 
 
-def centikelvin(image: npt.NDArray[Any], span_degc: tuple[float, float]) -> npt.NDArray[np.uint16]:
+def centikelvin(image: npt.NDArray[Any], span_degc: tuple[float, float]) -> UInt16Array:
     """Return a picture of `read_picture` in centikelvin, at its own size.
 
     Parameters

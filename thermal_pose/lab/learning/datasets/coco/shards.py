@@ -22,6 +22,7 @@ from thermal_pose.lab.learning.datasets.coco.labels import (
 )
 from thermal_pose.lab.learning.datasets.coco.pictures import read_picture
 from thermal_pose.lab.learning.pose_data import PoseData, save_shard
+from thermal_pose.types import FloatArray, UInt16Array
 
 FRAME_WH: Final = (80, 60)
 _COLD_COUNTS, _SPAN_COUNTS = 29315, 1600
@@ -40,9 +41,9 @@ class _Frame:
     picture_wh : px.
     """
 
-    centikelvin: npt.NDArray[np.uint16]
+    centikelvin: UInt16Array
     rows: int
-    scale: npt.NDArray[np.float32]
+    scale: FloatArray
     picture_wh: tuple[int, int]
 
 

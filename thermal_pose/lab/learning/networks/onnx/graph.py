@@ -30,6 +30,7 @@ from thermal_pose.lab.learning.networks.onnx.fold import (
 )
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import FloatArray
 
 OPSET: Final = 17
 INPUT_WH: Final = (192, 256)
@@ -56,8 +57,8 @@ class _Graph:
         self,
         source: str,
         name: str,
-        weight: npt.NDArray[np.float32],
-        bias: npt.NDArray[np.float32] | None,
+        weight: FloatArray,
+        bias: FloatArray | None,
         **attributes: Any,
     ) -> str:
         inputs = [source, self.constant(f"{name}.weight", weight)]
@@ -106,7 +107,7 @@ def _squeeze(graph: _Graph, source: str, module: SqueezeExcitation, name: str) -
     return graph.add("Mul", [source, gate], f"{name}.scale")
 
 
-def _numpy(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+def _numpy(tensor: torch.Tensor) -> FloatArray:
     return tensor.detach().cpu().float().numpy()
 
 

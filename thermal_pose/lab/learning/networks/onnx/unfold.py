@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from google.protobuf.message import DecodeError
@@ -31,6 +29,7 @@ from thermal_pose.lab.learning.networks.mobilenet import (
 from thermal_pose.lab.learning.networks.onnx.fold import PARITIES, TAPS
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, StudentShape
 from thermal_pose.skeleton import N_JOINTS
+from thermal_pose.types import FloatArray
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -42,9 +41,7 @@ _DECONVOLUTION_STD: Final = 0.05
 _DEAD: Final = 1e-6
 
 
-def unfold_student(
-    path: Path, crops: npt.NDArray[np.float32]
-) -> tuple[PoseNetwork, ConfidenceHead]:
+def unfold_student(path: Path, crops: FloatArray) -> tuple[PoseNetwork, ConfidenceHead]:
     """Read a student's fp32 ONNX file (`graph.build_onnx`) back into networks to train.
 
     Parameters
