@@ -121,8 +121,8 @@ def test_what_a_killed_writer_left_is_found_and_removed_by_the_next(tmp_path: Pa
             stream.flush()
             signal.pause()
         os._exit(0)
-    wait_for(lambda: len(parts_of(path)) == 1, timeout_s=20.0)
-    wait_for(lambda: parts_of(path)[0].stat().st_size == 4, timeout_s=20.0)
+    wait_for(lambda: len(parts_of(path)) == 1, timeout_s=30.0)
+    wait_for(lambda: parts_of(path)[0].stat().st_size == 4, timeout_s=30.0)
     # While the other one writes, its part is left alone.
     write_whole(path, "mine")
     assert len(parts_of(path)) == 1

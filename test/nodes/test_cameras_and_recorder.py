@@ -172,7 +172,7 @@ def test_two_camera_pairs_in_two_namespaces(
     for side in heard:
         start_camera(executor, namespace=side, bag_window_frames=0, **common)
         start_camera(executor, RgbCameraNode, namespace=side, **common)
-    spin_for(executor, lambda: all(len(t) == 8 == len(r) for t, r in heard.values()), 20.0)
+    spin_for(executor, lambda: all(len(t) == 8 == len(r) for t, r in heard.values()), 30.0)
     for thermal, rgb in heard.values():
         assert [to_stamp_ns(i.header.stamp) for i in thermal] == [
             START_NS + n * STEP_NS for n in range(8)

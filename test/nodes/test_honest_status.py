@@ -64,7 +64,7 @@ def publish_until(executor, images, message_of, condition):
             next_s[0] = time.monotonic() + 0.25
         return condition()
 
-    spin_for(executor, step, 15.0)
+    spin_for(executor, step, 30.0)
 
 
 def test_a_node_without_input_warns_and_names_the_topic(detector, executor):
@@ -109,7 +109,7 @@ def test_the_rate_in_diagnostics_decays(detector, executor):
         lambda number: thermal_message(live, thermal_frame(number, (60, 80))),
         lambda: node.statistics.summary().frames >= 6 and (rate() or 0.0) > 1.0,
     )
-    spin_for(executor, lambda: rate() < 0.5, 15.0)
+    spin_for(executor, lambda: rate() < 0.5, 30.0)
 
 
 def test_a_deactivated_node_is_not_ok(detector, executor):

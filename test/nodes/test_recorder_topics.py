@@ -73,7 +73,7 @@ def record_images(executor, node, publisher, count=5):
         publisher.publish(image(next(numbers)))
         return int(node.details()["images"]) >= count
 
-    spin_for(executor, enough, 15.0)
+    spin_for(executor, enough, 30.0)
 
 
 def recording(folder):
@@ -165,7 +165,7 @@ def test_only_the_diagnostics_of_the_own_graph_are_recorded(executor, recorder, 
 def test_no_image_is_an_error_after_three_seconds_until_one_comes(executor, recorder, peer):
     node = recorder()
     assert node.health()[0] == DiagnosticStatus.OK
-    spin_for(executor, lambda: node.health()[0] == DiagnosticStatus.ERROR, 8.0)
+    spin_for(executor, lambda: node.health()[0] == DiagnosticStatus.ERROR, 30.0)
     assert node.health()[1].startswith("no image to record for ")
     record_images(executor, node, peer.create_publisher(Image, "thermal/image_raw", BEST_EFFORT))
     assert node.health()[0] == DiagnosticStatus.OK

@@ -32,7 +32,7 @@ def serving(options: ServeOptions, access: Access) -> Iterator[None]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    wait_for(lambda: server.started, 20.0, "the server")
+    wait_for(lambda: server.started, 30.0, "the server")
     try:
         yield
     finally:

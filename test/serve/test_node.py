@@ -48,4 +48,4 @@ def test_the_node_serves_the_page_of_its_graph_and_ends_with_it(ros) -> None:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) != 0
 
-    wait_for(closed, 10.0, "the page to end with its node")
+    wait_for(closed, 30.0, "the page to end with its node")

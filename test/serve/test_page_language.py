@@ -35,7 +35,7 @@ def text(page: Browser, element: str) -> str:
 
 def shown(stage: BedsideStage, tablet: Browser) -> None:
     tablet.driver.get(stage.address)
-    wait_for(lambda: stage.hub.n_watchers() > 0, 20.0, "the page")
+    wait_for(lambda: stage.hub.n_watchers() > 0, 30.0, "the page")
 
 
 def test_no_english_is_left_on_the_running_page(tmp_path, tablet, monkeypatch) -> None:
@@ -49,9 +49,9 @@ def test_no_english_is_left_on_the_running_page(tmp_path, tablet, monkeypatch) -
         for reason in (TrialReason.STAMP_GAP, TrialReason.VALID):
             stage.publish(reason)
             stage.show(elapsed_s=0.0)
-            wait_for(lambda: text(tablet, "recent"), 10.0, "the list of recent tests")
-            wait_for(lambda: text(tablet, "said"), 10.0, "the refusal")
-            wait_for(lambda: text(tablet, "view"), 10.0, "the view")
+            wait_for(lambda: text(tablet, "recent"), 30.0, "the list of recent tests")
+            wait_for(lambda: text(tablet, "said"), 30.0, "the refusal")
+            wait_for(lambda: text(tablet, "view"), 30.0, "the view")
             left = plain_texts(tablet.script(SPOKEN))
             # The browser writes dates; it has no names of months in this language.
             assert [text for text in left if not re.search(r"\d{4}, ", text)] == []
@@ -64,13 +64,13 @@ def test_the_list_changes_the_language_of_page_history_and_report(tmp_path, tabl
         stage.publish(language="de")
         shown(stage, tablet)
         stage.show()
-        wait_for(lambda: text(tablet, "phase") == "Sitzend", 10.0, "German")
+        wait_for(lambda: text(tablet, "phase") == "Sitzend", 30.0, "German")
         assert tablet.script("return document.documentElement.lang") == "de"
         assert text(tablet, "time") == "0,0"
         assert "11,30" in text(tablet, "result")
         assert "Test starten" in text(tablet, "start") and tablet.violations() == []
         tablet.driver.find_element("id", "start").click()
-        wait_for(lambda: stage.graph.persons, 10.0, "the start")
+        wait_for(lambda: stage.graph.persons, 30.0, "the start")
         assert stage.graph.persons[-1]["language"] == "de"
         tablet.driver.get(f"{stage.address}history/P-0007")
         assert "Tests im Zeitverlauf" in tablet.script("return document.body.innerText")
@@ -79,7 +79,7 @@ def test_the_list_changes_the_language_of_page_history_and_report(tmp_path, tabl
             "const list = document.getElementById('language'); list.value = 'en';"
             "list.dispatchEvent(new Event('change'))"
         )
-        wait_for(lambda: "Start test" in text(tablet, "start"), 10.0, "English")
+        wait_for(lambda: "Start test" in text(tablet, "start"), 30.0, "English")
         tablet.driver.get(f"{stage.address}history/P-0007")
         assert "Tests over time" in tablet.script("return document.body.innerText")
 

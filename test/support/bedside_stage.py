@@ -98,7 +98,7 @@ def bedside_stage(folder: Path, **options: Any) -> Iterator[BedsideStage]:
     stage = BedsideStage(folder, **options)
     thread = threading.Thread(target=stage.server.run, daemon=True)
     thread.start()
-    wait_for(lambda: stage.server.started, 20.0, "the server")
+    wait_for(lambda: stage.server.started, 30.0, "the server")
     try:
         yield stage
     finally:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 10.0, what: str = "") -> None:
+def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0, what: str = "") -> None:
     """Return once `condition` holds; AssertionError after `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
@@ -13,7 +13,7 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 10.0, what: str =
         time.sleep(0.01)
 
 
-def spin_for(executor: object, condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def spin_for(executor: object, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Spin an executor until `condition` holds; AssertionError after `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():

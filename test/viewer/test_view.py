@@ -244,7 +244,7 @@ def test_the_server_ends_with_a_killed_command(tmp_path):
     assert command.stdout.readline() == "serving\n"
     command.kill()
     command.wait()
-    wait_for(lambda: not listening_addresses(data_port), 10.0, "the server has ended")
+    wait_for(lambda: not listening_addresses(data_port), 30.0, "the server has ended")
 
 
 def test_a_taken_port_is_named():
