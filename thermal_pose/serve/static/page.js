@@ -213,7 +213,9 @@ async function loadRecent() {
   byId("recent").replaceChildren(...rows.map((row) => {
     const line = element("tr"), when = new Date(Number(row.origin_ns) / 1e6);
     const date = when.getFullYear() < 2000 ? "—" : written(when);
-    line.append(element("td", date), element("td", row.subject_id || "—"), element("td", say(row.title)), figureCell(row));
+    const moment = element("td", date);
+    moment.append(element("small", row.subject_id || "—", "who")); // a phone has no column for it
+    line.append(moment, element("td", row.subject_id || "—"), element("td", say(row.title)), figureCell(row));
     const cell = element("td");
     if (row.name) cell.append(anchor(say("Report"), `/report/${row.name}`));
     line.append(cell);
