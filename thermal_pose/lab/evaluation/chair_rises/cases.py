@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
+from thermal_pose.errors import SimulationError
 from thermal_pose.lab.evaluation.chair_rises.frames import (
     RiseFrames,
     read_rise_frames,
@@ -43,7 +44,7 @@ from thermal_pose.lab.simulation.people.subject import Rng, subject_rng
 from thermal_pose.lab.simulation.recordings.frames import trial_frames
 from thermal_pose.lab.simulation.recordings.staging import StagedTrial, draw_session, stage
 from thermal_pose.lab.simulation.rooms.draw import draw_beside
-from thermal_pose.lab.simulation.rooms.scene import CameraPlacement, Scene
+from thermal_pose.lab.simulation.rooms.scene import CameraPlacement, Room, Scene
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.types import NS_PER_S, FrameKeypoints, TrialReason, TugTiming
@@ -64,6 +65,8 @@ START_NS: Final = 1_750_000_000_000_000_000
 _TRIAL, _SESSION, _STAGE, _PLACE = 21, 22, 23, 24
 #: Share of trials with a carer who stands by.
 _CARER_SHARE: Final = 0.2
+#: Rooms are of many widths: a camera far aside may fall outside, and is drawn again.
+_MAX_DRAWS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -145,15 +148,29 @@ def plan_case(case: RiseCase) -> tuple[RisesTrial, StagedTrial]:
 
 
 def _nearer(scene: Scene, rng: Rng) -> Scene:
-    """The same room with the cameras where these tests want them."""
+    """The same room with the cameras where these tests want them, drawn until they are inside."""
+    for _ in range(_MAX_DRAWS):
+        place = _placement(rng)
+        beside = draw_beside(rng, place)
+        if _inside(scene.room, place) and _inside(scene.room, beside):
+            return replace(scene, thermal_placement=place, rgb_placement=beside)
+    raise SimulationError(f"no place for the cameras inside the room in {_MAX_DRAWS} draws")
+
+
+def _inside(room: Room, place: CameraPlacement) -> bool:
+    x, y, z = place.position_m
+    inside_x, inside_y = room.x_min_m < x < room.x_max_m, room.y_min_m < y < room.y_max_m
+    return inside_x and inside_y and 0.0 < z < room.height_m
+
+
+def _placement(rng: Rng) -> CameraPlacement:
     azimuth = float(np.clip(rng.normal(0.0, 0.25), -0.6, 0.6))
     distance_m, height_m = float(rng.uniform(*DISTANCE_M)), float(rng.uniform(0.9, 1.6))
-    place = CameraPlacement(
+    return CameraPlacement(
         (distance_m * float(np.cos(azimuth)), distance_m * float(np.sin(azimuth)), height_m),
         (0.2, float(rng.uniform(-0.1, 0.1)), float(rng.uniform(0.8, 0.95))),
         float(rng.normal(0.0, 0.01)),
     )
-    return replace(scene, thermal_placement=place, rgb_placement=draw_beside(rng, place))
 
 
 def case_frames(case: RiseCase) -> RiseFrames:
