@@ -82,11 +82,11 @@ def _through_ros(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     outcome = run_session(plan, processes=args.processes, until_recording_ends=True)
     if not outcome.last_report_json:
         raise GraphError("the recording was replayed but no report was published")
-    page = _newest_up(args.out, outcome.last_report_json)
-    return json.loads(outcome.last_report_json), page
+    document = json.loads(outcome.last_report_json)
+    return document, _newest_up(args.out, document)
 
 
-def _newest_up(out: Path, report_json: str) -> Path:
+def _newest_up(out: Path, document: dict[str, Any]) -> Path:
     """Copy the last trial's files from its own folder up to `out`; return the page's path.
 
     The node keeps a folder for each trial; people who run the demo look for one page.
@@ -94,9 +94,8 @@ def _newest_up(out: Path, report_json: str) -> Path:
     from thermal_pose.report.files import find_reports
     from thermal_pose.report.write import ReportPaths
 
-    wanted = report_json.encode()
     for report in find_reports(out):
-        if report.folder != out and report.json.read_bytes() == wanted:
+        if report.folder != out and json.loads(report.json.read_bytes()) == document:
             for file in report.files:
                 write_whole(out / file.name, file.read_bytes(), private=True)
             return ReportPaths.below(out).html
