@@ -40,6 +40,7 @@ WORDS = {
     "run": ["--duration", "1"],
     "dataset": ["@/none", "--out", "@/data"],
     "adapt": ["@/none", "--out", "@/model"],
+    "average-models": ["@/none", "@/none", "--train", "@/none", "--out", "@/m"],
     "recalibrate": ["@/none", "--calibration-data", "@/none"],
     "train": [
         "--train",

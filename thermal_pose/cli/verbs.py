@@ -28,6 +28,7 @@ EVERYDAY: dict[str, str] = {
 TRAINING: dict[str, str] = {
     "dataset": "build a training data set from recordings or COCO JSON",
     "adapt": "adapt a pose model to your own camera, from your own recordings",
+    "average-models": "average a pose model with the one that its training began with",
     "recalibrate": "recalibrate a pose model's scores for int8 or another camera",
     "train": "train, calibrate and export the pose models that ship",
     "train-detector": "train the person detector and export it",

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Averages of two exported models: the ends are the models, the middle is between them."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from thermal_pose.cli import main as command
+from thermal_pose.errors import ModelArtifactError
+from thermal_pose.inference.artifacts import card_path
+from thermal_pose.lab.learning.students.averaged import averaged_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return onnx.load(card_path("student-lite").with_suffix(".onnx"))
+
+
+def weights(model):
+    return {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+
+
+def changed(model, change):
+    """Return a copy whose floating weights are changed."""
+    answer = onnx.ModelProto()
+    answer.CopyFrom(model)
+    for tensor in answer.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32:
+            tensor.CopyFrom(numpy_helper.from_array(change(values), tensor.name))
+    return answer
+
+
+def test_the_share_moves_from_the_first_model_to_the_second(model):
+    higher = changed(model, lambda values: values + 1)
+    for share in (0.0, 0.25, 1.0):
+        found, first = weights(averaged_model(model, higher, share)), weights(model)
+        for name, values in first.items():
+            if values.dtype == np.float32:
+                np.testing.assert_allclose(found[name], values + share, atol=1e-5)
+            else:
+                np.testing.assert_array_equal(found[name], values)
+
+
+def test_models_of_different_weights_or_quantised_ones_are_refused(model):
+    student = onnx.load(card_path("student").with_suffix(".onnx"))
+    with pytest.raises(ModelArtifactError, match="different weights"):
+        averaged_model(model, student, 0.5)
+    quantised = onnx.load(card_path("student-lite-int8").with_suffix(".onnx"))
+    other = onnx.ModelProto()
+    other.CopyFrom(quantised)
+    for tensor in other.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.int8:
+            tensor.CopyFrom(numpy_helper.from_array(np.zeros_like(values), tensor.name))
+    with pytest.raises(ModelArtifactError, match="expected fp32"):
+        averaged_model(quantised, other, 0.5)
+
+
+def test_a_share_beyond_one_is_refused(tmp_path, capsys):
+    words = ["average-models", "student-lite", "student-lite", "--share", "1.5"]
+    assert command.main([*words, "--train", str(tmp_path), "--out", str(tmp_path)]) != 0
+    assert "--share: expected 0 to 1, got 1.5" in capsys.readouterr().err
