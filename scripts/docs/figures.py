@@ -197,6 +197,113 @@ def faults() -> str:
     return markdown(["kinds of faults", "times tried"], [[str(len(rows)), f"{tried:,}"]])
 
 
+#: Heads of the columns of both chair-rise tests, by their key in the results.
+RISE_TESTS = {
+    "five_times_sit_to_stand": "five times sit-to-stand",
+    "chair_stand_30s": "30-second chair stand, from the first movement",
+    "chair_stand_30s_from_go": "30-second chair stand, from 'go'",
+}
+
+
+def chair_rises() -> str:
+    """Both chair-rise tests on held-out simulated people."""
+    found = load("chair_rises.json")
+    tests = {key: found["tests"][key] for key in RISE_TESTS if key in found["tests"]}
+    rows = [
+        [
+            "rises exact, of valid trials",
+            *(share(t["repetitions_exact_share"]) for t in tests.values()),
+        ],
+        ["figure given, of valid trials", *map(given, tests.values())],
+        ["figure exact", *map(exact, tests.items())],
+        ["exact, or the other count that was named", *map(either, tests.items())],
+        ["mean absolute error, bias, worst", *map(errors, tests.items())],
+        [
+            "invalid trials given a figure",
+            *(f"{t['invalid_given_a_number']} of {t['n_invalid']}" for t in tests.values()),
+        ],
+        [
+            "rise begins, half-way up, standing, sitting begins, seat contact: mean absolute error",
+            *map(events, tests.values()),
+        ],
+    ]  # fmt: skip
+    models = " and ".join(sorted({f"`{t['model']}`" for t in tests.values()}))
+    said = f"{found['data'][0].upper()}{found['data'][1:]}; {models}. `{found['command']}`"
+    return markdown(["", *(RISE_TESTS[key] for key in tests)], rows) + f"\n\n{said}"
+
+
+def events(test: dict[str, Any]) -> str:
+    """Mean absolute error of each event."""
+    return ", ".join(f"{value:.2f}" for value in test["events_mae_s"].values()) + " s"
+
+
+def share(value: float | None) -> str:
+    """A share in percent; a dash without one."""
+    return "—" if value is None else f"{100 * value:.3g} %"
+
+
+def given(test: dict[str, Any]) -> str:
+    """How many valid trials got a figure, and why others did not."""
+    refused = ", ".join(
+        f"{n} refused: {reason.replace('_', ' ')}" for reason, n in test["valid_refused"].items()
+    )
+    return f"{test['n_given']} of {test['n_valid']}" + (f" ({refused})" if refused else "")
+
+
+def exact(item: tuple[str, dict[str, Any]]) -> str:
+    """How many counts are exact; a dash for a time."""
+    key, test = item
+    return share(test["figure_exact_share"]) if key.startswith("chair_stand") else "—"
+
+
+def either(item: tuple[str, dict[str, Any]]) -> str:
+    """The same where a count that is open may be either."""
+    key, test = item
+    if not key.startswith("chair_stand"):
+        return "—"
+    named = share(test.get("figure_or_other_exact_share"))
+    return f"{named} ({test['at_limit']} of {test['n_given']} counts open)"
+
+
+def errors(item: tuple[str, dict[str, Any]]) -> str:
+    """Errors of the figure in its unit."""
+    key, test = item
+    unit = "stands" if key.startswith("chair_stand") else "s"
+    mae, bias, worst = (test[f"figure_{name}"] for name in ("mae", "bias", "worst"))
+    return f"{mae:.3f}, {bias:+.3f}, {worst:.2g} {unit}"
+
+
+def bedside() -> str:
+    """What the bedside page costs."""
+    found = load("bench_serve.json")
+    alone, bare = found["rows"][0], found["bare_node_memory_mb"]
+    shown = found["picture_on_page_ms"]
+    memory = alone["memory_mb"]
+    rows = [
+        [
+            "from the image's stamp to the picture on the page",
+            f"median {shown['median']:.0f} ms, 99 % within {shown['p99']:.0f} ms",
+        ],
+        [
+            "the process without a watcher, resident",
+            f"{memory['rss']:.0f} MB, of which a bare node that listens to images (Python, numpy, "
+            f"rclpy, DDS) needs {bare['rss']:.0f} MB",
+        ],
+        [
+            "the same with shared pages divided among their users (PSS)",
+            f"{memory['pss']:.0f} MB, of which the bare node {bare['pss']:.0f} MB",
+        ],
+        ["processor time without a watcher", f"{alone['cpu_percent']:.1f} % of a core"],
+        [
+            "per watcher",
+            f"{found['memory_mb_per_watcher']:.1f} MB, "
+            f"{found['cpu_percent_of_a_core_per_watcher']:.2f} % of a core",
+        ],
+    ]
+    load_1, cores = found["load_average"][0], found["cores"]
+    return markdown(["", f"{cores} cores, load average {load_1:.0f}, 8 Hz"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "keypoints": keypoints,
     "models": models,
@@ -205,6 +312,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "tug": tug,
     "speed": speed,
     "faults": faults,
+    "chair-rises": chair_rises,
+    "bedside": bedside,
 }
 
 
