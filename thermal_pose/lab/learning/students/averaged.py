@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from thermal_pose.digest import sha256_of
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.files import whole_file
-from thermal_pose.inference.card import ModelCard, load_card
+from thermal_pose.inference.card import ModelCard, Precision, load_card
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
 from thermal_pose.lab.learning.students.export import quantise
 from thermal_pose.lab.learning.students.recalibrate import recalibrate
@@ -82,20 +82,26 @@ def average_models(
             f"average-models: {cards[0]} and {cards[1]} are not two fp32 models with the same "
             "crop and decoding"
         )
-    files = [onnx.load(path.parent / card.file) for path, card in zip(cards, (first, second))]
+    files = [
+        onnx.load(path.parent / card.file)
+        for path, card in zip(cards, (first, second), strict=True)
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     fp32, int8 = folder / f"{second.name}.onnx", folder / f"{second.name}-int8.onnx"
     with whole_file(fp32) as stream:
         stream.write(averaged_model(files[0], files[1], share).SerializeToString())
     config = TrainingConfig(normalization=second.normalization)
     quantise(fp32, int8, calibration_crops(data.train, config))
-    figures = {name: second.figures[name] for name in _KEPT_FIGURES if name in second.figures}
+    figures: dict[str, Any] = {
+        name: second.figures[name] for name in _KEPT_FIGURES if name in second.figures
+    }
     told: dict[str, Any] = {
         "averaged_with": {"model": _identity(first), "share_of_the_other": 1.0 - share},
         "trained_as": {"model": _identity(second), "command": second.command},
     }
     answer = {}
-    for precision, path in (("fp32", fp32), ("int8", int8)):
+    files_by: dict[Precision, Path] = {"fp32": fp32, "int8": int8}
+    for precision, path in files_by.items():
         name = path.stem
         card = replace(
             second, name=name, file=path.name, precision=precision, sha256=sha256_of(path),
