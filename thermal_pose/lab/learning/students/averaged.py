@@ -99,7 +99,7 @@ def average_models(
         "averaged_with": {"model": _identity(first), "share_of_the_other": 1.0 - share},
         "trained_as": {"model": _identity(second), "command": second.command},
     }
-    answer = {}
+    answer: dict[str, Path] = {}
     files_by: dict[Precision, Path] = {"fp32": fp32, "int8": int8}
     for precision, path in files_by.items():
         name = path.stem
