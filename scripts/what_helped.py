@@ -43,7 +43,11 @@ BEFORE = (
     "normalization.clip_min=-2.0",
     "augment.heavy.share=0.0",
 )
-SCALE_FREE = ("normalization.kind=crop_percentile", "normalization.clip_min=-1.0")
+SCALE_FREE = (
+    "normalization.kind=crop_percentile",
+    "normalization.clip_min=-1.0",
+    "normalization.most_contrast=3.0",
+)
 HEAVY = ("augment.heavy.share=0.5",)
 OLD_KINDS = ("-tug", "-ward", "-empty")
 SPANS = ((21.0, 33.0), (22.0, 31.0), (20.0, 36.0))
