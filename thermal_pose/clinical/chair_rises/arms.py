@@ -4,9 +4,9 @@
 A picture of 80 x 60 pixels shows a forearm with two or three of them, and the keypoint networks
 place wrists poorly when arms are crossed. So no single joint decides: a logistic model weighs where
 elbows and wrists are found at each rise, how high, how far aside and how surely, before it, during
-it, while the person stands and while they sit down. Hands may push off in some rises only: the half
-of the rises that look most like it decide. The model belongs to the keypoint networks it was fitted
-on; with any other the check is not made, and the report says so.
+it, while the person stands and while they sit down. Hands may push off in some rises only, so it
+sees the median of all rises and how far the largest lies above it. The model belongs to the
+keypoint networks it was fitted on; with any other the check is not made, and the report says so.
 """
 
 import json
@@ -29,8 +29,8 @@ _ARM: Final = (Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW, Joint.LEFT_WRIST, Joint.RIGH
 #: Elbows and wrists in `_ARM`.
 _JOINTS: Final = (slice(0, 2), slice(2, 4))
 _PER_STRETCH: Final = 7
-#: Stretches of a rise: before it, rising, standing, sitting down.
-N_FEATURES: Final = 4 * _PER_STRETCH
+#: Four stretches of a rise (before it, rising, standing, sitting down), each as median and largest.
+N_FEATURES: Final = 2 * 4 * _PER_STRETCH
 #: The hands are placed this long before the hips have risen by a quarter, s.
 _PLACED_S: Final = 0.6
 #: A rise begins this long before the hips have risen by a quarter, s.
@@ -59,8 +59,8 @@ class ArmsModel:
     models: tuple[str, ...]
 
     def log_odds(self, features: Float64Array) -> float:
-        """Return the log-odds that the arms were used, from (R, N_FEATURES) of R rises."""
-        return over_rises(((features - self.mean) / self.scale) @ self.weights + self.bias)
+        """Return the log-odds that the arms were used."""
+        return float(((features - self.mean) / self.scale) @ self.weights + self.bias)
 
     def knows(self, model_id: str) -> bool:
         """Whether the model was fitted on keypoints of this network."""
@@ -93,27 +93,21 @@ def arms_model(path: Path = MODEL_PATH) -> ArmsModel:
         raise ModelArtifactError(f"{path}: not a model of arm use: {error}") from error
 
 
-def over_rises(log_odds: Float64Array) -> float:
-    """Return the mean of the larger half of (R,) log-odds; minus infinity without rises."""
-    if not log_odds.size:
-        return -float("inf")
-    return float(np.sort(log_odds)[-(log_odds.size // 2 + 1) :].mean())
-
-
 def arm_features(
     track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]
 ) -> Float64Array:
-    """(R, N_FEATURES) what elbows and wrists do in each of R rises.
+    """(N_FEATURES,) what elbows and wrists do: median over the rises, and largest above it.
 
     What is not seen in a rise is taken from the other rises, and is 0 if it is never seen.
     """
     rows = np.array([_rise_features(track, curves, cycle) for cycle in cycles])
     if not rows.size:
-        return np.zeros((0, N_FEATURES))
+        return np.zeros(N_FEATURES)
     known = np.isfinite(rows)
     never = ~known.any(axis=0)
     usual = np.nanmedian(np.where(never, 0.0, rows), axis=0)
-    return np.where(known, rows, usual)
+    filled = np.where(known, rows, usual)
+    return np.concatenate([usual, filled.max(axis=0) - usual])
 
 
 def _rise_features(track: SubjectTrack, curves: RiseCurves, cycle: Cycle) -> Float64Array:
