@@ -3,8 +3,8 @@
 # Everything that docs/results and the shipped models come from, as plain commands, in order.
 #
 #   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
-#                                              detector loso sweep variants temporal rcnn tables
-#                                              ship pack, or 'all'
+#                                              detector loso sweep variants temporal rcnn
+#                                              own-latent tables ship pack, or 'all'
 #
 # Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
 # the *_MIN (wall-clock limits of training, minutes) override the defaults.
@@ -39,6 +39,8 @@ SUPERVISED_MIN="${SUPERVISED_MIN:-2}"
 ROW_MIN="${ROW_MIN:-0.7}"
 SWEEP_MIN="${SWEEP_MIN:-0.4}" # of each beta
 SHIP_MIN="${SHIP_MIN:-5}"
+OWN_TEACHER_MIN="${OWN_TEACHER_MIN:-$TEACHER_MIN}"
+OWN_EPOCHS="${OWN_EPOCHS:-4}" # of each beta and row: counted, so that a busy machine changes nothing
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
@@ -65,7 +67,7 @@ if [ "$SCALE" = smoke ]; then
         --set rcnn.fit.batch=4 --set rcnn.fit.lr=0.0001 --set rcnn.fit.cuda_graph=false)
     TINY_TEACHER=(--set teacher.fit.epochs=1 --set teacher.fit.batch=8 --set teacher.depth=1)
     TINY_SHIP=(--set fit.epochs=1 --set fit.batch=8)
-    DETECTOR_STEPS=3
+    DETECTOR_STEPS=3 OWN_EPOCHS=1
 else
     SUBJECTS=10 TRIALS=5 EVERY=1 TEACHER_FRAMES=16000 TRAIN_FRAMES=60000 SIDE_FRAMES=8000
     HELD_OUT=10
@@ -142,6 +144,22 @@ sweep() { # a process each: with jemalloc above, memory of one beta would stay f
         loso "${AT_ONCE[@]}" --sweep "$beta" --folds 0,1 --max-minutes "$SWEEP_MIN" \
             --work "$OUT_DIR/loso-sweep"
     done
+}
+OWN=("${AT_ONCE[@]}" --set distill.start=student --set "fit.epochs=$OWN_EPOCHS"
+    --set normalization.kind=crop_percentile --set normalization.clip_min=-1.0
+    --set normalization.clip_max=3.0)
+own_latent() { # a teacher whose latent is its own, the sweep of beta, and rows of equal start
+    local beta
+    once own-teacher tp train-teacher "$OUT_DIR/teacher-data" --start student-lite \
+        --max-minutes "$OWN_TEACHER_MIN" --device "$DEVICE" --config "$CONFIG" \
+        --set teacher.encoder=mobilenetv3_latent "${TINY_TEACHER[@]}" --out "$OUT_DIR/own-teacher"
+    for beta in 0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; do own_loso --sweep "$beta"; done
+    own_loso --rows "student_mobilenetv3,supervised_same_start"
+}
+own_loso() { # two folds; the row of the student is the sweep's beta 0.4, and costs nothing
+    tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/own-teacher" --device "$DEVICE" \
+        --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0,1 \
+        --out "$RESULTS/pose_own_latent.json" "${TINY[@]}" "${OWN[@]}" "$@"
 }
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift
@@ -230,10 +248,12 @@ run_stage() {
         once fold-detectors tp loso-detectors "$OUT_DIR/paper" --folds "$RCNN_FOLDS" \
             --max-minutes "$ROW_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
             --out "$OUT_DIR/fold-detectors" ;;
+    own-latent) once own-latent own_latent ;;
     tables)
-        beyond=()
+        beyond=() swept=()
+        [ -e "$RESULTS/pose_own_latent.json" ] && swept=(--sweep "$RESULTS/pose_own_latent.json")
         [ -e "$RESULTS/pose_beyond.json" ] && beyond=(--beyond "$RESULTS/pose_beyond.json")
-        tp loso-tables "$RESULTS/pose_loso.json" --out "$RESULTS" "${beyond[@]}" \
+        tp loso-tables "$RESULTS/pose_loso.json" --out "$RESULTS" "${beyond[@]}" "${swept[@]}" \
             --predictions "$OUT_DIR/loso/student_mobilenetv3.npz" ;;
     ship) once ship ship ;;
     pack)

@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="WORK/ROW.npz of `thermal-pose loso`: also draw annotated frames",
     )
+    parser.add_argument(
+        "--sweep",
+        type=Path,
+        metavar="FILE",
+        help="results of `thermal-pose loso` with the sweep to draw (default: the same results)",
+    )
     add_json(parser, "the files and rows")
 
 
@@ -58,7 +64,8 @@ def start(args: argparse.Namespace) -> int:
         for name, entry in results["models"].items()
         if entry["ap"]["mean"] is not None and not empty_because(entry)
     ]
-    swept = len(sweep_points(results)["ap"])
+    sweep = results if args.sweep is None else read_results(args.sweep)
+    swept = len(sweep_points(sweep)["ap"])
     document: dict[str, Any] = {"table": str(table), "rows_run": run, "beta_points": swept}
     lines = [f"{table}: {len(run)} rows run; beta sweep: {swept} points"]
     if args.beyond is not None:
@@ -68,7 +75,7 @@ def start(args: argparse.Namespace) -> int:
         lines.append(f"{page}: {len(variants['variants'])} variants")
         document["beyond"] = str(page)
     if swept:
-        document["sweep"] = str(draw_sweep(results, args.out / "pose_beta.png"))
+        document["sweep"] = str(draw_sweep(sweep, args.out / "pose_beta.png"))
         lines.append(document["sweep"])
     if args.predictions is not None:
         document["frames"] = str(draw_frames(args.predictions, args.out / "pose_frames.png"))

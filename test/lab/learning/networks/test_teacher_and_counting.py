@@ -13,6 +13,7 @@ from thermal_pose.lab.learning.networks.teacher import (
     save_teacher,
 )
 from thermal_pose.lab.learning.networks.vit import VitConfig
+from thermal_pose.lab.learning.teachers.latent import latent_figures
 
 transformers = pytest.importorskip("transformers")
 
@@ -83,3 +84,14 @@ def test_multiply_adds_true_and_as_the_paper_counts(name, macs_g, paper_g) -> No
     size = measure(network)
     assert size.macs / 1e9 == pytest.approx(macs_g, rel=0.005)
     assert size.paper_macs / 1e9 == pytest.approx(paper_g, rel=0.005)
+
+
+def test_a_1x1_of_48_channels_has_a_latent_of_rank_48() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(8, 48, 16, 12, generator=generator)
+    linear = torch.nn.functional.conv2d(features, torch.randn(768, 48, 1, 1, generator=generator))
+    found = latent_figures((linear + 3).bfloat16().half())
+    assert (found["channels"], found["rank"]) == (768, 48)
+    assert found["components_99"] <= 48 and found["share_in_student"] > 0.9999
+    bent = latent_figures(torch.relu(linear).half())
+    assert bent["rank"] > 700 and 0.3 < bent["share_in_student"] < 0.99

@@ -75,6 +75,7 @@ def test_rows_folds_and_sweep_end_in_the_promised_schema(cohort, tmp_path) -> No
     assert set(back["models"]) >= set(empty_results()["models"])
     assert back["models"]["student_vit_b"]["ap"] == {"mean": None, "sd": None}
     assert back["teacher"]["encoder"] == "mobilenetv3"
+    assert 1 <= back["teacher"]["latent"]["rank"] <= 48  # a 1x1 convolution of 48 channels
     both = {"s0", "s2"}
     for parts, subjects in (
         (entry["breakdown"], both),
@@ -116,6 +117,10 @@ def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_p
         steps = len(staged.folds[1].rows.train) // 4
         entry = sweep_entry(found)
         assert (entry["steps"], entry["crops"]) == ([2 * steps], [8 * steps])  # two stages
+        (fold,) = entry["per_fold"]
+        assert fold == {"subject": "s1", "ap_detected": entry["ap"]["mean"]} | {
+            "ap_true_boxes": entry["ap_true_boxes"]["mean"]
+        }
     assert {path.name for path in tmp_path.glob("*.pt")} == {
         "student_mobilenetv3-s1-b0.pt",
         "student_mobilenetv3-s1-latent.pt",

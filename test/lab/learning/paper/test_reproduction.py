@@ -23,6 +23,7 @@ STAGES = [
     "variants",
     "temporal",
     "rcnn",
+    "own-latent",
     "tables",
     "ship",
 ]
@@ -72,7 +73,11 @@ def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None
 
 
 def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) -> None:
-    sweeps = {words[words.index("--sweep") + 1]: words for words in commands if "--sweep" in words}
+    sweeps = {
+        words[words.index("--sweep") + 1]: words
+        for words in commands
+        if "--sweep" in words and not _last(words, "--teacher").endswith("own-teacher")
+    }
     swept = sweeps["0.4"]
     judged = [words for words in commands if words[0] == "loso-variants"]
     assert len(judged) == 3
@@ -80,6 +85,18 @@ def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) ->
         assert len({_last(words, option) for words in (swept, judged[1])}) == 1
     # A checkpoint of other settings would be refused.
     assert "distill.latent_share=0" in swept and "distill.latent_share=0" in judged[1]
+
+
+def test_a_latent_of_its_own_is_swept_over_all_betas_with_equal_steps(commands) -> None:
+    own = [words for words in commands if words[-1] and "pose_own_latent.json" in " ".join(words)]
+    loso = [words for words in own if words[0] == "loso"]
+    betas = [float(words[-1]) for words in loso if "--sweep" in words]
+    assert betas == [each / 10 for each in range(11)]
+    assert all("--max-minutes" not in words for words in loso)
+    settings = {tuple(word for word in words if "=" in word) for words in loso}
+    assert len(settings) == 1
+    rows = next(words for words in loso if "--rows" in words)
+    assert rows[-1] == "student_mobilenetv3,supervised_same_start"
 
 
 def test_earlier_frames_are_judged_against_networks_of_the_same_data(commands) -> None:

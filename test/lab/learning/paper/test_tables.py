@@ -134,6 +134,15 @@ def test_the_command_writes_table_and_figure(made_up, tmp_path, capsys) -> None:
     assert picture.shape[1] > 600 and picture.min() < 100
 
 
+def test_the_sweep_may_be_of_another_teacher(made_up, tmp_path, capsys) -> None:
+    for name, sweep in (("r", None), ("own", made_up["beta_sweep"])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**made_up, "beta_sweep": sweep}))
+    words = ["loso-tables", str(tmp_path / "r.json"), "--out", str(tmp_path / "o")]
+    assert command.main([*words, "--sweep", str(tmp_path / "own.json")]) == 0
+    assert "beta sweep: 2 points" in capsys.readouterr().out
+    assert (tmp_path / "o" / "pose_beta.png").is_file()
+
+
 def test_without_a_sweep_there_is_no_figure(made_up, tmp_path) -> None:
     with pytest.raises(TrainingError, match="not run"):
         draw_sweep({**made_up, "beta_sweep": None}, tmp_path / "x.png")

@@ -97,11 +97,26 @@ def test_a_student_may_begin_with_what_its_teacher_began_with(cohort) -> None:
         student_start("student", seen, settings)
 
 
+def test_a_latent_of_its_own_leaves_the_student_a_new_1x1(cohort) -> None:
+    settings = varied(None, cohort.origin.overrides, VARIANTS["from_shipped"], "student")
+    teacher = build_teacher("mobilenetv3_latent", decoder_width=cohort.teacher.decoder.width)
+    own = dataclasses.replace(cohort, config=settings, teacher=teacher)
+    assert started_from(own, ROWS[STUDENT]) == "student, encoder"
+    student = _network(own, ROWS[STUDENT], 0)
+    seen = cohort.data.select(cohort.folds[0].rows.train)
+    shipped = student_start("student", seen, settings)
+    torch.testing.assert_close(_first_weight(student), _first_weight(shipped))
+    assert not torch.allclose(student.project.weight, shipped.project.weight)
+    assert started_from(own, ROWS["supervised_same_start"]) == "student, encoder"
+
+
 def test_only_students_like_the_teacher_begin_with_it(cohort) -> None:
     begun = _starting(cohort, "teacher")
     assert started_from(begun, ROWS[STUDENT]) == cohort.info.name
     for name in ("student_resnet50", "supervised_no_transfer", "teacher_on_thermal"):
         assert started_from(begun, ROWS[name]) == "random"
+    own = dataclasses.replace(begun, teacher=build_teacher("mobilenetv3_latent", decoder_width=16))
+    assert started_from(own, ROWS[STUDENT]) == "random"
     assert started_from(cohort, ROWS[STUDENT]) == "random"
     assert started_from(_starting(cohort, "a/lite.pt"), ROWS[STUDENT]) == "lite"
 

@@ -5,6 +5,7 @@ import dataclasses
 import json
 
 import pytest
+import torch
 from support.synthetic import stick_figures
 
 from thermal_pose.cli import main as command
@@ -12,7 +13,7 @@ from thermal_pose.errors import ConfigError, ModelArtifactError, TrainingError
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import load_card
 from thermal_pose.lab.learning.fitting.config import load_config
-from thermal_pose.lab.learning.networks.teacher import load_teacher
+from thermal_pose.lab.learning.networks.teacher import has_own_latent, load_teacher
 from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.students.shipped_start import teacher_start
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
@@ -65,7 +66,7 @@ def test_streams_are_told_apart_by_their_whole_name() -> None:
 
 
 def test_other_encoders_and_widths_are_refused(figures) -> None:
-    with pytest.raises(ConfigError, match=r"expected teacher\.encoder=mobilenetv3, got vit"):
+    with pytest.raises(ConfigError, match=r"expected teacher\.encoder=mobilenetv3 or .*, got vit"):
         teacher_start("student-lite", figures, load_config(None))
     wide = load_config(None, ["teacher.encoder=mobilenetv3"])
     with pytest.raises(ConfigError, match="encoder is deeper than the teacher's; --start student"):
@@ -73,6 +74,24 @@ def test_other_encoders_and_widths_are_refused(figures) -> None:
     narrow = load_config(None, ["teacher.encoder=mobilenetv3", "teacher.trained_width=32"])
     with pytest.raises(ConfigError, match="the decoder is not one of 32 channels, widened"):
         teacher_start("student", figures, narrow)
+
+
+def test_a_teacher_with_its_own_latent_begins_with_a_deep_encoder(figures, tmp_path) -> None:
+    settings = [*SETTINGS, "teacher.encoder=mobilenetv3_latent"]
+    begun = teacher_start("student-lite", figures, load_config(None, settings))
+    assert begun.name.startswith("student-lite ") and "stream-0/*" in begun.trained_on
+    assert begun.network.decoder.width == 64
+    image = torch.rand(2, 3, 256, 192)
+    with torch.no_grad():
+        features, latent = begun.network.eval().encode(image)
+    assert features is latent and latent.shape == (2, 768, 16, 12)
+    shallow = teacher_start("student", figures, load_config(None, settings)).network
+    assert shallow.encoder.body.extra == begun.network.encoder.body.extra == 4
+    save_shard(figures, tmp_path / "data" / "a.npz")
+    assert _train(tmp_path, "teacher.encoder=mobilenetv3_latent") == 0
+    network, info = load_teacher(str(tmp_path / "teacher"))
+    assert info.name == "rendered-rgb-mobilenetv3_latent-from-student"
+    assert has_own_latent(network)
 
 
 def test_a_card_that_does_not_say_whom_it_was_trained_on_is_refused(tmp_path) -> None:

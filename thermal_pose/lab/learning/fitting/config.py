@@ -163,7 +163,8 @@ class DistillConfig:
         both terms (if 0 < beta < 1); that stage needs no decoder. 0 in the paper.
     start : initial weights of the student's encoder: 'random'; 'teacher': the teacher's encoder
         and 1x1, if both have the same encoder; a trained student's file ('….pt'): its encoder; a
-        shipped model's name or card: its encoder and 1x1, for a teacher that started from it;
+        shipped model's name or card: its encoder and 1x1, for a teacher that started from it, or
+        its encoder alone if the teacher's latent is its own;
         'imagenet:FILE': torchvision's state dict of MobileNetV3-Small or ResNet-50, as in the
         paper (also for supervised rows with that encoder).
     decoder_width : channels of the student's own decoder, trained on the teacher's heatmaps; 0: the
@@ -212,7 +213,8 @@ class TeacherConfig:
 
     Attributes
     ----------
-    encoder : 'vit'; without a GPU 'resnet50_layer3', or 'mobilenetv3' for trainings of minutes.
+    encoder : 'vit'; without a GPU 'resnet50_layer3', or for trainings of minutes 'mobilenetv3',
+        or 'mobilenetv3_latent', whose latent is its own.
     depth : blocks of the ViT.
     decoder_width : channels of its deconvolutions (256 in ViTPose; 64 for `student-lite`).
     trained_width : channels during training; the decoder is then widened to `decoder_width`
@@ -236,7 +238,7 @@ class TeacherConfig:
     )
 
     def __post_init__(self) -> None:
-        known = ("vit", "resnet50_layer3", "mobilenetv3")
+        known = ("vit", "resnet50_layer3", "mobilenetv3", "mobilenetv3_latent")
         _require(self.encoder in known, f"encoder: expected {known}, got {self.encoder!r}")
         for name in ("depth", "decoder_width"):
             _require(getattr(self, name) >= 1, f"{name}: expected >= 1, got {getattr(self, name)}")

@@ -38,6 +38,8 @@ _LAYERS: Final = (
 #: Blocks that a deeper encoder repeats behind the paper's layers: 7 M multiply-adds each.
 _EXTRA: Final = _Bottleneck(5, 288, 48, True, True, 1)
 _STEM_CHANNELS: Final = 16
+#: Bottlenecks behind the paper's layers in an encoder with a latent of its own.
+_LATENT_EXTRA: Final = 4
 
 
 def _conv_norm(
@@ -160,6 +162,34 @@ class MobileNetV3SmallEncoder(nn.Module):
         deep = MobileNetV3SmallEncoder(extra)
         deep.load_state_dict(self.state_dict(), strict=False)
         return deep.train(self.training)
+
+
+class MobileNetV3LatentEncoder(nn.Module):
+    """A deepened encoder and MobileNetV3's last layer: (N, 3, H, W) -> (N, latent, H/16, W/16).
+
+    Convolution, norm and activation make the latent a nonlinear function of 48 channels, so that
+    a student's 1x1 convolution can approach it but never equal it.
+
+    Parameters
+    ----------
+    latent_channels : channels of the latent.
+
+    Attributes
+    ----------
+    body : the encoder, with the bottlenecks of `student-lite`.
+    """
+
+    def __init__(self, latent_channels: int = 768) -> None:
+        super().__init__()
+        self.out_channels = latent_channels
+        self.body = MobileNetV3SmallEncoder(_LATENT_EXTRA)
+        channels = self.body.out_channels
+        self.to_latent = _conv_norm(channels, latent_channels, 1, 1, 1, nn.Hardswish(inplace=True))
+        initialise(self.to_latent)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Encode a crop."""
+        return self.to_latent(self.body(image))
 
 
 def initialise(module: nn.Module) -> None:

@@ -21,7 +21,10 @@ from thermal_pose.codecs.heatmap import Alignment
 from thermal_pose.errors import MissingExtraError, ModelArtifactError, StorageError
 from thermal_pose.files import whole_file, write_whole
 from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH, ClassicDecoder
-from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
+from thermal_pose.lab.learning.networks.mobilenet import (
+    MobileNetV3LatentEncoder,
+    MobileNetV3SmallEncoder,
+)
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network
 from thermal_pose.lab.learning.networks.resnet import ResNet50Encoder
 from thermal_pose.lab.learning.networks.vit import VisionTransformerEncoder, VitConfig
@@ -86,6 +89,11 @@ def is_teacher_of(teacher: PoseNetwork, network: str) -> bool:
     return network == "mobilenetv3" and isinstance(encoder, MobileNetV3SmallEncoder)
 
 
+def has_own_latent(teacher: PoseNetwork) -> bool:
+    """Whether a teacher's latent is not a 1x1 convolution of its encoder's, as students' are."""
+    return not isinstance(teacher.project, nn.Conv2d)
+
+
 def student_state(teacher: PoseNetwork) -> dict[str, torch.Tensor]:
     """Return a teacher's weights before the latent, under a student's names.
 
@@ -104,7 +112,12 @@ def student_state(teacher: PoseNetwork) -> dict[str, torch.Tensor]:
 def build_teacher(
     encoder: str, vit: VitConfig | None = None, decoder_width: int = DECODER_WIDTH
 ) -> PoseNetwork:
-    """Build an untrained teacher with the encoder 'vit', 'resnet50_layer3' or 'mobilenetv3'.
+    """Build an untrained teacher.
+
+    Parameters
+    ----------
+    encoder : 'vit', 'resnet50_layer3', 'mobilenetv3' (the student's encoder and 1x1) or
+        'mobilenetv3_latent' (a deeper one with a nonlinear latent of its own).
 
     Raises
     ------
@@ -118,10 +131,14 @@ def build_teacher(
     if encoder == "resnet50_layer3":
         decoder = ClassicDecoder(width=decoder_width)
         return PoseNetwork(ResNetTeacherEncoder(), decoder, project=False)
+    if encoder == "mobilenetv3_latent":
+        decoder = ClassicDecoder(width=decoder_width)
+        return PoseNetwork(MobileNetV3LatentEncoder(), decoder, project=False)
     if encoder == "mobilenetv3":
         return build_network("mobilenetv3", ClassicDecoder(width=decoder_width))
     raise ValueError(
-        f"encoder: expected 'vit', 'resnet50_layer3' or 'mobilenetv3', got {encoder!r}"
+        "encoder: expected 'vit', 'resnet50_layer3', 'mobilenetv3' or 'mobilenetv3_latent', "
+        f"got {encoder!r}"
     )
 
 

@@ -16,7 +16,7 @@ from thermal_pose.lab.learning.fitting.tasks import KeypointTask, ThermalCrops
 from thermal_pose.lab.learning.fitting.training import Progress, Rows, Run
 from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH, ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
-from thermal_pose.lab.learning.networks.teacher import TeacherInfo, is_teacher_of
+from thermal_pose.lab.learning.networks.teacher import TeacherInfo, has_own_latent, is_teacher_of
 from thermal_pose.lab.learning.networks.width import without_copies
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.teachers.cache import TeacherCache
@@ -202,7 +202,13 @@ def started_from(cohort: Cohort, row: Row) -> str:
     if start == "teacher":
         teacher = cohort.require_teacher("distill.start=teacher")
         return cohort.info.name if is_teacher_of(teacher, row.network) else "random"
-    return Path(start).stem if row.network == "mobilenetv3" else "random"
+    return _named(cohort, start) if row.network == "mobilenetv3" else "random"
+
+
+def _named(cohort: Cohort, start: str) -> str:
+    """Name a shipped or trained model, and whether its encoder alone is taken."""
+    alone = cohort.teacher is not None and has_own_latent(cohort.teacher)
+    return f"{Path(start).stem}{', encoder' if alone else ''}"
 
 
 def keypoint_task(cohort: Cohort) -> KeypointTask:

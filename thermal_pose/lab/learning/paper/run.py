@@ -42,6 +42,7 @@ from thermal_pose.lab.learning.pose_data import PoseData, load_folder
 from thermal_pose.lab.learning.students.labels import with_own_labels
 from thermal_pose.lab.learning.teachers.cache import TeacherCache, build_cache
 from thermal_pose.lab.learning.teachers.fit import check_disjoint
+from thermal_pose.lab.learning.teachers.latent import latent_figures
 from thermal_pose.lab.metrics.oks import average_precision, oks
 from thermal_pose.types import IntArray
 
@@ -249,6 +250,7 @@ def save_results(path: Path, results: dict[str, Any], cohort: Cohort) -> None:
         "name": cohort.info.name,
         "encoder": cohort.info.encoder,
         **cohort.info.figures,
+        "latent": latent_figures(cohort.cache.latents[0]) if cohort.cache.latents.numel() else None,
         "on_cohort_rgb": _teacher_on_cohort(cohort),
     }
     results["git"] = git_hash()

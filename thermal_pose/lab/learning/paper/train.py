@@ -23,7 +23,11 @@ from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.folded_pose import folded_network
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
-from thermal_pose.lab.learning.networks.teacher import UNREADABLE, student_state
+from thermal_pose.lab.learning.networks.teacher import (
+    UNREADABLE,
+    has_own_latent,
+    student_state,
+)
 from thermal_pose.lab.learning.paper.cohort import (
     ROWS,
     Cohort,
@@ -90,6 +94,8 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort, fold: int) -> None:
         # Frames of the training subjects only: they set the statistics of the batch norms.
         seen = cohort.data.select(cohort.folds[fold].rows.train)
         state = student_state(student_start(start, seen, cohort.config))
+        if cohort.teacher is not None and has_own_latent(cohort.teacher):
+            state = {name: value for name, value in state.items() if name.startswith("encoder.")}
     own = network.state_dict()
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     foreign = [k for k in state if k not in fitting and not k.startswith("encoder.patch_embed.")]
@@ -244,6 +250,14 @@ def sweep_entry(found: list[FoldResult]) -> dict[str, Any]:
     return {
         **precision_of(found),
         "folds_run": len(found),
+        "per_fold": [_of_fold(result) for result in found],
         "steps": [result.steps for result in found],
         "crops": [result.crops for result in found],
     }
+
+
+def _of_fold(result: FoldResult) -> dict[str, Any]:
+    """Return one fold's accuracy, so that betas can be compared fold by fold."""
+    found = {"detected": result.detected, "true_boxes": result.true_boxes}
+    scores = {name: None if each is None else each.ap for name, each in found.items()}
+    return {"subject": result.subject, **{f"ap_{name}": ap for name, ap in scores.items()}}

@@ -2,7 +2,7 @@
 """Trains the shipped models: broad training with exact keypoints or a teacher, then confidence.
 
 Four disjoint sets of simulated people: one to learn poses from, one to learn confidence from,
-one to calibrate it on, and evaluation sets that nothing was tuned on. `ship_export` measures
+one to calibrate it on, and evaluation sets that nothing was trained on. `ship_export` measures
 and writes what comes out.
 """
 

@@ -13,9 +13,13 @@ from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import ModelCard, load_card
 from thermal_pose.lab.learning.fitting.config import TrainingConfig
 from thermal_pose.lab.learning.networks.confidence import ConfidenceHead
-from thermal_pose.lab.learning.networks.mobilenet import MobileNetV3SmallEncoder
+from thermal_pose.lab.learning.networks.mobilenet import (
+    MobileNetV3LatentEncoder,
+    MobileNetV3SmallEncoder,
+)
 from thermal_pose.lab.learning.networks.onnx.unfold import unfold_student
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
+from thermal_pose.lab.learning.networks.teacher import build_teacher
 from thermal_pose.lab.learning.networks.width import narrowed
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.ship import SHIPPED
@@ -81,7 +85,9 @@ def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNet
 
 
 def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Start:
-    """Return what a teacher with the encoder 'mobilenetv3' starts from.
+    """Return what a teacher with a MobileNetV3 encoder starts from.
+
+    A teacher with a latent of its own takes the encoder; its latent and decoder are untrained.
 
     Parameters
     ----------
@@ -96,21 +102,44 @@ def teacher_start(model: str, data: PoseData, config: TrainingConfig) -> Start:
         As `shipped_start`.
     """
     settings = config.teacher
-    if settings.encoder != "mobilenetv3":
+    if settings.encoder not in ("mobilenetv3", "mobilenetv3_latent"):
         raise ConfigError(
-            f"--start {model}: expected teacher.encoder=mobilenetv3, got {settings.encoder}"
+            f"--start {model}: expected teacher.encoder=mobilenetv3 or mobilenetv3_latent, got "
+            f"{settings.encoder}"
         )
     card = load_card(card_path(model))
     width = settings.trained_width or settings.decoder_width
     same_input = replace(config, normalization=card.normalization)
     network, head = _unfolded(model, card, data, same_input)
+    if settings.encoder == "mobilenetv3_latent":
+        network = _with_own_latent(card, network, width)
+    else:
+        _check_as_deep(card, network)
+        _fit_width(card, network, width, "the teacher")
+    return Start(network, head, described(card), learnt_from(card))
+
+
+def _check_as_deep(card: ModelCard, network: PoseNetwork) -> None:
     assert isinstance(network.encoder, MobileNetV3SmallEncoder)
     if network.encoder.extra:
         raise ConfigError(
             f"--start {card.name}: its encoder is deeper than the teacher's; --start student is not"
         )
-    _fit_width(card, network, width, "the teacher")
-    return Start(network, head, described(card), learnt_from(card))
+
+
+def _with_own_latent(card: ModelCard, network: PoseNetwork, width: int) -> PoseNetwork:
+    """Put a student's encoder, deepened if need be, before a new latent and decoder."""
+    teacher = build_teacher("mobilenetv3_latent", decoder_width=width)
+    assert isinstance(teacher.encoder, MobileNetV3LatentEncoder)
+    assert isinstance(network.encoder, MobileNetV3SmallEncoder)
+    wanted = teacher.encoder.body.extra
+    if network.encoder.extra > wanted:
+        raise ConfigError(
+            f"--start {card.name}: it has {network.encoder.extra} bottlenecks more than the "
+            f"paper's encoder, the teacher {wanted}"
+        )
+    teacher.encoder.body = network.encoder.deepened(wanted)
+    return teacher
 
 
 def _card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
