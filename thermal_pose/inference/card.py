@@ -35,7 +35,7 @@ class Normalization:
 
     Attributes
     ----------
-    kind : 'crop_minmax' maps the crop's own minimum and maximum to 0 and 1 (the paper's);
+    kind : 'crop_minmax' maps the crop's own minimum and maximum to 0 and 1 (the paper's, we infer);
         'frame_median' subtracts the median of the *whole frame* and divides by `scale_k`,
         clipped to `[clip_min, clip_max]`. Temperatures keep their meaning, and a hot
         lamp in the crop does not darken the person; 'crop_percentile' maps `low_percentile` of

@@ -165,14 +165,14 @@ class DistillConfig:
         and 1x1, if both have the same encoder; a trained student's file ('….pt'): its encoder; a
         shipped model's name or card: its encoder and 1x1, for a teacher that started from it, or
         its encoder alone if the teacher's latent is its own;
-        'imagenet:FILE': torchvision's state dict of MobileNetV3-Small or ResNet-50, as in the
-        paper (also for supervised rows with that encoder).
+        'imagenet:FILE': torchvision's state dict of MobileNetV3-Small or ResNet-50, as we infer
+        of the paper (also for supervised rows with that encoder).
     decoder_width : channels of the student's own decoder, trained on the teacher's heatmaps; 0: the
         teacher's decoder, frozen, as in the paper.
     variants : crops of each sample whose teacher output is cached (box jitter, flip).
     variant_shift, variant_scale, variant_flip : jitter of all those crops but the first, as in
         `AugmentConfig`.
-    labels : source of the keypoints of supervised baselines ('teacher' in the paper).
+    labels : source of the keypoints of supervised baselines ('teacher' in the paper, we infer).
     sigma_px : standard deviation of drawn heatmaps, heatmap px.
     earlier_frames : use the frame and the two before it as the three input channels, instead of
         the frame three times. Not available in exported models.

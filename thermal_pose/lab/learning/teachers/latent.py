@@ -8,9 +8,9 @@ import torch
 #: Crops whose latents are looked at; each has 16 x 12 of them.
 _CROPS: Final = 64
 #: Variance of rounding to bfloat16, in which teachers run where the device has it, as a share of a
-#: channel's mean square: an error of up to 2^-9, with a margin of 4 for the sample's largest
+#: channel's mean square: an error of up to 2^-8, with a margin of 4 for the sample's largest
 #: component.
-_ROUNDING: Final = 4 * 2.0**-18 / 3
+_ROUNDING: Final = 4 * 2.0**-16 / 3
 
 
 def latent_figures(latents: torch.Tensor, student_channels: int = 48) -> dict[str, Any]:
