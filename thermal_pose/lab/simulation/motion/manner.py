@@ -161,19 +161,23 @@ def draw_manner(rng: Rng, slowness: float = 0.0) -> Manner:
 
 
 def _rising(rng: Rng, slowness: float) -> dict[str, float]:
-    """Draw lean and lift-off; in a two-stage rise, most of the lean may come before the hold."""
-    two_stage = rng.random() < 0.2 + 0.3 * slowness
+    """Draw lean and lift-off; in a two-stage rise, most of the lean may come before the hold.
+
+    A shallow lean without a hold runs on into the one that lifts the person: one movement.
+    """
+    two_stage = rng.random() < 0.08 + 0.32 * slowness
     deep = two_stage and rng.random() < 0.6
+    lean_s = float(rng.uniform(0.25, 0.9) * (1.0 + slowness))
     return {
         "lean_deg": float(rng.uniform(12.0, 40.0))
         if deep
-        else float(rng.uniform(1.0, 14.0)) * float(rng.random() < 0.5 or two_stage),
-        "lean_s": float(rng.uniform(0.25, 1.1) * (1.0 + slowness)),
+        else float(rng.uniform(1.0, 14.0)) * float(rng.random() < 0.4 or two_stage),
+        "lean_s": lean_s,
         "lean_hold_s": float(
             rng.uniform(0.05, 0.6) if rng.random() < 0.6 else rng.uniform(0.3, 2.5)
         )
         if two_stage
-        else float(rng.uniform(-0.4, 0.05)),
+        else float(rng.uniform(-0.75, -0.4)) * lean_s,
         "lifts": float(rng.uniform(0.0, 0.3)),
         "seat_off_share": float(rng.uniform(0.1, 0.5) if deep else rng.uniform(0.32, 0.58)),
         "late_trunk": float(rng.uniform(0.0, 0.6)) if rng.random() < 0.6 else 0.0,
@@ -186,7 +190,7 @@ def _rising(rng: Rng, slowness: float) -> dict[str, float]:
 
 def _walking(rng: Rng, slowness: float) -> dict[str, float]:
     """Draw turns, and the independent motion of head, chest and pelvis."""
-    pivots = rng.random() < 0.6
+    pivots = rng.random() < 0.75
     return {
         "head_lead_s": float(rng.uniform(0.0, 0.4)) if rng.random() < 0.35 else 0.0,
         "chest_lead_s": float(rng.uniform(0.0, 0.1)) if rng.random() < 0.35 else 0.0,
@@ -197,8 +201,8 @@ def _walking(rng: Rng, slowness: float) -> dict[str, float]:
         "turn_ahead_s": float(rng.uniform(0.0, 0.75)) if rng.random() < 0.85 else 0.0,
         "turn_dip": float(rng.uniform(0.0, 0.75)),
         "shortest_final_s": 0.5,
-        "approach": float(rng.uniform(0.9, 2.0)),
-        "final_spin": float(rng.uniform(0.15, 0.5)) if pivots else 1.0,
+        "approach": float(rng.uniform(1.0, 2.2)),
+        "final_spin": float(rng.uniform(0.06, 0.35)) if pivots else 1.0,
         "final_spin_at": float(rng.random()),
         "twist": float(rng.uniform(0.0, 1.0)),
         "sway_deg": float(rng.uniform(0.0, 5.5)),
@@ -210,14 +214,14 @@ def _walking(rng: Rng, slowness: float) -> dict[str, float]:
 def _sitting(rng: Rng) -> dict[str, Any]:
     """Draw sitting down; most people drop onto the seat and lean furthest just before."""
     return {
-        "settle_m": float(rng.uniform(0.0, 0.03)) if rng.random() < 0.3 else 0.0,
+        "settle_m": float(rng.uniform(0.0, 0.03)) if rng.random() < 0.15 else 0.0,
         "settle_s": float(rng.uniform(0.2, 1.0)),
-        "sit_lean_deg": float(rng.uniform(-8.0, 20.0)),
-        "sit_overlap": float(rng.uniform(-0.1, 0.75)) if rng.random() < 0.85 else None,
+        "sit_lean_deg": float(rng.uniform(2.0, 34.0)),
+        "sit_overlap": float(rng.uniform(0.0, 0.85)) if rng.random() < 0.85 else None,
         "plump": float(rng.uniform(1.15, 2.0)) if rng.random() < 0.9 else None,
-        "sit_peak_lead_s": float(rng.uniform(-0.05, 0.45)) if rng.random() < 0.9 else None,
-        "sit_lean_s": float(rng.uniform(0.45, 1.3)),
-        "straighten_s": float(rng.uniform(0.4, 1.2)),
+        "sit_peak_lead_s": float(rng.uniform(0.08, 0.45)) if rng.random() < 0.95 else None,
+        "sit_lean_s": float(rng.uniform(0.4, 1.0)),
+        "straighten_s": float(rng.uniform(0.4, 1.0)),
         "turn_lean_deg": float(rng.uniform(0.0, 20.0)) if rng.random() < 0.7 else 0.0,
         "crouch": float(rng.uniform(0.0, 0.2)) if rng.random() < 0.75 else 0.0,
         "crouch_s": float(rng.uniform(0.3, 1.3)),
