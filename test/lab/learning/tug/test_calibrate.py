@@ -21,6 +21,18 @@ def test_the_floor_is_what_the_distributions_do_not_know():
     assert floor == pytest.approx(np.full(7, 0.2), abs=0.02)
 
 
+def test_both_ends_get_what_the_total_lacks():
+    rng = np.random.default_rng(3)
+    errors = rng.normal(0, 0.2, (4000, 7))
+    # Late at the start and early at the end: the total errs by the sum.
+    errors[:, -1] = -errors[:, 0]
+    floor = fitted_floor_s(errors, np.full((4000, 7), 0.1))
+    total_sd = np.hypot(*np.hypot(0.1, floor[[0, -1]]))
+    covered = np.mean(np.abs(errors[:, -1] - errors[:, 0]) <= 1.96 * total_sd)
+    assert covered == pytest.approx(0.93, abs=0.02)
+    assert floor[1:-1] == pytest.approx(np.full(5, 0.17), abs=0.02)
+
+
 def test_coverage_of_people_left_out():
     rng = np.random.default_rng(2)
     errors, sds = rng.normal(0, 0.3, (600, 7)), np.full((600, 7), 0.1)
