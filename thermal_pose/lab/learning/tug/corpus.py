@@ -150,9 +150,10 @@ def disturb_keypoints(
     side = 1.0 + 0.7 * (1.0 - np.abs(facing))[:, None] + 0.3 * (facing < 0)[:, None]
     sigma = level * _JOINT_ERROR * np.exp(rng.normal(0, 0.2, N_JOINTS)) * side
     sigma = sigma * (0.35 + 0.65 * size)
-    noise = sigma[..., None] * _correlated(rng, times_s, rng.uniform(0.05, 0.4), (N_JOINTS, 2))
-    # Common to all joints: the box moved, or the frame was blurred.
-    noise += 0.4 * level * _correlated(rng, times_s, 0.15, (1, 2))
+    # One row more than joints: common to all of them, as when the box moved or the frame blurred.
+    decay_s = np.append(np.full(N_JOINTS, rng.uniform(0.05, 0.4)), 0.15)
+    unit = _correlated(rng, times_s, decay_s)
+    noise = sigma[..., None] * unit[:, :N_JOINTS] + 0.4 * level * unit[:, N_JOINTS:]
     # Lasting errors, one set for the front and one for the back.
     front = np.clip((facing + 1) / 2, 0, 1)[:, None, None]
     bias = rng.normal(0, 0.5 * level, (2, N_JOINTS, 2))
@@ -173,14 +174,15 @@ def disturb_keypoints(
 
 
 def _correlated(
-    rng: np.random.Generator, times_s: Float64Array, decay_s: float, shape: tuple[int, ...]
+    rng: np.random.Generator, times_s: Float64Array, decay_s: Float64Array
 ) -> Float64Array:
-    """(N, *shape) unit noise whose correlation falls to 1/e over `decay_s`."""
-    white = rng.normal(size=(len(times_s), *shape))
-    keep = np.exp(-np.diff(times_s) / decay_s)
-    for row in range(1, len(white)):
-        white[row] = keep[row - 1] * white[row - 1] + np.sqrt(1 - keep[row - 1] ** 2) * white[row]
-    return white
+    """(N, K, 2) unit noise whose correlation falls to 1/e over each of `decay_s` (K,)."""
+    noise = rng.normal(size=(len(times_s), len(decay_s), 2))
+    keep = np.exp(-np.diff(times_s)[:, None, None] / decay_s[:, None])
+    noise[1:] *= np.sqrt(1 - keep**2)
+    for row in range(1, len(noise)):
+        noise[row] += keep[row - 1] * noise[row - 1]
+    return noise
 
 
 def _swap(placed: Float64Array, facing: Float64Array, rng: np.random.Generator) -> None:
