@@ -46,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keypoints", type=Path, metavar="DIR", help="folder of keypoint files to learn from"
     )
     parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="begin with the segmentation networks of this file (default: random weights)",
+    )
+    parser.add_argument(
         "--steps", type=int, metavar="STEPS", help="steps per network (default: the recipe's)"
     )
     parser.add_argument(
@@ -70,7 +76,7 @@ def start(args: argparse.Namespace) -> int:
     names = ("steps", "batch", "members")
     changed = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     recipe = replace(TugRecipe(), **changed)
-    card = run_recipe(recipe, motions, paths, args.out, jobs_of(args))
+    card = run_recipe(recipe, motions, paths, args.out, jobs_of(args), args.start)
     print_result(args, {**card, "card_folder": str(args.out)}, _line(card, args.out))
     return 0
 

@@ -17,6 +17,7 @@ from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.clinical.tug.gait_network import load_gait_network
 from thermal_pose.clinical.tug.live_network import load_live_network
 from thermal_pose.clinical.tug.network import load_network
+from thermal_pose.errors import ModelArtifactError
 from thermal_pose.lab.learning.tug.cases import HELD_OUT_SEEDS, is_held_out
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.lab.learning.tug.recipe import (
@@ -25,6 +26,7 @@ from thermal_pose.lab.learning.tug.recipe import (
     run_recipe,
 )
 from thermal_pose.lab.learning.tug.recorded import SampleSource, observed_trials, read_development
+from thermal_pose.lab.learning.tug.segmenter import begun_weights
 from thermal_pose.pipeline.trial import analyze_frames
 
 
@@ -90,6 +92,31 @@ def test_the_recipe_writes_networks_and_card(tmp_path: Path) -> None:
     assert [again[name] for name in digests] == [card[name] for name in digests]
 
 
+def test_members_begin_as_the_networks_named(tmp_path: Path) -> None:
+    paths = [keypoint_file(tmp_path, 400, 0)]
+    small = replace(
+        TugRecipe(),
+        steps=1,
+        batch=1,
+        channels=8,
+        learning_rate=0.0,
+        live_samples=2,
+        live_steps=1,
+        gait_steps=1,
+        gait_channels=8,
+    )
+    first = run_recipe(small, (), paths, tmp_path / "first")
+    begun = tmp_path / "first" / first["file"]
+    second = run_recipe(small, (), paths, tmp_path / "second", start=begun)
+    assert (first["recipe"]["start"], second["recipe"]["start"]) == ("", first["sha256"][:12])
+    # Nothing was learned, so nothing changed.
+    one, other = load_network(begun), load_network(tmp_path / "second" / second["file"])
+    for weights, same in zip(one.members, other.members, strict=True):
+        assert all(np.array_equal(weights[name], same[name]) for name in weights)
+    with pytest.raises(ModelArtifactError, match="expected a network 2, found none"):
+        begun_weights(begun, 2)
+
+
 def test_some_samples_rest_for_long(tmp_path: Path) -> None:
     (trial,) = observed_trials(read_development([keypoint_file(tmp_path, 400, 0)]))
     rng = np.random.default_rng(0)
@@ -115,7 +142,10 @@ def test_the_card_says_how_the_shipped_networks_were_made() -> None:
         assert digest == card[f"{kind}sha256"]
     makefile = (Path(__file__).parents[4] / "Makefile").read_text()
     (line,) = re.findall(r"thermal-pose train-tug (.*)", makefile)
-    assert line == "--keypoints build/tug-dev --motions 1500 --jobs 2 --out thermal_pose/assets"
+    assert line == (
+        "--keypoints build/tug-dev --motions 1500 --start build/tug-start.npz --jobs 2 "
+        "--out thermal_pose/assets"
+    )
     if "pose_models" not in card:
         pytest.skip("the shipped networks are older than the recipe: run make tug")
     assert card["recipe"] == json.loads(json.dumps(asdict(TugRecipe())))

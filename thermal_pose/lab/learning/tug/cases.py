@@ -114,7 +114,7 @@ def is_held_out(case: Mapping[str, Any]) -> bool:
 
 
 #: Patients to develop on: each valid trial is of another person; invalid ones under the next seed.
-PATIENT_SEED, N_PATIENTS, N_MISTAKES = 412, 240, 24
+PATIENT_SEED, N_PATIENTS, N_MISTAKES = 412, 160, 24
 
 
 def patient_cases() -> list[TrialCase]:

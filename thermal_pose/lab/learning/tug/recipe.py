@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From motions and keypoint files to the three shipped networks of the TUG and their card.
 
-Everything starts from random weights, so that the recipe and the keypoint files are all that the
-networks depend on.
+The segmentation networks may learn on from earlier ones, which the card names; the others start
+from random weights. Nothing else but the recipe and the keypoint files counts.
 """
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from thermal_pose.lab.learning.tug.recorded import (
 from thermal_pose.lab.learning.tug.segmenter import (
     SegmenterConfig,
     TorchSegmenter,
+    begun_weights,
     train_segmenter,
     write_network,
 )
@@ -58,23 +59,28 @@ class TugRecipe:
     ----------
     steps, batch, channels, learning_rate, average : of each segmentation network.
     members : number of networks to average; each one's index is its seed.
+    start : first hex digits of the sha256 of the networks that the members begin as; '' for random
+        weights.
     recorded_share : of samples that come from keypoint files, if there are motions.
     long_share : of samples with a long rest before the test.
+    warp : largest standard deviation of the logarithm of pace within a trial (`warp`).
     sd_floor_s : (7,) uncertainty that the network's own distributions lack, s. Fitted to recorded
         motion by `thermal-pose evaluate-tug --motion` (`fitted_floor_s`).
     live_hidden, live_samples, live_steps : of the causal network.
     gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    steps: int = 4000
+    steps: int = 2400
     batch: int = 16
     channels: int = 64
     members: int = 2
-    learning_rate: float = 3e-3
-    average: float = 0.995
+    start: str = "9bb134536a2e"
+    learning_rate: float = 1e-3
+    average: float = 0.99
     recorded_share: float = 0.65
     long_share: float = 0.08
-    sd_floor_s: tuple[float, ...] = (0.15, 0.0, 0.0, 0.0, 0.0, 0.09, 0.0)
+    warp: float = 0.3
+    sd_floor_s: tuple[float, ...] = (0.22, 0.0, 0.0, 0.0, 0.0, 0.0, 0.081)
     live_hidden: int = 64
     live_samples: int = 1600
     live_steps: int = 1500
@@ -88,6 +94,7 @@ def run_recipe(
     paths: Sequence[Path],
     out_dir: Path,
     jobs: int = 1,
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """Train, write networks and card to `out_dir`, return the card.
 
@@ -95,14 +102,20 @@ def run_recipe(
     ----------
     motions, paths : simulated motions, and keypoint files of development seeds.
     jobs : networks trained at a time, each on one processor; changes no result.
+    start : the segmentation networks to begin with; random weights if None.
     """
+    recipe = replace(recipe, start=sha256_of(start)[:12] if start else "")
     trials = read_development(paths)
     kept = [trial for trial in trials if not is_held_out(trial.conditions["case"])]
     held_out = [trial for trial in trials if is_held_out(trial.conditions["case"])]
     source = SampleSource(
-        tuple(motions), observed_trials(kept), recipe.recorded_share, recipe.long_share
+        tuple(motions),
+        observed_trials(kept),
+        recipe.recorded_share,
+        recipe.long_share,
+        recipe.warp,
     )
-    _train_all(recipe, source, kept, held_out, out_dir, jobs)
+    _train_all(_Work(recipe, source, kept, held_out, start), out_dir, jobs)
     left_out = observed_trials(held_out)
     counts = {
         "n_motions": len(motions),
@@ -128,18 +141,25 @@ def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:
     )
 
 
-def _train_all(
-    recipe: TugRecipe,
-    source: SampleSource,
-    kept: Sequence[KeypointTrial],
-    held_out: Sequence[KeypointTrial],
-    out_dir: Path,
-    jobs: int,
-) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """What all networks are trained from."""
+
+    recipe: TugRecipe
+    source: SampleSource
+    kept: Sequence[KeypointTrial]
+    held_out: Sequence[KeypointTrial]
+    start: Path | None
+
+
+def _train_all(work: _Work, out_dir: Path, jobs: int) -> None:
     """Train the members, the causal network and that of foot contacts, and write their files."""
-    calls: list[tuple[Any, ...]] = [(_member, recipe, source, k) for k in range(recipe.members)]
+    recipe, source = work.recipe, work.source
+    calls: list[tuple[Any, ...]] = [
+        (_member, recipe, source, k, work.start) for k in range(recipe.members)
+    ]
     calls.append((_train_live, recipe, source, out_dir / LIVE_FILE))
-    calls.append((_train_gait, recipe, kept, held_out, out_dir / GAIT_FILE))
+    calls.append((_train_gait, recipe, work.kept, work.held_out, out_dir / GAIT_FILE))
     states = list(map_jobs(_call, calls, jobs, ordered=True))[: recipe.members]
     networks = []
     for state in states:
@@ -152,11 +172,14 @@ def _call(function: Callable[..., Any], *arguments: object) -> Any:
     return function(*arguments)
 
 
-def _member(recipe: TugRecipe, source: SampleSource, seed: int) -> dict[str, Any]:
+def _member(
+    recipe: TugRecipe, source: SampleSource, seed: int, start: Path | None
+) -> dict[str, Any]:
     """Weights of one network, by name."""
     _one_thread()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = train_segmenter(source, _config(recipe, seed), _report, device=device)
+    begun = begun_weights(start, seed) if start else None
+    network = train_segmenter(source, _config(recipe, seed), _report, device=device, begun=begun)
     return {name: value.numpy() for name, value in network.state_dict().items()}
 
 

@@ -25,6 +25,7 @@ from thermal_pose.lab.learning.tug.corpus import (
 from thermal_pose.lab.learning.tug.curves import N_CURVES, body_curves, mirrored
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.learning.tug.segmenter import Sample
+from thermal_pose.lab.learning.tug.warp import warped_motion, warped_trial
 from thermal_pose.lab.metrics.agreement import boundaries_s
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import NS_PER_S, Float64Array, TrialReason
@@ -175,12 +176,14 @@ class SampleSource:
     motions, recorded : one of them may be empty.
     recorded_share : of samples that come from recorded keypoints, if there are any.
     long_share : of samples whose rest before the test may last up to `LONG_REST_S`.
+    warp : largest standard deviation of the logarithm of pace within a trial (`warp`).
     """
 
     motions: tuple[MotionTrial, ...]
     recorded: tuple[ObservedTrial, ...] = ()
     recorded_share: float = 0.75
     long_share: float = 0.0
+    warp: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.motions and not self.recorded:
@@ -196,8 +199,12 @@ class SampleSource:
         share = self.recorded_share if self.motions else 1.0
         if self.recorded and rng.random() < share:
             trial = self.recorded[int(rng.integers(len(self.recorded)))]
+            trial = warped_trial(trial, self._pace_sd(rng), rng)
             if longest_rest_s > REST_S and np.isfinite(trial.boundaries_s).all():
                 trial = drawn_out(trial, rng, longest_rest_s * rng.random() ** 2)
             return vary(trial, rng, longest_rest_s)
         motion = self.motions[int(rng.integers(len(self.motions)))]
-        return observe(motion, rng, longest_rest_s)
+        return observe(warped_motion(motion, self._pace_sd(rng), rng), rng, longest_rest_s)
+
+    def _pace_sd(self, rng: np.random.Generator) -> float:
+        return float(rng.uniform(0.0, self.warp))

@@ -8,7 +8,7 @@ that the medians and spreads read from them need no later correction.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from thermal_pose.clinical.tug.features import N_FEATURES
 from thermal_pose.clinical.tug.network import KERNEL, SUB_CELLS
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
+from thermal_pose.errors import ModelArtifactError
 from thermal_pose.files import whole_file
 from thermal_pose.lab.learning.tug.curves import N_CURVES
 
@@ -176,6 +177,7 @@ def train_segmenter(
     config: SegmenterConfig,
     report: Callable[[int, float, float], None] = lambda step, loss, seconds: None,
     device: str = "cpu",
+    begun: Mapping[str, Tensor] | None = None,
 ) -> TorchSegmenter:
     """Train on samples drawn one by one; return the averaged network of the last steps.
 
@@ -184,9 +186,13 @@ def train_segmenter(
     draw : makes one training sample from a generator.
     report : called every 50 steps with step, mean loss and seconds so far.
     device : 'cpu' or 'cuda'.
+    begun : weights to begin with (`begun_weights`); random ones if None.
     """
     torch.manual_seed(config.seed)
-    network = TorchSegmenter(config).to(device)
+    network = TorchSegmenter(config)
+    if begun is not None:
+        network.load_state_dict(network.state_dict() | dict(begun))
+    network = network.to(device)
     average = torch.optim.swa_utils.AveragedModel(
         network,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average),  # type: ignore[no-untyped-call]
@@ -223,6 +229,26 @@ def _schedule(step: int, spent: float) -> float:
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def begun_weights(path: Path, member: int) -> dict[str, Tensor]:
+    """Weights of one network of a written file; those of the body's curves are not in it.
+
+    Raises
+    ------
+    ModelArtifactError
+        If the file is missing, or has not so many networks.
+    """
+    prefix = f"{member}/"
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = [name for name in archive.files if name.startswith(prefix)]
+            found = {name[len(prefix) :]: torch.from_numpy(archive[name]) for name in names}
+    except (OSError, ValueError) as error:
+        raise ModelArtifactError(f"{path}: not a segmentation network: {error}") from error
+    if not found:
+        raise ModelArtifactError(f"{path}: expected a network {member}, found none")
+    return found
 
 
 def write_network(
