@@ -41,8 +41,8 @@ def calibration_path(url: str, camera_name: str, package_share: Callable[[str], 
     if scheme == "package" and name and slash and inside:
         try:
             return Path(package_share(name)) / unquote(inside)
-        except LookupError as error:
-            raise CalibrationError(f"{url}: no ROS package '{name}'") from error
+        except (LookupError, OSError) as error:  # OSError: no workspace is sourced
+            raise CalibrationError(f"{url}: no ROS package '{name}': {error}") from error
     raise CalibrationError(f"{url}: expected file:///PATH or package://PACKAGE/PATH")
 
 
