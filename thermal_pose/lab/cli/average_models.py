@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", help="fp32 model that the training began with, a name or card")
     parser.add_argument("second", help="card of the fp32 model that learned on")
     parser.add_argument(
-        "--share", type=float, default=0.5, help="weight of the second model, 0 to 1"
+        "--share",
+        type=float,
+        default=0.5,
+        metavar="FACTOR",
+        help="weight of the second model, 0 to 1",
     )
     add_data_arguments(parser)
     add_out(parser, "folder for models and cards", required=True)
