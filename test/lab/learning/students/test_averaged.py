@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Averages of two exported models: the ends are the models, the middle is between them."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from support.synthetic import people_and_empty
 
 from thermal_pose.cli import main as command
 from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.artifacts import card_path
+from thermal_pose.inference.card import load_card
+from thermal_pose.inference.factory import make_estimator
+from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.students.averaged import averaged_model
 
 
@@ -56,6 +63,35 @@ def test_models_of_different_weights_or_quantised_ones_are_refused(model):
             tensor.CopyFrom(numpy_helper.from_array(np.zeros_like(values), tensor.name))
     with pytest.raises(ModelArtifactError, match="expected fp32"):
         averaged_model(quantised, other, 0.5)
+
+
+def test_the_command_writes_calibrated_models_that_name_both(tmp_path, capsys):
+    for name, seed in (("train", 1), ("confidence", 2), ("calibration", 3)):
+        data = people_and_empty(20, empty_every=5, seed=seed)
+        renamed = tuple(f"{name}-{subject}" for subject in data.subjects)
+        save_shard(replace(data, subjects=renamed), tmp_path / name / "a.npz")
+    words = ["average-models", "student-lite", str(card_path("student-lite"))]
+    for option in ("train", "confidence"):
+        words += [f"--{option}", str(tmp_path / option)]
+    words += ["--calibration-data", str(tmp_path / "calibration"), "--out", str(tmp_path / "out")]
+    assert command.main(words) == 0
+    first = load_card(card_path("student-lite"))
+    for name in ("student-lite", "student-lite-int8"):
+        card = load_card(tmp_path / "out" / f"{name}.json")
+        assert card.name == name and "scores_calibrated_again" in card.data
+        assert card.data["averaged_with"]["model"] == f"student-lite-{first.sha256[:12]}"
+        assert set(first.data["seen_before"]) <= set(card.data["seen_before"])
+        make_estimator(str(tmp_path / "out" / f"{name}.json"))  # the file is the card's
+
+
+def test_an_altered_file_is_named(tmp_path, capsys):
+    shutil.copy(card_path("student-lite"), tmp_path / "student-lite.json")
+    (tmp_path / "student-lite.onnx").write_bytes(b"nothing")
+    save_shard(people_and_empty(20, empty_every=5, seed=1), tmp_path / "train" / "a.npz")
+    words = ["average-models", "student-lite", str(tmp_path / "student-lite.json")]
+    words += ["--train", str(tmp_path / "train"), "--out", str(tmp_path / "out")]
+    assert command.main(words) != 0
+    assert "altered: its sha256" in capsys.readouterr().err
 
 
 def test_a_share_beyond_one_is_refused(tmp_path, capsys):

@@ -24,6 +24,7 @@ from thermal_pose.lab.learning.students.export import quantise
 from thermal_pose.lab.learning.students.recalibrate import recalibrate
 from thermal_pose.lab.learning.students.ship import ShipData
 from thermal_pose.lab.learning.students.ship_export import calibration_crops, judge_file
+from thermal_pose.lab.learning.students.shipped_start import learnt_from
 
 #: Figures of a card that averaging does not change.
 _KEPT_FIGURES: Final = ("params", "macs")
@@ -74,7 +75,7 @@ def average_models(
     Raises
     ------
     ModelArtifactError
-        The models differ in more than the values of their weights.
+        A file is missing or altered, or the models differ in more than their weights' values.
     """
     first, second = (load_card(path) for path in cards)
     if (first.crop, first.decode, first.precision) != (second.crop, second.decode, "fp32"):
@@ -97,6 +98,7 @@ def average_models(
     }
     told: dict[str, Any] = {
         "averaged_with": {"model": _identity(first), "share_of_the_other": 1.0 - share},
+        "seen_before": sorted({*learnt_from(first), *second.data.get("seen_before", [])}),
         "trained_as": {"model": _identity(second), "command": second.command},
     }
     answer: dict[str, Path] = {}
