@@ -92,7 +92,7 @@ def test_it_learns_what_the_teacher_says(cohort, figures, tmp_path, capsys) -> N
     captured = capsys.readouterr()
     assert "AP against the teacher" in captured.out and "AP against the truth" in captured.out
     history = torch.load(tmp_path / "out" / "adapted.progress.pt", weights_only=True)["history"]
-    assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]
+    assert history[-1]["train_loss"] < 0.9 * history[0]["train_loss"]
     assert load_card(tmp_path / "out" / "adapted.json").data["simulated"] is True
     # Called again, with other settings, it does not take the old training for the new one.
     assert _command(*arguments, "--set", "fit.lr=0.002") != 0
