@@ -64,6 +64,35 @@ def test_rocking_that_fails_does_not_start_the_test():
     assert phase_intervals(rocked)[0].start_s == phase_intervals(calm)[0].start_s
 
 
+def leaned_before(lean_deg, back_deg):
+    """The ideal test after a lean at 1.0 s, of which a part is taken back at 1.5 s."""
+    calm = ideal_test()
+    t = calm.times_s
+    held = lean_deg * straight(t, 1.0, 1.4) - back_deg * straight(t, 1.5, 1.7)
+    rest = (lean_deg - back_deg) * straight(t, 2.6, 3.4)
+    lean = np.degrees(calm.trunk_pitch_rad) + held - rest
+    return replace(calm, trunk_pitch_rad=np.radians(lean))
+
+
+@pytest.mark.parametrize(("lean_deg", "back_deg"), [(40, 0), (50, 4), (60, 25)])
+def test_a_deep_lean_that_is_held_or_dips_starts_the_test(lean_deg, back_deg):
+    start_s = phase_intervals(leaned_before(lean_deg, back_deg))[0].start_s
+    assert start_s == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("lean_deg", "back_deg"), [(12, 0), (50, 40), (60, 60)])
+def test_a_small_lean_or_one_taken_back_does_not_start_the_test(lean_deg, back_deg):
+    start_s = phase_intervals(leaned_before(lean_deg, back_deg))[0].start_s
+    assert start_s == pytest.approx(2.0, abs=0.05)
+
+
+def test_without_a_lean_there_is_no_start():
+    calm = ideal_test()
+    upright = replace(calm, trunk_pitch_rad=np.zeros_like(calm.times_s))
+    with pytest.raises(ValueError, match="trunk flexion before seat-off"):
+        phase_intervals(upright)
+
+
 def test_a_glance_aside_does_not_start_the_turn():
     calm = ideal_test()
     t = calm.times_s

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from thermal_pose.clinical.tug.definitions import (
-    ONSET_RATE_DPS,
-    PITCH_CUTOFF_HZ,
     STANDING_SHARE,
     Curve,
     TugKinematics,
     crossings,
-    gaussian_lowpass,
+    onset_s,
 )
 
 #: Share of the way from the seat to standing that a rise must reach to be a complete stand.
@@ -160,10 +158,6 @@ def _rise(
 
 
 def _onset_s(kinematics: TugKinematics, seat_off_s: float, free_from_s: float) -> float:
-    """The last rise of trunk pitch rate through 5 deg/s before seat-off, after the last descent."""
-    step_s = float(np.median(np.diff(kinematics.times_s)))
-    pitch = gaussian_lowpass(kinematics.trunk_pitch_rad, step_s, PITCH_CUTOFF_HZ)
-    rate_dps = np.degrees(np.gradient(pitch, kinematics.times_s))
-    starts = crossings(kinematics.times_s, rate_dps, ONSET_RATE_DPS, rising=True)
-    starts = starts[starts < seat_off_s]
-    return max(float(starts[-1]), free_from_s) if starts.size else max(free_from_s, 0.0)
+    """Start of the lean that ends in the rise, not before the last descent has ended."""
+    start_s = onset_s(kinematics.times_s, kinematics.trunk_pitch_rad, seat_off_s)
+    return max(free_from_s, 0.0 if start_s is None else start_s)

@@ -20,8 +20,11 @@ import numpy.typing as npt
 from thermal_pose.skeleton import N_JOINTS, Joint
 from thermal_pose.types import TIMED_PHASES, PhaseInterval
 
-#: Trunk pitch rate whose last rise before seat-off starts the test, deg/s.
+#: Trunk pitch rate at which the lean that ends in standing up starts the test, deg/s.
 ONSET_RATE_DPS = 5.0
+#: A lean is part of the rise if it comes to this share of the lean at seat-off, and less than this
+#: share of it is taken back before the trunk goes on.
+LEAN_SHARE = 0.5
 #: Share of the standing pelvis height at which standing up ends and sitting down starts.
 STANDING_SHARE = 0.95
 #: Departure from a heading that starts a turn, and remainder that ends one, degrees.
@@ -137,8 +140,8 @@ def _pick(found: Curve, last: bool, what: str) -> float:
 def phase_intervals(kinematics: TugKinematics) -> tuple[PhaseInterval, ...]:
     """The six timed phases of one test, by the definitions of `docs/tug.md`.
 
-    - SIT_TO_STAND: from the last rise of trunk pitch rate through 5 deg/s before seat-off, to
-      the pelvis first reaching 95 % of its standing height.
+    - SIT_TO_STAND: from the onset of the lean that ends in standing up (`onset_s`), to the pelvis
+      first reaching 95 % of its standing height.
     - TURN: from the low-passed pelvis yaw leaving the outward heading by 20 degrees for good,
       to its first coming within 20 degrees of the return heading.
     - TURN_TO_SIT: from the yaw leaving the return heading by 20 degrees for the last time, to
@@ -158,8 +161,11 @@ def phase_intervals(kinematics: TugKinematics) -> tuple[PhaseInterval, ...]:
     rises = crossings(times_s, kinematics.pelvis_height_m, standing_m, rising=True)
     falls = crossings(times_s, kinematics.pelvis_height_m, standing_m, rising=False)
     turn_start_s, turn_end_s, last_turn_s = _turn_events(kinematics, seat_off_s, contact_s)
+    start_s = onset_s(times_s, kinematics.trunk_pitch_rad, seat_off_s)
+    if start_s is None:
+        raise ValueError("no Timed Up and Go: expected trunk flexion before seat-off, found none")
     boundaries_s = [
-        _onset_s(kinematics, seat_off_s),
+        start_s,
         _pick(rises[rises > seat_off_s], last=False, what="the pelvis reaching standing height"),
         turn_start_s,
         turn_end_s,
@@ -189,12 +195,42 @@ def _seat_events(kinematics: TugKinematics) -> tuple[float, float]:
     return max(pairs, key=lambda pair: pair[1] - pair[0])
 
 
-def _onset_s(kinematics: TugKinematics, seat_off_s: float) -> float:
-    step_s = float(np.median(np.diff(kinematics.times_s)))
-    pitch = gaussian_lowpass(kinematics.trunk_pitch_rad, step_s, PITCH_CUTOFF_HZ)
-    rate_dps = np.degrees(np.gradient(pitch, kinematics.times_s))
-    rises = crossings(kinematics.times_s, rate_dps, ONSET_RATE_DPS, rising=True)
-    return _pick(rises[rises < seat_off_s], last=True, what="trunk flexion before seat-off")
+def onset_s(times_s: Curve, trunk_pitch_rad: Curve, seat_off_s: float) -> float | None:
+    """Start of the lean that ends in standing up, s; None if the trunk never leans before.
+
+    The trunk's pitch rate rises through 5 deg/s there. It may do so several times: a lean that stops
+    or falls back a little goes on afterwards, and is one movement to an observer. A lean that is
+    mostly taken back, or that is small, is not part of the rise (`LEAN_SHARE`).
+
+    Parameters
+    ----------
+    times_s, trunk_pitch_rad : (T,) evenly sampled; forward positive.
+    seat_off_s : when the pelvis leaves the seat.
+    """
+    step_s = float(np.median(np.diff(times_s)))
+    pitch = gaussian_lowpass(trunk_pitch_rad, step_s, PITCH_CUTOFF_HZ)
+    rate_dps = np.degrees(np.gradient(pitch, times_s))
+    rises = crossings(times_s, rate_dps, ONSET_RATE_DPS, rising=True)
+    rises = rises[rises < seat_off_s]
+    if not rises.size:
+        return None
+    first = rises.size - 1
+    while first and _goes_on(times_s, pitch, (rises[first - 1], rises[first], seat_off_s)):
+        first -= 1
+    return float(rises[first])
+
+
+def _goes_on(times_s: Curve, pitch_rad: Curve, moments_s: tuple[float, float, float]) -> bool:
+    """Whether a lean is part of the rise, from its start, that of the next lean, and seat-off."""
+    start_s, next_s, seat_off_s = moments_s
+    start_rad, held_rad = np.interp([start_s, next_s], times_s, pitch_rad)
+    between = pitch_rad[(times_s >= start_s) & (times_s <= next_s)]
+    before = pitch_rad[(times_s >= start_s) & (times_s <= seat_off_s)]
+    lean_rad = float(between.max() - start_rad)
+    return bool(
+        lean_rad >= LEAN_SHARE * (before.max() - start_rad)
+        and between.max() - held_rad < LEAN_SHARE * lean_rad
+    )
 
 
 def _turn_events(

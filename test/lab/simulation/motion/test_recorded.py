@@ -69,6 +69,17 @@ def test_a_higher_contact_threshold_ends_the_test_earlier(folder):
     assert totals[0.01] > totals[0.03] > totals[0.05] > totals[0.01] - 0.5
 
 
+def test_who_slumps_after_sitting_down_sits_already(folder):
+    motion = read_folder(folder)[0]
+    plain = stage_motion(MotionCase(motion, 0, "paper")).trial.truth
+    seated_s = plain.phases[-1].end_s - HOLD_S
+    sunk_m = 0.05 * np.clip((motion.times_s - seated_s - 0.8) / 1.0, 0.0, 1.0)
+    joints_m = motion.joints_m.copy()
+    joints_m[:, :13, 2] -= sunk_m[:, None]
+    slumped = stage_motion(MotionCase(replace(motion, joints_m=joints_m), 0, "paper")).trial.truth
+    assert slumped.phases[-1].end_s == pytest.approx(plain.phases[-1].end_s, abs=0.1)
+
+
 def test_csv_and_npz_are_the_same_recording(folder, tmp_path):
     motion = recorded()[0]
     with (tmp_path / "walk.csv").open("w", newline="") as lines:

@@ -40,6 +40,8 @@ SMOOTHING_S = 0.05
 REST_S = 0.5
 #: Above this share of the standing height, the person is clearly off the seat.
 CLEAR_SHARE = 0.6
+#: Below this share of the standing height, a person who sinks no faster than this rests on the seat.
+NEAR_SEAT_SHARE, REST_MPS = 0.2, 0.05
 #: Height of the standing hips, as a share of that over straight legs.
 STANDING_SHARE = 0.985
 #: Trunk lean of a walker who is upright in the recording, degrees.
@@ -102,7 +104,7 @@ def retarget(
         times_s=times_s,
         pelvis_m=pelvis_m.astype(np.float32),
         rotations=rotations.astype(np.float32),
-        seat_contact=_seat_contact(height <= seated_m + contact_m, curves.height_share),
+        seat_contact=_seat_contact(height, seated_m, contact_m, curves.height_share),
         arms=_no_aid(len(times_s)),
     )
 
@@ -210,15 +212,20 @@ def _arms(limbs: Limbs, curves: _Curves) -> tuple[Array, Array]:
     return offsets, poles
 
 
-def _seat_contact(low: BoolArray, up: Array) -> BoolArray:
+def _seat_contact(height_m: Array, seated_m: float, contact_m: float, up: Array) -> BoolArray:
     """Seat contact (T,): until the seat is left for the walk, and again from the first touch after.
 
-    The person does not sit between the first and the last time clearly off the seat.
+    The person does not sit between the first and the last time clearly off the seat. The seat is
+    where the descent first comes to rest: who slides or slumps further afterwards sits already.
     """
     clear = np.flatnonzero(up > CLEAR_SHARE)
     first, last = int(clear[0]), int(clear[-1])
-    contact = np.zeros(len(low), dtype=np.bool_)
-    before, after = np.flatnonzero(low[:first]), np.flatnonzero(low[last:])
+    contact = np.zeros(len(height_m), dtype=np.bool_)
+    before = np.flatnonzero(height_m[:first] <= seated_m + contact_m)
+    speed_mps = np.gradient(height_m[last:], 1.0 / GRID_HZ)
+    at_rest = np.flatnonzero((up[last:] < NEAR_SEAT_SHARE) & (speed_mps > -REST_MPS))
+    seat_m = max(seated_m, float(height_m[last + at_rest[0]])) if at_rest.size else seated_m
+    after = np.flatnonzero(height_m[last:] <= seat_m + contact_m)
     if before.size:
         contact[: before[-1] + 1] = True
     if after.size:
