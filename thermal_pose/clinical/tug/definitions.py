@@ -198,9 +198,9 @@ def _seat_events(kinematics: TugKinematics) -> tuple[float, float]:
 def onset_s(times_s: Curve, trunk_pitch_rad: Curve, seat_off_s: float) -> float | None:
     """Start of the lean that ends in standing up, s; None if the trunk never leans before.
 
-    The trunk's pitch rate rises through 5 deg/s there. It may do so several times: a lean that stops
-    or falls back a little goes on afterwards, and is one movement to an observer. A lean that is
-    mostly taken back, or that is small, is not part of the rise (`LEAN_SHARE`).
+    The trunk's pitch rate rises through 5 deg/s there. It may do so several times: a lean that
+    stops or falls back a little goes on afterwards, and is one movement to an observer. A lean that
+    is mostly taken back, or that is small, is not part of the rise (`LEAN_SHARE`).
 
     Parameters
     ----------

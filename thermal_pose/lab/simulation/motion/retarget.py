@@ -40,7 +40,7 @@ SMOOTHING_S = 0.05
 REST_S = 0.5
 #: Above this share of the standing height, the person is clearly off the seat.
 CLEAR_SHARE = 0.6
-#: Below this share of the standing height, a person who sinks no faster than this rests on the seat.
+#: Below this share of the standing height, who sinks no faster than this rests on the seat.
 NEAR_SEAT_SHARE, REST_MPS = 0.2, 0.05
 #: Height of the standing hips, as a share of that over straight legs.
 STANDING_SHARE = 0.985
