@@ -81,6 +81,34 @@ def test_loads_without_errors_requests_or_overflow(chromium, pages, name, width,
     assert size == [width, width]
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_shows_every_table_without_scrolling_sideways(chromium, pages, name):
+    chromium.open(pages[name], 360)
+    chromium.script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    wide = chromium.script(
+        "return [...document.querySelectorAll('.scroll')]"
+        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    )
+    assert wide == []
+    outside = chromium.script(
+        "return [...document.querySelectorAll('td')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+        ".map(e => e.textContent)"
+    )
+    assert outside == []
+
+
+def test_a_phone_names_each_value_of_a_phase(chromium, pages):
+    chromium.open(pages["valid"], 360)
+    labels = chromium.script(
+        "return [...document.querySelectorAll('#phases tbody tr:first-child td')]"
+        ".map(e => getComputedStyle(e, '::before').content)"
+    )
+    heads = chromium.script(
+        "return [...document.querySelectorAll('#phases thead th')].map(e => e.textContent)"
+    )
+    assert len(heads) == 8 and labels == [f'"{name}"' for name in heads[1:]]
+
+
 def test_the_replay_steps_and_shows_each_frame_and_phase(chromium, pages):
     chromium.open(pages["valid"])
     assert index(chromium) == 0

@@ -9,7 +9,7 @@ from thermal_pose.clinical.tug import norms
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.language import say
 from thermal_pose.report import charts
-from thermal_pose.report.parts import folded
+from thermal_pose.report.parts import folded, labelled_cell, stacked_table
 from thermal_pose.report.text import (
     REASON_NAMES,
     decimal,
@@ -68,7 +68,6 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
     kind = tests[0].kind
     phases_shown = kind.phases if kind.key == TIMED_UP_AND_GO.key else ()
     names = [say("Test"), say(kind.title), *(_phase_title(name) for name in phases_shown)]
-    head = "".join(f'<th scope="col">{html(name)}</th>' for name in names)
     rows = []
     for test in tests:
         name = _name(test)
@@ -82,18 +81,11 @@ def history_table(tests: Sequence[EarlierTest], links: Mapping[int, str] | None 
             assert test.value is not None
             sd = f" ± {decimal(test.sd, 2)}" if test.sd else ""
             value = figure(test.value, kind.decimals, say(kind.unit))
-            cells = f"<td><b>{value}</b>{sd}</td>"
-            cells += "".join(
-                f"<td>{'—' if v is None else decimal(v, 2)}</td>"
-                for v in (test.durations_s.get(name) for name in phases_shown)
-            )
+            past = (test.durations_s.get(name) for name in phases_shown)
+            shown = [f"<b>{value}</b>{sd}", *("—" if v is None else decimal(v, 2) for v in past)]
+            cells = "".join(labelled_cell(*pair) for pair in zip(names[1:], shown, strict=True))
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{html(say("Table of tests"))}"><table>'
-        f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return stacked_table(say("Table of tests"), names, "".join(rows))
 
 
 def _name(test: EarlierTest) -> str:

@@ -43,3 +43,25 @@ def pairs_list(pairs: Sequence[tuple[str, str]]) -> str:
     """Return a description list."""
     items = "".join(f"<div><dt>{html(k)}</dt><dd>{html(v)}</dd></div>" for k, v in pairs)
     return f'<dl class="pairs">{items}</dl>'
+
+
+def labelled_cell(name: str, body: str) -> str:
+    """Return a table cell that carries its column's name, for a narrow screen."""
+    return f'<td data-label="{html(name)}">{body}</td>'
+
+
+def stacked_table(label: str, names: Sequence[str], rows: str) -> str:
+    """Return a table whose rows become blocks of labelled values on a narrow screen.
+
+    Parameters
+    ----------
+    label : name of the table.
+    names : of the columns, in the reader's language.
+    rows : its rows as HTML, of `labelled_cell`.
+    """
+    head = "".join(f'<th scope="col">{html(name)}</th>' for name in names)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{html(label)}">'
+        f'<table class="stacked"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )

@@ -16,7 +16,13 @@ from thermal_pose.report import charts
 from thermal_pose.report.charts import Axis, Trace
 from thermal_pose.report.earlier_tests import change_sentence, valid_tests
 from thermal_pose.report.measure_tables import measures_section
-from thermal_pose.report.parts import folded, section, status_mark
+from thermal_pose.report.parts import (
+    folded,
+    labelled_cell,
+    section,
+    stacked_table,
+    status_mark,
+)
 from thermal_pose.report.text import (
     ADVICE,
     REASON_NAMES,
@@ -196,9 +202,9 @@ def _phase_table(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
     heads = ["Phase", "Start", "Duration", "± SD", "Share", "Reference"]
     if earlier:
         heads += ["Earlier median", "Change"]
-    head = "".join(f'<th scope="col">{html(say(name))}</th>' for name in heads)
+    names = [say(name) for name in heads]
     rows = "".join(
-        _phase_row(result, index, interval, earlier)
+        _phase_row(result, index, interval, earlier, names[1:])
         for index, interval in enumerate(result.timing.phases)
     )
     note = html(
@@ -210,16 +216,15 @@ def _phase_table(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
             source=norms.MULAS_2021.short,
         )
     )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" '
-        f'aria-label="{html(say("Table of phases"))}"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p class="fine">{note}</p>'
-    )
+    return stacked_table(say("Table of phases"), names, rows) + f'<p class="fine">{note}</p>'
 
 
 def _phase_row(
-    result: TrialResult, index: int, interval: PhaseInterval, earlier: Sequence[EarlierTest]
+    result: TrialResult,
+    index: int,
+    interval: PhaseInterval,
+    earlier: Sequence[EarlierTest],
+    names: Sequence[str],
 ) -> str:
     duration_s, sds = interval.duration_s, result.boundary_sds_s
     # Boundaries are estimated apart: their variances add.
@@ -244,7 +249,7 @@ def _phase_row(
             if past
             else ["—"] * 2
         )
-    data = "".join(f"<td>{cell}</td>" for cell in cells)
+    data = "".join(labelled_cell(*pair) for pair in zip(names, cells, strict=True))
     swatch = f'<i class="swatch p{int(interval.phase)}"></i>'
     return f'<tr><th scope="row">{swatch}{html(say(phase_name(interval.phase)))}</th>{data}</tr>'
 
