@@ -8,20 +8,20 @@ which the phases of the Timed Up and Go are defined, do not.
 Notes
 -----
 COCO's own annotators are the measure: 74 people of val2017 who stand upright, with shoulders,
-hips, knees and ankles visible and both legs straight. Heights as shares of the way from shoulders
-to ankles (standard error .003 to .005), and of that from eyes to ankles:
+hips, knees and ankles visible and both legs straight. Shares of the way to the ankles, as
+`scripts/annotation_shares.py` prints them:
 
-======== =============== ==================== =============== ====================
-joint    COCO, shoulders body model, the same COCO, eyes      body model, the same
-======== =============== ==================== =============== ====================
-hip      .410            .388                 .500            .473
-knee     .715            .683                 .756            .727
-======== =============== ==================== =============== ====================
+======================== =============== ========== ==========
+joint                    annotators      body model its labels
+======================== =============== ========== ==========
+hip, from the shoulders  .410 +- .005    .395       .414
+knee, from the shoulders .715 +- .003    .696       .709
+knee, from the hips      .517 +- .005    .497       .504
+======================== =============== ========== ==========
 
-The body model's column has the ankles that are annotated here. COCO's hips are .017 to .024 of
-stature lower and its knees .023 to .026; with the body model's own ankles .009 to .017 and .014 to
-.015. Hand labels of two real thermal sets agree in sign (hips .013 and .034, knees .020 and .034
-lower); anatomy has hips .018 lower and knees as they are (Winter 2009, plus 2 cm soles).
+Hand labels of two real thermal sets agree in sign (hips .013 and .034 of stature lower than the
+model's, knees .020 and .034); anatomy has hips .018 lower and knees as they are (Winter 2009, plus
+2 cm soles).
 
 * Ankles of the model are 7 % of stature above the floor, whereas the malleolus is at 4 %. A
   COCO-trained network on simulated colour images sets them .012 lower, hand labels .015.
