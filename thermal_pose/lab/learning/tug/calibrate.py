@@ -13,11 +13,8 @@ import numpy.typing as npt
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
 from thermal_pose.types import Float64Array
 
-#: Share of errors that shall lie within 1.96 standard deviations.
+#: Share of errors, of boundaries and of totals, that shall lie within 1.96 standard deviations.
 COVERAGE = 0.95
-#: The same of totals; less, so that three people whose truth itself is in doubt (a lean in two
-#: stages, a late last centimetre) do not decide the uncertainty of all.
-TOTAL_COVERAGE = 0.93
 #: Floors that are tried, s.
 FLOORS_S = np.arange(0.0, 0.6, 0.005)
 
@@ -48,7 +45,7 @@ def fitted_floor_s(errors_s: Float64Array, sds_s: Float64Array) -> Float64Array:
     # Half of the variance that the total lacks goes to either end.
     spread = np.hypot(total_sd_s[:, None], np.sqrt(2.0) * FLOORS_S)
     error = np.abs(errors_s[:, -1] - errors_s[:, 0])[:, None]
-    further_s = _least((error <= 1.96 * spread).mean(axis=0), TOTAL_COVERAGE)
+    further_s = _least((error <= 1.96 * spread).mean(axis=0), COVERAGE)
     floor_s[[0, -1]] = np.hypot(floor_s[[0, -1]], further_s)
     return floor_s
 
