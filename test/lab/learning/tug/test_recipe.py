@@ -150,3 +150,13 @@ def test_the_card_says_how_the_shipped_networks_were_made() -> None:
         pytest.skip("the shipped networks are older than the recipe: run make tug")
     assert card["recipe"] == json.loads(json.dumps(asdict(TugRecipe())))
     assert set(card["seeds"]).isdisjoint(HELD_OUT_SEEDS)
+
+
+def test_half_of_the_recorded_samples_are_of_patients(tmp_path: Path) -> None:
+    (trial,) = observed_trials(read_development([keypoint_file(tmp_path, 400, 0)]))
+    silent = replace(trial, scores=np.zeros_like(trial.scores))
+    source = SampleSource((), (trial,), patients=(silent,), patient_share=0.5)
+    rng = np.random.default_rng(0)
+    patients = sum(not source.observed(rng).scores.any() for _ in range(200))
+    assert 70 < patients < 130
+    assert SampleSource((), patients=(silent,)).observed(rng).scores.sum() == 0

@@ -62,6 +62,7 @@ class TugRecipe:
     start : first hex digits of the sha256 of the networks that the members begin as; '' for random
         weights.
     recorded_share : of samples that come from keypoint files, if there are motions.
+    patient_share : of these, those of patients, who sit and move as recorded people do.
     long_share : of samples with a long rest before the test.
     warp : largest standard deviation of the logarithm of pace within a trial (`warp`).
     sd_floor_s : (7,) uncertainty that the network's own distributions lack, s. Fitted to recorded
@@ -78,6 +79,7 @@ class TugRecipe:
     learning_rate: float = 1e-3
     average: float = 0.99
     recorded_share: float = 0.65
+    patient_share: float = 0.5
     long_share: float = 0.08
     warp: float = 0.3
     sd_floor_s: tuple[float, ...] = (0.22, 0.0, 0.0, 0.0, 0.0, 0.0, 0.081)
@@ -110,16 +112,18 @@ def run_recipe(
     held_out = [trial for trial in trials if is_held_out(trial.conditions["case"])]
     source = SampleSource(
         tuple(motions),
-        observed_trials(kept),
+        observed_trials([trial for trial in kept if not _is_patient(trial)]),
         recipe.recorded_share,
         recipe.long_share,
         recipe.warp,
+        observed_trials([trial for trial in kept if _is_patient(trial)]),
+        recipe.patient_share,
     )
     _train_all(_Work(recipe, source, kept, held_out, start), out_dir, jobs)
     left_out = observed_trials(held_out)
     counts = {
         "n_motions": len(motions),
-        "n_recorded": len(source.recorded),
+        "n_recorded": len(source.recorded) + len(source.patients),
         "n_held_out": len(left_out),
     }
     seeds = sorted({int(trial.conditions["case"]["seed"]) for trial in kept})
@@ -128,6 +132,10 @@ def run_recipe(
     card |= _held_out_figures(left_out, out_dir)
     write_whole(out_dir / CARD_FILE, json.dumps(card, indent=2) + "\n")
     return card
+
+
+def _is_patient(trial: KeypointTrial) -> bool:
+    return trial.conditions["case"].get("preset") in ("patients", "misused")
 
 
 def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:

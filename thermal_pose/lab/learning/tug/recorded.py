@@ -177,6 +177,8 @@ class SampleSource:
     recorded_share : of samples that come from recorded keypoints, if there are any.
     long_share : of samples whose rest before the test may last up to `LONG_REST_S`.
     warp : largest standard deviation of the logarithm of pace within a trial (`warp`).
+    patients : recorded keypoints of the cohort that moves as recorded people do.
+    patient_share : of samples from recorded keypoints that are of `patients`, if there are any.
     """
 
     motions: tuple[MotionTrial, ...]
@@ -184,9 +186,11 @@ class SampleSource:
     recorded_share: float = 0.75
     long_share: float = 0.0
     warp: float = 0.0
+    patients: tuple[ObservedTrial, ...] = ()
+    patient_share: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.motions and not self.recorded:
+        if not self.motions and not self.recorded and not self.patients:
             raise ValueError("motions, recorded: expected at least one trial, got none")
 
     def __call__(self, rng: np.random.Generator) -> Sample:
@@ -197,14 +201,20 @@ class SampleSource:
     def observed(self, rng: np.random.Generator, longest_rest_s: float = REST_S) -> ObservedTrial:
         """Draw one trial as the analysis would get it."""
         share = self.recorded_share if self.motions else 1.0
-        if self.recorded and rng.random() < share:
-            trial = self.recorded[int(rng.integers(len(self.recorded)))]
+        if (self.recorded or self.patients) and rng.random() < share:
+            pool = self._pool(rng)
+            trial = pool[int(rng.integers(len(pool)))]
             trial = warped_trial(trial, self._pace_sd(rng), rng)
             if longest_rest_s > REST_S and np.isfinite(trial.boundaries_s).all():
                 trial = drawn_out(trial, rng, longest_rest_s * rng.random() ** 2)
             return vary(trial, rng, longest_rest_s)
         motion = self.motions[int(rng.integers(len(self.motions)))]
         return observe(warped_motion(motion, self._pace_sd(rng), rng), rng, longest_rest_s)
+
+    def _pool(self, rng: np.random.Generator) -> tuple[ObservedTrial, ...]:
+        if not self.patients or not self.recorded:
+            return self.recorded or self.patients
+        return self.patients if rng.random() < self.patient_share else self.recorded
 
     def _pace_sd(self, rng: np.random.Generator) -> float:
         return float(rng.uniform(0.0, self.warp))
