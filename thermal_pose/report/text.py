@@ -32,7 +32,7 @@ REASON_NAMES: Final = {
     TrialReason.STOPPED_EARLY: "Stopped early",
     TrialReason.LEFT_VIEW: "Left the view",
     TrialReason.SECOND_PERSON: "Done by a second person",
-    TrialReason.FRAMES_LOST: "Too many frames lost",
+    TrialReason.FRAMES_LOST: "Person lost too often",
     TrialReason.STAMP_GAP: "Gap in the recording",
     TrialReason.WRONG_ORDER: "Phases out of order",
     TrialReason.TOO_SLOW: "Too slow for this test",
@@ -76,8 +76,8 @@ ADVICE: Final = {
     "repeat the test.",
     TrialReason.SECOND_PERSON: "Repeat the test with one person on the walkway; a helper stays "
     "at the side.",
-    TrialReason.FRAMES_LOST: "Check the camera's cable and the computer's load, then repeat the "
-    "test.",
+    TrialReason.FRAMES_LOST: "Check that the camera is upright, that nothing covers the lens, and "
+    "that nothing warm hides the person, then repeat the test.",
     TrialReason.STAMP_GAP: "Check the camera's cable and the computer's load, then repeat the "
     "test.",
     TrialReason.WRONG_ORDER: "Repeat the test: stand up, walk to the mark, turn, walk back, sit.",
