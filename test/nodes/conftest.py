@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An executor that ends its nodes, an emulated camera, and its placement."""
+"""An executor that ends its nodes, detector and pose nodes to try, and an emulated camera."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.models import write_warmest_spot_model
+from support.perception_bench import bench_maker
 from support.senxor_emulator import EmulatedSenxor, PtyLink
 
 from thermal_pose.calibration.files import save_extrinsics
@@ -36,3 +38,22 @@ def extrinsics(tmp_path: Path) -> str:
     """The path of a file that says how the cameras of the synthetic rig stand."""
     save_extrinsics(tmp_path / "extrinsics.yaml", SyntheticRig().rgb_to_thermal)
     return str(tmp_path / "extrinsics.yaml")
+
+
+@pytest.fixture(scope="session")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The card of a pose model that finds the warmest spot."""
+    return write_warmest_spot_model(tmp_path_factory.mktemp("models"), spread=True)
+
+
+@pytest.fixture
+def benches(ros: int, card: Path) -> Iterator[Any]:
+    """Make detector and pose nodes with the parameters given."""
+    with bench_maker(card) as make:
+        yield make
+
+
+@pytest.fixture
+def bench(benches: Any) -> Any:
+    """Detector and pose nodes with their default parameters."""
+    return benches()

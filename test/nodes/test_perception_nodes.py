@@ -5,9 +5,9 @@ import array
 
 import pytest
 from support import faults
-from support.models import write_fixed_box_model, write_warmest_spot_model
+from support.models import write_fixed_box_model
 from support.mutations import mutated_images
-from support.perception_bench import ORIGIN_NS, STEP_NS, bench_maker, frame
+from support.perception_bench import ORIGIN_NS, STEP_NS, frame
 from support.waiting import spin_for
 
 from thermal_pose.messages.fields import to_stamp_ns
@@ -17,22 +17,6 @@ from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
 
 pytestmark = pytest.mark.graph
-
-
-@pytest.fixture(scope="module")
-def card(tmp_path_factory):
-    return write_warmest_spot_model(tmp_path_factory.mktemp("models"), spread=True)
-
-
-@pytest.fixture
-def benches(ros, card):
-    with bench_maker(card) as make:
-        yield make
-
-
-@pytest.fixture
-def bench(benches):
-    return benches()
 
 
 def same_bytes(one, other):

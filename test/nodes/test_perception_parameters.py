@@ -6,29 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
-from support.models import write_fixed_box_model, write_warmest_spot_model
-from support.perception_bench import bench_maker, frame
+from support.models import write_fixed_box_model
+from support.perception_bench import frame
 
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import ThermalFrame
 
 pytestmark = pytest.mark.graph
-
-
-@pytest.fixture(scope="module")
-def card(tmp_path_factory):
-    return write_warmest_spot_model(tmp_path_factory.mktemp("models"), spread=True)
-
-
-@pytest.fixture
-def benches(ros, card):
-    with bench_maker(card) as make:
-        yield make
-
-
-@pytest.fixture
-def bench(benches):
-    return benches()
 
 
 def test_detect_every_n_changes_how_often_it_detects(bench):
