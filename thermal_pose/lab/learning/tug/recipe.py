@@ -71,15 +71,15 @@ class TugRecipe:
     gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    steps: int = 2400
+    steps: int = 4000
     batch: int = 16
     channels: int = 64
     members: int = 2
-    start: str = "9bb134536a2e"
+    start: str = "dfcf4871d885"
     learning_rate: float = 1e-3
     average: float = 0.99
     recorded_share: float = 0.65
-    patient_share: float = 0.5
+    patient_share: float = 0.7
     long_share: float = 0.08
     warp: float = 0.3
     sd_floor_s: tuple[float, ...] = (0.22, 0.0, 0.0, 0.0, 0.0, 0.0, 0.081)
