@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stick figure that stands up and sits down again and again, as keypoints of small pictures."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from thermal_pose.types import NS_PER_S, FrameKeypoints, PersonBox, PersonKeypoints
@@ -52,3 +54,19 @@ def _person(up: float, x_px: float, track: int) -> PersonKeypoints:
     low, high = xy.min(0) - 1.0, xy.max(0) + 1.0
     box = PersonBox((*low.tolist(), *high.tolist()), 0.9, track)
     return PersonKeypoints(track, box, xy, np.full(17, 0.8, dtype=np.float32))
+
+
+def hands_low(made, from_s: float, for_s: float, sides=(9, 10)):
+    """The same frames with wrists at hip height for a while, as of hands on the thighs."""
+
+    def lowered(person):
+        xy = person.xy.copy()
+        xy[list(sides), 1] = xy[11, 1] + 4.0
+        return replace(person, xy=xy)
+
+    return [
+        replace(frame, persons=tuple(map(lowered, frame.persons)))
+        if from_s <= frame.stamp_ns / NS_PER_S - 1_000 < from_s + for_s
+        else frame
+        for frame in made
+    ]

@@ -179,7 +179,7 @@ class ChairRiseCourse:
             )
         # The total counts from the first movement; the time from 'go' stands beside it.
         total_s = five_times_s(rises, rises[0].rise_start_s)
-        sd_s = event_sd_s("first_start", "seat_contact")
+        sd_s = event_sd_s("first_start", "last_contact")
         return _Figures(total_s, sd_s, measures=measures)
 
     def _start_s(self, reading: RiseReading, rises: tuple[ChairRise, ...]) -> float | None:

@@ -197,7 +197,8 @@ def rises_of_cycles(
     rises: list[ChairRise] = []
     free_from_s, period_s = 0.0, period_of(cycles)
     for cycle in cycles:
-        rise = rise_of(cycle, free_from_s, period_s, None if rises else first_lean_s)
+        contact = "last_contact" if cycle is cycles[-1] else "seat_contact"
+        rise = rise_of(cycle, free_from_s, period_s, None if rises else first_lean_s, contact)
         rises.append(rise)
         free_from_s = cycle.up_s[0] if rise.seat_contact_s is None else rise.seat_contact_s
     return tuple(rises)
@@ -213,7 +214,11 @@ def period_of(cycles: Sequence[Cycle]) -> float:
 
 
 def rise_of(
-    cycle: Cycle, free_from_s: float, period_s: float, lean_s: float | None = None
+    cycle: Cycle,
+    free_from_s: float,
+    period_s: float,
+    lean_s: float | None = None,
+    contact_event: str = "seat_contact",
 ) -> ChairRise:
     """Place the events of a cycle.
 
@@ -222,6 +227,7 @@ def rise_of(
     free_from_s : seat contact of the rise before; the first movement cannot come earlier.
     period_s : of all rises of the trial (`period_of`).
     lean_s : when the trunk leaned forward, for the first rise; None: from the hips alone.
+    contact_event : `last_contact` for the last rise.
     """
     offsets = event_offsets()
     up_s = cycle.up_s[2] - cycle.up_s[0]
@@ -238,7 +244,7 @@ def rise_of(
         sit = offsets["sit_start"].at(cycle.down_s[0], down_s, period_s)
         if sit < stand:
             stand = sit = (sit + stand) / 2
-        contact = max(offsets["seat_contact"].at(cycle.down_s[2], down_s, period_s), sit)
+        contact = max(offsets[contact_event].at(cycle.down_s[2], down_s, period_s), sit)
     start = min(max(start, free_from_s), half)
     stand = max(stand, half)
     sit = None if sit is None else max(sit, stand)

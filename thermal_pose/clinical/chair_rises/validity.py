@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.about import FIVE_TIMES_SIT_TO_STAND
-from thermal_pose.clinical.chair_rises.arms import ArmsModel, arm_features
+from thermal_pose.clinical.chair_rises.arm_features import arm_features
+from thermal_pose.clinical.chair_rises.arms import ArmsModel
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
 from thermal_pose.clinical.chair_rises.reading import RiseReading
 from thermal_pose.clinical.chair_rises.scoring import CHAIR_STAND_S, N_RISES
@@ -175,10 +176,14 @@ def _arms(evidence: RiseEvidence) -> Verdict:
     if not arms_checked(evidence):
         return Verdict()
     subject = evidence.reading.subject
-    features = arm_features(subject.track, subject.curves, subject.cycles)
-    if evidence.arms.log_odds(features) > evidence.arms.threshold:
+    # Who stands up to leave after the test may use their hands.
+    cycles = subject.cycles[: len(_counted(evidence))]
+    pushed = evidence.arms.pushed(arm_features(subject.track, subject.curves, cycles))
+    if pushed:
+        listed = ", ".join(str(number) for number in pushed)
         return Verdict(
             TrialReason.ARMS_USED,
-            "The arms seem to have left the chest; both chair-rise tests need them crossed.",
+            f"The arms seem to have left the chest at rise {listed}; both chair-rise tests need "
+            "them crossed.",
         )
     return Verdict()

@@ -129,21 +129,16 @@ def _motion(args: argparse.Namespace) -> dict[str, Any]:
 def _fit(args: argparse.Namespace) -> dict[str, Any]:
     from thermal_pose.clinical.chair_rises.arms import MODEL_PATH
     from thermal_pose.clinical.chair_rises.events import EVENTS_PATH, event_offsets
-    from thermal_pose.lab.evaluation.chair_rises.cases import (
-        DEVELOPMENT_SEED,
-        TESTS,
-        arms_cases,
-        rise_cases,
-    )
-    from thermal_pose.lab.evaluation.chair_rises.fit import fit_arms, fit_event_offsets
+    from thermal_pose.lab.evaluation.chair_rises.cases import development_cases
+    from thermal_pose.lab.evaluation.chair_rises.fit import fit_event_offsets
+    from thermal_pose.lab.evaluation.chair_rises.fit_arms import fit_arms
     from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 
-    cases = [case for test in TESTS for case in rise_cases(test, 20, 16, DEVELOPMENT_SEED)]
-    everything = cases + arms_cases()
-    _make(everything, args, "development")
+    cases = development_cases()
+    _make(cases, args, "development")
     if args.frames_only:
-        return {"trials": len(everything)}
-    paths = [keypoint_path(args.keypoints, case) for case in everything]
+        return {"trials": len(cases)}
+    paths = [keypoint_path(args.keypoints, case) for case in cases]
     offsets = fit_event_offsets(paths, EVENTS_PATH)
     event_offsets.cache_clear()
     arms = fit_arms(paths, MODEL_PATH)

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from thermal_pose.clinical.chair_rises.definitions import ChairRise
-from thermal_pose.errors import SimulationError
+from thermal_pose.errors import SimulationError, StorageError
 from thermal_pose.lab.evaluation.chair_rises.frames import (
     RiseFrames,
     read_rise_frames,
@@ -50,12 +50,13 @@ from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.types import NS_PER_S, FrameKeypoints, TrialReason, TugTiming
 
 TESTS: Final[tuple[ChairTest, ...]] = ("five_times_sit_to_stand", "chair_stand_30s")
-#: Thresholds and offsets are fitted on this seed only.
-DEVELOPMENT_SEED: Final = 500
-#: More development trials, for the model of arm use.
-ARMS_SEED: Final = 510
-#: Valid trials of the published evaluation have this seed, invalid ones the next.
-EVALUATION_SEED: Final = 9840
+#: Offsets and the model of arm use are fitted on this seed only.
+DEVELOPMENT_SEED: Final = 510
+#: Development trials of each test; every other one with arms used.
+N_DEVELOPMENT: Final = {"five_times_sit_to_stand": 240, "chair_stand_30s": 38}
+#: Valid trials of the published evaluation have this seed, invalid ones the next. Seeds 9840 and
+#: 9841 were looked at while the model of arm use was developed.
+EVALUATION_SEED: Final = 9850
 PRESET: Final = "clinic"
 TRIALS_PER_SUBJECT: Final = 5
 #: Least and greatest distance from chair to camera, m; the tests ask for a nearer camera than the
@@ -101,6 +102,19 @@ class RiseRecording:
     rises: tuple[ChairRise, ...]
     conditions: dict[str, Any]
 
+    @property
+    def pushed(self) -> tuple[bool, ...]:
+        """Whether the hands push off, for each of the rises.
+
+        Raises
+        ------
+        StorageError
+            If the file is of an earlier version, which did not keep this.
+        """
+        if "pushed" not in self.conditions:
+            raise StorageError(f"{self.name}: does not name the rises with arms used; make it anew")
+        return tuple(self.conditions["pushed"])
+
 
 def rise_cases(test: ChairTest, n_valid: int, n_invalid: int, seed: int) -> list[RiseCase]:
     """The trials of one test: valid ones under `seed`, invalid ones under the next.
@@ -118,10 +132,17 @@ def rise_cases(test: ChairTest, n_valid: int, n_invalid: int, seed: int) -> list
     return valid + invalid
 
 
-def arms_cases(n: int = 120) -> list[RiseCase]:
-    """Development trials for the model of arm use: every other one with arms used."""
+def development_cases() -> list[RiseCase]:
+    """The trials that offsets and the model of arm use are fitted on, half with arms used.
+
+    The trials of one test are of as many people.
+    """
     kinds = (TrialReason.VALID, TrialReason.ARMS_USED)
-    return [RiseCase(TESTS[0], ARMS_SEED, k, 0, kinds[k % 2]) for k in range(n)]
+    return [
+        RiseCase(test, DEVELOPMENT_SEED, index, 0, kinds[index % 2])
+        for test in TESTS
+        for index in range(N_DEVELOPMENT[test])
+    ]
 
 
 def plan_case(case: RiseCase) -> tuple[RisesTrial, StagedTrial]:
@@ -187,6 +208,7 @@ def case_frames(case: RiseCase) -> RiseFrames:
         "n_people": len(staged.actors),
         "case": asdict(case) | {"kind": str(case.kind)},
         "rises": [asdict(rise.shifted(offset_s)) for rise in planned.rises],
+        "pushed": list(planned.pushed),
     }
     return RiseFrames(tuple(frames), conditions)
 

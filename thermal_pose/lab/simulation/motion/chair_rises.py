@@ -85,10 +85,12 @@ class RisesTrial:
     ----------
     trial : people, chairs and length; its `truth` contains only the reason.
     rises : every rise of the subject, in true seconds since the recording's start.
+    pushed : whether the hands push off, for each of the rises.
     """
 
     trial: Trial
     rises: tuple[ChairRise, ...]
+    pushed: tuple[bool, ...]
 
     @property
     def reason(self) -> TrialReason:
@@ -191,8 +193,13 @@ def crossed_arms(limbs: Limbs, rng: Rng) -> HandHold:
 
 def pushing_arms(
     limbs: Limbs, rises: Sequence[PlannedRise], times_s: Array, chair: Chair, rng: Rng
-) -> HandHold:
-    """Hands that push off thighs or arm rests, at every rise or from a later one on."""
+) -> tuple[HandHold, int]:
+    """Hands that push off thighs or arm rests, at every rise or from a later one on.
+
+    Returns
+    -------
+    What the hands hold, and the first rise at which they push off.
+    """
     crossed = crossed_arms(limbs, rng)
     on_rests = chair.arm_rests and rng.random() < 0.5
     first = int(rng.integers(0, max(1, len(rises) - 2)))
@@ -219,7 +226,7 @@ def pushing_arms(
             poles[:, column] = (1 - held) * poles[:, column] + held * outward
         return targets, shares, poles
 
-    return hold
+    return hold, first
 
 
 def plan_rises(
@@ -254,13 +261,13 @@ def plan_rises(
     chair = fit_chair(draw_chair(rng) if chair is None else chair, measure_limbs(body))
     plan = draw_rises(varied, test, kind, rng)
     pushes = kind is TrialReason.ARMS_USED
-    performers = [_performer("subject", varied, body, plan, chair, rng, pushes)]
-    chairs = [chair]
+    subject_performs, first_push = _performer("subject", varied, body, plan, chair, rng, pushes)
+    performers, chairs = [subject_performs], [chair]
     if kind is TrialReason.SECOND_PERSON:
         other = _without_aid(companions.required_second(), rng)
         other_body = bake_body(other.shape, bodies)
         other_plan = draw_rises(other, test, TrialReason.VALID, rng)
-        bystander = _performer("bystander", other, other_body, other_plan, chair, rng)
+        bystander, _ = _performer("bystander", other, other_body, other_plan, chair, rng)
         bystander, other_chair = beside(bystander, chair, rng)
         performers.append(bystander)
         chairs.append(other_chair)
@@ -269,7 +276,8 @@ def plan_rises(
         performers.append(plan_carer(companions.carer, path, rng, bodies))
     truth = TugTiming(origin_ns=0, reason=kind)
     trial = Trial(tuple(performers), tuple(chairs), plan.end_s, truth)
-    return RisesTrial(trial, true_rises(performers[0], chair))
+    rises = true_rises(performers[0], chair)
+    return RisesTrial(trial, rises, tuple(k >= first_push for k in range(len(rises))))
 
 
 def _without_aid(subject: Subject, rng: Rng) -> Subject:
@@ -296,8 +304,13 @@ def _performer(
     chair: Chair,
     rng: Rng,
     pushes: bool = False,
-) -> Performer:
-    """A person who does the planned rises with crossed arms, or pushes off with them."""
+) -> tuple[Performer, int]:
+    """A person who does the planned rises with crossed arms, or pushes off with them.
+
+    Returns
+    -------
+    The performer, and the first rise at which the hands push off; their number without any.
+    """
     limbs = measure_limbs(body)
     stand_m = stand_x_m(limbs)
     times_s = time_grid(plan.end_s + 1.0)
@@ -305,11 +318,12 @@ def _performer(
     path = WalkPath(times_s, xy, np.zeros_like(times_s), ())
     moves = rise_moves(subject, plan.rises, times_s, rng)
     if pushes:
-        hold = pushing_arms(limbs, plan.rises, times_s, chair, rng)
+        hold, first = pushing_arms(limbs, plan.rises, times_s, chair, rng)
     else:
-        hold = crossed_arms(limbs, rng)
+        hold, first = crossed_arms(limbs, rng), len(plan.rises)
     seat = SeatUse(chair, stand_m, hand_hold=hold)
-    return Performer(role, subject, body, plan_motion(subject, body, path, moves, seat, rng))
+    motion = plan_motion(subject, body, path, moves, seat, rng)
+    return Performer(role, subject, body, motion), first
 
 
 def _beside_chair(end_s: float, rng: Rng) -> WalkPath:
