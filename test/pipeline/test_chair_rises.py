@@ -172,3 +172,30 @@ def test_a_count_that_is_open_says_both() -> None:
     page = trial_page(replace(result, stands=9, stands_also=10), None)
     assert "or 10" in page and "10 stands are as possible" in page
     assert "as possible" not in trial_page(replace(result, stands_also=None), None)
+
+
+def of_heights(*heights: float):
+    return [
+        (*moves[:4], height)
+        for moves, height in zip(even_rises(len(heights)), heights, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heights", "reason"),
+    [
+        # Full rises with one or two that are not: left out of the count.
+        ((1, 1, 0.6, 1, 1, 1, 1, 0.6, 1, 1, 1, 1), TrialReason.VALID),
+        ((1, 1, 0.98, 1, 0.97, 1, 0.98, 0.97, 1, 0.98, 1, 1), TrialReason.VALID),
+        # None is lower than 85 % of the highest, but no legs are straight at so many heights.
+        ((1, 0.9, 0.88, 1, 0.9, 1, 0.89, 0.9, 1, 0.9, 0.9, 1), TrialReason.INCOMPLETE_RISE),
+        (
+            (0.7, 0.63, 0.62, 0.7, 0.63, 0.7, 0.64, 0.7, 0.63, 0.63, 0.7),
+            TrialReason.INCOMPLETE_RISE,
+        ),
+    ],
+)
+def test_rises_of_many_heights_are_hardly_full(heights, reason) -> None:
+    result, _ = analysed(frames(of_heights(*heights), 43.0), CHAIR_STAND_30S)
+    assert result.timing.reason is reason, result.timing.sentence
+    assert (result.stands is None) == (reason is not TrialReason.VALID)

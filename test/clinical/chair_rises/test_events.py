@@ -74,6 +74,19 @@ def test_sitting_back_is_no_attempt_to_rise() -> None:
     assert all(cycle.share > 0.9 for cycle in found)
 
 
+def test_heights_are_counted_from_the_seated_rest_before_the_first_rise() -> None:
+    # Leaning before each rise brings the hips 3 px below the rest; the third rise is half as high.
+    height = five_rises()
+    for k in range(5):
+        start_s = 3.0 + 3.0 * k
+        height = height - 3.0 * (ramp(start_s - 0.6, start_s - 0.3) - ramp(start_s - 0.3, start_s))
+    half = (TIMES_S > 8.95) & (TIMES_S < 10.85)
+    height = np.where(half, SEATED_PX + 0.5 * (height - SEATED_PX), height)
+    shares = [cycle.share for cycle in find_cycles(curves(height))]
+    assert len(shares) == 5
+    assert shares == pytest.approx([1.0, 1.0, 0.5, 1.0, 1.0], abs=0.03)
+
+
 def test_every_event_has_an_offset_and_a_spread() -> None:
     offsets = event_offsets()
     assert tuple(offsets) == EVENTS and all(0 < row.sd_s < 0.3 for row in offsets.values())

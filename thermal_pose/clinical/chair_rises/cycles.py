@@ -8,7 +8,7 @@ crossings was fitted on development seeds (`events.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -41,7 +41,7 @@ class Cycle:
     low_s, peak_s, end_s : turning points; `end_s` None if the recording ends first.
     up_s : times at which 25, 50 and 75 % of the way up are passed.
     down_s : times at which 75, 50 and 25 % of the way down are passed; () if unfinished.
-    share : height of the peak between seat (0) and the trial's standing height (1).
+    share : height of the peak between the seated rest (0) and the trial's standing height (1).
     """
 
     low_s: float
@@ -82,7 +82,8 @@ def find_cycles(curves: RiseCurves) -> tuple[Cycle, ...]:
         after = turns[index + 1][0] if index + 1 < len(turns) else None
         if before is None or share[before] > SEATED_SHARE:
             continue
-        found.append(_cycle(times_s, share, (before, row, after)))
+        cycle = _cycle(times_s, share, (before, row, after))
+        found.append(replace(cycle, share=(cycle.share - seated) / (1.0 - seated)))
     return tuple(found)
 
 

@@ -24,6 +24,9 @@ OTHER_RISES: Final = 2
 #: Share of incomplete rises above which the 30-second chair stand is refused; fewer are left out
 #: of the count, as the published rule says.
 MAX_INCOMPLETE_SHARE: Final = 1 / 3
+#: Straight legs end a full rise at the same height each time. Who stays further below the highest
+#: rise than this share of the way, at more rises than may be incomplete, hardly stood up fully.
+MAX_BELOW_HIGHEST: Final = 0.07
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,18 @@ def _complete(evidence: RiseEvidence) -> Verdict:
         listed = ", ".join(str(index) for index in low)
         return Verdict(
             TrialReason.INCOMPLETE_RISE, f"The person did not stand up fully at rise {listed}."
+        )
+    return _same_height(counted)
+
+
+def _same_height(counted: tuple[ChairRise, ...]) -> Verdict:
+    """Rises of very different heights: the highest need not be full standing either."""
+    heights = [rise.height_share for rise in counted]
+    below = sum(height < max(heights) - MAX_BELOW_HIGHEST for height in heights)
+    if below > MAX_INCOMPLETE_SHARE * len(heights):
+        return Verdict(
+            TrialReason.INCOMPLETE_RISE,
+            "The rises reached different heights; a full rise ends at the same height each time.",
         )
     return Verdict()
 
