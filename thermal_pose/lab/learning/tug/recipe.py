@@ -71,7 +71,7 @@ class TugRecipe:
     gait_steps, gait_channels : of the network of foot contacts.
     """
 
-    steps: int = 4000
+    steps: int = 3000
     batch: int = 16
     channels: int = 64
     members: int = 2
