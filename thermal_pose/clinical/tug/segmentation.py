@@ -94,7 +94,7 @@ def segment_by_network(
 ) -> Segmentation:
     """Segment with the network: posteriors of the boundaries it finds present, in their order.
 
-    A boundary is the median of its posterior, which makes the expected absolute error least.
+    A boundary is the mean of its posterior (`decode.central_mean_s`): durations are unbiased.
     """
     grid = track_grid(track, image_wh)
     density, absent = network(grid_features(grid))
@@ -102,7 +102,7 @@ def segment_by_network(
     step_s = CELL_S / SUB_CELLS
     posterior = decode.ordered_posteriors(density[present], step_s)
     boundaries_s, sds_s = np.full(N_BOUNDARIES, np.nan), np.full(N_BOUNDARIES, np.nan)
-    boundaries_s[present] = decode.quantile_s(posterior, grid.start_s, step_s, 0.5)
+    boundaries_s[present] = decode.central_mean_s(posterior, grid.start_s, step_s)
     sds_s[present] = np.hypot(
         decode.posterior_sd_s(posterior, step_s), np.array(network.sd_floor_s)[present]
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from thermal_pose.clinical.tug.decode import ordered_posteriors, quantile_s
+from thermal_pose.clinical.tug.decode import central_mean_s, ordered_posteriors
 from thermal_pose.clinical.tug.features import CELL_S
 from thermal_pose.clinical.tug.gait_network import load_gait_network
 from thermal_pose.clinical.tug.network import SUB_CELLS, load_network
@@ -82,7 +82,7 @@ class TugRecipe:
     patient_share: float = 0.7
     long_share: float = 0.08
     warp: float = 0.3
-    sd_floor_s: tuple[float, ...] = (0.22, 0.0, 0.0, 0.0, 0.0, 0.0, 0.081)
+    sd_floor_s: tuple[float, ...] = (0.04, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     live_hidden: int = 64
     live_samples: int = 1600
     live_steps: int = 1500
@@ -271,5 +271,5 @@ def held_out_errors_s(
         if np.isfinite(position).all():
             density, _ = network(features.astype(np.float64))
             posterior = ordered_posteriors(density, step_s)
-            rows.append(quantile_s(posterior, 0.0, step_s, 0.5) - position * step_s)
+            rows.append(central_mean_s(posterior, 0.0, step_s) - position * step_s)
     return np.stack(rows)
