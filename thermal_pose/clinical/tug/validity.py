@@ -21,7 +21,7 @@ EDGE_SHARE = 0.12
 #: Largest standard deviation of a total that is still worth printing, s.
 MAX_TOTAL_SD_S = 1.0
 #: With more unsure boundaries than this, the person was not followed well enough for a total.
-MAX_UNSURE = 2
+MAX_UNSURE = 1
 #: Recordings must show this much before the first movement and after the end, s: without it,
 #: nobody can tell whether that was the movement's start, or its end.
 MIN_REST_BEFORE_S, MIN_REST_S = 0.5, 0.25
