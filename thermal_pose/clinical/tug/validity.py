@@ -26,7 +26,7 @@ MAX_UNSURE = 1
 #: nobody can tell whether that was the movement's start, or its end.
 MIN_REST_BEFORE_S, MIN_REST_S = 0.5, 0.25
 #: Seats before and after the test further apart than this, in body heights, are two seats.
-MAX_SEAT_SHIFT = 0.3
+MAX_SEAT_SHIFT = 0.2
 #: Boxes of a seated person lower than this share of those before the test: sits on the floor.
 MIN_SHRINKAGE = 0.8
 #: So many rises without a walk are another test.
