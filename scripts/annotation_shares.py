@@ -38,6 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("labels", type=Path, help="COCO keypoint json")
     people = _upright(parser.parse_args().labels)
+    if not len(people):
+        parser.error("labels: expected upright people with visible legs, found none")
     modelled, labelled = _bodies()
     print(f"{len(people)} upright people, {len(modelled)} bodies; shares of the way to the ankles")
     print("| | annotators, mean ± standard error | body model | its labels |\n|---|---|---|---|")

@@ -43,7 +43,7 @@ def model(**changes) -> ArmsModel:
 
 
 def mirrored(frame):
-    """Who stands left of the middle as a mirror shows them, with left and right exchanged."""
+    """The mirror image of a frame, with left and right joints exchanged."""
     swap = [0, *(joint + (1 if joint % 2 else -1) for joint in range(1, 17))]
     people = tuple(
         replace(p, xy=(np.array([79, 0]) + np.array([-1, 1]) * p.xy)[swap].astype(np.float32),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the arms do over a rise, as one row of numbers per rise.
+"""Features of the arms' motion, one row per rise.
 
 Elbows, wrists, shoulders and knees are looked at from 1.2 s before the rise until 0.6 s after the
 descent, at marks that follow its pace. Both sides are described by their mean and by how far apart
@@ -24,7 +24,7 @@ _ELBOWS: Final = (Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW)
 _WRISTS: Final = (Joint.LEFT_WRIST, Joint.RIGHT_WRIST)
 _KNEES: Final = (Joint.LEFT_KNEE, Joint.RIGHT_KNEE)
 _PAIRS: Final = (_HIPS, _SHOULDERS, _ELBOWS, _WRISTS, _KNEES)
-#: In the picture of somebody who faces the camera, outwards is to the right for the left side.
+#: In the image of a person who faces the camera, the left side's outward direction is right.
 _OUTWARD: Final = np.array([1.0, -1.0])
 #: Marks before the hips have risen by a quarter, s: the hands are placed and take the load.
 _BEFORE_S: Final = (-1.2, -0.8, -0.5, -0.25)
@@ -46,7 +46,7 @@ N_FEATURES: Final = _N_MARKS * 2 * _N_NUMBERS
 def arm_features(
     track: SubjectTrack, curves: RiseCurves, cycles: tuple[Cycle, ...]
 ) -> Float64Array:
-    """(R, N_FEATURES) what the arms do at each rise; NaN where not seen.
+    """(R, N_FEATURES) features of each rise; NaN where joints were not seen.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ class ArmsModel:
     models: tuple[str, ...]
 
     def log_odds(self, features: Float64Array) -> Float64Array:
-        """(R,) log-odds that the hands pushed off at each rise; what is not seen counts nothing.
+        """(R,) log-odds that the hands pushed off at each rise; unseen features are ignored.
 
         Parameters
         ----------

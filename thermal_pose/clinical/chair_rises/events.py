@@ -14,7 +14,7 @@ from thermal_pose.errors import ModelArtifactError
 #: Written by `thermal-pose evaluate-chair-rises --fit`.
 EVENTS_PATH: Final = Path(__file__).resolve().parents[2] / "assets" / "chair_rises_events.json"
 #: Events, each with the crossing that it is placed from: the first lean, or a part of the way. The
-#: last seat contact comes later than the others: nobody leans forward again at once.
+#: last seat contact comes later than the others: the person does not lean forward again at once.
 EVENTS: Final = (
     "first_start",
     "rise_start",

@@ -24,8 +24,8 @@ OTHER_RISES: Final = 2
 #: Share of incomplete rises above which the 30-second chair stand is refused; fewer are left out
 #: of the count, as the published rule says.
 MAX_INCOMPLETE_SHARE: Final = 1 / 3
-#: Straight legs end a full rise at the same height each time. Who stays further below the highest
-#: rise than this share of the way, at more rises than may be incomplete, hardly stood up fully.
+#: Straight legs end a full rise at the same height each time. A rise that ends further below the
+#: highest one, as a share of the way up, may be incomplete.
 MAX_BELOW_HIGHEST: Final = 0.07
 
 
@@ -191,7 +191,7 @@ def _arms(evidence: RiseEvidence) -> Verdict:
     if not arms_checked(evidence):
         return Verdict()
     subject = evidence.reading.subject
-    # Who stands up to leave after the test may use their hands.
+    # The person may use their hands to stand up and leave after the test.
     cycles = subject.cycles[: len(_counted(evidence))]
     pushed = evidence.arms.pushed(arm_features(subject.track, subject.curves, cycles))
     if pushed:

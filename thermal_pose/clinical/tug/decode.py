@@ -73,9 +73,9 @@ def present_run(presence: Float64Array) -> npt.NDArray[np.int64]:
 def central_mean_s(posterior: Float64Array, start_s: float, step_s: float) -> Float64Array:
     """(B,) means of the central 95 % of each posterior (B, N), s.
 
-    Means make durations unbiased, which are differences of boundaries; medians do not, because
-    posteriors are skewed. Without its ends, a posterior of a long recording is not drawn away by
-    what little it gives to a time far from the test.
+    Durations are differences of boundaries. Means make them unbiased; medians do not, because
+    posteriors are skewed. Leaving out both ends keeps small probabilities at distant times of a
+    long recording from shifting the result.
     """
     edges = np.zeros((posterior.shape[0], posterior.shape[1] + 1))
     np.cumsum(posterior, axis=1, out=edges[:, 1:])

@@ -42,7 +42,7 @@ class ArmsTrial:
 
     Attributes
     ----------
-    subject : who does it.
+    subject : name of the person.
     features : (R, F) of `arm_features`.
     pushed : (R,) whether the hands push off.
     """

@@ -40,7 +40,7 @@ SMOOTHING_S = 0.05
 REST_S = 0.5
 #: Above this share of the standing height, the person is clearly off the seat.
 CLEAR_SHARE = 0.6
-#: Below this share of the standing height, who sinks no faster than this rests on the seat.
+#: A person below this share of the standing height who sinks more slowly than this is at rest.
 NEAR_SEAT_SHARE, REST_MPS = 0.2, 0.05
 #: Height of the standing hips, as a share of that over straight legs.
 STANDING_SHARE = 0.985
@@ -216,7 +216,7 @@ def _seat_contact(height_m: Array, seated_m: float, contact_m: float, up: Array)
     """Seat contact (T,): until the seat is left for the walk, and again from the first touch after.
 
     The person does not sit between the first and the last time clearly off the seat. The seat is
-    where the descent first comes to rest: who slides or slumps further afterwards sits already.
+    at the height where the descent first comes to rest, so later slumping does not delay contact.
     """
     clear = np.flatnonzero(up > CLEAR_SHARE)
     first, last = int(clear[0]), int(clear[-1])
