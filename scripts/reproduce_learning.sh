@@ -88,8 +88,7 @@ if [ "$SCALE" = cpu ]; then
     ROWS="$ROWS,supervised_no_transfer:all:$SUPERVISED_MIN,student_resnet50:0:$ROW_MIN"
     ROWS="$ROWS,student_vit_b:0:$ROW_MIN,vitpose_b_supervised:0:$ROW_MIN"
     SWEEP="0.4,0,0.2,0.7,1" RCNN_FOLDS=0
-    TINY_SHIP=(--set fit.batch=32 --set fit.lr=0.002 --set fit.bf16=false
-        --set augment.rotate_deg=8)
+    TINY_SHIP=(--set fit.batch=32 --set fit.lr=0.002 --set augment.rotate_deg=8)
 fi
 STUDENT=()
 if [ -n "${STUDENT_START:-}" ]; then

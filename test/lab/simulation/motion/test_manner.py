@@ -108,9 +108,17 @@ def test_drawn_manners_are_whole_tests_mostly():
     assert whole >= 9
 
 
-def test_only_patients_have_manners():
+def test_people_who_are_no_patients_only_lean_back_on_the_chair():
     rng = np.random.default_rng(0)
-    assert trial_manner(False, 0.5, rng) is PLAIN
+    plain = [trial_manner(False, 0.5, rng) for _ in range(200)]
+    assert {replace(manner, recline_deg=0.0) for manner in plain} == {PLAIN}
+    reclines_deg = [manner.recline_deg for manner in plain]
+    assert -14.0 <= min(reclines_deg) < -13.0
+    assert 5.0 < max(reclines_deg) <= 6.0
+
+
+def test_patients_have_manners():
+    rng = np.random.default_rng(0)
     assert trial_manner(True, 0.5, rng) != PLAIN
     assert len({replace(trial_manner(True, 0.3, rng), seed=0) for _ in range(5)}) == 5
 

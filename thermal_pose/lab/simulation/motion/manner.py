@@ -2,6 +2,7 @@
 """Irregularities of a trial: pauses, freezes, second attempts, uneven turns, slow settling.
 
 A `Subject` has habits; a `Manner` describes what one trial adds to them, and `PLAIN` adds nothing.
+All people of cohorts lean back on the chair as recorded people do; the rest is that of patients.
 `draw_manner` covers the range of 43 recorded tests of real people (`docs/simulated-clinic.md`
 compares the distributions) and what clinicians report of slow and freezing patients.
 """
@@ -19,6 +20,8 @@ from thermal_pose.lab.simulation.people.subject import Rng
 #: Probabilities of 0, 1, 2 and 3 pauses for fast and for slow people.
 _PAUSES_FAST = (0.7, 0.2, 0.07, 0.03)
 _PAUSES_SLOW = (0.4, 0.3, 0.2, 0.1)
+#: Lean added to that of sitting upright: the trunks of recorded people then have the same spread.
+_RECLINE_DEG = (-14.0, 6.0)
 
 
 class Place(StrEnum):
@@ -184,7 +187,7 @@ def _rising(rng: Rng, slowness: float) -> dict[str, float]:
         "lean_scale": float(rng.uniform(0.08, 0.6) if deep else rng.uniform(0.5, 1.2)),
         "lean_peak": float(rng.uniform(0.46, 0.76)),
         "lean_skew": float(rng.uniform(1.0, 1.6)),
-        "recline_deg": float(rng.uniform(-14.0, 6.0)),
+        "recline_deg": float(rng.uniform(*_RECLINE_DEG)),
     }
 
 
@@ -257,8 +260,8 @@ def skewed(share: Array, skew: float) -> Array:
 
 
 def trial_manner(patients: bool, speed_mps: float, rng: Rng) -> Manner:
-    """The manner of one trial of a cohort; `PLAIN` unless it is a cohort of patients."""
+    """The manner of one trial of a cohort; a lean on the chair alone if they are no patients."""
     if not patients:
-        return PLAIN
+        return Manner(recline_deg=float(rng.uniform(*_RECLINE_DEG)))
     slowness = float(np.clip((0.9 - speed_mps) / 0.7, 0.0, 1.0))
     return draw_manner(rng, slowness)
