@@ -180,21 +180,3 @@ def test_who_turns_ahead_of_the_path_is_farthest_later_in_the_turn():
         return times_s[int(np.argmax(reach))] - start_s
 
     assert lead_s(planned(Manner(turn_ahead_s=0.4))) > lead_s(planned()) + 0.2
-
-
-def test_a_turn_that_goes_too_far_is_taken_back_on_the_way():
-    plain, too_far = planned(), planned(Manner(overturn_deg=14.0))
-    beyond_deg = [
-        heading_deg(plain, after_s) - heading_deg(too_far, after_s) for after_s in (0.4, 1.5)
-    ]
-    assert beyond_deg == pytest.approx([14.0, 0.0], abs=5.0)
-    assert durations(too_far)[Phase.TURN] < durations(plain)[Phase.TURN]
-    seats_m = [trial.joints(trial.duration_s)[11:13].mean(axis=0) for trial in (plain, too_far)]
-    assert seats_m[0] == pytest.approx(seats_m[1], abs=0.03)
-
-
-def heading_deg(trial, after_s):
-    """Direction of the pelvis (180: back to the chair), some time after the turn at the mark."""
-    left, right = trial.joints(trial.truth.phases[2].end_s + after_s)[11:13]
-    across = left - right
-    return float(np.degrees(np.arctan2(-across[0], across[1])) % 360.0)

@@ -70,8 +70,6 @@ class Manner:
     settle_m, settle_s : slow sinking of the pelvis after it has touched the seat.
     sit_lean_deg : additional lean while sitting down.
     turn_skew, final_skew : above 1, the turn begins slowly; below 1, it ends slowly.
-    overturn_deg : rotation of the turn at the mark beyond the way back, which the first steps of
-        that way take back.
     turn_ahead_s : time by which the pelvis turns before the direction of travel at the mark.
     turn_dip : share of the speed lost in the turn at the mark (0 walks around it, 1 turns on the
         spot); drawn if None.
@@ -115,7 +113,6 @@ class Manner:
     sit_lean_deg: float = 0.0
     turn_skew: float = 1.0
     final_skew: float = 1.0
-    overturn_deg: float = 0.0
     turn_ahead_s: float = 0.0
     turn_dip: float | None = None
     shortest_final_s: float = 0.9
@@ -214,7 +211,6 @@ def _walking(rng: Rng, slowness: float) -> dict[str, float]:
         "sway_deg": float(rng.uniform(0.0, 5.5)),
         "weave_deg": float(rng.uniform(0.0, 4.0)),
         "heading_deg": float(rng.normal(0.0, 4.0)),
-        "overturn_deg": float(rng.uniform(0.0, 14.0)),
     }
 
 

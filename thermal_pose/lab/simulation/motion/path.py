@@ -24,8 +24,6 @@ from thermal_pose.lab.simulation.people.subject import Rng, Subject
 MARK_M = 3.0
 #: Share of a turn's duration over which its rate rises, and over which it falls.
 TURN_ROUNDING = 0.3
-#: Longest time in which the way back takes back what a turn was too far.
-_OVERTURNED_S = 1.2
 #: Share of a planned rise until the pelvis is at 95 % of its height, and of planned sitting down
 #: while it is below that: by the definitions, only these shares count.
 RISE_SHARE = 0.78
@@ -124,8 +122,7 @@ def _turn(subject: Subject, rng: Rng, speed_mps: float, manner: Manner) -> tuple
     duration_s = subject.turn_s / (1 - 2 * _turn_margin_share())
     times_s = np.arange(round(duration_s / STEP_S)) * STEP_S
     share = skewed(times_s / duration_s, manner.turn_skew)
-    angle = np.pi + np.radians(manner.overturn_deg)
-    yaw = subject.turn_side * angle * ramp(share, 0.0, 1.0, TURN_ROUNDING)
+    yaw = subject.turn_side * np.pi * ramp(share, 0.0, 1.0, TURN_ROUNDING)
     slow = rng.uniform(0.45, 0.75) if manner.turn_dip is None else manner.turn_dip
     dip = ease(times_s, 0.0, 0.4 * duration_s) - ease(times_s, 0.6 * duration_s, duration_s)
     return speed_mps * (1 - slow * dip), yaw
@@ -249,10 +246,7 @@ def _draw_walk(
         (float(turn_speed[-1]), cruise, arrive_mps),
         (0.8 * step_s, 1.1 * step_s),
     )
-    over = subject.turn_side * np.radians(manner.overturn_deg)
-    taken_back_s = min(_OVERTURNED_S, len(back) * STEP_S)
-    back_yaw = turn_yaw[-1] - over * ease(np.arange(len(back)) * STEP_S, 0.0, taken_back_s)
-    yaw = np.concatenate([np.zeros(len(out)), turn_yaw, back_yaw])
+    yaw = np.concatenate([np.zeros(len(out)), turn_yaw, np.full(len(back), turn_yaw[-1])])
     speed = np.concatenate([out, turn_speed, back])
     return _Walk(speed, yaw, len(out), len(out) + len(turn_yaw), pause)
 
