@@ -79,10 +79,10 @@ clean:  ## remove everything that was built or installed
 
 tug: setup-test  ## keypoints of development seeds -> networks of the TUG -> docs/validation.md
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-dev --development --keypoints-only --jobs 2
-	@git show c7ae795:thermal_pose/assets/tug_segmenter.npz > build/tug-start.npz
+	@git show fb22d09:thermal_pose/assets/tug_segmenter.npz > build/tug-start.npz
 	@$(EXEC) thermal-pose train-tug --keypoints build/tug-dev --motions 1500 --start build/tug-start.npz --jobs 2 --out thermal_pose/assets
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-difficult --difficult 4 --jobs 2 --out docs/results/tug_difficult.json
-	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug --valid 25 --invalid 14 --jobs 2 --out docs/results/tug_agreement.json --csv docs/results/tug_agreement.csv --plots docs/pictures --page docs/validation.md
+	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug --valid 100 --invalid 14 --jobs 2 --out docs/results/tug_agreement.json --csv docs/results/tug_agreement.csv --plots docs/pictures --page docs/validation.md
 
 demo-recording: setup-test  ## simulate the shipped recording again (seed 9950)
 	@$(EXEC) thermal-pose simulate --preset paper --subjects 1 --trials 1 --seed 9950 --no-rgb --out build/demo

@@ -304,6 +304,24 @@ def bedside() -> str:
     return markdown(["", f"{cores} cores, load average {load_1:.0f}, 8 Hz"], rows)
 
 
+def own_latent() -> str:
+    """AP over beta for a teacher whose latent is its own: every training has the same steps."""
+    sweep = load("pose_own_latent.json")["beta_sweep"]
+    rows = [
+        [
+            beta,
+            *(_mean_and_sd(one[metric]) for metric in ("ap", "ap50", "ap75", "ap_true_boxes")),
+            ", ".join(f"{fold['ap_true_boxes']:.3f}" for fold in one["per_fold"]),
+        ]
+        for beta, one in sorted(sweep.items(), key=lambda item: float(item[0]))
+    ]
+    return markdown(["beta", "AP", "AP50", "AP75", "AP, true boxes", "each fold"], rows)
+
+
+def _mean_and_sd(figure: dict[str, float]) -> str:
+    return f"{figure['mean']:.3f} ± {figure['sd']:.3f}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "keypoints": keypoints,
     "models": models,
@@ -314,6 +332,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "faults": faults,
     "chair-rises": chair_rises,
     "bedside": bedside,
+    "own-latent": own_latent,
 }
 
 

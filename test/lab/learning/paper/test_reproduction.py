@@ -76,7 +76,9 @@ def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) ->
     sweeps = {
         words[words.index("--sweep") + 1]: words
         for words in commands
-        if "--sweep" in words and not _last(words, "--teacher").endswith("own-teacher")
+        if words[0] == "loso"
+        and "--sweep" in words
+        and not _last(words, "--teacher").endswith("own-teacher")
     }
     swept = sweeps["0.4"]
     judged = [words for words in commands if words[0] == "loso-variants"]

@@ -75,7 +75,7 @@ class TugRecipe:
     batch: int = 16
     channels: int = 64
     members: int = 2
-    start: str = "dfcf4871d885"
+    start: str = "b6011bfaffb1"
     learning_rate: float = 1e-3
     average: float = 0.99
     recorded_share: float = 0.65
