@@ -65,6 +65,24 @@ def test_heatmaps_alone_are_those_of_the_whole_network(training) -> None:
     assert torch.allclose(wanted, got, rtol=1e-3, atol=1e-5 * wanted.abs().max())
 
 
+def test_depthwise_convolutions_alone_keep_fp32_in_mixed_precision_on_a_cpu() -> None:
+    torch.manual_seed(0)
+    encoder = _randomised_norms(MobileNetV3SmallEncoder())
+    kinds = {True: set(), False: set()}
+    for layer in encoder.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(
+                lambda layer, _, out: kinds[layer.groups > 1].add(out.dtype)
+            )
+    image = torch.rand(1, 3, 64, 48)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        mixed = encoder(image)
+    assert kinds == {True: {torch.float32}, False: {torch.bfloat16}}
+    with torch.no_grad():
+        exact = encoder(image)
+    assert (mixed - exact).abs().max() < 0.05 * exact.abs().max()
+
+
 def test_frozen_decoder_does_not_move() -> None:
     network = build_network("mobilenetv3", ClassicDecoder()).freeze_decoder().train()
     before = {k: v.clone() for k, v in network.decoder.state_dict().items()}

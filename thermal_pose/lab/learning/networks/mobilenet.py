@@ -45,8 +45,8 @@ _LATENT_EXTRA: Final = 4
 class DepthwiseConv2d(nn.Conv2d):
     """A depthwise convolution that stays in fp32 under a CPU's mixed precision.
 
-    Processors with bf16 matrix units have no fast kernel for its gradient: it takes six times
-    as long as in fp32, and a whole step 1.9 times. All other layers keep bf16.
+    Processors with bf16 matrix units have no fast kernel for its gradient: it takes five to
+    twenty times as long as in fp32. All other layers keep bf16.
     """
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
