@@ -143,16 +143,12 @@ def create_venv() -> None:
 
 
 def pip_install(requirements: str, extra: Iterable[str] = ()) -> None:
-    """Install a requirements file into .venv.
-
-    Python compiles a module at its first import. Compiling all 20,000 at once took minutes.
-    """
+    """Install a requirements file into .venv."""
     run(
         [
             VENV / "bin" / "pip",
             "install",
             "--disable-pip-version-check",
-            "--no-compile",
             *extra,
             "-r",
             ROOT / "requirements" / requirements,
