@@ -315,7 +315,7 @@ def own_latent() -> str:
         ]
         for beta, one in sorted(sweep.items(), key=lambda item: float(item[0]))
     ]
-    return markdown(["beta", "AP", "AP50", "AP75", "AP, true boxes", "each fold"], rows)
+    return markdown(["beta", "AP", "AP50", "AP75", "AP, true boxes", "true boxes, each fold"], rows)
 
 
 def _mean_and_sd(figure: dict[str, float]) -> str:

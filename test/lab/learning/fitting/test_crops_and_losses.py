@@ -7,7 +7,7 @@ from thermal_pose.codecs.heatmap import HeatmapGeometry, encode_gaussian
 from thermal_pose.imaging.crop import sample_crops
 from thermal_pose.inference.card import CropRule, Normalization
 from thermal_pose.lab.learning.fitting import crops
-from thermal_pose.lab.learning.fitting.config import AugmentConfig
+from thermal_pose.lab.learning.fitting.config import AugmentConfig, HeavyConfig
 from thermal_pose.lab.learning.fitting.losses import (
     adaptive_wing,
     distillation_loss,
@@ -144,3 +144,18 @@ def test_beta_weighs_the_two_terms() -> None:
     assert float(distillation_loss(latent, heat, zero, heat, 1.0)) == 1
     assert float(distillation_loss(latent, heat, zero, heat, 0.25)) == pytest.approx(0.25, abs=1e-4)
     assert float(distillation_loss(latent, heat + 1, zero, heat, 0.0)) > 1
+
+
+def test_mixed_precision_rounds_neither_pictures_nor_places(figures) -> None:
+    heavy = HeavyConfig(share=1.0)
+    normalization = Normalization("crop_percentile")
+    source = ThermalCrops(figures, normalization, AugmentConfig(heavy=heavy), CPU)
+    present = torch.ones(len(figures), 17, dtype=torch.bool)
+    geometry = AugmentConfig(shift=0.1, scale=0.3, rotate_deg=12, flip=0.5)
+    task = KeypointTask(source, torch.from_numpy(figures.xy), present, geometry)
+    inputs = task.draw(torch.arange(4), torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = source.images(inputs), task.targets(inputs)
+    for found, exact in zip(mixed, (source.images(inputs), task.targets(inputs)), strict=True):
+        assert found.dtype == torch.float32
+        assert torch.equal(found, exact)

@@ -108,7 +108,7 @@ def test_drawn_manners_are_whole_tests_mostly():
     assert whole >= 9
 
 
-def test_people_who_are_no_patients_only_lean_back_on_the_chair():
+def test_people_who_are_not_patients_only_lean_back_on_the_chair():
     rng = np.random.default_rng(0)
     plain = [trial_manner(False, 0.5, rng) for _ in range(200)]
     assert {replace(manner, recline_deg=0.0) for manner in plain} == {PLAIN}

@@ -136,6 +136,7 @@ class ThermalCrops:
         frames = np.asarray(self.mapped.frames[wanted])
         return _stored(frames, self.mapped.frame_rows[wanted]).to(self.device)
 
+    @crops.in_full_precision
     def images(self, inputs: Inputs) -> torch.Tensor:
         """Return the batch's (B, 3, 256, 192) crops; `inputs['affine']` says where they lie."""
         if not self.with_earlier:
@@ -257,6 +258,7 @@ class KeypointTask:
         inputs["affine"] = affine
         return inputs
 
+    @crops.in_full_precision
     def targets(self, inputs: Inputs) -> torch.Tensor:
         """Return the batch's (B, 17, 64, 48) heatmaps."""
         affine, index = inputs["affine"], inputs["index"]
@@ -305,6 +307,7 @@ class RgbCrops:
             inputs["colour"] = torch.randn((n, 3, 2), generator=generator, device=self.device)
         return inputs
 
+    @crops.in_full_precision
     def images(self, inputs: Inputs) -> torch.Tensor:
         """Return the batch's normalised (B, 3, 256, 192) crops."""
         index = inputs["index"]

@@ -2,7 +2,7 @@
 """Irregularities of a trial: pauses, freezes, second attempts, uneven turns, slow settling.
 
 A `Subject` has habits; a `Manner` describes what one trial adds to them, and `PLAIN` adds nothing.
-All people of cohorts lean back on the chair as recorded people do; the rest is that of patients.
+People of all cohorts lean back on the chair as recorded people do; only patients get the rest.
 `draw_manner` covers the range of 43 recorded tests of real people (`docs/simulated-clinic.md`
 compares the distributions) and what clinicians report of slow and freezing patients.
 """
@@ -260,7 +260,7 @@ def skewed(share: Array, skew: float) -> Array:
 
 
 def trial_manner(patients: bool, speed_mps: float, rng: Rng) -> Manner:
-    """The manner of one trial of a cohort; a lean on the chair alone if they are no patients."""
+    """The manner of one trial; people who are not patients only lean back on the chair."""
     if not patients:
         return Manner(recline_deg=float(rng.uniform(*_RECLINE_DEG)))
     slowness = float(np.clip((0.9 - speed_mps) / 0.7, 0.0, 1.0))
