@@ -23,6 +23,8 @@ from thermal_pose.nodes.run_node import PARENT_VARIABLE
 
 pytestmark = pytest.mark.graph
 NAMES = ("tug_analyzer", "pose", "detector")
+#: `ros2 launch` waits so long after its first signal before it kills a process.
+LAUNCH_PATIENCE_S = 10.0
 
 
 def plan(*names):
@@ -54,12 +56,12 @@ def watcher(ros):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_every_node_ends_cleanly_within_three_seconds(watcher, number):
+def test_every_node_ends_cleanly_before_launch_would_kill_it(watcher, number):
     with ProcessGraph(plan(*NAMES)) as graph:
         wait_for(lambda: all(map(watcher, NAMES)), 30.0, "all nodes active")
         for process in graph.processes.values():
             process.send_signal(number)
-        deadline_s = time.monotonic() + 3.0
+        deadline_s = time.monotonic() + LAUNCH_PATIENCE_S
         codes = {
             name: process.wait(max(0.0, deadline_s - time.monotonic()))
             for name, process in graph.processes.items()
@@ -90,7 +92,7 @@ def test_nodes_end_when_their_launching_parent_is_killed(ros_domain, tmp_path):
     wait_for(lambda: "rmw_fastrtps" in maps.read_text(), 30.0, "child in ROS")
     parent.kill()
     parent.wait()
-    wait_for(gone, 3.5, "the orphaned node has ended")
+    wait_for(gone, what="the orphaned node has ended")
 
 
 @pytest.mark.slow
