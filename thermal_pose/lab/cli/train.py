@@ -5,6 +5,10 @@ Poses, confidence, calibration and evaluation use different people; a subject in
 error. All named students train at the same time. With --start a shipped model learns on instead of
 a network of random weights.
 
+With --labels the keypoints to learn are those that any pose network found in the RGB pictures of
+--train (`adapt --pictures` writes those, numbered through all folders in turn). Joints that it did
+not find are masked.
+
 Without --confidence and --calibration-data, --train is split into the three sets by people, else
 by groups of pictures. Scores are learnt from crops with and without people; a set without empty
 crops, such as labelled pictures, needs --start, whose confidence head is then kept.
@@ -15,12 +19,15 @@ examples:
       --out out/models
   thermal-pose train --names student-lite --start student-lite --train out/stream out/my-room \\
       --confidence out/stream-head --calibration-data out/stream-calibration --out out/models
+  thermal-pose train --names student-narrow --train out/pairs out/empty --labels keypoints.json \\
+      --out out/models
   thermal-pose dataset my_labels.json --images my_frames --out my_frames_data
   thermal-pose train --names student-lite --start student-lite --train my_frames_data \\
       --out out/models
 """
 
 import argparse
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -46,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shipped_settings(parser)
     parser.add_argument(
         "--teacher", default="", help="distil from it, a folder or hub name (needs paired RGB)"
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="COCO json of the RGB pictures' keypoints, to learn instead of the data's own",
     )
     add_max_minutes(parser)
     add_device(parser)
@@ -91,6 +104,8 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
     unknown = [name for name in names if name not in SHIPPED]
     if unknown:
         raise ConfigError(f"--names: expected some of {sorted(SHIPPED)}, got '{unknown[0]}'")
+    if args.labels and args.teacher:
+        raise ConfigError("train: expected --teacher or --labels, got both")
     if args.start and (len(names) > 1 or args.teacher):
         raise ConfigError(
             "--start: expected one of --names and no --teacher, whose decoder would replace "

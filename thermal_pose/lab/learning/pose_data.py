@@ -64,6 +64,7 @@ class PoseData:
     asynchronous : (N,) bool; the pictures of the pair are not of one moment.
     patches : N JPEG-coded RGB patches, or empty.
     patch_affine : (N, 2, 3) frame pixels to patch pixels.
+    found : the keypoints are what a network found, so v = 0 says only that it found none.
     """
 
     frames: UInt16Array
@@ -85,6 +86,7 @@ class PoseData:
     patches: tuple[bytes, ...] = ()
     subjects: tuple[str, ...] = ("",)
     trials: tuple[str, ...] = ("",)
+    found: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.frame_of)
@@ -106,12 +108,12 @@ class PoseData:
 
     @property
     def unlabelled(self) -> BoolArray:
-        """(N, 17) joints of which nothing is known: v = 0 of real people.
+        """(N, 17) joints of which nothing is known: v = 0 of real people or of found keypoints.
 
         A simulation knows where every joint is, and v = 0 says that the camera cannot see it.
         """
-        real = self.person & ~np.isfinite(self.heading_deg)
-        return np.asarray((self.visibility == 0) & real[:, None])
+        labelled = self.person & (self.found | ~np.isfinite(self.heading_deg))
+        return np.asarray((self.visibility == 0) & labelled[:, None])
 
     def select(self, rows: npt.NDArray[Any]) -> "PoseData":
         """Return the chosen rows (indices or mask) with only the frames that they need."""
@@ -185,7 +187,7 @@ def earlier_frames(data: PoseData, count: int, longest_gap_s: float = 0.3) -> In
 
 
 def _row_arrays() -> tuple[str, ...]:
-    skipped = (*_PER_FRAME, *_NAMES, "patches")
+    skipped = (*_PER_FRAME, *_NAMES, "patches", "found")
     return tuple(f.name for f in dataclasses.fields(PoseData) if f.name not in skipped)
 
 

@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from thermal_pose.errors import (
     StorageError,
     TrainingError,
 )
+from thermal_pose.inference.artifacts import card_path
+from thermal_pose.inference.card import load_card
 from thermal_pose.lab.learning.fitting.assess import breakdown
 from thermal_pose.lab.learning.fitting.config import FitConfig
 from thermal_pose.lab.learning.fitting.predict import Predictions
@@ -26,7 +29,8 @@ from thermal_pose.lab.learning.fitting.training import Progress
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.paper import run as loso_run
-from thermal_pose.lab.learning.paper.cohort import keypoint_task
+from thermal_pose.lab.learning.paper import train as trainer
+from thermal_pose.lab.learning.paper.cohort import ROWS, CohortOrigin, keypoint_task
 from thermal_pose.lab.learning.paper.fold_results import empty_results, row_entry
 from thermal_pose.lab.learning.paper.run import (
     _remote_fold,
@@ -38,6 +42,7 @@ from thermal_pose.lab.learning.paper.run import (
     save_results,
 )
 from thermal_pose.lab.learning.paper.train import run_folds, sweep_entry
+from thermal_pose.lab.learning.students.shipped_start import student_start
 from thermal_pose.lab.learning.teachers import cache as teacher_cache
 from thermal_pose.skeleton import MIRROR
 
@@ -265,7 +270,8 @@ def test_beginning_anew_forgets_the_folds_asked_for_alone(tmp_path) -> None:
     assert left == {"rcnn-s_1", "student-s_10-b0.4"}
 
 
-def test_any_network_s_keypoints_teach_the_supervised_rows(cohort, figures, tmp_path, capsys):
+def _keypoints(figures, path) -> None:
+    """Write what a network could have found in the figures' pictures: all but the left wrist."""
     predictions = []
     for row in range(len(figures)):
         affine = figures.patch_affine[row]
@@ -274,7 +280,11 @@ def test_any_network_s_keypoints_teach_the_supervised_rows(cohort, figures, tmp_
         )
         joints[9, 2] = 0.1  # not sure of this one
         predictions.append({"image_id": row, "keypoints": joints.ravel().tolist()})
-    (tmp_path / "k.json").write_text(json.dumps(predictions))
+    path.write_text(json.dumps(predictions))
+
+
+def test_any_network_s_keypoints_teach_the_supervised_rows(cohort, figures, tmp_path, capsys):
+    _keypoints(figures, tmp_path / "k.json")
     words = ["loso", str(cohort.origin.data), "--labels", str(tmp_path / "k.json")]
     words += ["--work", str(tmp_path / "work"), "--folds", "0", "--device", "cpu", "--json"]
     for override in ("fit.epochs=1", "fit.batch=4", f"distill.decoder_width={WIDTH}"):
@@ -295,3 +305,26 @@ def test_any_network_s_keypoints_teach_the_supervised_rows(cohort, figures, tmp_
     assert task.unknown is not None and task.unknown[:, 9].all()
     assert int(task.unknown.sum()) == len(figures)
     np.testing.assert_allclose(task.xy.numpy()[:, :9], figures.xy[:, :9], atol=0.01)
+
+
+def test_a_start_s_decoder_learns_on_where_only_keypoints_are_known(cohort, figures, tmp_path):
+    _keypoints(figures, tmp_path / "k.json")
+    shipped = load_card(card_path("student"))
+    input_ = {f"normalization.{key}": value for key, value in asdict(shipped.normalization).items()}
+    settings = {"distill.start": "student", "distill.decoder_width": 64, **input_}
+
+    def network(**changed):
+        overrides = tuple(f"{key}={value}" for key, value in {**settings, **changed}.items())
+        origin = CohortOrigin(
+            cohort.origin.data, "", overrides=overrides, device="cpu", labels=tmp_path / "k.json"
+        )
+        known = load_cohort(origin)
+        return trainer._network(known, ROWS["supervised_same_start"], 0), known
+
+    with pytest.raises(ConfigError, match=r"set distill\.decoder_width=256"):
+        network()
+    begun, known = network(**{"distill.decoder_width": 256})
+    seen = known.data.select(known.folds[0].rows.train)
+    expected = student_start("student", seen, known.config).state_dict()
+    for name, value in begun.state_dict().items():
+        torch.testing.assert_close(value, expected[name])

@@ -156,6 +156,38 @@ def test_train_takes_one_labelled_set_and_keeps_the_start_s_confidence(tmp_path,
         torch.testing.assert_close(head.state_dict()[name], value)
 
 
+def _found_in_pictures(data, path: Path) -> str:
+    """Write what a network could have found in a data set's pictures: all but the last joint."""
+    predictions = []
+    for row in np.flatnonzero(data.person):
+        joints = np.column_stack([_in_picture(data, row), np.full(17, 0.9)])
+        joints[16, 2] = 0.1
+        predictions.append({"image_id": int(row), "keypoints": joints.ravel().tolist()})
+    path.write_text(json.dumps(predictions))
+    return str(path)
+
+
+def test_train_learns_what_another_network_found_and_masks_what_it_did_not(
+    figures, tmp_path, capsys
+) -> None:
+    found = with_own_labels(Path(_found_in_pictures(figures, tmp_path / "k.json")), figures)
+    assert figures.simulated and not figures.unlabelled.any()
+    assert found.unlabelled[:, 16].all() and found.unlabelled.sum() == len(figures)
+    assert found.select(np.arange(3)).unlabelled[:, 16].all()
+
+    save_shard(figures, tmp_path / "pairs" / "a.npz")
+    words = ["train", "--names", "student-lite", "--start", "student-lite", "--json", *SMALL]
+    words += ["--train", str(tmp_path / "pairs"), "--labels", str(tmp_path / "k.json")]
+    assert command.main([*words, "--out", str(tmp_path / "out")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    card = load_card(Path(told["student-lite"]["fp32"]["card"]))
+    assert card.data["learnt_from"] == "keypoints that another network found in the RGB pictures"
+    assert card.data["train"]["hash"] not in (figures.fingerprint(), "")
+    both = [*words, "--teacher", "any", "--out", str(tmp_path / "out2")]
+    assert command.main(both) == ConfigError.exit_code
+    assert "expected --teacher or --labels" in capsys.readouterr().err
+
+
 def test_a_set_that_cannot_be_split_is_refused(tmp_path, capsys) -> None:
     labels = _labelled_pictures(tmp_path, 3, (160, 120))
     build_from_coco(labels, tmp_path, tmp_path / "data")

@@ -164,7 +164,8 @@ class DistillConfig:
     start : initial weights of the student's encoder: 'random'; 'teacher': the teacher's encoder
         and 1x1, if both have the same encoder; a trained student's file ('….pt'): its encoder; a
         shipped model's name or card: its encoder and 1x1, for a teacher that started from it, or
-        its encoder alone if the teacher's latent is its own;
+        its encoder alone if the teacher's latent is its own, or all of it, the decoder too, where
+        only a teacher's keypoints are known;
         'imagenet:FILE': torchvision's state dict of MobileNetV3-Small or ResNet-50, as we infer
         of the paper (also for supervised rows with that encoder).
     decoder_width : channels of the student's own decoder, trained on the teacher's heatmaps; 0: the

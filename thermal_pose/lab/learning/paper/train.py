@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import torch
 from torch import nn
 
-from thermal_pose.errors import ModelArtifactError, TrainingError
+from thermal_pose.errors import ConfigError, ModelArtifactError, TrainingError
 from thermal_pose.lab.learning.fitting.config import FitConfig
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.tasks import DistillationTask, Task
@@ -93,7 +93,8 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort, fold: int) -> None:
     else:
         # Frames of the training subjects only: they set the statistics of the batch norms.
         seen = cohort.data.select(cohort.folds[fold].rows.train)
-        state = student_state(student_start(start, seen, cohort.config))
+        begun = student_start(start, seen, cohort.config)
+        state = student_state(begun) if cohort.teacher else _whole(begun, network, start)
         if cohort.teacher is not None and has_own_latent(cohort.teacher):
             state = {name: value for name, value in state.items() if name.startswith("encoder.")}
     own = network.state_dict()
@@ -104,6 +105,16 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort, fold: int) -> None:
             f"start {start}: its '{foreign[0]}' does not fit the row's network"
         )
     network.load_state_dict(fitting, strict=False)
+
+
+def _whole(begun: PoseNetwork, network: PoseNetwork, start: str) -> dict[str, torch.Tensor]:
+    """Return all weights of a start: where only keypoints are known, its decoder learns on too."""
+    if begun.decoder.width != network.decoder.width:
+        raise ConfigError(
+            f"start {start}: its decoder is {begun.decoder.width} wide, the row's "
+            f"{network.decoder.width}: set distill.decoder_width={begun.decoder.width}"
+        )
+    return begun.state_dict()
 
 
 def _load_imagenet(network: PoseNetwork, path: Path) -> None:

@@ -108,7 +108,8 @@ def label(
     visible = np.concatenate(seen)
     if not visible.any():
         raise TrainingError(f"{info.name}: sees no joint in any of {len(data)} RGB pictures")
-    return replace(data, xy=np.concatenate(xy), visibility=visible.astype(np.uint8) * 2)
+    labels = visible.astype(np.uint8) * 2
+    return replace(data, xy=np.concatenate(xy), visibility=labels, found=True)
 
 
 def own_keypoints(data: PoseData) -> Labelled:
@@ -185,7 +186,7 @@ def with_own_labels(path: Path, data: PoseData) -> PoseData:
         visibility[row] = seen
     if not visibility.any():
         raise TrainingError(f"{path}: no joint is labelled in any of {len(data)} pictures")
-    return replace(data, xy=xy, visibility=visibility)
+    return replace(data, xy=xy, visibility=visibility, found=True)
 
 
 def _annotations(path: Path) -> dict[int, tuple[FloatArray, UInt8Array]]:

@@ -223,6 +223,8 @@ def data_card(student: TrainedStudent, data: ShipData) -> dict[str, Any]:
 
 def _learnt_from(student: TrainedStudent, data: ShipData) -> Any:
     teacher = student.teacher
+    if data.train.found:
+        return "keypoints that another network found in the RGB pictures"
     if teacher is None:
         return "exact keypoints" if data.train.simulated else "labelled keypoints"
     return {"teacher": teacher.name, "encoder": teacher.encoder, "teacher_figures": teacher.figures}
