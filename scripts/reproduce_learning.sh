@@ -4,7 +4,7 @@
 #
 #   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
 #                                              detector loso sweep variants temporal rcnn
-#                                              own-latent tables ship pack, or 'all'
+#                                              own-latent rgb-only tables ship pack, or 'all'
 #
 # Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
 # the *_MIN (wall-clock limits of training, minutes) override the defaults.
@@ -40,6 +40,7 @@ ROW_MIN="${ROW_MIN:-0.7}"
 SWEEP_MIN="${SWEEP_MIN:-0.4}" # of each beta
 SHIP_MIN="${SHIP_MIN:-5}"
 OWN_TEACHER_MIN="${OWN_TEACHER_MIN:-$TEACHER_MIN}"
+RGB_MIN="${RGB_MIN:-30}" RGB_EPOCHS="${RGB_EPOCHS:-6}" # first on other people, then each fold
 OWN_EPOCHS="${OWN_EPOCHS:-4}" # of each beta and row: counted, so that a busy machine changes nothing
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
@@ -67,7 +68,7 @@ if [ "$SCALE" = smoke ]; then
         --set rcnn.fit.batch=4 --set rcnn.fit.lr=0.0001 --set rcnn.fit.cuda_graph=false)
     TINY_TEACHER=(--set teacher.fit.epochs=1 --set teacher.fit.batch=8 --set teacher.depth=1)
     TINY_SHIP=(--set fit.epochs=1 --set fit.batch=8)
-    DETECTOR_STEPS=3 OWN_EPOCHS=1
+    DETECTOR_STEPS=3 OWN_EPOCHS=1 RGB_EPOCHS=1
 else
     SUBJECTS=10 TRIALS=5 EVERY=1 TEACHER_FRAMES=16000 TRAIN_FRAMES=60000 SIDE_FRAMES=8000
     HELD_OUT=10
@@ -160,6 +161,32 @@ own_loso() { # two folds; the row of the student is the sweep's beta 0.4, and co
         --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0,1 \
         --out "$RESULTS/pose_own_latent.json" "${TINY[@]}" "${OWN[@]}" "$@"
 }
+RGB=(--set normalization.kind=crop_percentile --set normalization.clip_min=-1.0
+    --set normalization.clip_max=3.0 --set normalization.most_contrast=1.5
+    --set distill.decoder_width=64 --set fit.lr=0.001 --set "fit.epochs=$RGB_EPOCHS")
+rgb_only() { # any network's keypoints of RGB pictures, on pairs of other people, then per fold
+    local part missing=
+    for part in teacher-data paper; do
+        [ -e "$OUT_DIR/keypoints-$part.json" ] && continue
+        once "pictures-$part" tp adapt "$OUT_DIR/$part" --pictures "$OUT_DIR/pictures-$part"
+        missing="$missing keypoints-$part.json"
+    done
+    if [ -n "$missing" ]; then
+        echo "in $OUT_DIR, write$missing: COCO json with the keypoints that a pose network" \
+            "finds in the pictures of pictures-*/pictures.json; then start this stage again" >&2
+        exit 1
+    fi
+    once rgb-empty stream rgb-empty 501 220 100 1008 --kind empty
+    once rgb-student tp train --names student-narrow \
+        --train "$OUT_DIR/teacher-data" "$OUT_DIR/rgb-empty" \
+        --labels "$OUT_DIR/keypoints-teacher-data.json" --max-minutes "$RGB_MIN" \
+        --device "$DEVICE" --config config/training-shipped.yaml --set augment.heavy.share=0 \
+        "${TINY_SHIP[@]}" --out "$OUT_DIR/rgb-student"
+    tp loso "$OUT_DIR/paper" --labels "$OUT_DIR/keypoints-paper.json" --device "$DEVICE" \
+        --detector detector --work "$OUT_DIR/loso-rgb" --config "$CONFIG" "${TINY[@]}" \
+        --set "distill.start=$OUT_DIR/rgb-student/student-narrow.json" "${RGB[@]}" \
+        --rows supervised_same_start --out "$RESULTS/pose_rgb_only.json"
+}
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift
     tp loso-variants "$OUT_DIR/paper" --teacher "$OUT_DIR/teacher" --device "$DEVICE" \
@@ -248,6 +275,7 @@ run_stage() {
             --max-minutes "$ROW_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
             --out "$OUT_DIR/fold-detectors" ;;
     own-latent) once own-latent own_latent ;;
+    rgb-only) once rgb-only rgb_only ;;
     tables)
         beyond=() swept=()
         [ -e "$RESULTS/pose_own_latent.json" ] && swept=(--sweep "$RESULTS/pose_own_latent.json")

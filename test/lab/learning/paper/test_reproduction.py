@@ -24,6 +24,7 @@ STAGES = [
     "temporal",
     "rcnn",
     "own-latent",
+    "rgb-only",
     "tables",
     "ship",
 ]
@@ -35,6 +36,8 @@ def commands(request, tmp_path):
     script = ROOT / "scripts" / "reproduce_learning.sh"
     if not script.is_file():
         pytest.skip("not in a checkout")
+    for part in ("teacher-data", "paper"):  # another network's answers, which nothing here makes
+        (tmp_path / f"keypoints-{part}.json").write_text("[]")
     own = {"SCALE": request.param, "OUT_DIR": str(tmp_path), "PYTHON": "true", "JOBS": "1"}
     done = subprocess.run(
         ["bash", str(script), *STAGES],
@@ -60,16 +63,17 @@ def _last(words: list[str], option: str) -> str:
 def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None:
     assert {words[0] for words in commands} <= set(VERBS)
     streams = [words for words in commands if words[0] == "simulate-stream"]
-    assert len(streams) == 4
+    assert len(streams) == 5
     bodies = [
         range(first := _value(words, "--first-body"), first + _value(words, "--body-count"))
         for words in streams
+        if "empty" not in words
     ]
     baked = next(_value(words, "--body-count") for words in commands if words[0] == "bake-bodies")
     used = [body for span in bodies for body in span]
     assert len(used) == len(set(used)) and max(used) < baked
     seeds = [_value(words, "--seed") for words in streams]
-    assert len(set(seeds)) == 4 and all(seed < 1000 or 5000 <= seed < 6000 for seed in seeds)
+    assert len(set(seeds)) == 5 and all(seed < 1000 or 5000 <= seed < 6000 for seed in seeds)
 
 
 def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) -> None:
@@ -115,5 +119,32 @@ def test_only_evaluation_seeds_are_judged_on(commands) -> None:
         if words[0] == "simulate" and re.search("clinic|stress", words[words.index("--preset") + 1])
     ]
     assert held_out and all(_value(words, "--seed") >= 9000 for words in held_out)
-    trained = [words for words in commands if words[0] == "train"]
+    trained = [words for words in commands if words[0] == "train" and "--labels" not in words]
     assert trained and all("--evaluation" in words for words in trained)
+
+
+def test_rgb_only_starts_from_pairs_of_other_people_alone(commands) -> None:
+    first = next(words for words in commands if words[0] == "train" and "--labels" in words)
+    assert "--start" not in first and _last(first, "--labels").endswith("teacher-data.json")
+    loso = next(words for words in commands if words[0] == "loso" and "--labels" in words)
+    assert _last(loso, "--labels").endswith("keypoints-paper.json")
+    start = next(word for word in loso if word.startswith("distill.start="))
+    assert start == f"distill.start={_last(first, '--out')}/student-narrow.json"
+
+
+def test_rgb_only_says_whose_keypoints_are_missing(tmp_path) -> None:
+    script = ROOT / "scripts" / "reproduce_learning.sh"
+    if not script.is_file():
+        pytest.skip("not in a checkout")
+    own = {"SCALE": "smoke", "OUT_DIR": str(tmp_path), "PYTHON": "true", "JOBS": "1"}
+    done = subprocess.run(
+        ["bash", str(script), "rgb-only"],
+        cwd=ROOT,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "write keypoints-teacher-data.json keypoints-paper.json: COCO json" in done.stderr
+    assert "adapt" in done.stderr and "loso" not in done.stderr
