@@ -23,7 +23,7 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
 os.environ["THERMAL_POSE_BODIES"] = str(BODIES)
 # Ray's workers yield to everything else unless told not to: on a busy machine they never get on.
-os.environ["RAY_worker_niceness"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
