@@ -23,6 +23,7 @@ from thermal_pose.lab.learning.fitting import crops
 from thermal_pose.lab.learning.fitting.config import DistillConfig
 from thermal_pose.lab.learning.fitting.predict import Predictions, autocast, decode
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
+from thermal_pose.lab.learning.networks.folded_pose import slim
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
 from thermal_pose.lab.learning.pose_data import PoseData
@@ -113,7 +114,7 @@ def _compute(
     shape = (config.variants, n)
     latents = _half("latents", (*shape, channels, 16, 12), device, place)
     heatmaps = _half("heatmaps", (*shape, 17, 64, 48), device, place)
-    teacher = teacher.to(device).eval()
+    teacher = slim(teacher.to(device).eval())
     for variant, rows in _batches(config.variants, n, device):
         inputs = {"index": rows, "affine": affine[variant, rows]}
         with autocast(device):
