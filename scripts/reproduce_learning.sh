@@ -4,7 +4,8 @@
 #
 #   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
 #                                              detector loso sweep variants temporal rcnn
-#                                              own-latent rgb-only tables ship pack, or 'all'
+#                                              own-latent rgb-only resnet50 tables ship pack,
+#                                              or 'all'
 #
 # Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
 # the *_MIN (wall-clock limits of training, minutes) override the defaults.
@@ -40,7 +41,8 @@ ROW_MIN="${ROW_MIN:-0.7}"
 SWEEP_MIN="${SWEEP_MIN:-0.4}" # of each beta
 SHIP_MIN="${SHIP_MIN:-5}"
 OWN_TEACHER_MIN="${OWN_TEACHER_MIN:-$TEACHER_MIN}"
-RGB_MIN="${RGB_MIN:-30}" RGB_EPOCHS="${RGB_EPOCHS:-6}" # first on other people, then each fold
+RGB_MIN="${RGB_MIN:-30}" RGB_EPOCHS="${RGB_EPOCHS:-4}" # first on other people, then each fold
+RESNET_EPOCHS="${RESNET_EPOCHS:-16}" # three of four on pictures of half the size
 OWN_EPOCHS="${OWN_EPOCHS:-4}" # of each beta and row: counted, so that a busy machine changes nothing
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
@@ -68,7 +70,7 @@ if [ "$SCALE" = smoke ]; then
         --set rcnn.fit.batch=4 --set rcnn.fit.lr=0.0001 --set rcnn.fit.cuda_graph=false)
     TINY_TEACHER=(--set teacher.fit.epochs=1 --set teacher.fit.batch=8 --set teacher.depth=1)
     TINY_SHIP=(--set fit.epochs=1 --set fit.batch=8)
-    DETECTOR_STEPS=3 OWN_EPOCHS=1 RGB_EPOCHS=1
+    DETECTOR_STEPS=3 OWN_EPOCHS=1 RGB_EPOCHS=1 RESNET_EPOCHS=2
 else
     SUBJECTS=10 TRIALS=5 EVERY=1 TEACHER_FRAMES=16000 TRAIN_FRAMES=60000 SIDE_FRAMES=8000
     HELD_OUT=10
@@ -160,6 +162,13 @@ own_loso() { # two folds; the row of the student is the sweep's beta 0.4, and co
     tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/own-teacher" --device "$DEVICE" \
         --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0,1 \
         --out "$RESULTS/pose_own_latent.json" "${TINY[@]}" "${OWN[@]}" "$@"
+}
+resnet50() { # one fold, from random weights, at the sweep's best beta, with the sweep's teacher
+    tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/own-teacher" --device "$DEVICE" \
+        --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0 \
+        --out "$RESULTS/pose_resnet50.json" "${TINY[@]}" "${OWN[@]}" --set distill.start=random \
+        --set distill.beta=0 --set distill.coarse_share=0.75 \
+        --set "fit.epochs=$RESNET_EPOCHS" --rows student_resnet50
 }
 RGB=(--set normalization.kind=crop_percentile --set normalization.clip_min=-1.0
     --set normalization.clip_max=3.0 --set normalization.most_contrast=1.5
@@ -276,6 +285,7 @@ run_stage() {
             --out "$OUT_DIR/fold-detectors" ;;
     own-latent) once own-latent own_latent ;;
     rgb-only) once rgb-only rgb_only ;;
+    resnet50) once resnet50 resnet50 ;;
     tables)
         beyond=() swept=()
         [ -e "$RESULTS/pose_own_latent.json" ] && swept=(--sweep "$RESULTS/pose_own_latent.json")

@@ -110,6 +110,22 @@ def test_students_compute_the_teachers_equal_channels_once(cohort) -> None:
         )
 
 
+@pytest.mark.parametrize("row", ["student_resnet50", "supervised_no_transfer"])
+def test_small_pictures_may_come_first(cohort, tmp_path, row) -> None:
+    distill = dataclasses.replace(cohort.config.distill, coarse_share=0.5)
+    fit = dataclasses.replace(cohort.config.fit, epochs=2)
+    staged = dataclasses.replace(
+        cohort, config=dataclasses.replace(cohort.config, distill=distill, fit=fit)
+    )
+    (found,) = run_folds(staged, row, [1], Progress(tmp_path))
+    assert found.steps == 2 * (len(staged.folds[1].rows.train) // 4)
+    names = {path.name.removeprefix(f"{row}-s1") for path in tmp_path.glob("*.pt")}
+    weight = "-b0.4" if row.startswith("student") else ""
+    assert names == {f"-coarse{weight}.pt", f"{weight}.pt"}
+    loso_run.forget(tmp_path, row, ["s1"])
+    assert not list(tmp_path.glob("*.pt"))
+
+
 def test_the_latent_term_may_come_first_and_is_shared_by_all_betas(cohort, tmp_path) -> None:
     config = dataclasses.replace(
         cohort.config,

@@ -25,6 +25,7 @@ STAGES = [
     "rcnn",
     "own-latent",
     "rgb-only",
+    "resnet50",
     "tables",
     "ship",
 ]

@@ -161,6 +161,8 @@ class DistillConfig:
     beta : weight of the latent's L1; 1 - beta is that of the heatmap's Adaptive Wing loss.
     latent_share : share of epochs and wall clock that trains on the latent's L1 alone, before
         both terms (if 0 < beta < 1); that stage needs no decoder. 0 in the paper.
+    coarse_share : share of epochs and wall clock, after that, that trains on pictures of half the
+        size, which costs a large encoder a quarter (`networks.coarse`). 0 in the paper.
     start : initial weights of the student's encoder: 'random'; 'teacher': the teacher's encoder
         and 1x1, if both have the same encoder; a trained student's file ('….pt'): its encoder; a
         shipped model's name or card: its encoder and 1x1, for a teacher that started from it, or
@@ -181,6 +183,7 @@ class DistillConfig:
 
     beta: float = 0.4
     latent_share: float = 0.0
+    coarse_share: float = 0.0
     start: str = "random"
     decoder_width: int = 0
     variants: int = 4
@@ -193,8 +196,11 @@ class DistillConfig:
 
     def __post_init__(self) -> None:
         _require(0 <= self.beta <= 1, f"beta: expected 0..1, got {self.beta}")
-        share = self.latent_share
-        _require(0 <= share < 1, f"latent_share: expected 0..1, 1 excluded, got {share}")
+        for name in ("latent_share", "coarse_share"):
+            share = getattr(self, name)
+            _require(0 <= share < 1, f"{name}: expected 0..1, 1 excluded, got {share}")
+        early = self.latent_share + self.coarse_share
+        _require(early < 1, f"latent_share + coarse_share: expected less than 1, got {early}")
         _require(self.start != "", "start: expected random, teacher, a file or a model, got ''")
         _require(self.variants >= 1, f"variants: expected >= 1, got {self.variants}")
         width = self.decoder_width
@@ -298,14 +304,14 @@ class TrainingConfig:
 def for_key(settings: Any) -> dict[str, Any]:
     """Return settings (a dataclass) for the key of a result, as JSON.
 
-    An average of weights that is off is left out, so that checkpoints and results from before
-    there was one keep their keys.
+    An average of weights and a coarse stage that are off are left out, so that checkpoints and
+    results from before there were any keep their keys.
     """
     whole = settings if isinstance(settings, dict) else dataclasses.asdict(settings)
     return {
         name: for_key(value) if isinstance(value, dict) else value
         for name, value in whole.items()
-        if name != "ema" or value
+        if name not in ("ema", "coarse_share") or value
     }
 
 

@@ -163,7 +163,7 @@ def forget(checkpoints: Path, name: str, subjects: Sequence[str]) -> None:
     """Delete the checkpoints of a row's folds, so that they train from scratch."""
     for subject in subjects:
         label = glob.escape(f"{name}-{subject}".replace("/", "_"))
-        for stage in ("", "-latent", "-b*"):
+        for stage in ("", "-latent", "-coarse*", "-b*"):
             for path in checkpoints.glob(f"{label}{stage}.pt"):
                 path.unlink()
 

@@ -16,10 +16,10 @@ import torch
 from torch import nn
 
 from thermal_pose.errors import ConfigError, ModelArtifactError, TrainingError
-from thermal_pose.lab.learning.fitting.config import FitConfig
 from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
 from thermal_pose.lab.learning.fitting.tasks import DistillationTask, Task
 from thermal_pose.lab.learning.fitting.training import Progress
+from thermal_pose.lab.learning.networks.coarse import halved
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.folded_pose import folded_network
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, build_network, load_by_name
@@ -47,6 +47,8 @@ from thermal_pose.lab.learning.students.shipped_start import student_start
 
 #: The row that the sweep over beta trains.
 SWEPT: Final = "student_mobilenetv3"
+#: Stages before the full loss on whole pictures, in their order (`DistillConfig`).
+EARLY: Final = ("latent", "coarse")
 _LEAST_MINUTES: Final = 0.01
 
 
@@ -130,7 +132,7 @@ def _load_imagenet(network: PoseNetwork, path: Path) -> None:
 
 
 class _Plan:
-    """The learners of one row and beta, in one stage or two."""
+    """The learners of one row and beta: up to two early stages (`EARLY`), and the last."""
 
     def __init__(
         self, cohort: Cohort, name: str, fold: int, beta: float, progress: Progress
@@ -139,51 +141,62 @@ class _Plan:
         self.beta, self.progress = beta, progress
         self.label = f"{name}-{cohort.folds[fold].subject}".replace("/", "_")
         self.network = _network(cohort, self.row, fold)
-        self.latent_steps = 0
+        self.early_steps = 0
 
-    def latent(self) -> Learner | None:
-        """Return the learner of the latent term alone; None if there is no such stage."""
-        share = self.cohort.config.distill.latent_share
-        if self.row.kind != "distill" or share == 0 or self.beta in (0, 1):
+    def share(self, stage: str) -> float:
+        """Return an early stage's share of epochs and wall clock; 0: there is no such stage."""
+        settings = self.cohort.config.distill
+        if stage == "coarse":
+            return settings.coarse_share
+        two_terms = self.row.kind == "distill" and self.beta not in (0, 1)
+        return settings.latent_share if two_terms else 0.0
+
+    def early(self, stage: str) -> Learner | None:
+        """Return the learner of the latent term alone or of small pictures; None: no such stage."""
+        share = self.share(stage)
+        if share == 0:
             return None
-        return self._learner(f"{self.label}-latent", 1.0, self._share_of(share))
+        if stage == "latent":
+            return self._learner(f"{self.label}-latent", 1.0, share, self.network)
+        label = f"{self.label}-coarse{self._weight()}"
+        return self._learner(label, self.beta, share, halved(self.network))
 
     def last(self) -> Learner:
         """Return the learner of the full loss; it continues from the current weights."""
-        label, share = self.label, 0.0
-        if self.row.kind == "distill":
-            label = f"{label}-b{self.beta:g}"
-            if self.beta not in (0, 1):
-                share = self.cohort.config.distill.latent_share
-        return self._learner(label, self.beta, self._share_of(1 - share))
+        share = 1 - sum(self.share(stage) for stage in EARLY)
+        return self._learner(f"{self.label}{self._weight()}", self.beta, share, self.network)
 
-    def _share_of(self, share: float) -> FitConfig:
+    def _weight(self) -> str:
+        return f"-b{self.beta:g}" if self.row.kind == "distill" else ""
+
+    def _learner(self, label: str, beta: float, share: float, network: PoseNetwork) -> Learner:
         fit = self.cohort.config.fit
-        return replace(fit, epochs=max(1, round(share * fit.epochs)))
-
-    def _learner(self, label: str, beta: float, fit: FitConfig) -> Learner:
+        fit = replace(fit, epochs=max(1, round(share * fit.epochs)))
         rows = self.cohort.folds[self.fold].rows
         about = [label, self.cohort.about()]
         run = self.cohort.run(self.fold, label, fit, self.progress, about)
-        return Learner(label, self.network, _task(self.cohort, self.row, beta), rows, run)
+        return Learner(label, network, _task(self.cohort, self.row, beta), rows, run)
 
 
 def _fit(plans: Sequence[_Plan], progress: Progress) -> list[Learner]:
     """Train all plans; return their last learners."""
     max_minutes, tick = progress.max_minutes, progress.tick
-    first = [(plan, learner) for plan in plans if (learner := plan.latent()) is not None]
-    share = plans[0].cohort.config.distill.latent_share
-    fit_together([learner for _, learner in first], max_minutes * share, tick)
-    latent_s = 0.0
-    for plan, learner in first:
-        learner.take_best()
-        plan.latent_steps += learner.steps_taken
-        latent_s = max(latent_s, learner.used_s)
-    del first  # frees the optimisers' memory
+    used_s = sum(_fit_early(plans, stage, progress) for stage in EARLY)
     learners = [plan.last() for plan in plans]
-    left = max_minutes - latent_s / 60
+    left = max_minutes - used_s / 60
     fit_together(learners, max(left, _LEAST_MINUTES) if max_minutes else 0.0, tick)
     return learners
+
+
+def _fit_early(plans: Sequence[_Plan], stage: str, progress: Progress) -> float:
+    """Train an early stage of all plans; return the wall clock it took, s."""
+    learners = [(plan, learner) for plan in plans if (learner := plan.early(stage)) is not None]
+    minutes = progress.max_minutes * plans[0].share(stage)
+    fit_together([learner for _, learner in learners], minutes, progress.tick)
+    for plan, learner in learners:
+        learner.take_best()
+        plan.early_steps += learner.steps_taken
+    return max((learner.used_s for _, learner in learners), default=0.0)
 
 
 def run_folds(
@@ -215,16 +228,16 @@ def run_folds(
     plans = [_Plan(cohort, name, fold, beta, progress) for fold in folds]
     learners = _fit(plans, progress)
     return [
-        _with_latent_steps(
+        _with_early_steps(
             counted(evaluate_fold(cohort, row, plan.fold, learner.take_best()), learner), plan
         )
         for plan, learner in zip(plans, learners, strict=True)
     ]
 
 
-def _with_latent_steps(result: FoldResult, plan: _Plan) -> FoldResult:
-    crops = plan.latent_steps * plan.cohort.config.fit.batch
-    return replace(result, steps=result.steps + plan.latent_steps, crops=result.crops + crops)
+def _with_early_steps(result: FoldResult, plan: _Plan) -> FoldResult:
+    crops = plan.early_steps * plan.cohort.config.fit.batch
+    return replace(result, steps=result.steps + plan.early_steps, crops=result.crops + crops)
 
 
 def trained_folds(
