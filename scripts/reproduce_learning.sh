@@ -41,7 +41,7 @@ ROW_MIN="${ROW_MIN:-0.7}"
 SWEEP_MIN="${SWEEP_MIN:-0.4}" # of each beta
 SHIP_MIN="${SHIP_MIN:-5}"
 OWN_TEACHER_MIN="${OWN_TEACHER_MIN:-$TEACHER_MIN}"
-RGB_MIN="${RGB_MIN:-30}" RGB_EPOCHS="${RGB_EPOCHS:-4}" # first on other people, then each fold
+RGB_MIN="${RGB_MIN:-32}" RGB_EPOCHS="${RGB_EPOCHS:-2}" # first on other people, then each fold
 RESNET_EPOCHS="${RESNET_EPOCHS:-16}" # three of four on pictures of half the size
 OWN_EPOCHS="${OWN_EPOCHS:-4}" # of each beta and row: counted, so that a busy machine changes nothing
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
@@ -172,7 +172,7 @@ resnet50() { # one fold, from random weights, at the sweep's best beta, with the
 }
 RGB=(--set normalization.kind=crop_percentile --set normalization.clip_min=-1.0
     --set normalization.clip_max=3.0 --set normalization.most_contrast=1.5
-    --set distill.decoder_width=64 --set fit.lr=0.001 --set "fit.epochs=$RGB_EPOCHS")
+    --set distill.decoder_width=64 --set fit.lr=0.0002 --set "fit.epochs=$RGB_EPOCHS")
 rgb_only() { # any network's keypoints of RGB pictures, on pairs of other people, then per fold
     local part missing=
     for part in teacher-data paper; do
