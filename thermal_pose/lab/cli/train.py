@@ -80,7 +80,7 @@ def start(args: argparse.Namespace) -> int:
     _check(args, names)
     config = load_config(args.config, args.overrides)
     device = choose_device(args.device)
-    data = load_data(args, config.seed)
+    data = load_data(args, config.seed, args.labels)
     teacher = load_teacher(args.teacher) if args.teacher else None
     begun = shipped_start(args.start, names[0], data.train, config) if args.start else None
     check_scores(data, begun)

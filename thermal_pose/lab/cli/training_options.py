@@ -34,8 +34,13 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     add_evaluation(parser)
 
 
-def load_data(args: argparse.Namespace, seed: int) -> "ShipData":
-    """Read the sets that `add_data_arguments` declares; one set alone is split by its groups."""
+def load_data(args: argparse.Namespace, seed: int, labels: Path | None = None) -> "ShipData":
+    """Read the sets that `add_data_arguments` declares; one set alone is split by its groups.
+
+    Parameters
+    ----------
+    labels : COCO json of the keypoints to learn from --train (`with_own_labels`); None: its own.
+    """
     from thermal_pose.lab.learning.pose_data import concatenate, load_folder, load_folders
     from thermal_pose.lab.learning.students.labels import with_own_labels
     from thermal_pose.lab.learning.students.ship import ShipData, split_data
@@ -49,8 +54,8 @@ def load_data(args: argparse.Namespace, seed: int) -> "ShipData":
         for name, folders in evaluation_sets(args).items()
     }
     train = load_folders(args.train)
-    if getattr(args, "labels", None) is not None:
-        train = with_own_labels(args.labels, train)
+    if labels is not None:
+        train = with_own_labels(labels, train)
     if args.confidence is None:
         return split_data(train, seed, evaluation)
     calibration = concatenate([load_folder(folder) for folder in args.calibration_data])

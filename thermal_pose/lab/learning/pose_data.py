@@ -155,6 +155,8 @@ class PoseData:
             for start in range(0, len(values), _HASHED_AT_ONCE):
                 digest.update(np.ascontiguousarray(values[start : start + _HASHED_AT_ONCE]).data)
         digest.update(repr((self.subjects, self.trials)).encode())
+        if self.found:
+            digest.update(b"found")
         for coded in self.patches:
             digest.update(coded)
         return digest.hexdigest()[:16]
@@ -200,6 +202,8 @@ def save_shard(data: PoseData, path: Path) -> None:
         The disk is full or read-only; no half-written shard is left behind.
     """
     arrays = {name: getattr(data, name) for name in (*_PER_FRAME, *_row_arrays())}
+    if data.found:
+        arrays["found"] = np.array(True)
     lengths = np.array([len(coded) for coded in data.patches], dtype=np.int64)
     with whole_file(path) as stream:
         np.savez(
@@ -226,6 +230,7 @@ def load_shard(path: Path) -> PoseData:
             ends = np.cumsum(content["patch_lengths"])
             coded = content["patch_bytes"].tobytes()
             arrays |= {name: tuple(str(text) for text in content[name]) for name in _NAMES}
+            arrays["found"] = "found" in content
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(f"{path}: not a data set shard: {error}") from error
     bounds = [0, *ends.tolist()]
@@ -327,6 +332,7 @@ def _joined(parts: Sequence[PoseData], frames: UInt16Array) -> PoseData:
         frames=frames,
         frame_rows=np.concatenate([part.frame_rows for part in parts]),
         patches=tuple(coded for part in parts for coded in part.patches) if with_rgb else (),
+        found=any(part.found for part in parts),
         subjects=subjects,
         trials=trials,
         **joined,

@@ -4,7 +4,6 @@
 import dataclasses
 import json
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -326,7 +325,10 @@ def test_any_network_s_keypoints_teach_the_supervised_rows(cohort, figures, tmp_
 def test_a_start_s_decoder_learns_on_where_only_keypoints_are_known(cohort, figures, tmp_path):
     _keypoints(figures, tmp_path / "k.json")
     shipped = load_card(card_path("student"))
-    input_ = {f"normalization.{key}": value for key, value in asdict(shipped.normalization).items()}
+    input_ = {
+        f"normalization.{key}": value
+        for key, value in dataclasses.asdict(shipped.normalization).items()
+    }
     settings = {"distill.start": "student", "distill.decoder_width": 64, **input_}
 
     def network(**changed):

@@ -18,7 +18,7 @@ from thermal_pose.lab.learning.datasets.coco.shards import build_from_coco
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
 from thermal_pose.lab.learning.fitting.tasks import KeypointTask, ThermalCrops
 from thermal_pose.lab.learning.networks.onnx.unfold import unfold_student
-from thermal_pose.lab.learning.pose_data import load_folder, save_shard
+from thermal_pose.lab.learning.pose_data import concatenate, load_folder, save_shard
 from thermal_pose.lab.learning.students.labels import with_own_labels, write_pictures
 from thermal_pose.lab.learning.students.ship import load_student
 
@@ -64,6 +64,15 @@ def test_files_that_are_not_keypoints_of_the_data_are_refused(
     (tmp_path / "k.json").write_text(json.dumps(content))
     with pytest.raises(TrainingError, match=message):
         with_own_labels(tmp_path / "k.json", figures)
+
+
+def test_keypoints_of_a_row_without_a_picture_are_refused(figures, tmp_path) -> None:
+    affine = figures.patch_affine.copy()
+    affine[5] = 0
+    half = dataclasses.replace(figures, patch_affine=affine)
+    (tmp_path / "k.json").write_text(json.dumps([{"image_id": 5, "keypoints": [1.0] * 51}]))
+    with pytest.raises(TrainingError, match="image_id 5: the data set has no RGB picture"):
+        with_own_labels(tmp_path / "k.json", half)
 
 
 def test_adapt_learns_from_any_teacher_s_keypoints(figures, tmp_path, capsys) -> None:
@@ -174,6 +183,11 @@ def test_train_learns_what_another_network_found_and_masks_what_it_did_not(
     assert figures.simulated and not figures.unlabelled.any()
     assert found.unlabelled[:, 16].all() and found.unlabelled.sum() == len(figures)
     assert found.select(np.arange(3)).unlabelled[:, 16].all()
+    assert concatenate([figures, found]).found and not concatenate([figures, figures]).found
+    save_shard(found, tmp_path / "found" / "a.npz")
+    again = load_folder(tmp_path / "found")
+    assert again.found and again.fingerprint() == found.fingerprint()
+    assert dataclasses.replace(found, found=False).fingerprint() != found.fingerprint()
 
     save_shard(figures, tmp_path / "pairs" / "a.npz")
     words = ["train", "--names", "student-lite", "--start", "student-lite", "--json", *SMALL]

@@ -179,6 +179,14 @@ def with_own_labels(path: Path, data: PoseData) -> PoseData:
             f"{path}: image_id {strange[0]}: expected 0 to {len(data) - 1}, the rows of the data "
             "set: are these the keypoints of its own pictures?"
         )
+    dark = [
+        row for row in sorted(found) if not abs(np.linalg.det(data.patch_affine[row][:, :2])) > 0
+    ]
+    if dark:
+        raise TrainingError(
+            f"{path}: image_id {dark[0]}: the data set has no RGB picture of this row: are these "
+            "the keypoints of its own pictures?"
+        )
     xy = np.zeros((len(data), N_JOINTS, 2), np.float32)
     visibility = np.zeros((len(data), N_JOINTS), np.uint8)
     for row, (patch_xy, seen) in found.items():
