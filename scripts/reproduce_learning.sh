@@ -41,8 +41,8 @@ ROW_MIN="${ROW_MIN:-0.7}"
 SWEEP_MIN="${SWEEP_MIN:-0.4}" # of each beta
 SHIP_MIN="${SHIP_MIN:-5}"
 OWN_TEACHER_MIN="${OWN_TEACHER_MIN:-$TEACHER_MIN}"
-RGB_MIN="${RGB_MIN:-32}" RGB_EPOCHS="${RGB_EPOCHS:-2}" # first on other people, then each fold
-RESNET_EPOCHS="${RESNET_EPOCHS:-16}" # three of four on pictures of half the size
+RGB_MIN="${RGB_MIN:-45}" RGB_EPOCHS="${RGB_EPOCHS:-2}" # first on other people, then each fold
+RESNET_MIN="${RESNET_MIN:-100}" # the same for ResNet-50
 OWN_EPOCHS="${OWN_EPOCHS:-4}" # of each beta and row: counted, so that a busy machine changes nothing
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
@@ -70,7 +70,7 @@ if [ "$SCALE" = smoke ]; then
         --set rcnn.fit.batch=4 --set rcnn.fit.lr=0.0001 --set rcnn.fit.cuda_graph=false)
     TINY_TEACHER=(--set teacher.fit.epochs=1 --set teacher.fit.batch=8 --set teacher.depth=1)
     TINY_SHIP=(--set fit.epochs=1 --set fit.batch=8)
-    DETECTOR_STEPS=3 OWN_EPOCHS=1 RGB_EPOCHS=1 RESNET_EPOCHS=2
+    DETECTOR_STEPS=3 OWN_EPOCHS=1 RGB_EPOCHS=1
 else
     SUBJECTS=10 TRIALS=5 EVERY=1 TEACHER_FRAMES=16000 TRAIN_FRAMES=60000 SIDE_FRAMES=8000
     HELD_OUT=10
@@ -163,17 +163,10 @@ own_loso() { # two folds; the row of the student is the sweep's beta 0.4, and co
         --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0,1 \
         --out "$RESULTS/pose_own_latent.json" "${TINY[@]}" "${OWN[@]}" "$@"
 }
-resnet50() { # one fold, from random weights, at the sweep's best beta, with the sweep's teacher
-    tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/own-teacher" --device "$DEVICE" \
-        --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0 \
-        --out "$RESULTS/pose_resnet50.json" "${TINY[@]}" "${OWN[@]}" --set distill.start=random \
-        --set distill.beta=0 --set distill.coarse_share=0.75 \
-        --set "fit.epochs=$RESNET_EPOCHS" --rows student_resnet50
-}
 RGB=(--set normalization.kind=crop_percentile --set normalization.clip_min=-1.0
     --set normalization.clip_max=3.0 --set normalization.most_contrast=1.5
     --set distill.decoder_width=64 --set fit.lr=0.0002 --set "fit.epochs=$RGB_EPOCHS")
-rgb_only() { # any network's keypoints of RGB pictures, on pairs of other people, then per fold
+rgb_labels() { # any network's keypoints of RGB pictures, moved to where COCO's annotators put them
     local part missing=
     for part in teacher-data paper; do
         [ -e "$OUT_DIR/keypoints-$part.json" ] && continue
@@ -185,16 +178,22 @@ rgb_only() { # any network's keypoints of RGB pictures, on pairs of other people
             "finds in the pictures of pictures-*/pictures.json; then start this stage again" >&2
         exit 1
     fi
-    once rgb-empty stream rgb-empty 501 220 100 1008 --kind empty
-    once rgb-student tp train --names student-narrow \
-        --train "$OUT_DIR/teacher-data" "$OUT_DIR/rgb-empty" \
-        --labels "$OUT_DIR/keypoints-teacher-data.json" --max-minutes "$RGB_MIN" \
-        --device "$DEVICE" --config config/training-shipped.yaml --set augment.heavy.share=0 \
-        "${TINY_SHIP[@]}" --out "$OUT_DIR/rgb-student"
-    tp loso "$OUT_DIR/paper" --labels "$OUT_DIR/keypoints-paper.json" --device "$DEVICE" \
-        --detector detector --work "$OUT_DIR/loso-rgb" --config "$CONFIG" "${TINY[@]}" \
-        --set "distill.start=$OUT_DIR/rgb-student/student-narrow.json" "${RGB[@]}" \
-        --rows supervised_same_start --out "$RESULTS/pose_rgb_only.json"
+    once aligned tp align-labels "$OUT_DIR/keypoints-teacher-data.json" \
+        --reference "$OUT_DIR/pictures-teacher-data/pictures.json" \
+        --also "$OUT_DIR/keypoints-paper.json" --out "$OUT_DIR/aligned"
+}
+rgb_row() { # rgb_row NETWORK MINUTES FOLDS SUFFIX: on pairs of other people, then per fold
+    local network=$1 minutes=$2 folds=$3 suffix=$4
+    rgb_labels
+    once "start-$network" tp loso-start "$OUT_DIR/teacher-data" --network "$network" \
+        --labels "$OUT_DIR/aligned/keypoints-teacher-data.json" --max-minutes "$minutes" \
+        --device "$DEVICE" --set augment.heavy.share=0 --set distill.decoder_width=64 \
+        --set distill.coarse_share=0.7 "${TINY_SHIP[@]}" --out "$OUT_DIR/start"
+    tp loso "$OUT_DIR/paper" --labels "$OUT_DIR/aligned/keypoints-paper.json" --detector detector \
+        --device "$DEVICE" --work "$OUT_DIR/loso-rgb" --config "$CONFIG" --folds "$folds" \
+        "${TINY[@]}" --set "distill.start=$OUT_DIR/start/$network.pt" "${RGB[@]}" \
+        --rows "start_alone$suffix,supervised_same_start$suffix" \
+        --out "$RESULTS/pose_rgb_only.json"
 }
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift
@@ -284,8 +283,8 @@ run_stage() {
             --max-minutes "$ROW_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
             --out "$OUT_DIR/fold-detectors" ;;
     own-latent) once own-latent own_latent ;;
-    rgb-only) once rgb-only rgb_only ;;
-    resnet50) once resnet50 resnet50 ;;
+    rgb-only) once rgb-only rgb_row mobilenetv3 "$RGB_MIN" all "" ;;
+    resnet50) once resnet50 rgb_row resnet50 "$RESNET_MIN" 0 _resnet50 ;;
     tables)
         beyond=() swept=()
         [ -e "$RESULTS/pose_own_latent.json" ] && swept=(--sweep "$RESULTS/pose_own_latent.json")

@@ -28,6 +28,7 @@ EVERYDAY: dict[str, str] = {
 TRAINING: dict[str, str] = {
     "dataset": "build a training data set from recordings or COCO JSON",
     "adapt": "adapt a pose model to your own camera, from your own recordings",
+    "align-labels": "move a pose network's keypoints to where your annotators put them",
     "average-models": "average a pose model with the one that its training began with",
     "recalibrate": "recalibrate a pose model's scores for int8 or another camera",
     "train": "train, calibrate and export the pose models that ship",
@@ -50,6 +51,7 @@ LAB: dict[str, str] = {
     "bench-serve": "measure the bedside page: delay, memory and load per watcher",
     "evaluate-tug": "compare timed trials of the simulated clinic with their truth",
     "loso": "leave one subject out: the paper's table and beta sweep",
+    "loso-start": "teach a network of that table on pairs of other people first",
     "loso-detectors": "train the paper's person detector on the same folds",
     "loso-variants": "measure changes to the paper's method on the same folds",
     "loso-tables": "write the paper's Table I and Figs. 1 and 3 from those results",

@@ -18,13 +18,14 @@ from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH, ClassicDec
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, has_own_latent, is_teacher_of
 from thermal_pose.lab.learning.networks.width import without_copies
+from thermal_pose.lab.learning.paper.start import load_start
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.teachers.cache import TeacherCache
 from thermal_pose.types import IntArray
 
 #: Before the file of a start 'imagenet:FILE'.
 IMAGENET: Final = "imagenet:"
-RowKind = Literal["distill", "supervised", "teacher", "rcnn"]
+RowKind = Literal["distill", "supervised", "teacher", "rcnn", "start"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Row:
 
     network: str
     kind: RowKind
-    same_start: bool = False  # a supervised row that starts like the student
+    same_start: bool = False  # a row without distillation that starts like the student
 
 
 ROWS: Final[dict[str, Row]] = {
@@ -44,6 +45,9 @@ ROWS: Final[dict[str, Row]] = {
     "vitpose_b_supervised": Row("vit_b", "supervised"),
     "supervised_no_transfer": Row("mobilenetv3", "supervised"),
     "supervised_same_start": Row("mobilenetv3", "supervised", same_start=True),
+    "supervised_same_start_resnet50": Row("resnet50", "supervised", same_start=True),
+    "start_alone": Row("mobilenetv3", "start", same_start=True),
+    "start_alone_resnet50": Row("resnet50", "start", same_start=True),
     "teacher_on_thermal": Row("", "teacher"),
 }
 
@@ -177,7 +181,7 @@ class Cohort:
 
     def rule(self, row: Row) -> DecodeRule:
         """Return a row's heatmap alignment; a shared decoder has its teacher's."""
-        own = row.kind == "supervised"
+        own = row.kind in ("supervised", "start")
         return DecodeRule(alignment="half_pixel" if own else self.info.alignment)
 
 
@@ -202,13 +206,28 @@ def started_from(cohort: Cohort, row: Row) -> str:
     if start == "teacher":
         teacher = cohort.require_teacher("distill.start=teacher")
         return cohort.info.name if is_teacher_of(teacher, row.network) else "random"
-    return _named(cohort, start) if row.network == "mobilenetv3" else "random"
+    return _named(cohort, start) if row.network == network_of(start) else "random"
+
+
+def network_of(start: str) -> str:
+    """Return the encoder's name (`NETWORKS`) of a shipped or trained model."""
+    begun = load_start(Path(start)) if is_weights(start) else None
+    return "mobilenetv3" if begun is None else begun.name
+
+
+def is_weights(start: str) -> bool:
+    """Whether a start is a file of trained weights."""
+    return Path(start).suffix == ".pt"
 
 
 def _named(cohort: Cohort, start: str) -> str:
-    """Name a shipped or trained model, and whether its encoder alone is taken."""
+    """Name a shipped or trained model, what taught it, and whether its encoder alone is taken."""
+    name = Path(start).stem
+    begun = load_start(Path(start)) if is_weights(start) else None
+    if begun is not None:
+        return f"{name}, {begun.crops} crops of {len(begun.trained_on)} other people"
     alone = cohort.teacher is not None and has_own_latent(cohort.teacher)
-    return f"{Path(start).stem}{', encoder' if alone else ''}"
+    return f"{name}{', encoder' if alone else ''}"
 
 
 def keypoint_task(cohort: Cohort) -> KeypointTask:

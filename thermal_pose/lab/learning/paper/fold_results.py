@@ -196,7 +196,7 @@ def row_entry(cohort: Cohort, name: str, results: list[FoldResult]) -> dict[str,
 
 def _too_short(cohort: Cohort, name: str, results: list[FoldResult]) -> str:
     """Return why a row's training was too short to judge its method; '' if it was not."""
-    if ROWS[name].kind == "teacher":
+    if ROWS[name].kind in ("teacher", "start"):
         return ""
     folds = {fold.subject: len(fold.rows.train) for fold in cohort.folds}
     # The last crops of a pass, fewer than a batch, are dropped.

@@ -62,6 +62,9 @@ TABLE_I: Final[dict[str, TableRow]] = {
     ),
     "supervised_no_transfer": TableRow("supervised, no transfer", "MobileNetV3"),
     "supervised_same_start": TableRow("supervised, same start as the student", "MobileNetV3"),
+    "supervised_same_start_resnet50": TableRow("supervised, same start", "ResNet-50"),
+    "start_alone": TableRow("the start alone, no training on the cohort", "MobileNetV3"),
+    "start_alone_resnet50": TableRow("the start alone, no training on the cohort", "ResNet-50"),
     "teacher_on_thermal": TableRow("RGB teacher on thermal", "the teacher's"),
 }
 

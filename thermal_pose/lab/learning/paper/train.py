@@ -33,6 +33,7 @@ from thermal_pose.lab.learning.paper.cohort import (
     Cohort,
     Row,
     imagenet_file,
+    is_weights,
     keypoint_task,
     started_from,
 )
@@ -42,8 +43,10 @@ from thermal_pose.lab.learning.paper.fold_results import (
     evaluate_fold,
     precision_of,
 )
+from thermal_pose.lab.learning.paper.start import load_start
 from thermal_pose.lab.learning.students.ship import load_student
 from thermal_pose.lab.learning.students.shipped_start import student_start
+from thermal_pose.lab.learning.teachers.fit import check_disjoint
 
 #: The row that the sweep over beta trains.
 SWEPT: Final = "student_mobilenetv3"
@@ -89,9 +92,8 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort, fold: int) -> None:
         return
     if start == "teacher":
         state = student_state(cohort.require_teacher("distill.start=teacher"))
-    elif Path(start).suffix == ".pt":
-        trained = load_student(Path(start))[0].state_dict()
-        state = {name: value for name, value in trained.items() if name.startswith("encoder.")}
+    elif is_weights(start):
+        state = _trained(Path(start), network, cohort)
     else:
         # Frames of the training subjects only: they set the statistics of the batch norms.
         seen = cohort.data.select(cohort.folds[fold].rows.train)
@@ -107,6 +109,15 @@ def _begin(network: PoseNetwork, row: Row, cohort: Cohort, fold: int) -> None:
             f"start {start}: its '{foreign[0]}' does not fit the row's network"
         )
     network.load_state_dict(fitting, strict=False)
+
+
+def _trained(path: Path, network: PoseNetwork, cohort: Cohort) -> dict[str, torch.Tensor]:
+    """Return the weights of a file: all of a start that was taught on pairs, else its encoder."""
+    if (begun := load_start(path)) is not None:
+        check_disjoint(begun.trained_on, cohort.data.subjects, path.name)
+        return _whole(begun.network, network, str(path))
+    trained = load_student(path)[0].state_dict()
+    return {name: value for name, value in trained.items() if name.startswith("encoder.")}
 
 
 def _whole(begun: PoseNetwork, network: PoseNetwork, start: str) -> dict[str, torch.Tensor]:
@@ -218,6 +229,12 @@ def run_folds(
     if row.kind == "teacher":
         teacher = cohort.require_teacher(name)
         return [evaluate_fold(cohort, row, fold, teacher) for fold in folds]
+    if row.kind == "start":
+        untouched = [_network(cohort, row, fold) for fold in folds]
+        return [
+            evaluate_fold(cohort, row, fold, network.to(cohort.device).eval())
+            for fold, network in zip(folds, untouched, strict=True)
+        ]
     if row.kind == "rcnn":
         from thermal_pose.lab.learning.paper.rcnn_rows import run_rcnn_folds
 

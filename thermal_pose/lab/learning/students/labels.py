@@ -25,12 +25,14 @@ from thermal_pose.lab.learning.fitting.tasks import RgbCrops
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
 from thermal_pose.lab.learning.pose_data import PATCH_WH, PoseData
+from thermal_pose.lab.learning.students.predictions import (
+    LEAST_CONFIDENCE,
+    best_predictions,
+)
 from thermal_pose.skeleton import JOINT_NAMES, N_JOINTS
 from thermal_pose.types import FloatArray, UInt8Array
 
 PICTURES_NAME: Final = "pictures.json"
-#: Joints of a predictor's file count as labelled from this confidence on.
-LEAST_CONFIDENCE: Final = 0.3
 _PIECE_ROWS: Final = 1024
 
 
@@ -129,9 +131,9 @@ def own_keypoints(data: PoseData) -> Labelled:
 
 
 def write_pictures(data: PoseData, folder: Path) -> int:
-    """Write the RGB picture of every row, and a COCO file that lists them; return how many.
+    """Write the RGB picture of every row, and a COCO file of them; return how many.
 
-    Image ids are row numbers of the data set.
+    Image ids are row numbers of the data set. Keypoints that it has become annotations.
 
     Raises
     ------
@@ -148,7 +150,8 @@ def write_pictures(data: PoseData, folder: Path) -> int:
         write_whole(folder / name, coded)
         images.append({"id": row, "file_name": name, "width": PATCH_WH[0], "height": PATCH_WH[1]})
     person = {"id": 1, "name": "person", "keypoints": list(JOINT_NAMES)}
-    listed = {"images": images, "annotations": [], "categories": [person]}
+    own = [found for row in range(len(data)) if (found := _in_picture(data, row)) is not None]
+    listed = {"images": images, "annotations": own, "categories": [person]}
     write_whole(folder / PICTURES_NAME, json.dumps(listed) + "\n")
     return len(images)
 
@@ -172,7 +175,7 @@ def with_own_labels(path: Path, data: PoseData) -> PoseData:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path}: not COCO keypoint json: {error}") from error
-    found = _predictions(path, content) if isinstance(content, list) else _annotations(path)
+    found = _predictions(path, content) if isinstance(content, list) else read_annotated(path)
     strange = sorted(row for row in found if not 0 <= row < len(data))
     if strange:
         raise TrainingError(
@@ -197,28 +200,44 @@ def with_own_labels(path: Path, data: PoseData) -> PoseData:
     return replace(data, xy=xy, visibility=visibility, found=True)
 
 
-def _annotations(path: Path) -> dict[int, tuple[FloatArray, UInt8Array]]:
+def read_annotated(path: Path) -> dict[int, tuple[FloatArray, UInt8Array]]:
+    """Return joints (17, 2), px, and their v (17,) of each picture of a COCO keypoint file.
+
+    Raises
+    ------
+    TrainingError
+        As `read_labels`.
+    """
     return {person.picture: (person.xy, person.visibility) for person in read_labels(path).people}
 
 
 def _predictions(path: Path, entries: list[Any]) -> dict[int, tuple[FloatArray, UInt8Array]]:
-    best: dict[int, tuple[float, FloatArray]] = {}
-    for number, entry in enumerate(entries, 1):
-        try:
-            row, score = int(entry["image_id"]), float(entry.get("score", 1.0))
-            joints = np.array(entry["keypoints"], np.float32).reshape(N_JOINTS, 3)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
-            raise TrainingError(
-                f"{path}: prediction number {number}: expected image_id and keypoints of "
-                f"{N_JOINTS} joints (x, y, confidence): {error}"
-            ) from error
-        if not np.isfinite(joints).all():
-            raise TrainingError(f"{path}: prediction number {number}: expected finite numbers")
-        if row not in best or score > best[row][0]:
-            best[row] = score, joints
     return {
         row: (joints[:, :2], (joints[:, 2] >= LEAST_CONFIDENCE).astype(np.uint8) * 2)
-        for row, (_, joints) in best.items()
+        for row, joints in best_predictions(path, entries).items()
+    }
+
+
+def _in_picture(data: PoseData, row: int) -> dict[str, Any] | None:
+    """Return a row's own keypoints as an annotation of its picture; None: none lie in it."""
+    affine = data.patch_affine[row].astype(np.float64)
+    xy = data.xy[row] @ affine[:, :2].T + affine[:, 2]
+    inside = (xy >= 0).all(axis=1) & (xy < PATCH_WH).all(axis=1)
+    flags = np.where(inside, data.visibility[row], 0)
+    if not data.person[row] or not flags.any():
+        return None
+    corner, size = xy[flags > 0].min(axis=0), np.ptp(xy[flags > 0], axis=0)
+    if size.min() < 1:
+        return None
+    joints = np.column_stack([xy * (flags > 0)[:, None], flags])
+    return {
+        "id": row + 1,
+        "image_id": row,
+        "category_id": 1,
+        "iscrowd": 0,
+        "keypoints": [round(float(value), 2) for value in joints.ravel()],
+        "num_keypoints": int((flags > 0).sum()),
+        "bbox": [round(float(value), 2) for value in (*corner, *size)],
     }
 
 
