@@ -4,8 +4,8 @@
 #
 #   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
 #                                              detector loso sweep variants temporal rcnn
-#                                              own-latent rgb-only resnet50 tables ship pack,
-#                                              or 'all'
+#                                              own-latent teacher-start rgb-only resnet50
+#                                              tables ship pack, or 'all'
 #
 # Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
 # the *_MIN (wall-clock limits of training, minutes) override the defaults.
@@ -163,6 +163,17 @@ own_loso() { # two folds; the row of the student is the sweep's beta 0.4, and co
         --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0,1 \
         --out "$RESULTS/pose_own_latent.json" "${TINY[@]}" "${OWN[@]}" "$@"
 }
+teacher_start() { # rows of equal budget that start with the encoder of an RGB teacher like themselves
+    local common=("$OUT_DIR/paper" --teacher "$OUT_DIR/plain-teacher" --device "$DEVICE"
+        --detector detector --work "$OUT_DIR/loso-plain" --config "$CONFIG" --folds 0,1
+        --out "$RESULTS/pose_teacher_start.json" "${TINY[@]}" "${OWN[@]}"
+        --set distill.start=teacher)
+    once plain-teacher tp train-teacher "$OUT_DIR/teacher-data" --config "$CONFIG" \
+        --max-minutes "$OWN_TEACHER_MIN" --device "$DEVICE" --set teacher.encoder=mobilenetv3 \
+        "${TINY_TEACHER[@]}" --out "$OUT_DIR/plain-teacher"
+    tp loso "${common[@]}" --sweep 0
+    tp loso "${common[@]}" --rows "student_mobilenetv3,supervised_same_start"
+}
 RGB=(--set normalization.kind=crop_percentile --set normalization.clip_min=-1.0
     --set normalization.clip_max=3.0 --set normalization.most_contrast=1.5
     --set distill.decoder_width=64 --set fit.lr=0.0002 --set "fit.epochs=$RGB_EPOCHS")
@@ -283,6 +294,7 @@ run_stage() {
             --max-minutes "$ROW_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
             --out "$OUT_DIR/fold-detectors" ;;
     own-latent) once own-latent own_latent ;;
+    teacher-start) once teacher-start teacher_start ;;
     rgb-only) once rgb-only rgb_row mobilenetv3 "$RGB_MIN" all "" ;;
     resnet50) once resnet50 rgb_row resnet50 "$RESNET_MIN" 0 _resnet50 ;;
     tables)

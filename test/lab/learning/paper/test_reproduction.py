@@ -24,6 +24,7 @@ STAGES = [
     "temporal",
     "rcnn",
     "own-latent",
+    "teacher-start",
     "rgb-only",
     "resnet50",
     "tables",
@@ -70,7 +71,7 @@ def _last(words: list[str], option: str) -> str:
 def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None:
     assert {words[0] for words in commands} <= set(VERBS)
     streams = [words for words in commands if words[0] == "simulate-stream"]
-    assert len(streams) == 5
+    assert len(streams) == 4
     bodies = [
         range(first := _value(words, "--first-body"), first + _value(words, "--body-count"))
         for words in streams
@@ -80,7 +81,7 @@ def test_all_verbs_exist_and_no_two_sets_share_bodies_or_seeds(commands) -> None
     used = [body for span in bodies for body in span]
     assert len(used) == len(set(used)) and max(used) < baked
     seeds = [_value(words, "--seed") for words in streams]
-    assert len(set(seeds)) == 5 and all(seed < 1000 or 5000 <= seed < 6000 for seed in seeds)
+    assert len(set(seeds)) == 4 and all(seed < 1000 or 5000 <= seed < 6000 for seed in seeds)
 
 
 def test_variants_are_compared_with_networks_that_the_sweep_trained(commands) -> None:
@@ -112,6 +113,19 @@ def test_a_latent_of_its_own_is_swept_over_all_betas_with_equal_steps(commands) 
     assert rows[-1] == "student_mobilenetv3,supervised_same_start"
 
 
+def test_rows_that_start_with_the_teacher_have_the_budget_of_the_sweep(commands) -> None:
+    plain = [words for words in commands if "plain-teacher" in " ".join(words)]
+    assert [words[0] for words in plain] == ["train-teacher", "loso", "loso"]
+    loso = [words for words in commands if words[0] == "loso"]
+    sweep = next(words for words in loso if _last(words, "--out").endswith("own_latent.json"))
+    for words in plain[1:]:
+        assert [word for word in words if "=" in word] == [
+            *(word for word in sweep if "=" in word),
+            "distill.start=teacher",
+        ]
+        assert _last(words, "--folds") == _last(sweep, "--folds")
+
+
 def test_earlier_frames_are_judged_against_networks_of_the_same_data(commands) -> None:
     judged = next(words for words in commands if "previous_frame,three_frames" in words)
     base = next(words for words in commands if words[0] == "loso" and words[1] == judged[1])
@@ -126,17 +140,27 @@ def test_only_evaluation_seeds_are_judged_on(commands) -> None:
         if words[0] == "simulate" and re.search("clinic|stress", words[words.index("--preset") + 1])
     ]
     assert held_out and all(_value(words, "--seed") >= 9000 for words in held_out)
-    trained = [words for words in commands if words[0] == "train" and "--labels" not in words]
+    trained = [words for words in commands if words[0] == "train"]
     assert trained and all("--evaluation" in words for words in trained)
 
 
-def test_rgb_only_starts_from_pairs_of_other_people_alone(commands) -> None:
-    first = next(words for words in commands if words[0] == "train" and "--labels" in words)
-    assert "--start" not in first and _last(first, "--labels").endswith("teacher-data.json")
-    loso = next(words for words in commands if words[0] == "loso" and "--labels" in words)
-    assert _last(loso, "--labels").endswith("keypoints-paper.json")
-    start = next(word for word in loso if word.startswith("distill.start="))
-    assert start == f"distill.start={_last(first, '--out')}/student-narrow.json"
+@pytest.mark.parametrize(
+    ("network", "suffix", "folds"), [("mobilenetv3", "", "all"), ("resnet50", "_resnet50", "0")]
+)
+def test_rgb_only_starts_from_pairs_of_other_people_alone(commands, network, suffix, folds) -> None:
+    aligned = next(words for words in commands if words[0] == "align-labels")
+    assert _last(aligned, "--reference").endswith("pictures-teacher-data/pictures.json")
+    first, rows = (
+        next(words for words in commands if words[0] == verb and word in " ".join(words))
+        for verb, word in (("loso-start", network), ("loso", f"start/{network}.pt"))
+    )
+    assert _last(first, "--labels") == f"{_last(aligned, '--out')}/keypoints-teacher-data.json"
+    assert _last(rows, "--labels") == f"{_last(aligned, '--out')}/keypoints-paper.json"
+    assert f"distill.start={_last(first, '--out')}/{network}.pt" in rows
+    assert _last(rows, "--rows") == f"start_alone{suffix},supervised_same_start{suffix}"
+    assert _last(rows, "--folds") == folds
+    width = "distill.decoder_width=64"
+    assert width in first and width in rows
 
 
 def test_rgb_only_says_whose_keypoints_are_missing(tmp_path) -> None:
