@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from thermal_pose.cli import main as command
-from thermal_pose.errors import ConfigError, TrainingError
+from thermal_pose.errors import ConfigError, StorageError, TrainingError
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import Normalization, load_card
 from thermal_pose.lab.learning.datasets.coco.shards import build_from_coco
@@ -47,6 +47,23 @@ def test_keypoints_of_the_written_pictures_come_back_into_the_frame(figures, tmp
     found = with_own_labels(tmp_path / "k.json", figures)
     assert np.abs(found.xy - figures.xy).max() < 0.01
     assert (found.visibility[:, :16] == 2).all() and (found.visibility[:, 16] == 0).all()
+
+
+def test_the_data_s_own_keypoints_are_written_as_annotations(figures, tmp_path) -> None:
+    write_pictures(figures, tmp_path / "p")
+    found = with_own_labels(tmp_path / "p" / "pictures.json", figures)
+    seen = found.visibility > 0
+    assert seen.sum() > 0.9 * (figures.visibility > 0).sum()
+    assert np.abs(found.xy - figures.xy)[seen].max() < 0.01
+    bare = dataclasses.replace(figures, visibility=np.zeros_like(figures.visibility))
+    write_pictures(bare, tmp_path / "bare")
+    assert json.loads((tmp_path / "bare" / "pictures.json").read_text())["annotations"] == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(figures, tmp_path) -> None:
+    (tmp_path / "p").write_text("a file")
+    with pytest.raises(StorageError, match="cannot write"):
+        write_pictures(figures, tmp_path / "p")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.files import write_whole
 from thermal_pose.inference.card import DecodeRule
 from thermal_pose.lab.learning.datasets.coco.labels import read_labels
@@ -147,7 +147,7 @@ def write_pictures(data: PoseData, folder: Path) -> int:
     images = []
     for row, coded in enumerate(data.patches):
         name = f"{row:06d}.jpg"
-        write_whole(folder / name, coded)
+        _write_picture(folder / name, coded)
         images.append({"id": row, "file_name": name, "width": PATCH_WH[0], "height": PATCH_WH[1]})
     person = {"id": 1, "name": "person", "keypoints": list(JOINT_NAMES)}
     own = [found for row in range(len(data)) if (found := _in_picture(data, row)) is not None]
@@ -198,6 +198,15 @@ def with_own_labels(path: Path, data: PoseData) -> PoseData:
     if not visibility.any():
         raise TrainingError(f"{path}: no joint is labelled in any of {len(data)} pictures")
     return replace(data, xy=xy, visibility=visibility, found=True)
+
+
+def _write_picture(path: Path, coded: bytes) -> None:
+    """Write one of thousands of pictures; the list that is written last says that all are there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(coded)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def read_annotated(path: Path) -> dict[int, tuple[FloatArray, UInt8Array]]:
