@@ -20,6 +20,8 @@ from thermal_pose.types import BoolArray, Float64Array, Int64Array
 #: Penalties on everything but the shift, per picture; infinite: a shift alone.
 PENALTIES: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, np.inf)
 LEAST_PICTURES: Final = 10
+#: Joints further apart than this, in units of the pose's size, are of two people or of two sides.
+GROSS: Final = 0.3
 _PARTS: Final = 5
 
 
@@ -75,8 +77,9 @@ def fit_convention(
 
     Notes
     -----
-    Every picture is also used mirrored, with left and right exchanged. The penalty is the one
-    with the least error on five parts, left out in turn in the order of the pictures.
+    Every picture is also used mirrored, with left and right exchanged. Joints more than `GROSS`
+    apart are left out: they say whom the network found, not where it puts a joint. The penalty is
+    the one with the least error on five parts, left out in turn in the order of the pictures.
     """
     features, size = _features(joints)
     use = size > 0
@@ -86,7 +89,8 @@ def fit_convention(
         )
     seen = joints[:, :, 2] >= LEAST_CONFIDENCE
     shift = (reference - joints[:, :, :2])[use] / size[use][:, None, None]
-    sample = _Sample(features[use], shift, (known & seen)[use])
+    same = (known & seen)[use] & (np.linalg.norm(shift, axis=2) < GROSS)
+    sample = _Sample(features[use], shift, same)
     parts = np.arange(use.sum()) * _PARTS // use.sum()
     errors = {penalty: _left_out(sample, parts, penalty) for penalty in PENALTIES}
     best = min(PENALTIES, key=lambda penalty: float(np.nansum(errors[penalty])))
