@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "docs" / "results"
+from paper_tables import own_latent, rgb_only
+from result_files import RESULTS, ROOT, load, markdown
+
 PICTURES = ROOT / "docs" / "pictures"
 MADE_FROM = PICTURES / "made-from.json"
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
@@ -30,18 +31,6 @@ def documents() -> list[Path]:
     """Return the documents that hold such blocks."""
     paths = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     return [path for path in paths if BLOCK.search(path.read_text())]
-
-
-def load(name: str) -> dict[str, Any]:
-    """Return a results file, or {} if there is none."""
-    path = RESULTS / name
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def keypoints() -> str:
@@ -304,24 +293,6 @@ def bedside() -> str:
     return markdown(["", f"{cores} cores, load average {load_1:.0f}, 8 Hz"], rows)
 
 
-def own_latent() -> str:
-    """AP over beta for a teacher whose latent is its own: every training has the same steps."""
-    sweep = load("pose_own_latent.json")["beta_sweep"]
-    rows = [
-        [
-            beta,
-            *(_mean_and_sd(one[metric]) for metric in ("ap", "ap50", "ap75", "ap_true_boxes")),
-            ", ".join(f"{fold['ap_true_boxes']:.3f}" for fold in one["per_fold"]),
-        ]
-        for beta, one in sorted(sweep.items(), key=lambda item: float(item[0]))
-    ]
-    return markdown(["beta", "AP", "AP50", "AP75", "AP, true boxes", "true boxes, each fold"], rows)
-
-
-def _mean_and_sd(figure: dict[str, float]) -> str:
-    return f"{figure['mean']:.3f} ± {figure['sd']:.3f}"
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "keypoints": keypoints,
     "models": models,
@@ -333,6 +304,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "chair-rises": chair_rises,
     "bedside": bedside,
     "own-latent": own_latent,
+    "rgb-only": rgb_only,
 }
 
 

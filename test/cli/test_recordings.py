@@ -3,6 +3,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from support.trials import write_trial
 
 from thermal_pose.bags import schema
-from thermal_pose.bags.recording import recording_path, topics_to_record
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.bags.recording import DEMO_BAG, recording_path, topics_to_record
 from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cli import record
 from thermal_pose.cli.main import main
@@ -22,6 +24,7 @@ from thermal_pose.errors import (
     GraphError,
 )
 from thermal_pose.messages.images import rgb_message, thermal_message
+from thermal_pose.store.results import ResultsStore
 from thermal_pose.types import RgbFrame, ThermalFrame
 
 
@@ -150,3 +153,37 @@ def test_what_was_recorded_is_counted_by_topic(
     asked = parser.parse_args(["--topics", "tug/phase"])
     with pytest.raises(GraphError, match="no message on tug/phase"):
         record._summary(tmp_path / "trial", asked)
+
+
+def _shown_twice(path: Path) -> None:
+    """The shipped recording, and again half a minute later."""
+    with BagReader(DEMO_BAG) as demo:
+        frames = list(demo.thermal_frames())
+    later_ns = frames[-1].stamp_ns - frames[0].stamp_ns + 125_000_000
+    with BagWriter(path) as bag:
+        for shift_ns in (0, later_ns):
+            for frame in frames:
+                each = replace(frame, stamp_ns=frame.stamp_ns + shift_ns)
+                bag.write(
+                    schema.THERMAL_IMAGE, each.stamp_ns, thermal_message(schema.message, each)
+                )
+
+
+def test_each_test_of_a_recording_is_reported_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _shown_twice(tmp_path / "visit")
+    out, store = tmp_path / "out", tmp_path / "results.sqlite"
+    words = ["report", str(tmp_path / "visit"), "--out", str(out), "--subject", "P-1"]
+    assert main([*words, "--store", str(store), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (second,) = document.pop("further_tests")
+    written = [
+        json.loads(path.read_text())
+        for path in (out / "report.json", out / "test-2" / "report.json")
+    ]
+    assert [document, second] == written
+    assert second["trial_id"] == "visit-2" and document["valid"] and second["valid"]
+    assert second["total_s"] == pytest.approx(document["total_s"], abs=0.3)
+    with ResultsStore(store) as opened:
+        assert opened.subjects() == {"P-1": 2}

@@ -18,6 +18,7 @@ from thermal_pose.report.charts import Axis, Trace, history_plot, side_by_side, 
 from thermal_pose.report.film import build_film
 from thermal_pose.report.history import history_page
 from thermal_pose.report.page import css_string, earlier_than, trial_page
+from thermal_pose.report.table import trial_csv
 from thermal_pose.report.text import ADVICE, REASON_NAMES
 from thermal_pose.types import NS_PER_S, TrialReason
 
@@ -95,6 +96,23 @@ def test_a_valid_page_shows_total_phases_and_measures():
     assert "interval of the mean" not in text
     assert "12 s CDC STEADI" in text and "13.5 s Barry 2014" in text
     assert "Against a stopwatch" in text
+
+
+def test_a_phase_beside_an_unsure_boundary_has_a_reason_in_place_of_its_duration():
+    sds = (0.05, 0.04, 0.06, 1.9, 0.06, 0.05, 0.04)
+    unsure = fabricated.result(boundary_sds_s=sds, measures=())
+    page = trial_page(unsure, film(), fabricated.history())
+    text = words(page)
+    phases = fabricated.timing().phases
+    for k, interval in enumerate(phases):
+        assert (f"{interval.duration_s:.2f}" in text) is (k not in (2, 3)), interval.phase
+    assert text.count("Where it begins or ends is uncertain by 1.9 s.") == 2
+    assert f"{phase_name(phases[2].phase)} {phases[2].duration_s:.2f} s" not in page
+    table = trial_csv(unsure).splitlines()
+    row = next(line for line in table if "turn_duration_s" in line)
+    assert ",,s," in row and row.endswith("Where it begins or ends is uncertain by 1.9 s.")
+    with speaking("de"):
+        assert "um 1,9 s unsicher" in words(trial_page(unsure, None, []))
 
 
 def test_compares_with_the_last_earlier_test_only():

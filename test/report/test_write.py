@@ -42,6 +42,7 @@ def empty() -> TrialResult:
 CASES = {
     "valid": fabricated.result(),
     "go": fabricated.result(go_s=1.0, truth=fabricated.timing()),
+    "withheld": fabricated.result(boundary_sds_s=(0.05, 0.04, 0.06, 1.9, 0.06, 0.05, 0.04)),
     "refused": refused(),
     "stopped": refused(TrialReason.STOPPED_EARLY),
     "empty": empty(),

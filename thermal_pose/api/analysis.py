@@ -8,6 +8,7 @@ from typing import Any
 from thermal_pose.bags.recording import DEMO_BAG
 from thermal_pose.clinical.catalogue import movement_test
 from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.clinical.tug.result import TrialResult
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
 from thermal_pose.pipeline.perception_params import build_perception
 from thermal_pose.pipeline.recorded_trial import analyze_recording
@@ -65,9 +66,15 @@ class Analysis:
 
     @property
     def phases_s(self) -> dict[str, float]:
-        """Duration of each phase of a Timed Up and Go, s; empty if it could not be timed."""
-        timing = self.trial.result.timing
-        return {p.phase.name: p.duration_s for p in timing.phases} if timing.valid else {}
+        """Duration of each phase of a Timed Up and Go, s; empty if it could not be timed.
+
+        Phases whose beginning or end is too uncertain are left out.
+        """
+        result = self.trial.result
+        if not (isinstance(result, TrialResult) and result.timing.valid):
+            return {}
+        pairs = zip(result.timing.phases, result.durations_s, strict=True)
+        return {p.phase.name: duration_s for p, duration_s in pairs if duration_s is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole result as in `report.json` (`docs/*.schema.json`)."""

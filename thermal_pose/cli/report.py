@@ -14,6 +14,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -33,6 +34,10 @@ from thermal_pose.clinical.records import SEXES, WALKING_AIDS, Visit
 from thermal_pose.clinical.results import MovementResult
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from thermal_pose.clinical.records import RunInfo
+    from thermal_pose.pipeline.session import FinishedTrial
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", default="", help="for the report")
     parser.add_argument("--time-zone", default="", help="IANA name, for local time (default: UTC)")
     add_language(parser)
-    add_json(parser, "the report")
+    add_json(parser, "the report; further tests of the recording under `further_tests`")
 
 
 def _params(args: argparse.Namespace) -> TugParams:
@@ -121,24 +126,28 @@ def start(args: argparse.Namespace) -> int:
     )
     if args.picture:
         print_page(paths.html, paths.png)
+    further = [_further(args, test, number, run) for number, test in enumerate(trial.further, 2)]
     if args.json:
-        print(json.dumps(trial.result.to_json_dict(run), indent=2))
+        document = trial.result.to_json_dict(run)
+        later = [test.result.to_json_dict(run) for test in trial.further]
+        print(json.dumps(document | ({"further_tests": later} if later else {}), indent=2))
         return 0
     print(f"{_outcome(trial.result)}; report: {paths.html}")
-    for number, test in enumerate(trial.further, start=2):
-        if args.store is not None:
-            keep(args.store, test.result.to_json_dict(run))
-        further = write_report(
-            test.result,
-            test.frames,
-            test.keypoints,
-            args.out / f"test-{number}",
-            [],
-            run,
-            args.language,
-        )
-        print(f"test {number} of the same recording: {_outcome(test.result)}; {further.html}")
+    for number, (test, path) in enumerate(zip(trial.further, further, strict=True), 2):
+        print(f"test {number} of the same recording: {_outcome(test.result)}; {path}")
     return 0
+
+
+def _further(args: argparse.Namespace, test: "FinishedTrial", number: int, run: "RunInfo") -> Path:
+    """Keep and report a later test of the recording; return its page."""
+    from thermal_pose.report.write import write_report
+    from thermal_pose.store.results import keep
+
+    if args.store is not None:
+        keep(args.store, test.result.to_json_dict(run))
+    out = args.out / f"test-{number}"
+    written = write_report(test.result, test.frames, test.keypoints, out, [], run, args.language)
+    return written.html
 
 
 def _outcome(result: MovementResult) -> str:

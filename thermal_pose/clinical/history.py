@@ -28,7 +28,7 @@ class EarlierTest:
     origin_ns : stamp of the recording's first frame.
     value, sd : the test's headline figure (`MovementTest.headline`); None when refused or unknown.
     total_from_go_s : None unless a 'go' was signalled.
-    durations_s : by phase name in lower case; empty when refused.
+    durations_s : by phase name in lower case, without withheld ones; empty when refused.
     test : key of the movement test.
     walking_aid : '' where not entered.
     sentence : why the test was refused; '' when valid.
@@ -85,7 +85,11 @@ class EarlierTest:
             value=document[test.headline] if valid else None,
             sd=document.get(test.headline_sd) if valid else None,
             total_from_go_s=document.get("total_from_go_s") if valid else None,
-            durations_s={row["phase"].lower(): row["duration_s"] for row in phases},
+            durations_s={
+                row["phase"].lower(): row["duration_s"]
+                for row in phases
+                if row["duration_s"] is not None
+            },
             age_years=document["age_years"],
             test=test.key,
             walking_aid=document.get("visit", {}).get("walking_aid", ""),

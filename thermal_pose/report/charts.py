@@ -69,34 +69,37 @@ def box(axis: Axis, start: float, end: float) -> str:
     return f"left:{left}%;width:{round(axis.percent(end) - left, 3)}%"
 
 
-def phase_bar(phases: Sequence[PhaseInterval], axis: Axis, durations: bool = True) -> str:
-    """Draw the phases as one bar, with durations and a scale in seconds where wanted."""
-    segments = []
-    for interval in phases:
+def phase_bar(
+    phases: Sequence[PhaseInterval],
+    axis: Axis,
+    durations_s: Sequence[float | None] | None = None,
+) -> str:
+    """Draw the phases as one bar, with a scale in seconds where they have durations.
+
+    Parameters
+    ----------
+    durations_s : of each phase; None where one is withheld. None for all: no figures at all.
+    """
+    segments, listed = [], []
+    for interval, duration_s in zip(phases, durations_s or (None,) * len(phases), strict=True):
         name = say(phase_name(interval.phase))
-        text = f"{name}, {seconds(interval.duration_s)}" if durations else name
+        text = name if duration_s is None else f"{name}, {seconds(duration_s)}"
         width = axis.percent(interval.end_s) - axis.percent(interval.start_s)
         inner = f"<b>{html(name)}</b>" if width > _NAME_PERCENT else ""
-        if width > _NUMBER_PERCENT and durations:
-            inner += (
-                f"<span>{decimal(interval.duration_s, 2 if width > _TWO_DECIMALS_PERCENT else 1)}"
-                "</span>"
-            )
+        if width > _NUMBER_PERCENT and duration_s is not None:
+            decimals = 2 if width > _TWO_DECIMALS_PERCENT else 1
+            inner += f"<span>{decimal(duration_s, decimals)}</span>"
         place = box(axis, interval.start_s, interval.end_s)
         segments.append(
             f'<i class="seg p{int(interval.phase)}" style="{place}" title="{html(text)}">'
             f"{inner}</i>"
         )
-    summary = "; ".join(
-        f"{say(phase_name(i.phase))} {seconds(i.duration_s)}"
-        if durations
-        else say(phase_name(i.phase))
-        for i in phases
-    )
+        listed.append(name if duration_s is None else f"{name} {seconds(duration_s)}")
+    summary = "; ".join(listed)
     return (
         f'<div class="bar" role="img" '
         f'aria-label="{html(say("Phases in order: {listed}.", listed=summary))}">'
-        f"{''.join(segments)}</div>{scale(axis) if durations else ''}"
+        f"{''.join(segments)}</div>{scale(axis) if durations_s else ''}"
     )
 
 

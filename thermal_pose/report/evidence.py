@@ -64,10 +64,14 @@ def truth(result: TrialResult) -> str:
             found=say(REASON_NAMES[result.timing.reason]),
         )
         return folded("truth", say("Simulated trial"), f"<p>{html(words)}</p>")
-    measured = {interval.phase: interval for interval in result.timing.phases}
+    measured = {
+        interval.phase: duration_s
+        for interval, duration_s in zip(result.timing.phases, result.durations_s, strict=True)
+        if duration_s is not None
+    }
     rows = [(say("Total"), exact.total_s or 0.0, result.total_s or 0.0)]
     rows += [
-        (say(phase_name(i.phase)), i.duration_s, measured[i.phase].duration_s)
+        (say(phase_name(i.phase)), i.duration_s, measured[i.phase])
         for i in exact.phases
         if i.phase in measured
     ]

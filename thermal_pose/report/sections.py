@@ -176,10 +176,11 @@ def phases(result: TrialResult, earlier: Sequence[EarlierTest]) -> str:
         return section(
             "phases",
             say("Recognised phases"),
-            charts.phase_bar(intervals, axis, False),
+            charts.phase_bar(intervals, axis),
             html(say(lead)),
         )
-    bar = charts.phase_bar(shown_intervals(result), Axis(0.0, result.total_s or 1.0))
+    axis = Axis(0.0, result.total_s or 1.0)
+    bar = charts.phase_bar(shown_intervals(result), axis, result.durations_s)
     return section("phases", say("Phases"), bar + _phase_table(result, valid_tests(earlier)))
 
 
@@ -226,16 +227,16 @@ def _phase_row(
     earlier: Sequence[EarlierTest],
     names: Sequence[str],
 ) -> str:
-    duration_s, sds = interval.duration_s, result.boundary_sds_s
+    duration_s, sds = result.durations_s[index], result.boundary_sds_s
     # Boundaries are estimated apart: their variances add.
     spread = decimal(float(np.hypot(sds[index], sds[index + 1])), 2) if sds else ""
     band = norms.phase_band(interval.phase, result.age_years)
     total_s = result.total_s or 1.0
     cells = [
         decimal(interval.start_s - result.timing.phases[0].start_s, 2),
-        f"<b>{decimal(duration_s, 2)}</b>",
+        _duration(result, index),
         spread,
-        f"{100 * duration_s / total_s:.0f} %",
+        "—" if duration_s is None else f"{100 * duration_s / total_s:.0f} %",
         f"{decimal(band.low_s, 1)}–{decimal(band.high_s, 1)}" if band else "—",
     ]
     if earlier:
@@ -246,12 +247,20 @@ def _phase_row(
         ]
         cells += (
             [decimal(median(past), 2), signed_seconds(duration_s - median(past))[:-2]]
-            if past
-            else ["—"] * 2
+            if past and duration_s is not None
+            else [decimal(median(past), 2) if past else "—", "—"]
         )
     data = "".join(labelled_cell(*pair) for pair in zip(names, cells, strict=True))
     swatch = f'<i class="swatch p{int(interval.phase)}"></i>'
     return f'<tr><th scope="row">{swatch}{html(say(phase_name(interval.phase)))}</th>{data}</tr>'
+
+
+def _duration(result: TrialResult, index: int) -> str:
+    """Return a phase's duration, or why it is withheld."""
+    duration_s, why = result.durations_s[index], result.withheld_phases[index]
+    if duration_s is None:
+        return f'<span class="fine">{html(say(why))}</span>'
+    return f"<b>{decimal(duration_s, 2)}</b>"
 
 
 def signals(result: TrialResult) -> str:

@@ -37,12 +37,13 @@ def trial_csv(result: MovementResult) -> str:
         note = "" if result.total_from_go_s is not None else "no 'go' was signalled"
         rows.append(("outcome", "total_from_go_s", result.total_from_go_s, "s", None, "", note))
         zero_s = timing.phases[0].start_s
-        for interval in timing.phases:
+        durations = zip(timing.phases, result.durations_s, result.withheld_phases, strict=True)
+        for interval, duration_s, why in durations:
             name = phase_key(interval.phase)
             start_s, end_s = interval.start_s - zero_s, interval.end_s - zero_s
             rows.append(("phase", f"{name}_start_s", start_s, "s", None, "", ""))
             rows.append(("phase", f"{name}_end_s", end_s, "s", None, "", ""))
-            rows.append(("phase", f"{name}_duration_s", interval.duration_s, "s", None, "", ""))
+            rows.append(("phase", f"{name}_duration_s", duration_s, "s", None, "", why))
     return _finished(result, rows)
 
 

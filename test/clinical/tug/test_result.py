@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from thermal_pose.clinical.history import EarlierTest
 from thermal_pose.clinical.records import Coverage, Measure, Provenance, RunInfo
 from thermal_pose.clinical.tug.result import POSTERIOR_PHASES, TrialResult, TrialSignals
 from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason, TugTiming
@@ -90,3 +91,30 @@ def test_truth_is_kept_beside_the_result() -> None:
 def test_signals_must_have_one_row_a_frame() -> None:
     with pytest.raises(ValueError, match="phase_posteriors"):
         TrialSignals(*[np.zeros(3)] * 7, np.zeros((2, 7)))
+
+
+def _unsure(boundary: int) -> TrialResult:
+    sds = [0.05] * 7
+    sds[boundary] = 1.2
+    return result(boundary_sds_s=tuple(sds))
+
+
+@pytest.mark.parametrize(("boundary", "withheld"), [(0, {0}), (1, {0, 1}), (3, {2, 3}), (6, {5})])
+def test_phases_beside_an_unsure_boundary_have_no_duration(boundary, withheld) -> None:
+    found = _unsure(boundary)
+    phases = found.to_json_dict()["phases"]
+    assert {k for k, row in enumerate(phases) if row["duration_s"] is None} == withheld
+    assert {k for k, value in enumerate(found.durations_s) if value is None} == withheld
+    for k, row in enumerate(phases):
+        why = "Where it begins or ends is uncertain by 1.2 s."
+        assert row.get("withheld") == (why if k in withheld else None)
+    assert found.to_json_dict()["total_s"] == 9.5
+    earlier = EarlierTest.from_result(found)
+    assert set(earlier.durations_s) == {
+        phase.name.lower() for k, phase in enumerate(TIMED_PHASES) if k not in withheld
+    }
+
+
+def test_a_refused_trial_withholds_no_phase_that_stands() -> None:
+    found = result().refused(TrialReason.LEFT_VIEW, "The person left the view.")
+    assert found.durations_s == () and found.to_json_dict()["phases"] == []

@@ -14,11 +14,12 @@ import numpy as np
 
 from thermal_pose.clinical.phases import phase_key, phase_name
 from thermal_pose.clinical.records import Measure, MeasureStatus
+from thermal_pose.clinical.tug.certainty import unsure_boundaries, withheld_because
 from thermal_pose.clinical.tug.course_measures import course_measures, distance_note
 from thermal_pose.clinical.tug.definitions import TURN_MARGIN_DEG
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.scale import HIP_OVER_ANKLE_SHARE, HIP_SHARE_SPREAD
-from thermal_pose.clinical.tug.segmentation import Segmentation, unsure_boundaries
+from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.steps import StepEstimate, estimate_steps
 from thermal_pose.clinical.tug.story import Story
@@ -101,13 +102,11 @@ _DEPENDS_ON = {
 
 def withheld(measure: Measure, boundaries_s: Float64Array, sds_s: Float64Array) -> Measure:
     """The measure, or its omission where a boundary that it depends on is unsure."""
-    unsure = unsure_boundaries(boundaries_s, sds_s)
     for prefix, needed in _DEPENDS_ON.items():
-        doubtful = [k for k in needed if unsure[k]]
-        if doubtful and measure.name.startswith(prefix) and not measure.omitted:
-            worst_s = float(sds_s[doubtful].max())
-            reason = f"Where it begins or ends is uncertain by {worst_s:.1f} s."
-            return replace(measure, value=None, uncertainty=None, omitted=reason)
+        if measure.name.startswith(prefix) and not measure.omitted:
+            reason = withheld_because(boundaries_s, sds_s, needed)
+            if reason:
+                return replace(measure, value=None, uncertainty=None, omitted=reason)
     return measure
 
 

@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from thermal_pose.clinical.records import (
     Coverage,
     Measure,
@@ -22,6 +24,7 @@ from thermal_pose.clinical.records import (
     result_document,
 )
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
+from thermal_pose.clinical.tug.certainty import withheld_because
 from thermal_pose.types import Float64Array, Phase, PhaseInterval, TrialReason, TugTiming
 
 #: Version of the JSON's shape; `docs/report.schema.json` describes it.
@@ -129,6 +132,24 @@ class TrialResult:
             return None
         return self.timing.phases[-1].end_s - self.go_s
 
+    @property
+    def withheld_phases(self) -> tuple[str, ...]:
+        """Why the duration of each of `timing.phases` is not given; '' where it is."""
+        phases = self.timing.phases
+        if not self.timing.valid:
+            return ("",) * len(phases)
+        edges_s = np.array([*(phase.start_s for phase in phases), phases[-1].end_s])
+        sds_s = np.array(self.boundary_sds_s)
+        return tuple(withheld_because(edges_s, sds_s, (k, k + 1)) for k in range(len(phases)))
+
+    @property
+    def durations_s(self) -> tuple[float | None, ...]:
+        """Duration of each of `timing.phases`, s; None where it is withheld."""
+        return tuple(
+            None if withheld else phase.duration_s
+            for phase, withheld in zip(self.timing.phases, self.withheld_phases, strict=True)
+        )
+
     def refused(self, reason: TrialReason, sentence: str) -> "TrialResult":
         """Return this result without any figure, for a reason found outside the analysis."""
         return replace(
@@ -162,7 +183,7 @@ class TrialResult:
             "go_s": plain(self.go_s),
             "origin_ns": self.timing.origin_ns,
             "track_id": self.track_id,
-            "phases": _phases(self.timing, self.boundary_sds_s),
+            "phases": _phases(self),
             "measures": [measure_document(measure) for measure in self.measures],
             "coverage": coverage_document(self.coverage),
             "signals": _signals(self.signals),
@@ -177,10 +198,12 @@ class TrialResult:
         return json.dumps(self.to_json_dict(run), indent=2, allow_nan=False) + "\n"
 
 
-def _phases(timing: TugTiming, sds_s: tuple[float, ...]) -> list[dict[str, Any]]:
-    rows = []
-    for index, interval in enumerate(timing.phases):
+def _phases(result: TrialResult) -> list[dict[str, Any]]:
+    rows, sds_s = [], result.boundary_sds_s
+    for index, interval in enumerate(result.timing.phases):
         row = _interval(interval)
+        if withheld := result.withheld_phases[index]:
+            row |= {"duration_s": None, "withheld": withheld}
         row["start_sd_s"] = plain(sds_s[index]) if sds_s else None
         row["end_sd_s"] = plain(sds_s[index + 1]) if sds_s else None
         rows.append(row)

@@ -11,11 +11,7 @@ from thermal_pose.clinical.tug.network import SUB_CELLS, SegmenterNetwork
 from thermal_pose.clinical.tug.result import N_BOUNDARIES, POSTERIOR_PHASES
 from thermal_pose.clinical.tug.signals import BodySignals, smooth
 from thermal_pose.clinical.tug.subject import SubjectTrack
-from thermal_pose.types import TIMED_PHASES, BoolArray, Float64Array, Phase, PhaseInterval
-
-#: Largest standard deviation of a boundary whose phases are still worth printing, as a share of the
-#: total. Phases beside a less certain one are withheld.
-MAX_BOUNDARY_SD_SHARE = 0.11
+from thermal_pose.types import TIMED_PHASES, Float64Array, Phase, PhaseInterval
 
 
 @dataclass(frozen=True)
@@ -111,9 +107,3 @@ def segment_by_network(
     columns = np.concatenate([[0], present + 1]) if present.size else np.array([0])
     states[:, columns] = decode.state_posteriors(posterior, grid.start_s, step_s, track.stamps_s)
     return Segmentation(boundaries_s, sds_s, 1.0 - absent, phase_columns(states))
-
-
-def unsure_boundaries(boundaries_s: Float64Array, sds_s: Float64Array) -> BoolArray:
-    """(7,) bool: boundaries too uncertain for the phases beside them to be given."""
-    limit_s = MAX_BOUNDARY_SD_SHARE * float(boundaries_s[-1] - boundaries_s[0])
-    return np.asarray(sds_s > limit_s)

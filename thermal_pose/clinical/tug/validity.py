@@ -9,10 +9,11 @@ by `story`.
 import numpy as np
 import numpy.typing as npt
 
+from thermal_pose.clinical.tug.certainty import unsure_boundaries
 from thermal_pose.clinical.tug.coverage import longest_unseen_s
 from thermal_pose.clinical.tug.evidence import TrialEvidence, Verdict
 from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
-from thermal_pose.clinical.tug.segmentation import Segmentation, unsure_boundaries
+from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, Story
 from thermal_pose.types import BoolArray, Float64Array, TrialReason
 

@@ -188,7 +188,7 @@ function showResult(row) {
       const list = element("dl", undefined, "phases");
       for (const phase of row.phases) {
         const pair = element("div");
-        pair.append(element("dt", phaseName(phase.phase.toLowerCase())), element("dd", `${fixed(phase.duration_s, 2)} s`));
+        pair.append(element("dt", phaseName(phase.phase.toLowerCase())), element("dd", phase.duration_s === null ? "—" : `${fixed(phase.duration_s, 2)} s`));
         list.append(pair);
       }
       parts.push(list);
