@@ -254,6 +254,48 @@ def test_who_stands_still_takes_no_steps() -> None:
         assert paused["steps_out"].value < plain["steps_out"].value + 3.0
 
 
+def test_who_stands_still_in_the_turn_takes_no_steps_there() -> None:
+    plain, _ = measures_of(course(TEST))
+    knots = [*TEST[:4], (6.7, 1, 2.9, PI / 2), *TEST[4:]]
+    paused, result = measures_of(course(later(knots, 6.7, 4.0)))
+    turn = result.timing.phases[2]
+    assert turn.duration_s > 4.5  # the pause is a part of the turn
+    # The rhythm of the walk times the time of standing would be seven steps more.
+    assert paused["turn_steps"].value < plain["turn_steps"].value + 2.5
+
+
+def rocking(tries: int) -> list[FrameKeypoints]:
+    """Somebody who leans forwards and falls back before the rise that succeeds."""
+    moves = [(0.0, 0, 0.0, 0)]
+    for k in range(tries):
+        start_s = 1.5 + 2.0 * k
+        moves += [(start_s, 0, 0.0, 0), (start_s + 0.8, 0.3, 0.0, 0), (start_s + 1.6, 0, 0.0, 0)]
+    shift_s = moves[-1][0]
+    return course([*moves, *((t + shift_s, *rest) for t, *rest in TEST[1:])])
+
+
+@pytest.mark.parametrize("tries", [0, 1, 2])
+def test_attempts_to_rise_are_counted(tries) -> None:
+    found, _ = measures_of(rocking(tries))
+    attempts = found["rise_attempts"]
+    assert attempts.value == 1 + tries, attempts.omitted
+
+
+@pytest.mark.parametrize("times", [6, 7, 8, 9])
+def test_who_takes_a_minute_and_more_is_timed(times) -> None:
+    knots = [(t if t < 2 else 2 + (t - 2) * times, *rest) for t, *rest in TEST]
+    result = analyze_frames(course(knots))
+    assert result.timing.valid, result.timing.sentence
+    assert result.total_s == pytest.approx(10.6 * times, rel=0.04)
+
+
+def test_a_long_freeze_is_refused_as_a_pause() -> None:
+    """Standing on one spot for longer than the walk: which part it belongs to is unknown."""
+    result = analyze_frames(course(later(TEST, 11.4, 25.0)))
+    assert result.timing.reason is TrialReason.PAUSED
+    assert "stood still for 25 s" in result.timing.sentence
+
+
 @pytest.mark.parametrize(("mark_m", "said"), [(2.9, False), (1.3, True)])
 def test_the_distance_is_estimated_and_said_where_it_is_not_three_metres(mark_m, said) -> None:
     knots = [(t, rise, min(x, mark_m), yaw) for t, rise, x, yaw in TEST]

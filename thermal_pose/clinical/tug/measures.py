@@ -60,7 +60,7 @@ def _all_measures(
         *_turns(boundaries_s, sds_s, signals),
         *_walk(boundaries_s, story, "out", Phase.WALK_OUT, out),
         *_walk(boundaries_s, story, "back", Phase.WALK_BACK, back),
-        _turn_steps(boundaries_s, sds_s, (out, back)),
+        _turn_steps(boundaries_s, sds_s, story, (out, back)),
         *_speeds(boundaries_s, signals, params, (out, back)),
         *_lean(boundaries_s, signals),
         _hesitation(boundaries_s, sds_s, signals),
@@ -238,12 +238,15 @@ def _walk(
 
 
 def _turn_steps(
-    boundaries_s: Float64Array, sds_s: Float64Array, walks: Sequence[StepEstimate]
+    boundaries_s: Float64Array,
+    sds_s: Float64Array,
+    story: Story,
+    walks: Sequence[StepEstimate],
 ) -> Measure:
     """Steps of the turn, which itself shows no rhythm: in that of the walks beside it."""
     rates_hz = [walk.rate_hz for walk in walks if np.isfinite(walk.rate_hz)]
     rate_hz = float(np.mean(rates_hz)) if rates_hz else float("nan")
-    span_s = float(boundaries_s[3] - boundaries_s[2])
+    span_s = story.moving_s((float(boundaries_s[2]), float(boundaries_s[3])))
     spread = rate_hz * float(np.hypot(TURN_RATE_SPREAD * span_s, np.hypot(*sds_s[2:4])))
     return _value("turn_steps", "Steps in the turn", "", rate_hz * span_s, spread, _NO_RHYTHM)
 

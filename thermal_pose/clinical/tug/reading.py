@@ -23,6 +23,8 @@ from thermal_pose.types import Float64Array, FrameKeypoints
 
 #: `TugParams.segmenter` that names the hidden Markov model.
 HMM = "hmm"
+#: From here on a person is read in time lapse, and how long they then seem to be on their feet, s.
+LONGEST_ON_FEET_S, USUAL_ON_FEET_S = 50.0, 30.0
 #: Share of the frames in which a person at rest is seen, and seen seated.
 _REST_SHARE = 0.8
 
@@ -138,4 +140,16 @@ def _segment(
         return Segmentation(absent, absent, np.zeros(N_BOUNDARIES), nothing)
     if params.segmenter == HMM:
         return segment_by_hmm(signals)
-    return segment_by_network(track, frames[0].image_wh, shipped_network(params.segmenter))
+    lapse = time_lapse(Story(signals, track))
+    network = shipped_network(params.segmenter)
+    return segment_by_network(track, frames[0].image_wh, network, lapse)
+
+
+def time_lapse(story: Story) -> float:
+    """How many times faster a trial is shown to the network: 1 unless the person takes very long.
+
+    The network has learnt tests of up to `LONGEST_ON_FEET_S` on the feet. A slower person in time
+    lapse looks like a usual one.
+    """
+    longest_s = max((end_s - start_s for start_s, end_s in story.upright), default=0.0)
+    return longest_s / USUAL_ON_FEET_S if longest_s > LONGEST_ON_FEET_S else 1.0

@@ -210,11 +210,18 @@ class Story:
 
     @cached_property
     def usual_pace(self) -> float:
-        """The pace of most of the walk, in body heights per second; NaN if no one walks."""
+        """The pace of most of the walk, in body heights per second; NaN if no one walks.
+
+        Of somebody who stands still most of the time, that of the rest.
+        """
         ways = [self.pace[self.within(span_s)] for span_s in self.upright]
         pace = np.concatenate([np.zeros(0), *ways])
         pace = pace[np.isfinite(pace)]
-        return float(np.percentile(pace, 75)) if pace.size else float("nan")
+        if not pace.size:
+            return float("nan")
+        moving = pace[pace >= STILL_SHARE * np.percentile(pace, 95)]
+        mostly_still = 2 * moving.size < pace.size
+        return float(np.percentile(moving if mostly_still else pace, 75))
 
     def standstills(self, span_s: Span) -> tuple[Span, ...]:
         """Spans of standing still within a span, each at least `MIN_STANDSTILL_S` long.

@@ -39,6 +39,17 @@ def test_measures_of_a_known_walk() -> None:
     assert found["step_length_out_m"] == pytest.approx(SPEED_MPS / STEP_HZ, rel=0.07)
     assert (found["turn_direction"], found["turn_to_sit_direction"]) == ("left", "left")
     assert found["sit_to_stand_lean_deg"] == pytest.approx(0.0, abs=1.0)
+    assert found["walk_distance_m"] == pytest.approx(3.0, abs=0.05)
+    assert (found["pauses"], found["pause_time_s"]) == (0.0, 0.0)
+
+
+def test_standing_still_is_a_pause_and_turning_on_the_spot_is_none() -> None:
+    times_s = np.arange(0.0, 17.0, 0.125)
+    shown_s = np.interp(times_s, [0.0, 3.5, 6.5, 17.0], [0.0, 3.5, 3.5, 14.0])
+    edges_s = EDGES_S + np.where(EDGES_S > 3.5, 3.0, 0.0)
+    found = true_measures(times_s, walker(shown_s), edges_s)
+    assert found["pauses"] == 1.0
+    assert found["pause_time_s"] == pytest.approx(3.0, abs=0.3)
 
 
 def test_frames_without_the_subject_are_left_out() -> None:

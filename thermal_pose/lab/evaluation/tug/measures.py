@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from thermal_pose.clinical.tug.definitions import kinematics_from_joints
+from thermal_pose.clinical.tug.definitions import TugKinematics, kinematics_from_joints
+from thermal_pose.clinical.tug.story import MIN_STANDSTILL_S
 from thermal_pose.lab.metrics.agreement import icc_a1
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import Float64Array
@@ -18,6 +19,8 @@ from thermal_pose.types import Float64Array
 #: A walk is sampled this finely between frames.
 _SAMPLES = 300
 _MIN_STEPS = 3
+#: Whoever moves and turns more slowly than this stands still, m/s and rad/s.
+_STILL_MPS, _TURNING_RAD_S = 0.1, 0.35
 
 
 def true_measures(
@@ -40,6 +43,8 @@ def true_measures(
     }
     if rising.any():
         found["sit_to_stand_lean_deg"] = float(np.degrees(motion.trunk_pitch_rad[rising].max()))
+    hips = joints[:, [Joint.LEFT_HIP, Joint.RIGHT_HIP], :2].mean(axis=1)
+    found |= _distance(times_s, hips, edges_s) | _pauses(times_s, hips, motion, edges_s)
     for way, first in (("out", 1), ("back", 3)):
         found |= _walk(way, times_s, joints, float(edges_s[first]), float(edges_s[first + 1]))
     return found
@@ -48,6 +53,36 @@ def true_measures(
 def _side(times_s: Float64Array, yaw_rad: Float64Array, turn_s: Float64Array) -> str:
     start, end = np.interp(turn_s, times_s, yaw_rad)
     return "left" if end > start else "right"
+
+
+def _distance(
+    times_s: Float64Array, hips_m: Float64Array, edges_s: Float64Array
+) -> dict[str, float | str]:
+    """How far from the chair the person turned, as the analysis defines it."""
+    seated, turn = times_s < edges_s[0], (times_s >= edges_s[2]) & (times_s <= edges_s[3])
+    if not (seated.any() and turn.any()):
+        return {}
+    chair = np.median(hips_m[seated], axis=0)
+    far_m = np.linalg.norm(hips_m[turn] - chair, axis=1)
+    return {"walk_distance_m": float(np.percentile(far_m, 80))}
+
+
+def _pauses(
+    times_s: Float64Array, hips_m: Float64Array, motion: TugKinematics, edges_s: Float64Array
+) -> dict[str, float | str]:
+    """Number and time of standstills between standing up and sitting down."""
+    step_s = np.diff(times_s)
+    speed = np.linalg.norm(np.diff(hips_m, axis=0), axis=1) / step_s
+    turning = np.abs(np.diff(motion.pelvis_yaw_rad)) / step_s
+    still = (speed < _STILL_MPS) & (turning < _TURNING_RAD_S)
+    still &= (times_s[:-1] >= edges_s[1]) & (times_s[1:] <= edges_s[5])
+    ends = np.flatnonzero(np.diff(still.astype(np.int8), prepend=0, append=0))
+    lengths_s = [
+        float(times_s[last] - times_s[first])
+        for first, last in zip(ends[::2], ends[1::2], strict=True)
+    ]
+    long_s = [length_s for length_s in lengths_s if length_s >= MIN_STANDSTILL_S]
+    return {"pauses": float(len(long_s)), "pause_time_s": float(sum(long_s))}
 
 
 def _walk(

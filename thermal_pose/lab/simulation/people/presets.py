@@ -78,7 +78,7 @@ HURRIED = Population(
     turn_to_sit_s=(1.0, 0.2),
     stand_to_sit_s=(0.6, 0.12),
 )
-#: People who take a minute or more.
+#: People who take about forty seconds, some a minute.
 VERY_SLOW = Population(
     age_years=(82, 6),
     sit_to_stand_s=(3.2, 1.2),
