@@ -129,7 +129,9 @@ def page_lines(document: Mapping[str, Any]) -> list[str]:
         "## Pauses and mistakes",
         "",
         "Simulated patients who stand still once, at one of seven places, and recordings that "
-        f"must be refused: `{document['command']}`. A total counts as right within {RIGHT_S} s.",
+        f"must be refused: `{document['command']}`. A total counts as right within {RIGHT_S} s. "
+        f"Seed {DIFFICULT_SEED} is a development seed: the refusals were written with a look at "
+        "it.",
         "",
         "| pause, s | trials | timed | of these right | mean absolute error, s | refused as |",
         "|---|---|---|---|---|---|",
