@@ -4,7 +4,7 @@
 #
 #   scripts/reproduce_learning.sh STAGE...     stages: bodies cohort teacher-data stream teacher
 #                                              detector loso sweep variants temporal rcnn
-#                                              own-latent teacher-start rgb-only resnet50
+#                                              own-latent equal-start rgb-only resnet50
 #                                              tables ship pack, or 'all'
 #
 # Each stage skips what it finds done, so an interrupted run goes on. OUT_DIR, JOBS, DEVICE and
@@ -43,6 +43,7 @@ SHIP_MIN="${SHIP_MIN:-5}"
 OWN_TEACHER_MIN="${OWN_TEACHER_MIN:-$TEACHER_MIN}"
 RGB_MIN="${RGB_MIN:-45}" RGB_EPOCHS="${RGB_EPOCHS:-2}" # first on other people, then each fold
 RESNET_MIN="${RESNET_MIN:-100}" # the same for ResNet-50
+PLAIN_TEACHER_MIN="${PLAIN_TEACHER_MIN:-10}" # begins with a shipped student
 OWN_EPOCHS="${OWN_EPOCHS:-4}" # of each beta and row: counted, so that a busy machine changes nothing
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
 export PYTHONPATH="${PYTHONPATH:+$PYTHONPATH:}$PWD" PYTHONUNBUFFERED=1
@@ -163,16 +164,22 @@ own_loso() { # two folds; the row of the student is the sweep's beta 0.4, and co
         --detector detector --work "$OUT_DIR/loso-own" --config "$CONFIG" --folds 0,1 \
         --out "$RESULTS/pose_own_latent.json" "${TINY[@]}" "${OWN[@]}" "$@"
 }
-teacher_start() { # rows of equal budget that start with the encoder of an RGB teacher like themselves
-    local common=("$OUT_DIR/paper" --teacher "$OUT_DIR/plain-teacher" --device "$DEVICE"
-        --detector detector --work "$OUT_DIR/loso-plain" --config "$CONFIG" --folds 0,1
-        --out "$RESULTS/pose_teacher_start.json" "${TINY[@]}" "${OWN[@]}"
-        --set distill.start=teacher)
-    once plain-teacher tp train-teacher "$OUT_DIR/teacher-data" --config "$CONFIG" \
-        --max-minutes "$OWN_TEACHER_MIN" --device "$DEVICE" --set teacher.encoder=mobilenetv3 \
-        "${TINY_TEACHER[@]}" --out "$OUT_DIR/plain-teacher"
-    tp loso "${common[@]}" --sweep 0
-    tp loso "${common[@]}" --rows "student_mobilenetv3,supervised_same_start"
+equal_start() { # distilled and supervised, from the same start and with equal budgets: two starts
+    local start
+    once plain-teacher tp train-teacher "$OUT_DIR/teacher-data" --start student \
+        --max-minutes "$PLAIN_TEACHER_MIN" --device "$DEVICE" --config "$CONFIG" \
+        --set teacher.encoder=mobilenetv3 "${TINY_TEACHER[@]}" --out "$OUT_DIR/plain-teacher"
+    for start in student teacher; do
+        equal_loso "$start" --sweep 0
+        equal_loso "$start" --rows "student_mobilenetv3,supervised_same_start"
+    done
+}
+equal_loso() { # the start is a shipped student, or the encoder and 1x1 of the teacher
+    local start=$1; shift
+    tp loso "$OUT_DIR/paper" --teacher "$OUT_DIR/plain-teacher" --device "$DEVICE" \
+        --detector detector --work "$OUT_DIR/loso-equal-$start" --config "$CONFIG" --folds 0,1 \
+        --out "$RESULTS/pose_start_$start.json" "${TINY[@]}" "${OWN[@]}" \
+        --set "distill.start=$start" "$@"
 }
 RGB=(--set normalization.kind=crop_percentile --set normalization.clip_min=-1.0
     --set normalization.clip_max=3.0 --set normalization.most_contrast=1.5
@@ -294,7 +301,7 @@ run_stage() {
             --max-minutes "$ROW_MIN" --max-steps "$DETECTOR_STEPS" --device "$DEVICE" \
             --out "$OUT_DIR/fold-detectors" ;;
     own-latent) once own-latent own_latent ;;
-    teacher-start) once teacher-start teacher_start ;;
+    equal-start) once equal-start equal_start ;;
     rgb-only) once rgb-only rgb_row mobilenetv3 "$RGB_MIN" all "" ;;
     resnet50) once resnet50 rgb_row resnet50 "$RESNET_MIN" 0 _resnet50 ;;
     tables)
