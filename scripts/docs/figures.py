@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from paper_tables import own_latent, rgb_only
+from paper_tables import equal_start, own_latent, rgb_only
 from result_files import RESULTS, ROOT, load, markdown
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -305,6 +305,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bedside": bedside,
     "own-latent": own_latent,
     "rgb-only": rgb_only,
+    "equal-start": equal_start,
 }
 
 

@@ -7,6 +7,10 @@ from result_files import load, markdown
 
 _METRICS = ("ap", "ap50", "ap75")
 _ENCODERS = {"": "MobileNetV3", "_resnet50": "ResNet-50"}
+_STARTS = {
+    "student": "`student`, which knows thermal pictures",
+    "teacher": "the RGB teacher's encoder and 1x1",
+}
 _ROWS = {
     "start_alone": "after the pairs, no training on the cohort",
     "supervised_same_start": "after each fold",
@@ -29,6 +33,22 @@ def own_latent() -> str:
 
 def _mean_and_sd(figure: dict[str, float]) -> str:
     return f"{figure['mean']:.3f} ± {figure['sd']:.3f}"
+
+
+def equal_start() -> str:
+    """Distilled and supervised networks that start and train alike, for two starts."""
+    rows = []
+    for start, label in _STARTS.items():
+        found = load(f"pose_start_{start}.json")
+        trained = {
+            "distilled, beta 0": found["beta_sweep"]["0.0"],
+            "distilled, beta 0.4": found["models"]["student_mobilenetv3"],
+            "supervised": found["models"]["supervised_same_start"],
+        }
+        for name, one in trained.items():
+            figures = [_mean_and_sd(one[key]) for key in (*_METRICS, "ap_true_boxes")]
+            rows.append([label, name, *figures])
+    return markdown(["start", "training", "AP", "AP50", "AP75", "AP, true boxes"], rows)
 
 
 def rgb_only() -> str:
