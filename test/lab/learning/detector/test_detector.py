@@ -42,7 +42,7 @@ from thermal_pose.lab.learning.detector.network import (
     TinyDetector,
     cell_boxes,
 )
-from thermal_pose.lab.learning.fitting.config import HeavyConfig
+from thermal_pose.lab.learning.fitting.heavy_config import HeavyConfig
 
 CALM = DetectorAugmentation(
     zoom=(1.0, 1.0),

@@ -7,7 +7,8 @@ from thermal_pose.codecs.heatmap import HeatmapGeometry, encode_gaussian
 from thermal_pose.imaging.crop import sample_crops
 from thermal_pose.inference.card import CropRule, Normalization
 from thermal_pose.lab.learning.fitting import crops
-from thermal_pose.lab.learning.fitting.config import AugmentConfig, HeavyConfig
+from thermal_pose.lab.learning.fitting.config import AugmentConfig
+from thermal_pose.lab.learning.fitting.heavy_config import HeavyConfig
 from thermal_pose.lab.learning.fitting.losses import (
     adaptive_wing,
     distillation_loss,

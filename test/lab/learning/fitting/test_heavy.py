@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
 import pytest
 import torch
 
 from thermal_pose.errors import ConfigError
-from thermal_pose.lab.learning.fitting.config import HeavyConfig, load_config
+from thermal_pose.lab.learning.fitting.config import (
+    AugmentConfig,
+    TrainingConfig,
+    for_key,
+    load_config,
+)
 from thermal_pose.lab.learning.fitting.heavy import disturb_heavily, gaussian_blur, heavy_draws
+from thermal_pose.lab.learning.fitting.heavy_config import HEAVY_BOUNDS, HeavyConfig
 
 CPU = torch.device("cpu")
 OFF = dict.fromkeys(
@@ -39,8 +47,14 @@ def test_texture_is_on_the_person_and_bounded() -> None:
 
 
 def test_contrast_stays_within_its_bounds() -> None:
-    contrast = disturbed(contrast_log2=1.45).amax(dim=(1, 2)) / 600.0
-    assert 2**-1.46 < contrast.min() < 0.6 and 1.6 < contrast.max() < 2**1.46
+    most = HeavyConfig().contrast_log2
+    contrast = disturbed(contrast_log2=most).amax(dim=(1, 2)) / 600.0
+    assert 2**-most - 0.01 < contrast.min() < 0.6 and 1.6 < contrast.max() < 2**most + 0.01
+
+
+def test_contrast_is_disturbed_from_less_than_04_to_more_than_3() -> None:
+    most = HeavyConfig().contrast_log2
+    assert 2**-most < 0.4 and 2**most > 3
 
 
 def test_gain_control_clips_bends_and_keeps_order() -> None:
@@ -73,5 +87,30 @@ def test_blur_keeps_the_sum_and_spreads_as_stated() -> None:
 
 
 def test_bounds_are_checked_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"heavy\.share: expected <= 1"):
+    with pytest.raises(
+        ConfigError, match=r"heavy\.share: expected 0 to 1\.0 \(a share\), got 1\.5"
+    ):
         load_config(None, ["augment.heavy.share=1.5"])
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(HeavyConfig)])
+def test_each_setting_has_a_bound_with_a_reason(name: str) -> None:
+    bound, reason = HEAVY_BOUNDS[name]
+    assert reason and 0 < bound < 10
+    for allowed in (0.0, bound):
+        assert getattr(HeavyConfig(**{name: allowed}), name) == allowed
+    for refused in (-1e-6, bound + 1e-6, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=rf"heavy\.{name}: expected 0 to {bound} .*, got "):
+            HeavyConfig(**{name: refused})
+
+
+def test_effects_that_are_off_do_not_change_a_result_s_key() -> None:
+    def settings(heavy: HeavyConfig) -> TrainingConfig:
+        return TrainingConfig(augment=AugmentConfig(heavy=heavy))
+
+    off, other, on = (
+        settings(HeavyConfig(share=share, noise_k=noise_k))
+        for share, noise_k in ((0.0, 0.6), (0.0, 0.5), (0.5, 0.6))
+    )
+    for key in (for_key, TrainingConfig.of_students):
+        assert key(off) == key(other) != key(on)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch.nn import functional
 
-from thermal_pose.lab.learning.fitting.config import HeavyConfig
 from thermal_pose.lab.learning.fitting.heavy import disturb_heavily, heavy_draws
+from thermal_pose.lab.learning.fitting.heavy_config import HeavyConfig
 
 SCALE_K = 5.0
 CLIP = (-2.0, 3.0)

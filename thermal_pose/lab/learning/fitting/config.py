@@ -15,6 +15,7 @@ import yaml
 
 from thermal_pose.errors import ConfigError
 from thermal_pose.inference.card import Normalization
+from thermal_pose.lab.learning.fitting.heavy_config import HeavyConfig, heavy_key
 
 Schedule = Literal["plateau", "cosine"]
 Labels = Literal["teacher", "truth"]
@@ -23,48 +24,6 @@ Labels = Literal["teacher", "truth"]
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise ValueError(sentence)
-
-
-@dataclass(frozen=True)
-class HeavyConfig:
-    """Effects of cheap cameras, warm clothes and bad optics, drawn for a share of the crops.
-
-    Each effect has a physical reason and an upper bound; 0 switches one off. Contrast is that of
-    the frame's warm part above its median.
-
-    Attributes
-    ----------
-    share : share of crops that get all of these effects, each at its own strength. At 0.5 the
-        accuracy on clean simulated frames is kept.
-    contrast_log2 : clothing, season and room: contrast times 2^(+- this).
-    blur_px : defocus and interpolation, standard deviation up to this, px.
-    sharpen : edge enhancement of the camera, up to this share of the detail.
-    noise_k : temporal noise up to this, K, after the change of contrast.
-    column_k : fixed column noise, likewise.
-    texture_k : folds, seams and prints of warm cloth, up to this, K, on warm pixels only.
-    vignette_k : lens and housing, colder or warmer towards the corners, up to this, K.
-    gain_control : share with automatic gain: percentile clipping, a curve, 8 or fewer bits.
-    lamp : share with a lamp or heater of up to 60 K before or beside the person.
-    """
-
-    share: float = 0.0
-    contrast_log2: float = 1.45
-    blur_px: float = 1.5
-    sharpen: float = 1.0
-    noise_k: float = 0.6
-    column_k: float = 0.3
-    texture_k: float = 3.0
-    vignette_k: float = 2.0
-    gain_control: float = 0.4
-    lamp: float = 0.12
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            _require(value >= 0, f"heavy.{name}: expected >= 0, got {value}")
-        for name in ("share", "gain_control", "lamp"):
-            value = getattr(self, name)
-            _require(value <= 1, f"heavy.{name}: expected <= 1, got {value}")
-        _require(self.blur_px <= 3, f"heavy.blur_px: expected <= 3, got {self.blur_px}")
 
 
 @dataclass(frozen=True)
@@ -298,21 +257,28 @@ class TrainingConfig:
     def of_students(self) -> dict[str, Any]:
         """Return the settings of a student's input, crops and loss: all but how long it learns."""
         whole = dataclasses.asdict(self)
+        whole["augment"]["heavy"] = heavy_key(whole["augment"]["heavy"])
         return {name: whole[name] for name in ("normalization", "augment", "distill")}
 
 
 def for_key(settings: Any) -> dict[str, Any]:
     """Return settings (a dataclass) for the key of a result, as JSON.
 
-    An average of weights and a coarse stage that are off are left out, so that checkpoints and
-    results from before there were any keep their keys.
+    An average of weights and a coarse stage that are off are left out, and heavy effects that are
+    off are all alike, so that checkpoints and results from before there were any keep their keys.
     """
     whole = settings if isinstance(settings, dict) else dataclasses.asdict(settings)
     return {
-        name: for_key(value) if isinstance(value, dict) else value
+        name: _part_of_key(name, value)
         for name, value in whole.items()
         if name not in ("ema", "coarse_share") or value
     }
+
+
+def _part_of_key(name: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return for_key(heavy_key(value) if name == "heavy" else value)
 
 
 T = TypeVar("T")

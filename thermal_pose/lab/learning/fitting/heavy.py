@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from thermal_pose.lab.learning.fitting.config import HeavyConfig
+from thermal_pose.lab.learning.fitting.heavy_config import HeavyConfig
 
 _COUNTS_PER_K: Final = 100.0
 _KERNEL_REACH: Final = 4
