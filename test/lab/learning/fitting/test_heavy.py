@@ -11,13 +11,18 @@ from thermal_pose.lab.learning.fitting.config import (
     for_key,
     load_config,
 )
-from thermal_pose.lab.learning.fitting.heavy import disturb_heavily, gaussian_blur, heavy_draws
+from thermal_pose.lab.learning.fitting.heavy import (
+    disturb_heavily,
+    equalised,
+    gaussian_blur,
+    heavy_draws,
+)
 from thermal_pose.lab.learning.fitting.heavy_config import HEAVY_BOUNDS, HeavyConfig
 
 CPU = torch.device("cpu")
 OFF = dict.fromkeys(
     ("contrast_log2", "blur_px", "sharpen", "noise_k", "column_k", "texture_k", "vignette_k",
-     "gain_control", "lamp"), 0.0
+     "gain_control", "equalise", "lamp"), 0.0
 )  # fmt: skip
 
 
@@ -61,6 +66,63 @@ def test_gain_control_clips_bends_and_keeps_order() -> None:
     out = disturbed(gain_control=1.0)
     assert (out[:, 30, 40] > out[:, 5, 5]).all()
     assert out.flatten(1).max() <= 600.0 + 1e-3
+
+
+def people_in_gradients(count: int = 8) -> torch.Tensor:
+    """Noisy frames of a person in a room of slow gradients, in counts."""
+    generator = torch.Generator().manual_seed(3)
+    frames = scene(count)[0] + torch.linspace(0, 250, 80)
+    return frames + 20 * torch.randn(count, 60, 80, generator=generator)
+
+
+def test_an_equalised_picture_is_flat_and_keeps_the_order() -> None:
+    frames = people_in_gradients()
+    out = equalised(frames, torch.ones(8))
+    for values, source in zip(out.flatten(1), frames.flatten(1), strict=True):
+        assert torch.histc(values, 10, 0, 1) / 480 == pytest.approx(torch.ones(10), abs=0.08)
+        assert (values[source.argsort()].diff() >= 0).all()
+        assert values.min() == 0 and values.max() == 1
+
+
+def test_a_limit_equalises_less() -> None:
+    frames = people_in_gradients(2)
+    linear = (frames - frames.amin(dim=(1, 2), keepdim=True)).flatten(1)
+    linear = linear / linear.amax(dim=1, keepdim=True)
+    full, limited = ((equalised(frames, torch.full((2,), limit)).flatten(1) - linear).abs().mean()
+                     for limit in (1.0, 1 / 64))  # fmt: skip
+    assert limited < 0.7 * full
+
+
+def test_a_uniform_frame_is_equalised_to_one_finite_value() -> None:
+    assert (equalised(torch.full((1, 6, 8), 29515.0), torch.ones(1)) == 0).all()
+
+
+def test_equalising_cameras_keep_the_range_and_the_steps() -> None:
+    config = HeavyConfig(**{**OFF, "share": 1.0, "gain_control": 1.0, "equalise": 1.0})
+    frames = people_in_gradients(32)
+    draws = heavy_draws(32, (60, 80), config, torch.Generator().manual_seed(0), CPU)
+    out = disturb_heavily(frames, torch.zeros(32), draws, config)[0]
+    for before, after in zip(frames.flatten(1), out.flatten(1), strict=True):
+        assert before.min() <= after.min() and after.max() <= before.max() + 1e-2
+        assert len(after.unique()) <= 256
+
+
+def test_equalisation_changes_only_its_share_of_the_controlled_frames() -> None:
+    frames = people_in_gradients(200)
+    some, none = (
+        disturb_heavily(
+            frames,
+            torch.zeros(200),
+            heavy_draws(200, (60, 80), config, torch.Generator().manual_seed(1), CPU),
+            config,
+        )[0]
+        for config in (
+            HeavyConfig(**{**OFF, "share": 1.0, "gain_control": 1.0, "equalise": share})
+            for share in (0.25, 0.0)
+        )
+    )
+    changed = (some - none).abs().amax(dim=(1, 2)) > 0
+    assert 30 < int(changed.sum()) < 70
 
 
 def test_a_lamp_is_hotter_than_people() -> None:

@@ -18,6 +18,8 @@ _KERNEL_REACH: Final = 4
 _DRAWS: Final = 20
 #: The frame's contrast is that of its warmest pixels: this quantile above the median.
 _WARM_QUANTILE: Final = 0.97
+#: Cells of the histogram that is equalised, from the coldest to the warmest pixel.
+_CELLS: Final = 1024
 
 
 def heavy_draws(
@@ -71,7 +73,7 @@ def disturb_heavily(
     detail = frames - gaussian_blur(frames, torch.ones_like(sigma))
     frames = frames + on * config.sharpen * (2 * u[:, 5] - 1).clamp(min=0) * detail
     controlled = on * (u[:, 6] < config.gain_control)
-    return torch.where(controlled > 0, _gain_control(frames, u), frames), medians
+    return torch.where(controlled > 0, _gain_control(frames, u, config), frames), medians
 
 
 def gaussian_blur(frames: torch.Tensor, sigma_px: torch.Tensor) -> torch.Tensor:
@@ -125,8 +127,8 @@ def _vignette(frames: torch.Tensor, u: torch.Tensor, config: HeavyConfig) -> tor
     return config.vignette_k * _COUNTS_PER_K * (2 * u[:, 15] - 1) * u[:, 16] * bowl
 
 
-def _gain_control(frames: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """Clip at percentiles, bend by a curve, and round to between 5 and 8 bits."""
+def _gain_control(frames: torch.Tensor, u: torch.Tensor, config: HeavyConfig) -> torch.Tensor:
+    """Clip at percentiles and bend by a curve, or equalise; then round to between 5 and 8 bits."""
     flat = frames.flatten(1)
     ends = torch.quantile(flat, torch.tensor([0.01, 0.999], device=frames.device), dim=1)
     low, high = ends[0][:, None, None], ends[1][:, None, None]
@@ -134,5 +136,35 @@ def _gain_control(frames: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     span = ((high - low) * clipped_from).clamp(min=1.0)
     value = ((frames - low) / span).clamp(0, 1)
     curved = value ** torch.exp2(1.6 * (u[:, 18] - 0.5))
+    # No number is drawn for the choice: among controlled frames this one is uniform up to the
+    # share. Half of these cameras limit the cells, to as little as 1/64 of the fullest.
+    equal = u[:, 6] < config.gain_control * config.equalise
+    limit = torch.exp2(-6 * (2 * u[:, 17] - 1).clamp(min=0))[:, 0, 0]
+    shown = torch.where(equal, equalised(frames, limit), curved)
+    span = torch.where(equal, (high - low).clamp(min=1.0), span)
     levels = torch.exp2(5 + 3 * (1.5 * u[:, 19]).clamp(max=1)).floor() - 1
-    return low + (curved * levels).round() / levels * span
+    return low + (shown * levels).round() / levels * span
+
+
+def equalised(frames: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
+    """Equalise the histogram of each frame, as the automatic gain of many cameras does.
+
+    Parameters
+    ----------
+    frames : (B, H, W) in any unit.
+    limit : (B,) most pixels that a cell of the histogram counts, as a share of the fullest cell: 1
+        equalises fully, and a small one is nearly linear ('plateau').
+
+    Returns
+    -------
+    values : (B, H, W) from 0, the coldest, to 1, the warmest pixels, in the same order.
+    """
+    flat = frames.flatten(1)
+    low = flat.amin(dim=1, keepdim=True)
+    span = (flat.amax(dim=1, keepdim=True) - low).clamp(min=1e-6)
+    cells = ((flat - low) / span * (_CELLS - 1)).long()
+    counts = flat.new_zeros(len(flat), _CELLS).scatter_add_(1, cells, torch.ones_like(flat))
+    counts = torch.minimum(counts, limit[:, None] * counts.amax(dim=1, keepdim=True))
+    below = counts.cumsum(dim=1)
+    below = (below - below[:, :1]) / (below[:, -1:] - below[:, :1]).clamp(min=1e-6)
+    return below.clamp(0, 1).gather(1, cells).reshape(frames.shape)

@@ -15,10 +15,11 @@ HEAVY_BOUNDS: Final[dict[str, tuple[float, str]]] = {
     "texture_k": (4.0, "the most that layers of cloth differ by"),
     "vignette_k": (6.0, "as much as a person is warmer than a room"),
     "gain_control": (1.0, "a share"),
+    "equalise": (1.0, "a share"),
     "lamp": (1.0, "a share"),
 }
-#: Key of effects that are off: those that were the defaults first, so that results and checkpoints
-#: of trainings without heavy effects keep their keys.
+#: Key of effects that are off: the settings as they were before `equalise` existed, so that results
+#: and checkpoints of trainings without heavy effects keep their keys.
 _KEY_WHEN_OFF: Final[dict[str, float]] = {
     "share": 0.0,
     "contrast_log2": 1.45,
@@ -51,7 +52,9 @@ class HeavyConfig:
     column_k : fixed column noise, likewise.
     texture_k : folds, seams and prints of warm cloth, up to this, K, on warm pixels only.
     vignette_k : lens and housing, colder or warmer towards the corners, up to this, K.
-    gain_control : share with automatic gain: percentile clipping, a curve, 8 or fewer bits.
+    gain_control : share with automatic gain, in 8 or fewer bits: percentile clipping and a curve,
+        or histogram equalisation.
+    equalise : share of those with automatic gain whose camera equalises the histogram.
     lamp : share with a lamp or heater of up to 60 K before or beside the person.
     """
 
@@ -64,6 +67,7 @@ class HeavyConfig:
     texture_k: float = 3.0
     vignette_k: float = 2.0
     gain_control: float = 0.4
+    equalise: float = 0.25
     lamp: float = 0.12
 
     def __post_init__(self) -> None:
