@@ -31,10 +31,12 @@ from thermal_pose.cli.arguments import (
     positive,
     print_result,
 )
+from thermal_pose.lab.simulation.stream.life_options import LIFE_REASONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
+    reasons = "; ".join(f"{name} ({reason})" for name, reason in LIFE_REASONS.items())
     parser.add_argument(
         "--frames", type=positive, required=True, metavar="N", help="frames to render, at least"
     )
@@ -55,17 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--without",
         nargs="+",
         default=[],
-        choices=(
-            "arms",
-            "clothing",
-            "hot_rooms",
-            "cameras",
-            "structure",
-            "lures",
-            "cut_off",
-            "touching",
-        ),
-        help="leave these out of everyday life (default: nothing)",
+        choices=tuple(LIFE_REASONS),
+        metavar="SWITCH",
+        help=f"leave these out of everyday life (default: nothing): {reasons}",
     )
     parser.add_argument("--rgb", action="store_true", help="also cut an RGB patch for each person")
     parser.add_argument(
@@ -78,7 +72,7 @@ def start(args: argparse.Namespace) -> int:
     """Write the shards and print one summary line."""
     from thermal_pose.lab.simulation.stream.clips import ClipKind
     from thermal_pose.lab.simulation.stream.frames import StreamOptions, write_stream
-    from thermal_pose.lab.simulation.stream.rooms import LifeOptions
+    from thermal_pose.lab.simulation.stream.life_options import LifeOptions
     from thermal_pose.lab.simulation.stream.sheet import write_sheet
 
     options = StreamOptions(

@@ -7,15 +7,15 @@ from support.bodies import body, bone_positions
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX
 from thermal_pose.lab.simulation.people.garments import dress
-from thermal_pose.lab.simulation.people.outfits import Outfit, draw_varied_outfit
+from thermal_pose.lab.simulation.people.outfits import OUTFIT_PARTS, Outfit, draw_varied_outfit
 from thermal_pose.lab.simulation.people.rotations import rotation_z
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
 from thermal_pose.lab.simulation.stream.clips import ClipKind
 from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
 from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStream
+from thermal_pose.lab.simulation.stream.life_options import LIFE_REASONS, WHOLE_LIFE, LifeOptions
 from thermal_pose.lab.simulation.stream.postures import Angles, grounded
 from thermal_pose.lab.simulation.stream.reaching import reach, rotation_between
-from thermal_pose.lab.simulation.stream.rooms import LifeOptions
 
 pytestmark = pytest.mark.simulation
 
@@ -83,19 +83,72 @@ def test_varied_outfits_are_possible_and_varied():
         Outfit(fold_k=9.0)
 
 
-@pytest.mark.parametrize("switch", [field.name for field in dataclasses.fields(LifeOptions)])
-def test_each_switch_changes_what_is_drawn(switch):
-    def drawn(life):
-        shares = {ClipKind.LIFE: 1.0}
-        stream = TrainingStream(StreamOptions(seed=4, n_bodies=2, shares=shares, life=life))
-        return [clip for unit in range(4) for clip in stream.clips(unit)]
+ARM, LEG = ("clavicle", "upper_arm", "forearm", "hand"), ("thigh", "shank", "foot")
+#: Switch -> all that it may change; cameras and people cut off decide where there is room.
+CHANGES = {
+    "arms": (*ARM, "pelvis_m"),
+    "trunk": ("spine_lower", "spine_upper", "chest", "pelvis", "thigh", "pelvis_m"),
+    "legs": (*LEG, "pelvis_m"),
+    "layers": (*OUTFIT_PARTS["layers"], "sleeve"),
+    "bare_skin": (*OUTFIT_PARTS["bare_skin"], "sleeve"),
+    "hot_rooms": ("air_degc", "gradient_k", "skin_degc"),
+    "structure": ("structure_k", "sunlit_k"),
+    "lures": ("distractors",),
+    "touching": ("pelvis_m",),
+} | {part: OUTFIT_PARTS[part] for part in ("folds", "heads", "face_wear")}
 
-    def told(clips):
-        return repr([(c.scene, [(a.outfit, a.motion) for a in c.actors]) for c in clips])
 
-    assert told(drawn(LifeOptions())) != told(
-        drawn(dataclasses.replace(LifeOptions(), **{switch: False}))
-    )
+def life_clips(life, units=6):
+    shares = {ClipKind.LIFE: 1.0}
+    stream = TrainingStream(StreamOptions(seed=4, n_bodies=2, shares=shares, life=life))
+    return [clip for unit in range(units) for clip in stream.clips(unit)]
+
+
+@pytest.fixture(scope="module")
+def whole_life():
+    return life_clips(WHOLE_LIFE)
+
+
+def told(clip):
+    """All that is drawn of a clip, by name; names of bones without their side."""
+    facts = {("room", name): value for name, value in vars(clip.scene.room).items()}
+    for name in ("distractors", "chairs", "thermal", "thermal_placement", "seed"):
+        facts["scene", name] = getattr(clip.scene, name)
+    for actor in clip.actors:
+        person = actor.person_id
+        facts |= {(person, name): value for name, value in vars(actor.outfit).items()}
+        facts[person, "pelvis_m"] = [pose.pelvis_m.tolist() for pose in actor.motion.poses]
+        for bone, index in BONE_INDEX.items():
+            turns = [pose.rotations[index].tolist() for pose in actor.motion.poses]
+            facts[person, bone] = turns
+    return facts
+
+
+def changed(before, after):
+    """Names of what differs in any of two lists of clips."""
+    names = set()
+    for first, second in zip(before, after, strict=True):
+        one, other = told(first), told(second)
+        names |= {key[1] for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("switch", list(LIFE_REASONS))
+def test_each_switch_changes_what_it_names_and_nothing_else(switch, whole_life):
+    without = life_clips(dataclasses.replace(WHOLE_LIFE, **{switch: False}))
+    names = changed(whole_life, without)
+    assert names
+    if switch in CHANGES:
+        assert names <= set(CHANGES[switch])
+
+
+def test_each_switch_has_a_reason_and_is_on():
+    assert all(LIFE_REASONS.values()) and all(vars(LifeOptions()).values())
+
+
+def test_without_arms_trunk_and_legs_people_move_as_in_the_ward():
+    still = dataclasses.replace(WHOLE_LIFE, arms=False, trunk=False, legs=False)
+    assert changed(life_clips(still, 1), life_clips(WHOLE_LIFE, 1)) >= {"thigh", "forearm"}
 
 
 def test_frames_of_life_have_people_with_boxes_inside():

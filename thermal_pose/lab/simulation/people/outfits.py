@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outfits of simulated people, and how they are drawn at random."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -13,6 +14,15 @@ HAIRS: Final[tuple[Hair, ...]] = ("bald", "short", "bob", "long", "cap", "bun", 
 MAX_TEXTURE_K: Final = 4.0
 #: Temperature of cloth as a share of the way from air to skin: least (thick) and greatest (thin).
 _WARMTH_RANGE: Final = (0.2, 0.9)
+#: Parts of an outfit of everyday life -> the fields that they vary. Sleeves belong to the coat of
+#: `layers` if there is one, and else to `bare_skin`.
+OUTFIT_PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "folds": ("fold_k", "seam_k"),
+    "layers": ("top_warmth", "bottom_warmth", "shoe_warmth", "looseness_m", "layer_k"),
+    "heads": ("hair", "hair_volume_m", "hair_warmth"),
+    "face_wear": ("glasses", "mask"),
+    "bare_skin": ("leg", "hand_k", "barefoot"),
+}
 
 
 @dataclass(frozen=True)
@@ -119,8 +129,15 @@ def draw_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
     )
 
 
-def draw_varied_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Outfit:
+def draw_varied_outfit(
+    rng: np.random.Generator, room_degc: float = 22.0, plain_parts: Collection[str] = ()
+) -> Outfit:
     """A random outfit outside the clinic: more bare skin, coats, hats and textured cloth.
+
+    Parameters
+    ----------
+    plain_parts : those of `OUTFIT_PARTS` that stay as `draw_outfit` has them; the other parts are
+        drawn as if there were none.
 
     Notes
     -----
@@ -135,7 +152,7 @@ def draw_varied_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Out
     coat = rng.random() < 0.2
     warmth = rng.uniform(0.22, 0.45) if coat else rng.uniform(0.35, 0.85)
     hair_shares = (0.12, 0.33, 0.14, 0.15, 0.08, 0.08, 0.10)
-    return replace(
+    varied = replace(
         plain,
         sleeve=1.0 if coat else float(rng.choice((0.0, 0.25, 0.45, 0.75, 1.0))),
         leg=float(rng.choice((0.25, 0.5, 0.75, 1.0), p=(0.14, 0.13, 0.08, 0.65))),
@@ -154,6 +171,10 @@ def draw_varied_outfit(rng: np.random.Generator, room_degc: float = 22.0) -> Out
         seam_k=float(rng.uniform(0.0, 2.5)) if textured and rng.random() < 0.5 else 0.0,
         layer_k=float(rng.uniform(0.5, 3.5)) if coat and rng.random() < 0.6 else 0.0,
     )
+    kept = [field for part in plain_parts for field in OUTFIT_PARTS[part]]
+    if ("layers" if coat else "bare_skin") in plain_parts:
+        kept.append("sleeve")
+    return replace(varied, **{field: getattr(plain, field) for field in kept})
 
 
 def _draw_hair(rng: np.random.Generator) -> Hair:

@@ -11,12 +11,13 @@ import numpy as np
 from thermal_pose.errors import SimulationError
 from thermal_pose.lab.simulation.motion.trial import Trial, plan_trial
 from thermal_pose.lab.simulation.people.body import Body, BodyPose
-from thermal_pose.lab.simulation.people.outfits import draw_outfit, draw_varied_outfit
+from thermal_pose.lab.simulation.people.outfits import OUTFIT_PARTS, draw_outfit, draw_varied_outfit
 from thermal_pose.lab.simulation.people.presets import IMPAIRED, NORMAL, OLD
 from thermal_pose.lab.simulation.people.subject import Rng, draw_subject
 from thermal_pose.lab.simulation.rooms.draw import Camera, draw_beside, draw_scene
 from thermal_pose.lab.simulation.rooms.scene import Actor, AidPose, Chair, Scene
 from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
+from thermal_pose.lab.simulation.stream.life_options import LifeOptions
 from thermal_pose.lab.simulation.stream.postures import (
     low_pose,
     lying_pose,
@@ -25,7 +26,6 @@ from thermal_pose.lab.simulation.stream.postures import (
 )
 from thermal_pose.lab.simulation.stream.rooms import (
     RATE_HZ,
-    LifeOptions,
     another_placement,
     floor_in_view,
     life_scene,
@@ -128,32 +128,37 @@ def ward_clip(rng: Rng, bodies: list[Body], camera: Camera) -> Clip:
 
 
 def life_clip(rng: Rng, bodies: list[Body], camera: Camera, options: LifeOptions) -> Clip:
-    """A clip of one to three people in everyday life and exercise."""
+    """A clip of one to three people in everyday life and exercise.
+
+    What is switched off is drawn all the same, so that the rest does not depend on it. Cameras and
+    people who are cut off are the exceptions: they decide where there is room for others.
+    """
     scene = life_scene(rng, camera, options)
     count = int(rng.choice((1, 2, 3), p=(0.6, 0.32, 0.08)))
-    together = count > 1 and options.touching and rng.random() < 0.5
+    paired = count > 1 and rng.random() < 0.5
     places = [_life_place(rng, scene, options) for _ in range(count)]
     yaws_rad = [float(rng.uniform(-np.pi, np.pi)) for _ in range(count)]
+    plain_parts = [part for part in OUTFIT_PARTS if not getattr(options, part)]
     actors = []
     for index in range(count):
         place, yaw_rad = places[index], yaws_rad[index]
-        if together and index == 1:  # within reach of the first person, mostly face to face
+        if paired and index == 1:  # within reach of the first person, mostly face to face
             away_m, direction = float(rng.uniform(0.3, 0.9)), float(rng.uniform(-np.pi, np.pi))
-            place = (
+            beside = (
                 places[0][0] + away_m * float(np.cos(direction)),
                 places[0][1] + away_m * float(np.sin(direction)),
             )
+            place = beside if options.touching else place
             yaws_rad[0] = direction + float(rng.normal(0.0, 0.4))
             yaw_rad = direction + np.pi + float(rng.normal(0.0, 0.6))
         places[index], yaws_rad[index] = place, yaw_rad
     for index in range(count):
         body = bodies[int(rng.integers(len(bodies)))]
         poses = tuple(
-            _life_pose(rng, body, scene, places[index], yaws_rad[index], together, options)
+            _life_pose(rng, body, scene, places[index], yaws_rad[index], paired, options)
             for _ in range(CLIP_FRAMES + 1)
         )
-        draw = draw_varied_outfit if options.clothing else draw_outfit
-        outfit = draw(rng, scene.room.air_degc)
+        outfit = draw_varied_outfit(rng, scene.room.air_degc, plain_parts)
         role = "subject" if index == 0 else "bystander"
         actors.append(Actor(index + 1, role, body, outfit, PostureSeries(poses)))  # type: ignore[arg-type]
     frames = tuple(_HELD_FRAMES * k for k in range(CLIP_FRAMES))
@@ -183,8 +188,8 @@ def _plan(seed: int, unit: int, rng: Rng, bodies: list[Body]) -> Trial:
 
 def _life_place(rng: Rng, scene: Scene, options: LifeOptions) -> tuple[float, float]:
     """A floor point (x, y) of a person in view, possibly cut off by the border, m."""
-    margin = 0.12 if options.cut_off and rng.random() < 0.25 else -0.08
-    nearest_m = 1.2 if options.cut_off and rng.random() < 0.2 else 1.9
+    margin = 0.12 if rng.random() < 0.25 and options.cut_off else -0.08
+    nearest_m = 1.2 if rng.random() < 0.2 and options.cut_off else 1.9
     return floor_in_view(rng, scene, margin, (nearest_m, float(rng.uniform(3.0, 8.0))))
 
 
@@ -194,26 +199,29 @@ def _life_pose(
     scene: Scene,
     place: tuple[float, float],
     yaw_rad: float,
-    together: bool,
+    paired: bool,
     options: LifeOptions,
 ) -> BodyPose:
-    """One posture, of exercise with reaching arms or of the ward."""
-    if not together:
+    """One posture, of exercise with reaching arms or of the ward; a pair keeps its directions."""
+    if not paired:
         yaw_rad = float(rng.uniform(-np.pi, np.pi))
     value = rng.random()
+    exercise = options.arms or options.trunk or options.legs
     if value < 0.12 and scene.chairs:
         chair = scene.chairs[0]
         turned = chair.yaw_rad + float(rng.normal(0.0, 0.15))
-        seated = seated_exercise_pose if options.arms else seated_pose
-        return seated(body, rng, chair.position_m, turned, chair.seat_height_m)
+        where = (chair.position_m, turned, chair.seat_height_m)
+        if not exercise:
+            return seated_pose(body, rng, *where)
+        return seated_exercise_pose(body, rng, *where, options)
     near = (place[0] + float(rng.normal(0.0, 0.1)), place[1] + float(rng.normal(0.0, 0.1)))
     if value < 0.16:
         return lying_pose(body, rng, near, yaw_rad, 0.0)
     if value < 0.21:
         return low_pose(body, rng, near, yaw_rad)
-    if value < 0.36 or not options.arms:
+    if value < 0.36 or not exercise:
         return standing_pose(body, rng, near, yaw_rad)
-    return exercise_pose(body, rng, near, yaw_rad)
+    return exercise_pose(body, rng, near, yaw_rad, options)
 
 
 def _ward_pose(rng: Rng, body: Body, scene: Scene, chair: Chair | None) -> BodyPose:

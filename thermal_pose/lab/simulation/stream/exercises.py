@@ -13,24 +13,46 @@ import numpy as np
 from thermal_pose.lab.simulation.people.body import Body, BodyPose
 from thermal_pose.lab.simulation.people.rotations import rotation_z
 from thermal_pose.lab.simulation.people.subject import Rng
+from thermal_pose.lab.simulation.stream.life_options import WHOLE_LIFE, LifeOptions
 from thermal_pose.lab.simulation.stream.postures import Angles, grounded
 from thermal_pose.lab.simulation.stream.reaching import draw_reaching_arms
 
 
-def exercise_pose(body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float) -> BodyPose:
-    """A standing person with arms, trunk, legs and head far from those of walking."""
+def exercise_pose(
+    body: Body,
+    rng: Rng,
+    xy_m: tuple[float, float],
+    yaw_rad: float,
+    options: LifeOptions = WHOLE_LIFE,
+) -> BodyPose:
+    """A standing person with arms, trunk, legs and head far from those of walking.
+
+    Parts that are off hang or stand upright. They are drawn all the same, and thrown away, so that
+    the others do not depend on them.
+    """
     angles = Angles()
-    _draw_legs(angles, rng)
-    _draw_trunk(angles, rng)
-    draw_reaching_arms(angles, body, rng)
+    _draw_legs(angles if options.legs else Angles(), rng)
+    if not options.legs:
+        for side in "LR":
+            angles.leg(side, 0.03, 0.05)
+    _draw_trunk(angles if options.trunk else Angles(), rng)
+    _draw_arms(angles, body, rng, options)
     angles.look(float(rng.normal(0.05, 0.28)), float(rng.normal(0.0, 0.5)))
     return grounded(body, angles.rotations(rotation_z(yaw_rad)), xy_m)
 
 
 def seated_exercise_pose(
-    body: Body, rng: Rng, xy_m: tuple[float, float], yaw_rad: float, seat_m: float
+    body: Body,
+    rng: Rng,
+    xy_m: tuple[float, float],
+    yaw_rad: float,
+    seat_m: float,
+    options: LifeOptions = WHOLE_LIFE,
 ) -> BodyPose:
-    """A seated person, possibly with one leg stretched or crossed, and arms anywhere."""
+    """A seated person, possibly with one leg stretched or crossed, and arms anywhere.
+
+    Parts that are off are those of a person who sits still.
+    """
     angles = Angles()
     apart = float(abs(rng.normal(0.14, 0.12)))
     special = "LR"[int(rng.integers(2))] if rng.random() < 0.5 else ""
@@ -41,15 +63,25 @@ def seated_exercise_pose(
             hip, knee, aside = hip + 0.25, 1.2 + rng.normal(0.0, 0.2), -0.28
         elif side == special:  # stretched
             hip, knee = hip + rng.uniform(-0.1, 0.2), rng.uniform(0.05, 0.9)
+        if not options.legs:
+            hip, knee, aside = 1.45, 1.5, 0.14
         angles.leg(side, float(hip), float(knee), float(aside))
-    angles.lean(
+    trunk = angles if options.trunk else Angles()
+    trunk.lean(
         float(rng.normal(0.15, 0.35)), float(rng.normal(0.0, 0.2)), float(rng.normal(0.0, 0.3))
     )
-    draw_reaching_arms(angles, body, rng)
+    _draw_arms(angles, body, rng, options)
     angles.look(float(rng.normal(0.1, 0.3)), float(rng.normal(0.0, 0.5)))
     height = seat_m + 0.10
     pelvis = np.array((*xy_m, height), np.float32)
     return BodyPose(pelvis, angles.rotations(rotation_z(yaw_rad)))
+
+
+def _draw_arms(angles: Angles, body: Body, rng: Rng, options: LifeOptions) -> None:
+    draw_reaching_arms(angles if options.arms else Angles(), body, rng)
+    if not options.arms:
+        for side in "LR":
+            angles.arm(side, 0.12, 0.1, 0.2)
 
 
 def _draw_trunk(angles: Angles, rng: Rng) -> None:

@@ -31,7 +31,7 @@ from thermal_pose.lab.simulation.stream.clips import (
     tug_clips,
     ward_clip,
 )
-from thermal_pose.lab.simulation.stream.rooms import LifeOptions
+from thermal_pose.lab.simulation.stream.life_options import LifeOptions
 from thermal_pose.lab.simulation.stream.rows import StreamRows
 
 #: Clips per unit, and share of units by kind.

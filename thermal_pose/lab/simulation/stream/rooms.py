@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rooms and cameras of the training stream: drawn more widely than those of a test."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -25,41 +25,13 @@ from thermal_pose.lab.simulation.rooms.scene import (
     Scene,
     Triple,
 )
+from thermal_pose.lab.simulation.stream.life_options import LifeOptions
 
 #: Frame rate of the stream's cameras.
 RATE_HZ: Final = 8.0
 _DEPTH_M: Final = (1.7, 8.0)
 #: Kinds of warm things that stand among people, drawn evenly.
 WARM_THINGS: Final[tuple[DistractorKind, ...]] = ("pet", "pet", "lamp", "radiator", "window", "cup")
-
-
-@dataclass(frozen=True)
-class LifeOptions:
-    """Contents of clips of everyday life; each switch has a physical reason.
-
-    Attributes
-    ----------
-    arms : reaching arms (`reaching`), and trunks and legs of exercise (`exercises`): real people
-        fold, raise and stretch their arms, patients in a ward seldom do.
-    clothing : textures of up to 3 K, bare skin, coats and hats (`draw_varied_outfit`).
-    hot_rooms : a quarter of the rooms at 27 to 33.5 degC, where walls are as warm as clothes.
-    cameras : on tables (0.7 m), shelves and walls (up to 3 m) and at the ceiling, looking down by
-        up to 83 degrees.
-    structure : a third of the rooms with walls and floors that differ by up to 4 K, or with sunlit
-        patches of up to 12 K, as outdoors or with pipes and shelves.
-    lures : warm things among the people: dogs, lamps, radiators, sunlit windows.
-    cut_off : a quarter of the people cut off by the image border, some as near as 1.2 m.
-    touching : half of the pairs within reach of each other.
-    """
-
-    arms: bool = True
-    clothing: bool = True
-    hot_rooms: bool = True
-    cameras: bool = True
-    structure: bool = True
-    lures: bool = True
-    cut_off: bool = True
-    touching: bool = True
 
 
 def undisturbed(scene: Scene) -> Scene:
@@ -116,24 +88,31 @@ def _placed_chair(rng: Rng, scene: Scene) -> Chair:
 
 
 def life_scene(rng: Rng, camera: Camera, options: LifeOptions) -> Scene:
-    """A ward's scene with the cameras, rooms and backgrounds of everyday life."""
+    """A ward's scene with the cameras, rooms and backgrounds of everyday life.
+
+    What is switched off is drawn all the same, so that the rest of the scene does not depend on it.
+    """
     scene = ward_scene(rng, camera, bed=bool(rng.random() < 0.15))
     room = scene.room
-    if options.hot_rooms and rng.random() < 0.25:
+    if rng.random() < 0.25:
         # Above 28 degC walls and furniture reach the temperature of clothes.
         air_degc = float(rng.uniform(27.0, 33.5))
-        room = replace(room, air_degc=air_degc, gradient_k=float(rng.uniform(0.2, 3.0)))
-    if options.structure and rng.random() < 0.35:
+        hot = replace(room, air_degc=air_degc, gradient_k=float(rng.uniform(0.2, 3.0)))
+        room = hot if options.hot_rooms else room
+    if rng.random() < 0.35:
         structure_k, sunlit_k = rng.uniform(0.3, 4.0), rng.choice((0.0, rng.uniform(2.0, 12.0)))
-        room = replace(room, structure_k=float(structure_k), sunlit_k=float(sunlit_k))
+        uneven = replace(room, structure_k=float(structure_k), sunlit_k=float(sunlit_k))
+        room = uneven if options.structure else room
     value = rng.random()
     placement = scene.thermal_placement
-    if options.cameras and value < 0.55:
-        placement = _life_placement(rng, room, placement, value)
+    if value < 0.55:
+        elsewhere = _life_placement(rng, room, placement, value)
+        placement = elsewhere if options.cameras else placement
         room = replace(room, height_m=max(room.height_m, placement.position_m[2] + 0.05))
     scene = replace(scene, room=room, thermal_placement=placement)
-    if options.lures and rng.random() < 0.35:
+    if rng.random() < 0.35:
         things = tuple(_warm_thing(rng, scene) for _ in range(int(rng.integers(1, 4))))
+        things = things if options.lures else ()
         scene = replace(scene, distractors=scene.distractors + things)
     return replace(scene, rgb_placement=draw_beside(rng, placement))
 
