@@ -16,6 +16,7 @@ from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStr
 from thermal_pose.lab.simulation.stream.life_options import LIFE_REASONS, WHOLE_LIFE, LifeOptions
 from thermal_pose.lab.simulation.stream.postures import Angles, grounded
 from thermal_pose.lab.simulation.stream.reaching import reach, rotation_between
+from thermal_pose.lab.simulation.stream.rooms import life_scene
 
 pytestmark = pytest.mark.simulation
 
@@ -92,13 +93,14 @@ CHANGES = {
     "layers": (*OUTFIT_PARTS["layers"], "sleeve"),
     "bare_skin": (*OUTFIT_PARTS["bare_skin"], "sleeve"),
     "hot_rooms": ("air_degc", "gradient_k", "skin_degc"),
+    "heat": ("air_degc", "skin_degc"),
     "structure": ("structure_k", "sunlit_k"),
     "lures": ("distractors",),
     "touching": ("pelvis_m",),
 } | {part: OUTFIT_PARTS[part] for part in ("folds", "heads", "face_wear")}
 
 
-def life_clips(life, units=6):
+def life_clips(life, units=8):
     shares = {ClipKind.LIFE: 1.0}
     stream = TrainingStream(StreamOptions(seed=4, n_bodies=2, shares=shares, life=life))
     return [clip for unit in range(units) for clip in stream.clips(unit)]
@@ -140,6 +142,18 @@ def test_each_switch_changes_what_it_names_and_nothing_else(switch, whole_life):
     assert names
     if switch in CHANGES:
         assert names <= set(CHANGES[switch])
+
+
+@pytest.mark.parametrize(("heat", "least", "most"), [(True, 0.035, 0.12), (False, 0.0, 0.01)])
+def test_a_share_of_people_is_dressed_colder_than_the_walls(heat, least, most):
+    options = dataclasses.replace(WHOLE_LIFE, heat=heat)
+    below_k = []
+    for seed in range(400):
+        rng = np.random.default_rng((seed, 8))
+        room = life_scene(rng, "lepton", options).room
+        outfit = draw_varied_outfit(rng, room.air_degc)
+        below_k.append(outfit.top_warmth * (room.air_degc - outfit.skin_degc))
+    assert least <= np.mean(np.array(below_k) > 0.5) <= most
 
 
 def test_each_switch_has_a_reason_and_is_on():

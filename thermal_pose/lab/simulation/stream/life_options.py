@@ -27,6 +27,9 @@ class LifeOptions:
     face_wear: bool = _switch("glasses and masks are colder than the face that they cover")
     bare_skin: bool = _switch("bare arms, legs and feet are warmer than cloth, cold hands colder")
     hot_rooms: bool = _switch("in a quarter of the rooms, at 27 to 33.5 degC, walls match clothes")
+    heat: bool = _switch(
+        "in a quarter of the hot rooms, at 36 to 39.5 degC, people are colder than the walls"
+    )
     cameras: bool = _switch("cameras on tables, walls and ceilings see other proportions")
     structure: bool = _switch("walls with pipes, shelves or sun differ by several kelvin")
     lures: bool = _switch("dogs, lamps, radiators and warm glass are as warm as people")

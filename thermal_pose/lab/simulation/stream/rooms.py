@@ -30,6 +30,9 @@ from thermal_pose.lab.simulation.stream.life_options import LifeOptions
 #: Frame rate of the stream's cameras.
 RATE_HZ: Final = 8.0
 _DEPTH_M: Final = (1.7, 8.0)
+#: Share of the hot rooms that are warmer than skin, and the temperature of their air, degC.
+_HEAT_SHARE: Final = 0.25
+_HEAT_DEGC: Final = (36.0, 39.5)
 #: Kinds of warm things that stand among people, drawn evenly.
 WARM_THINGS: Final[tuple[DistractorKind, ...]] = ("pet", "pet", "lamp", "radiator", "window", "cup")
 
@@ -98,6 +101,7 @@ def life_scene(rng: Rng, camera: Camera, options: LifeOptions) -> Scene:
         # Above 28 degC walls and furniture reach the temperature of clothes.
         air_degc = float(rng.uniform(27.0, 33.5))
         hot = replace(room, air_degc=air_degc, gradient_k=float(rng.uniform(0.2, 3.0)))
+        hot = _in_a_heat_wave(hot, scene.seed) if options.heat else hot
         room = hot if options.hot_rooms else room
     if rng.random() < 0.35:
         structure_k, sunlit_k = rng.uniform(0.3, 4.0), rng.choice((0.0, rng.uniform(2.0, 12.0)))
@@ -115,6 +119,17 @@ def life_scene(rng: Rng, camera: Camera, options: LifeOptions) -> Scene:
         things = things if options.lures else ()
         scene = replace(scene, distractors=scene.distractors + things)
     return replace(scene, rgb_placement=draw_beside(rng, placement))
+
+
+def _in_a_heat_wave(room: Room, seed: int) -> Room:
+    """A share of rooms, warmer than skin: skin evaporates, so clothes are colder than the walls.
+
+    The seed is the scene's; nothing else is drawn from this generator.
+    """
+    rng = np.random.default_rng((seed, 5))
+    if rng.random() >= _HEAT_SHARE:
+        return room
+    return replace(room, air_degc=float(rng.uniform(*_HEAT_DEGC)))
 
 
 def _life_placement(
