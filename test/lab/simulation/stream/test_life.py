@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from support.bodies import body, bone_positions
 
 from thermal_pose.lab.simulation.people.body import BONE_INDEX
@@ -11,6 +13,7 @@ from thermal_pose.lab.simulation.people.outfits import OUTFIT_PARTS, Outfit, dra
 from thermal_pose.lab.simulation.people.rotations import rotation_z
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
 from thermal_pose.lab.simulation.stream.clips import ClipKind
+from thermal_pose.lab.simulation.stream.contact import hand_on
 from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
 from thermal_pose.lab.simulation.stream.frames import StreamOptions, TrainingStream
 from thermal_pose.lab.simulation.stream.life_options import LIFE_REASONS, WHOLE_LIFE, LifeOptions
@@ -74,6 +77,20 @@ def test_cloth_texture_has_the_stated_size_and_spares_the_skin():
     assert 0.4 < change[change != 0].std() < 2.5 and np.abs(change).max() <= 3.3
 
 
+def test_hems_are_colder_at_wrists_ankles_and_hips_only():
+    plain, hemmed = (dress(body(), Outfit(hem_k=2.0 * on), "coarse") for on in (0, 1))
+    change, points = hemmed.warm_k - plain.warm_k, body().coarse.vertices
+    assert set(np.round(np.unique(change), 4)) == {-2.0, 0.0}
+    near = [
+        np.linalg.norm(points - body().bone_head(bone), axis=1) < 0.12
+        for bone in ("hand.L", "hand.R", "foot.L", "foot.R")
+    ]
+    assert all((change[wrist_or_ankle] < 0).any() for wrist_or_ankle in near)
+    hips = np.abs(points[:, 2] - body().bone_head("pelvis")[2]) < 0.1
+    assert (change[hips & (np.abs(points[:, 1]) < 0.2)] < 0).any()
+    assert (change[~(hips | np.any(near, axis=0))] == 0).all()
+
+
 def test_varied_outfits_are_possible_and_varied():
     outfits = [draw_varied_outfit(np.random.default_rng(k)) for k in range(60)]
     assert {outfit.hair for outfit in outfits} == {
@@ -96,19 +113,17 @@ CHANGES = {
     "heat": ("air_degc", "skin_degc"),
     "structure": ("structure_k", "sunlit_k"),
     "lures": ("distractors",),
+    "dogs": ("distractors",),
     "touching": ("pelvis_m",),
-} | {part: OUTFIT_PARTS[part] for part in ("folds", "heads", "face_wear")}
+    "contact": (*ARM, "pelvis_m"),
+} | {part: OUTFIT_PARTS[part] for part in ("folds", "hems", "heads", "face_wear")}
 
 
+@cache
 def life_clips(life, units=8):
     shares = {ClipKind.LIFE: 1.0}
     stream = TrainingStream(StreamOptions(seed=4, n_bodies=2, shares=shares, life=life))
     return [clip for unit in range(units) for clip in stream.clips(unit)]
-
-
-@pytest.fixture(scope="module")
-def whole_life():
-    return life_clips(WHOLE_LIFE)
 
 
 def told(clip):
@@ -136,9 +151,10 @@ def changed(before, after):
 
 
 @pytest.mark.parametrize("switch", list(LIFE_REASONS))
-def test_each_switch_changes_what_it_names_and_nothing_else(switch, whole_life):
-    without = life_clips(dataclasses.replace(WHOLE_LIFE, **{switch: False}))
-    names = changed(whole_life, without)
+def test_each_switch_changes_what_it_names_and_nothing_else(switch):
+    """Hands on others are off for all but their own switch, because they follow all limbs."""
+    whole = dataclasses.replace(WHOLE_LIFE, contact=switch == "contact")
+    names = changed(life_clips(whole), life_clips(dataclasses.replace(whole, **{switch: False})))
     assert names
     if switch in CHANGES:
         assert names <= set(CHANGES[switch])
@@ -171,3 +187,73 @@ def test_frames_of_life_have_people_with_boxes_inside():
     )
     assert shard["person"].all() and len(shard["boxes"]) > 20
     assert (shard["boxes"][:, :2] > -1.1).all() and (shard["boxes"][:, 2] < 80.6).all()
+
+
+@pytest.fixture(scope="module")
+def many_clips():
+    """210 clips, drawn and not rendered."""
+    return life_clips(WHOLE_LIFE, 70)
+
+
+def gap_m(clip, number):
+    """Least distance of the surfaces of the first two people in a frame's posture, m."""
+    one, other = (
+        pose_vertices(actor.body.coarse, actor.body, actor.motion.poses[number])
+        for actor in clip.actors[:2]
+    )
+    return cdist(one, other).min()
+
+
+def cut_at(clip, actor):
+    """Borders (left, top, right, bottom) beyond which more than 5 % of a person in view lies."""
+    vertices = pose_vertices(actor.body.coarse, actor.body, actor.motion.poses[0])
+    xy, depth_m = clip.scene.thermal_camera.project(vertices)
+    xy = xy[depth_m > 0.1]
+    last = np.array(clip.scene.thermal.intrinsics.size_wh) - 0.5
+    beyond = np.concatenate([xy < -0.5, xy > last], axis=1)
+    in_view = (~beyond.any(axis=1)).mean() > 0.1 if len(xy) else False
+    return beyond.mean(axis=0) > 0.05 if in_view else None
+
+
+def test_people_are_cut_off_at_each_of_the_four_borders(many_clips):
+    borders = [cut_at(clip, actor) for clip in many_clips for actor in clip.actors]
+    seen = np.array([cut for cut in borders if cut is not None])
+    assert len(seen) > 220
+    assert (seen.mean(axis=0) > 0.04).all(), seen.mean(axis=0)
+    assert 0.2 < seen.any(axis=1).mean() < 0.7
+
+
+def test_a_dog_is_beside_a_person_in_some_rooms(many_clips):
+    near = 0
+    for clip in many_clips:
+        feet = clip.actors[0].motion.poses[0].pelvis_m[:2]
+        pets = [thing for thing in clip.scene.distractors if thing.kind == "pet"]
+        near += any(np.hypot(*(feet - pet.position_m[:2])) < 1.1 for pet in pets)
+    assert 0.1 < near / len(many_clips) < 0.3
+
+
+def test_in_a_share_of_the_pairs_a_hand_is_on_the_other_person(many_clips):
+    alone = life_clips(dataclasses.replace(WHOLE_LIFE, contact=False), 40)
+    gaps, before = [], []
+    for clip, apart in zip(many_clips[: len(alone)], alone, strict=True):
+        if len(clip.actors) > 1 and not same_motion(clip.actors[1], apart.actors[1]):
+            for number in range(0, 15, 3):
+                moved = clip.actors[1].motion.poses[number]
+                if (moved.rotations != apart.actors[1].motion.poses[number].rotations).any():
+                    gaps.append(gap_m(clip, number))
+                    before.append(gap_m(apart, number))
+    assert len(gaps) > 30
+    assert max(gaps) < 0.03 < np.percentile(before, 60)
+
+
+def same_motion(one, other):
+    return all(
+        (a.rotations == b.rotations).all()
+        for a, b in zip(one.motion.poses, other.motion.poses, strict=True)
+    )
+
+
+def test_nobody_touches_a_person_out_of_reach():
+    rng = np.random.default_rng(0)
+    here, away = (exercise_pose(body(), rng, (x, 0.0), 0.0) for x in (0.0, 2.0))
+    assert hand_on(body(), here, body(), away, rng) is None

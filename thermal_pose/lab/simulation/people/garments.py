@@ -24,7 +24,7 @@ from thermal_pose.lab.simulation.people.cloth import (
 from thermal_pose.lab.simulation.people.outfits import Colour, Outfit
 from thermal_pose.lab.simulation.people.skirts import skirt
 from thermal_pose.skeleton import Joint
-from thermal_pose.types import FloatArray
+from thermal_pose.types import BoolArray, FloatArray
 
 #: End of the shortest sleeve, as a share of the arm.
 _SLEEVE_TOP: Final = 0.12
@@ -37,8 +37,12 @@ _LOWEST_HAIR_M: Final = {
     "bob": -0.14,
     "long": -0.3,
 }
-#: Height of a waistband or hem, m.
+#: Half the height of a waistband or of the hem of a top, m; length of a cuff, as a share of a limb.
 _BAND_M: Final = 0.035
+_CUFF: Final = 0.07
+#: Length of whole trouser legs and sleeves, as a share of the limb.
+_LEG_END: Final = 0.98
+_SLEEVE_END: Final = 0.97
 
 
 def dress(body: Body, outfit: Outfit, level: Level) -> DressedBody:
@@ -135,7 +139,7 @@ class _Surface:
         waist_m = self._body.bone_head("spine_lower")[2] + 0.05
         depth = hips * (self._mesh.vertices[:, 2] < waist_m)
         for side in "LR":
-            leg = self._limb(side, ("thigh", "shank", "foot"), 0.98 * outfit.leg)
+            leg = self._limb(side, ("thigh", "shank", "foot"), _LEG_END * outfit.leg)
             depth = np.maximum(depth, leg)
         self._clothed |= depth > 0.0
         flare = 0.8 + 0.5 * np.clip(1.0 - self._mesh.vertices[:, 2], 0.0, 1.0)
@@ -153,11 +157,11 @@ class _Surface:
         outfit = self._outfit
         trunk = self._on("spine_lower", "spine_upper", "chest", "clavicle.L", "clavicle.R")
         collar_m = self._body.bone_head("neck")[2] + 0.01
-        hem_m = self._body.bone_head("pelvis")[2] - 0.03
+        hem_m = self._hem_m()
         z = self._mesh.vertices[:, 2]
         depth = ((trunk + self._on("pelvis")) > 0.35) * (z > hem_m) * (z < collar_m)
         depth = depth.astype(np.float32)
-        sleeve = _SLEEVE_TOP + (0.97 - _SLEEVE_TOP) * outfit.sleeve
+        sleeve = _SLEEVE_TOP + (_SLEEVE_END - _SLEEVE_TOP) * outfit.sleeve
         for side in "LR":
             arm = self._limb(side, ("upper_arm", "forearm", "hand"), sleeve)
             depth = np.maximum(depth, arm)
@@ -172,6 +176,25 @@ class _Surface:
         covered = depth > 0.0
         self._clothed |= covered
         self._warm_k[covered] += 1.0 * pressed[covered]
+
+    def _hem_m(self) -> float:
+        """Height of the lower edge of the top, m."""
+        return float(self._body.bone_head("pelvis")[2] - 0.03)
+
+    def _hems(self) -> BoolArray:
+        """Vertices (V,) of the lower edge of the top and of the ends of sleeves and legs."""
+        outfit = self._outfit
+        trunk = self._on("pelvis", "spine_lower", "thigh.L", "thigh.R") > 0.5
+        hems = trunk & (np.abs(self._mesh.vertices[:, 2] - self._hem_m()) < _BAND_M)
+        sleeve = _SLEEVE_TOP + (_SLEEVE_END - _SLEEVE_TOP) * outfit.sleeve
+        for bones, end in (
+            (("upper_arm", "forearm", "hand"), sleeve),
+            (("thigh", "shank", "foot"), _LEG_END * outfit.leg),
+        ):
+            for side in "LR":
+                above = self._limb(side, bones, end - _CUFF)
+                hems |= (self._limb(side, bones, end) > 0.0) & (above < 0.5)
+        return np.asarray(hems)
 
     def shoes(self) -> None:
         """Shoes with a sole, or bare feet."""
@@ -254,12 +277,12 @@ class _Surface:
             self._colour[lens] = 0.8 * seen[lens] + 0.02
 
     def texture(self) -> None:
-        """Folds, seams and layers of cloth (`fold_k`, `seam_k` and `layer_k` of the outfit).
+        """Folds, seams and layers of cloth (`fold_k`, `seam_k`, `hem_k`, `layer_k` of the outfit).
 
         They have a random generator of their own, so plain outfits do not depend on them.
         """
         outfit = self._outfit
-        if outfit.fold_k + outfit.seam_k + outfit.layer_k <= 0.0:
+        if outfit.fold_k + outfit.seam_k + outfit.hem_k + outfit.layer_k <= 0.0:
             return
         rng = np.random.default_rng((outfit.texture_seed, 11))
         points = self._mesh.vertices
@@ -269,6 +292,8 @@ class _Surface:
         if outfit.seam_k > 0.0:
             waist_m = self._body.bone_head("spine_lower")[2] + rng.uniform(-0.06, 0.06)
             extra -= outfit.seam_k * (np.abs(points[:, 2] - waist_m) < _BAND_M)
+        if outfit.hem_k > 0.0:
+            extra -= outfit.hem_k * self._hems()
         if outfit.layer_k > 0.0:
             open_m = rng.uniform(0.03, 0.09)
             trunk = self._on("spine_lower", "spine_upper", "chest", "pelvis") > 0.5

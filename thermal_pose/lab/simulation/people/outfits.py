@@ -18,6 +18,7 @@ _WARMTH_RANGE: Final = (0.2, 0.9)
 #: `layers` if there is one, and else to `bare_skin`.
 OUTFIT_PARTS: Final[dict[str, tuple[str, ...]]] = {
     "folds": ("fold_k", "seam_k"),
+    "hems": ("hem_k",),
     "layers": ("top_warmth", "bottom_warmth", "shoe_warmth", "looseness_m", "layer_k"),
     "heads": ("hair", "hair_volume_m", "hair_warmth"),
     "face_wear": ("glasses", "mask"),
@@ -46,7 +47,8 @@ class Outfit:
     barefoot : no shoes.
     fold_k : amplitude of folds and of spots where cloth lies on the skin or stands off it.
     layer_k : temperature of the front of an open coat relative to the rest; 0 for no coat.
-    seam_k : how much colder waistband and hem are, where cloth is double.
+    seam_k : how much colder the waistband is, where cloth is double.
+    hem_k : how much colder the hems of top, sleeves and legs are, likewise.
     texture_seed : seed of folds and prints.
     """
 
@@ -75,6 +77,7 @@ class Outfit:
     fold_k: float = 0.0
     layer_k: float = 0.0
     seam_k: float = 0.0
+    hem_k: float = 0.0
     texture_seed: int = 0
 
     def __post_init__(self) -> None:
@@ -88,7 +91,7 @@ class Outfit:
             raise ValueError(f"sleeve, leg: expected 0 to 1, got {self.sleeve}, {self.leg}")
         if not 0.0 <= self.looseness_m <= 0.06:
             raise ValueError(f"looseness_m: expected 0 to 0.06, got {self.looseness_m}")
-        for name in ("fold_k", "layer_k", "seam_k"):
+        for name in ("fold_k", "layer_k", "seam_k", "hem_k"):
             if not 0.0 <= getattr(self, name) <= MAX_TEXTURE_K:
                 raise ValueError(
                     f"{name}: expected 0 to {MAX_TEXTURE_K}, got {getattr(self, name)}"
@@ -142,10 +145,10 @@ def draw_varied_outfit(
     Notes
     -----
     The differences from `draw_outfit` have physical reasons. Cloth that touches the skin is 1 to
-    3 K warmer than cloth that stands off it (`fold_k`). Double cloth insulates twice (`seam_k`).
-    An open coat shows the warm shirt below (`layer_k`). A thick coat is almost as cold as the air,
-    thin summer clothes are almost as warm as the skin, and shoes worn all day are as warm as
-    trousers.
+    3 K warmer than cloth that stands off it (`fold_k`). Double cloth insulates twice (`seam_k`,
+    `hem_k`). An open coat shows the warm shirt below (`layer_k`). A thick coat is almost as cold
+    as the air, thin summer clothes are almost as warm as the skin, and shoes worn all day are as
+    warm as trousers.
     """
     plain = draw_outfit(rng, room_degc)
     textured = rng.random() < 0.75
@@ -169,12 +172,19 @@ def draw_varied_outfit(
         barefoot=bool(rng.random() < 0.1),
         fold_k=float(rng.uniform(0.0, 3.0)) if textured else 0.0,
         seam_k=float(rng.uniform(0.0, 2.5)) if textured and rng.random() < 0.5 else 0.0,
+        hem_k=_draw_hem_k(plain.texture_seed) if textured else 0.0,
         layer_k=float(rng.uniform(0.5, 3.5)) if coat and rng.random() < 0.6 else 0.0,
     )
     kept = [field for part in plain_parts for field in OUTFIT_PARTS[part]]
     if ("layers" if coat else "bare_skin") in plain_parts:
         kept.append("sleeve")
     return replace(varied, **{field: getattr(plain, field) for field in kept})
+
+
+def _draw_hem_k(texture_seed: int) -> float:
+    """Hems that can be seen on half of the clothes, K, from a generator of their own."""
+    rng = np.random.default_rng((texture_seed, 12))
+    return float(rng.uniform(0.5, 2.5)) if rng.random() < 0.5 else 0.0
 
 
 def _draw_hair(rng: np.random.Generator) -> Hair:

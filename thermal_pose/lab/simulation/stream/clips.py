@@ -16,6 +16,7 @@ from thermal_pose.lab.simulation.people.presets import IMPAIRED, NORMAL, OLD
 from thermal_pose.lab.simulation.people.subject import Rng, draw_subject
 from thermal_pose.lab.simulation.rooms.draw import Camera, draw_beside, draw_scene
 from thermal_pose.lab.simulation.rooms.scene import Actor, AidPose, Chair, Scene
+from thermal_pose.lab.simulation.stream.contact import hand_on
 from thermal_pose.lab.simulation.stream.exercises import exercise_pose, seated_exercise_pose
 from thermal_pose.lab.simulation.stream.life_options import LifeOptions
 from thermal_pose.lab.simulation.stream.postures import (
@@ -31,6 +32,7 @@ from thermal_pose.lab.simulation.stream.rooms import (
     life_scene,
     undisturbed,
     ward_scene,
+    with_dog_beside,
 )
 
 #: Frames per clip, with the same room, camera and people.
@@ -39,6 +41,8 @@ CLIP_FRAMES: Final = 14
 _HELD_FRAMES: Final = 4
 _POPULATIONS: Final = (NORMAL, OLD, IMPAIRED)
 _MAX_BODIES: Final = 20
+#: Share of the pairs within reach of each other in which one has a hand on the other.
+_CONTACT_SHARE: Final = 0.5
 
 
 class ClipKind(StrEnum):
@@ -138,8 +142,8 @@ def life_clip(rng: Rng, bodies: list[Body], camera: Camera, options: LifeOptions
     paired = count > 1 and rng.random() < 0.5
     places = [_life_place(rng, scene, options) for _ in range(count)]
     yaws_rad = [float(rng.uniform(-np.pi, np.pi)) for _ in range(count)]
+    scene = with_dog_beside(scene, places[0]) if options.dogs else scene
     plain_parts = [part for part in OUTFIT_PARTS if not getattr(options, part)]
-    actors = []
     for index in range(count):
         place, yaw_rad = places[index], yaws_rad[index]
         if paired and index == 1:  # within reach of the first person, mostly face to face
@@ -152,17 +156,25 @@ def life_clip(rng: Rng, bodies: list[Body], camera: Camera, options: LifeOptions
             yaws_rad[0] = direction + float(rng.normal(0.0, 0.4))
             yaw_rad = direction + np.pi + float(rng.normal(0.0, 0.6))
         places[index], yaws_rad[index] = place, yaw_rad
+    dressed, series = [], []
     for index in range(count):
         body = bodies[int(rng.integers(len(bodies)))]
-        poses = tuple(
-            _life_pose(rng, body, scene, places[index], yaws_rad[index], paired, options)
-            for _ in range(CLIP_FRAMES + 1)
+        series.append(
+            tuple(
+                _life_pose(rng, body, scene, places[index], yaws_rad[index], paired, options)
+                for _ in range(CLIP_FRAMES + 1)
+            )
         )
-        outfit = draw_varied_outfit(rng, scene.room.air_degc, plain_parts)
-        role = "subject" if index == 0 else "bystander"
-        actors.append(Actor(index + 1, role, body, outfit, PostureSeries(poses)))  # type: ignore[arg-type]
+        dressed.append((body, draw_varied_outfit(rng, scene.room.air_degc, plain_parts)))
+    if paired and options.touching and options.contact:
+        (person, _), (helper, _) = dressed[:2]
+        series[1] = _touching(scene.seed, person, series[0], helper, series[1])
+    actors = tuple(
+        Actor(number, "subject" if number == 1 else "bystander", body, outfit, PostureSeries(poses))
+        for number, ((body, outfit), poses) in enumerate(zip(dressed, series, strict=True), start=1)
+    )
     frames = tuple(_HELD_FRAMES * k for k in range(CLIP_FRAMES))
-    return Clip(ClipKind.LIFE, scene, tuple(actors), frames)
+    return Clip(ClipKind.LIFE, scene, actors, frames)
 
 
 def empty_clip(rng: Rng, camera: Camera) -> Clip:
@@ -183,6 +195,22 @@ def _plan(seed: int, unit: int, rng: Rng, bodies: list[Body]) -> Trial:
     raise SimulationError(
         f"stream unit {unit}: none of {_MAX_BODIES} bodies can walk as '{subject.subject_id}' "
         "does: give more bodies"
+    )
+
+
+def _touching(
+    seed: int, person: Body, held: tuple[BodyPose, ...], helper: Body, poses: tuple[BodyPose, ...]
+) -> tuple[BodyPose, ...]:
+    """The helper's postures, in a share of the pairs with a hand on the person where one reaches.
+
+    The seed is the scene's; nothing else is drawn from this generator.
+    """
+    rng = np.random.default_rng((seed, 9))
+    if rng.random() >= _CONTACT_SHARE:
+        return poses
+    return tuple(
+        hand_on(helper, pose, person, other, rng) or pose
+        for pose, other in zip(poses, held, strict=True)
     )
 
 

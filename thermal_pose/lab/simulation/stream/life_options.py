@@ -22,6 +22,7 @@ class LifeOptions:
     trunk: bool = _switch("people who exercise or pick things up bow, tilt and twist")
     legs: bool = _switch("legs are astride, raised, crossed or bent in exercise")
     folds: bool = _switch("cloth on the skin is up to 3 K warmer than cloth that stands off it")
+    hems: bool = _switch("hems and cuffs are double cloth, up to 2.5 K colder")
     layers: bool = _switch("coats are nearly as cold as the air, thin clothes as warm as skin")
     heads: bool = _switch("hats, buns and long hair hide the shape of a head")
     face_wear: bool = _switch("glasses and masks are colder than the face that they cover")
@@ -33,8 +34,10 @@ class LifeOptions:
     cameras: bool = _switch("cameras on tables, walls and ceilings see other proportions")
     structure: bool = _switch("walls with pipes, shelves or sun differ by several kelvin")
     lures: bool = _switch("dogs, lamps, radiators and warm glass are as warm as people")
+    dogs: bool = _switch("in every seventh room a dog sits with a person and is as warm")
     cut_off: bool = _switch("rooms are small: the image border cuts off a quarter of the people")
     touching: bool = _switch("carers help: half of the pairs are within reach of each other")
+    contact: bool = _switch("carers hold and support: in half of these pairs, a hand is on an arm")
 
 
 #: Everything that everyday life contains.

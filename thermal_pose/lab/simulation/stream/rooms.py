@@ -33,6 +33,8 @@ _DEPTH_M: Final = (1.7, 8.0)
 #: Share of the hot rooms that are warmer than skin, and the temperature of their air, degC.
 _HEAT_SHARE: Final = 0.25
 _HEAT_DEGC: Final = (36.0, 39.5)
+#: Share of the rooms in which a dog is beside a person.
+_DOG_SHARE: Final = 0.15
 #: Kinds of warm things that stand among people, drawn evenly.
 WARM_THINGS: Final[tuple[DistractorKind, ...]] = ("pet", "pet", "lamp", "radiator", "window", "cup")
 
@@ -159,6 +161,25 @@ def _warm_thing(rng: Rng, scene: Scene) -> Distractor:
     warm_k = float(rng.uniform(3.0, 12.0) if kind == "pet" else rng.uniform(2.0, 40.0))
     yaw_rad = float(rng.uniform(-np.pi, np.pi))
     return Distractor(kind, (x_m, y_m, 0.0), warm_k, yaw_rad, float(rng.uniform(0.6, 1.7)))
+
+
+def with_dog_beside(scene: Scene, place_m: tuple[float, float]) -> Scene:
+    """The scene, in a share of the rooms with a dog beside the person at a floor point (x, y), m.
+
+    The generator is that of the scene's seed, so nothing else depends on it.
+    """
+    rng = np.random.default_rng((scene.seed, 7))
+    if rng.random() >= _DOG_SHARE:
+        return scene
+    away_m, direction = float(rng.uniform(0.35, 0.8)), float(rng.uniform(-np.pi, np.pi))
+    room = scene.room
+    x_m = place_m[0] + away_m * np.cos(direction)
+    y_m = place_m[1] + away_m * np.sin(direction)
+    x_m = float(np.clip(x_m, room.x_min_m + 0.3, room.x_max_m - 0.3))
+    y_m = float(np.clip(y_m, room.y_min_m + 0.3, room.y_max_m - 0.3))
+    warm_k, yaw_rad = float(rng.uniform(3.0, 12.0)), float(rng.uniform(-np.pi, np.pi))
+    dog = Distractor("pet", (x_m, y_m, 0.0), warm_k, yaw_rad, float(rng.uniform(0.6, 1.7)))
+    return replace(scene, distractors=(*scene.distractors, dog))
 
 
 def another_placement(rng: Rng, scene: Scene) -> CameraPlacement:
