@@ -130,6 +130,23 @@ def pose_score(joint_scores: npt.ArrayLike, person_score: npt.ArrayLike) -> Floa
     return np.asarray(person_score, np.float64) * joints.mean(axis=-1)
 
 
+@dataclass(frozen=True)
+class ImageMatches:
+    """The estimates of one image, matched with its people; D estimates, best score first.
+
+    Attributes
+    ----------
+    scores : of each estimate, (D,).
+    hits, ignored : per threshold of `OKS_THRESHOLDS`, (10, D).
+    positives : people with a joint with v > 0.
+    """
+
+    scores: tuple[float, ...]
+    hits: npt.NDArray[np.bool_]
+    ignored: npt.NDArray[np.bool_]
+    positives: int
+
+
 def average_precision(
     truths: Sequence[TruePose], estimates: Sequence[EstimatedPose]
 ) -> AveragePrecision:
@@ -138,25 +155,35 @@ def average_precision(
     As in COCO, a person without joints with v > 0 is ignored: such a person need not be found, and
     an estimate that matches only this person does not count. At most 20 estimates per image count.
     """
-    scores: list[float] = []
-    matched: list[npt.NDArray[np.bool_]] = []
-    dropped: list[npt.NDArray[np.bool_]] = []
+    return pooled_precision(list(matches_by_image(truths, estimates).values()))
+
+
+def matches_by_image(
+    truths: Sequence[TruePose], estimates: Sequence[EstimatedPose]
+) -> dict[Hashable, ImageMatches]:
+    """Match the estimates of each image with its people, in the order of the images."""
     by_image = _group(truths)
     estimates_by_image = _group(estimates)
+    result: dict[Hashable, ImageMatches] = {}
     for image in {**by_image, **estimates_by_image}:
         ranked = sorted(estimates_by_image.get(image, []), key=lambda pose: -pose.score)
         ranked = ranked[:_MAX_DETECTIONS]
-        hits, ignored = _match(by_image.get(image, []), ranked)
-        scores += [pose.score for pose in ranked]
-        matched.append(hits)
-        dropped.append(ignored)
-    positives = sum(bool((np.asarray(pose.visibility) > 0).any()) for pose in truths)
+        people = by_image.get(image, [])
+        positives = sum(bool((np.asarray(pose.visibility) > 0).any()) for pose in people)
+        scores = tuple(pose.score for pose in ranked)
+        result[image] = ImageMatches(scores, *_match(people, ranked), positives)
+    return result
+
+
+def pooled_precision(images: Sequence[ImageMatches]) -> AveragePrecision:
+    """Return AP, AP50 and AP75 of matched images; an image given twice counts twice."""
+    positives = sum(image.positives for image in images)
     if positives == 0:
         return AveragePrecision(None, None, None)
+    scores = [score for image in images for score in image.scores]
     order = np.argsort(-np.asarray(scores), kind="mergesort")
-    shape = (len(OKS_THRESHOLDS), 0)
-    hits = np.concatenate([np.zeros(shape, bool), *matched], axis=1)[:, order]
-    ignored = np.concatenate([np.zeros(shape, bool), *dropped], axis=1)[:, order]
+    hits = np.concatenate([image.hits for image in images], axis=1)[:, order]
+    ignored = np.concatenate([image.ignored for image in images], axis=1)[:, order]
     each = [_interpolated(h[~i], positives) for h, i in zip(hits, ignored, strict=True)]
     return AveragePrecision(float(np.mean(each)), each[0], each[5])
 
