@@ -178,7 +178,7 @@ def summary(judged: dict[str, Any]) -> dict[str, float]:
     first = next(iter(judged["spans_degc"].values()))
     names = ("ap", "ap50", "ap75", "oks", "oks_sides_ignored", "mirrored")
     found = {name: round(first[name]["value"], 4) for name in names}
-    return {**found, "ap_spread_over_spans": round(judged["ap_spread_over_spans"], 4)}
+    return {**found, "ap_spread_over_spans": round(judged["ap_spread_over_spans"]["value"], 4)}
 
 
 if __name__ == "__main__":

@@ -8,14 +8,16 @@ Models run as in the live nodes, around each person's own box. There are two kin
   same sets are skipped; delete the file to measure everything again.
 * `--labels`: real pictures with COCO keypoint json, of any size, 16-bit centikelvin or 8-bit.
   8-bit pictures have no temperatures: each --span states an assumption, and the difference
-  between spans is reported. Each figure has a bootstrap interval over scenes.
+  between spans is reported. Each figure has a bootstrap interval over scenes. `loss` in --out
+  shows where a model loses: sides, parts of the body, view, contrast and box.
 
 examples:
   thermal-pose evaluate-pose --evaluation clinic=out/clinic --evaluation broad=out/broad out/empty
   thermal-pose evaluate-pose --model student-lite --model out/models/student.json \\
       --evaluation stress=out/stress --out docs/results/pose_models.json
   thermal-pose evaluate-pose --model student-lite --labels ward=labels.json pictures/ \\
-      --span 21 33 --span 20 36 --about ward="own camera, CC-BY" --sheets out/sheets
+      --span 21 33 --span 20 36 --about ward="own camera, CC-BY" --sheets out/sheets \\
+      --detector detector
 """
 
 import argparse
@@ -93,6 +95,10 @@ def start(args: argparse.Namespace) -> int:
         raise ConfigError(
             "evaluate-pose: expected --evaluation (simulated) or --labels (real pictures)"
         )
+    if args.labels and args.sensitivity:
+        raise ConfigError(
+            "--sensitivity: expected --evaluation sets, got --labels: disturbances are simulated"
+        )
     results = _on_labels(args) if args.labels else _on_shards(args)
     if args.json:
         print(json.dumps(results, indent=1))
@@ -112,12 +118,16 @@ def _on_labels(args: argparse.Namespace) -> dict[str, Any]:
     ]
     spans = [(cold, hot) for cold, hot in args.span] or [(21.0, 33.0)]
     tell = (lambda line: None) if args.json else print
-    judged = judge_labelled(args.model or MODELS, sets, spans, args.sheets, tell=tell)
+    finder = make_detector(args.detector) if args.detector else None
+    judged = judge_labelled(
+        args.model or MODELS, sets, spans, args.sheets, tell=tell, finder=finder
+    )
     results = {
         "simulated": False,
         "command": command_line(),
         "oks": "picture's own pixels, the labels' area, joints with v > 0, true boxes",
         "intervals": "95 %, bootstrap over scenes",
+        "detector": finder.model_id if finder is not None else None,
         **judged,
     }
     _save(args.out, results)
@@ -171,8 +181,10 @@ def _on_shards(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _save(out: Path | None, results: dict[str, Any]) -> None:
+    from thermal_pose.lab.evaluation.labelled.resampling import one_line_each
+
     if out is not None:
-        write_whole(out, json.dumps(results, indent=1) + "\n")
+        write_whole(out, one_line_each(json.dumps(results, indent=1)) + "\n")
 
 
 def _judged_before(out: Path | None, results: dict[str, Any]) -> dict[str, Any]:
