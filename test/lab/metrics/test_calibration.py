@@ -2,7 +2,13 @@
 import numpy as np
 import pytest
 
-from thermal_pose.lab.metrics.calibration import expected_calibration_error, refused_at_recall
+from thermal_pose.lab.metrics.calibration import (
+    LIVE_PERSON_SCORE,
+    expected_calibration_error,
+    person_scores_by_pose,
+    refused_at_recall,
+)
+from thermal_pose.parameters.nodes import PoseParameters
 
 
 def test_true_probabilities_have_no_error_and_boasting_has() -> None:
@@ -36,3 +42,15 @@ def test_refusal_keeps_the_recall_asked_for() -> None:
 def test_impossible_arguments_are_refused(call) -> None:
     with pytest.raises(ValueError, match="expected"):
         call()
+
+
+def test_no_wrong_pose_leaves_its_figures_out() -> None:
+    found = person_scores_by_pose([0.9, 0.2], [True, True])
+    assert found["wrong"] == {"people": 0}
+    assert found["right"] == pytest.approx({"people": 2, "mean": 0.55, "below_live_threshold": 0.5})
+    with pytest.raises(ValueError, match="expected equal"):
+        person_scores_by_pose([0.9], [True, False])
+
+
+def test_the_live_threshold_is_that_of_the_node() -> None:
+    assert PoseParameters().min_person_score == LIVE_PERSON_SCORE

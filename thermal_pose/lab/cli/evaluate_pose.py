@@ -220,6 +220,12 @@ def _line(figures: dict[str, Any]) -> str:
     told = f"AP {figures['ap']:.3f}, joints' calibration error {confidence['joint_ece']:.3f}"
     if "detected" in figures:
         told += f", AP {figures['detected']['ap_detected_boxes']:.3f} with detected boxes"
+    wrong = figures["person_score"]["wrong"]
+    if wrong["people"]:
+        told += (
+            f", {100 * wrong['below_live_threshold']:.0f} % of {wrong['people']} wrong poses "
+            f"below the live threshold (mean person score {wrong['mean']:.2f})"
+        )
     if "refused_at_99_recall" in confidence:
         told += (
             f", {100 * confidence['refused_at_99_recall']:.1f} % of "

@@ -58,6 +58,32 @@ def refused_at_recall(
     return float((refused < threshold).mean()), threshold
 
 
+def person_scores_by_pose(scores: npt.ArrayLike, right: npt.ArrayLike) -> dict[str, Any]:
+    """Return the person scores of right and of wrong poses: whether a low score warns of them.
+
+    Parameters
+    ----------
+    scores : (N,) person scores in 0..1, of people.
+    right : (N,) bool, whether the pose is right.
+
+    Returns
+    -------
+    {'right': ..., 'wrong': ...}, each `people`, and unless that is 0, `mean` and
+    `below_live_threshold`, the share that the live graph drops (`LIVE_PERSON_SCORE`).
+    """
+    person = np.asarray(scores, np.float64)
+    is_right = np.asarray(right, bool)
+    if person.shape != is_right.shape:
+        raise ValueError(f"scores, right: expected equal, got {person.shape}, {is_right.shape}")
+    result: dict[str, Any] = {}
+    for name, chosen in (("right", person[is_right]), ("wrong", person[~is_right])):
+        result[name] = {"people": len(chosen)}
+        if len(chosen):
+            below = float((chosen < LIVE_PERSON_SCORE).mean())
+            result[name] |= {"mean": float(chosen.mean()), "below_live_threshold": below}
+    return result
+
+
 def confidence_figures(
     scores: npt.NDArray[np.floating[Any]],
     hits: BoolArray,

@@ -29,12 +29,13 @@ class Oracle:
 
     def __init__(self, data, score: float, is_person) -> None:
         self.data, self.score, self.is_person = data, score, is_person
+        self.xy = data.xy
 
     def estimate(self, centikelvin, boxes):
         row = int(np.argmin(np.abs(self.data.boxes - boxes[0].xyxy).sum(axis=1)))
         scores = np.full(17, self.score, np.float32)
         return tuple(
-            PersonKeypoints(0, box, self.data.xy[row], scores, self.is_person(row)) for box in boxes
+            PersonKeypoints(0, box, self.xy[row], scores, self.is_person(row)) for box in boxes
         )
 
 
@@ -71,6 +72,18 @@ def test_people_out_of_sight_are_not_among_the_half_visible(data) -> None:
     assert confidence["half_visible"] == 7
     assert confidence["half_visible_refused_at_99_recall"] == 1
     assert confidence["refused_at_99_recall"] == 0
+
+
+def test_scores_of_wrong_poses_are_told_apart(data) -> None:
+    """Two people's joints are answered elsewhere, one of them with a low person score."""
+    first, second = np.flatnonzero(data.person)[:2].tolist()
+    moved = data.xy.copy()
+    moved[[first, second]] += 500.0
+    answered = Oracle(data, 0.9, lambda row: {first: 0.1, second: 0.7}.get(row, 0.8))
+    answered.xy = moved
+    found = evaluate_model(answered, data)["person_score"]
+    assert found["wrong"] == pytest.approx({"people": 2, "mean": 0.4, "below_live_threshold": 0.5})
+    assert found["right"] == pytest.approx({"people": 6, "mean": 0.8, "below_live_threshold": 0})
 
 
 def test_a_set_without_people_has_no_precision(data) -> None:

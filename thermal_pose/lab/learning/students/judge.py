@@ -12,7 +12,7 @@ from thermal_pose.lab.learning.fitting.assess import breakdown, true_poses
 from thermal_pose.lab.learning.fitting.predict import Predictions
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.confidence import events
-from thermal_pose.lab.metrics.calibration import confidence_figures
+from thermal_pose.lab.metrics.calibration import confidence_figures, person_scores_by_pose
 from thermal_pose.lab.metrics.oks import EstimatedPose, average_precision, pose_score
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import FloatArray, PersonBox
@@ -64,6 +64,8 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Return AP with true boxes, its breakdowns, and the calibration of the scores.
 
+    `person_score` compares people whose pose is right (OKS of at least 0.5) with the others.
+
     Parameters
     ----------
     data : people with truth, and crops without people, which measure false alarms.
@@ -82,11 +84,15 @@ def evaluate_model(
     ]
     precision = average_precision(true_poses(data, people), estimates)
     hits, counted = answers.events(data)
+    labelled = data.person & (data.visibility > 0).any(axis=1)
     return {
         **figures,
         **{"ap": precision.ap, "ap50": precision.ap50, "ap75": precision.ap75},
         "confidence": confidence_figures(
             answers.scores, hits > 0.5, counted > 0.5, (data.visibility == 2).sum(axis=1)
+        ),
+        "person_score": person_scores_by_pose(
+            answers.scores[labelled, N_JOINTS], hits[labelled, N_JOINTS] > 0.5
         ),
         "breakdown": breakdown(data, people, Predictions(xy, scores[:, :N_JOINTS])),
     }
