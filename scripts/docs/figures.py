@@ -19,7 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
 from paper_tables import equal_start, own_latent, rgb_only
+from real_tables import real_boxes, real_int8, real_loss, with_interval
 from result_files import RESULTS, ROOT, load, markdown
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -48,7 +50,7 @@ def keypoints() -> str:
     ]
     for name, one in real_sets("student-lite").items():
         label = f"{name.replace('_', ' ')}, hand labels"
-        figures = [f"{one[key]['value']:.2f}" for key in ("ap", "ap50")]
+        figures = [with_interval(one[key]) for key in ("ap", "ap50")]
         rows.append([label, "**real camera**", str(one["people"]), *figures])
     table = markdown(["people in", "kind", "n", "AP", "AP50"], rows)
     return table + other_models({"student-lite": models["student-lite"]["model_id"]})
@@ -90,17 +92,17 @@ def real_frames() -> str:
     rows = []
     for model, judged in load("real_frames.json").get("models", {}).items():
         for name, one in real_sets(model).items():
-            cells = [_with_interval(one[key]) for key in ("ap", "ap50", "ap75", "oks")]
+            cells = [with_interval(one[key]) for key in ("ap", "ap50", "ap75", "oks")]
             rows.append(
                 [
                     f"`{Path(model).stem}`, earlier" if model.endswith(".json") else f"`{model}`",
                     name.replace("_", " "),
                     str(one["people"]),
                     *cells,
-                    f"{one['oks_sides_ignored']['value']:.2f}",
-                    f"{one['mirrored']['value']:.0f}",
-                    _with_interval(one["joint_ece"]),
-                    f"{judged[name]['ap_spread_over_spans']:.3f}",
+                    with_interval(one["oks_sides_ignored"]),
+                    with_interval(one["mirrored"], 0),
+                    with_interval(one["joint_ece"]),
+                    with_interval(judged[name]["ap_spread_over_spans"], 3),
                 ]
             )
     return markdown(
@@ -108,11 +110,6 @@ def real_frames() -> str:
          "mirrored", "calibration error", "AP range over spans"],
         rows,
     )  # fmt: skip
-
-
-def _with_interval(figure: dict[str, Any]) -> str:
-    low, high = figure["ci95"]
-    return f"{figure['value']:.2f} ({low:.2f} to {high:.2f})"
 
 
 def what_helped() -> str:
@@ -297,6 +294,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "keypoints": keypoints,
     "models": models,
     "real-frames": real_frames,
+    "real-loss": lambda: real_loss(load("real_frames.json"), markdown),
+    "real-boxes": lambda: real_boxes(load("real_frames.json"), markdown),
+    "real-quantised": lambda: real_int8(load("real_frames.json"), markdown),
     "what-helped": what_helped,
     "tug": tug,
     "speed": speed,
@@ -358,7 +358,6 @@ def main() -> int:
         return 1 if names else 0
     for path in documents():
         path.write_text(filled(path.read_text()))
-    sys.path.insert(0, str(Path(__file__).parent))
     from film import write_film, write_report_picture
 
     write_report_picture(RESULTS / "report.png")
