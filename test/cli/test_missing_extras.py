@@ -40,6 +40,7 @@ WORDS = {
     "run": ["--duration", "1"],
     "dataset": ["@/none", "--out", "@/data"],
     "adapt": ["@/none", "--out", "@/model"],
+    "align-labels": ["@/none", "--reference", "@/none", "--out", "@/a"],
     "average-models": ["@/none", "@/none", "--train", "@/none", "--out", "@/m"],
     "recalibrate": ["@/none", "--calibration-data", "@/none"],
     "train": [
@@ -76,6 +77,7 @@ WORDS = {
     "evaluate-perception": ["@/none"],
     "evaluate-tug": ["--keypoints", "@/keypoints", "--valid", "1", "--invalid", "1"],
     "loso": ["@/none", "--teacher", "x", "--out", "@/loso"],
+    "loso-start": ["@/none", "--out", "@/start"],
     "loso-detectors": ["@/none", "--out", "@/loso"],
     "loso-variants": ["@/none", "--teacher", "x", "--variants", "x", "--out", "@/loso"],
     "loso-tables": ["@/none", "--out", "@/tables"],
