@@ -100,6 +100,20 @@ def test_the_command_distils_calibrates_and_exports(teacher, narrow, tmp_path, c
     torch.testing.assert_close(network.decoder.conv.weight, frozen, rtol=0, atol=0)
 
 
+def test_students_may_see_pictures_of_half_the_size_first(narrow, tmp_path) -> None:
+    data = ShipData(people("train", 6, 1), people("confidence", 6, 2), people("calibration", 6, 1))
+    staged = load_config(None, [*OVERRIDES, "distill.coarse_share=0.5"])
+    both = train_students(["student"], data, _training(staged, tmp_path / "both"))["student"]
+    assert {path.name for path in (tmp_path / "both").glob("*.pt")} == {
+        "student-coarse.progress.pt",
+        "student.progress.pt",
+    }
+    plain = load_config(None, OVERRIDES)
+    whole = train_students(["student"], data, _training(plain, tmp_path / "whole"))["student"]
+    assert not both.training and both(torch.zeros(1, 3, 256, 192)).heatmaps.shape[-2:] == (64, 48)
+    assert not torch.equal(both.project.weight, whole.project.weight)
+
+
 def test_without_a_teacher_the_decoder_learns_too(teacher, narrow, tmp_path) -> None:
     data = ShipData(people("train", 6, 1), people("confidence", 6, 2), people("calibration", 6, 1))
     config = load_config(None, OVERRIDES)

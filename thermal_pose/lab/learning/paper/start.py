@@ -14,10 +14,10 @@ import torch
 
 from thermal_pose.errors import ConfigError, ModelArtifactError, StorageError, TrainingError
 from thermal_pose.files import whole_file
-from thermal_pose.lab.learning.fitting.config import TrainingConfig
-from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
+from thermal_pose.lab.learning.fitting.config import FitConfig
+from thermal_pose.lab.learning.fitting.learner import Learner
+from thermal_pose.lab.learning.fitting.stages import fit_in_stages
 from thermal_pose.lab.learning.fitting.training import Rows, Training
-from thermal_pose.lab.learning.networks.coarse import halved
 from thermal_pose.lab.learning.networks.decoder import DECODER_WIDTH, ClassicDecoder
 from thermal_pose.lab.learning.networks.folded_pose import folded_network
 from thermal_pose.lab.learning.networks.pose import NETWORKS, PoseNetwork, build_network
@@ -70,21 +70,18 @@ def learn_start(name: str, data: PoseData, training: Training) -> PairStart:
         raise ConfigError(f"network: expected one of {sorted(NETWORKS)}, got '{name}'")
     rows = _rows(data, training.config.seed)
     training = training.fitted_to(len(rows.train))
-    config, progress = training.config, training.progress
+    config = training.config
     torch.manual_seed(config.seed)
     width = config.distill.decoder_width or DECODER_WIDTH
     network = folded_network(build_network(name, ClassicDecoder(width=width)))
     _, task = supervised_task(data, config, training.device)
-    steps = 0
-    for stage, share in _stages(config):
-        seen = halved(network) if stage == "coarse" else network
-        fit = replace(config.fit, epochs=max(1, round(share * config.fit.epochs)))
-        about = [_KIND, name, data.fingerprint(), config.of_students()]
-        run = replace(training.run(f"{name}-{stage}.progress", about), fit=fit)
-        learner = Learner(f"{name}-{stage}", seen, task, rows, run)
-        fit_together([learner], share * progress.max_minutes, progress.tick)
-        learner.take_best()
-        steps += learner.steps_taken
+    about = [_KIND, name, data.fingerprint(), config.of_students()]
+
+    def learner(index: int, seen: PoseNetwork, suffix: str, fit: FitConfig) -> Learner:
+        run = replace(training.run(f"{name}{suffix}.progress", about), fit=fit)
+        return Learner(f"{name}{suffix}", seen, task, rows, run)
+
+    (steps,) = fit_in_stages([network], learner, training)
     people = tuple(data.subjects[index] for index in np.unique(data.subject))
     return PairStart(network.eval(), name, people, steps, steps * config.fit.batch)
 
@@ -95,11 +92,6 @@ def _rows(data: PoseData, seed: int) -> Rows:
         raise TrainingError(f"start: expected at least 2 rows that show people, got {len(usable)}")
     (train, validation), _ = split_rows(data, usable, (_VALIDATION_SHARE,), seed)
     return Rows(train, validation)
-
-
-def _stages(config: TrainingConfig) -> list[tuple[str, float]]:
-    coarse = config.distill.coarse_share
-    return [("coarse", coarse), ("whole", 1 - coarse)] if coarse else [("whole", 1.0)]
 
 
 def save_start(path: Path, start: PairStart) -> None:

@@ -8,7 +8,7 @@ and writes what comes out.
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +17,9 @@ import torch
 
 from thermal_pose.errors import ConfigError, ModelArtifactError, StorageError, TrainingError
 from thermal_pose.inference.card import DecodeRule
-from thermal_pose.lab.learning.fitting.config import AugmentConfig, TrainingConfig
-from thermal_pose.lab.learning.fitting.learner import Learner, fit_together
+from thermal_pose.lab.learning.fitting.config import AugmentConfig, FitConfig, TrainingConfig
+from thermal_pose.lab.learning.fitting.learner import Learner
+from thermal_pose.lab.learning.fitting.stages import fit_in_stages
 from thermal_pose.lab.learning.fitting.tasks import (
     DistillationTask,
     KeypointTask,
@@ -227,14 +228,18 @@ def train_students(
         np.arange(len(data.calibration))[:: config.validation_stride],
     )
     about = _about(data, config, teacher and teacher[0], begun)
-    learners = []
+    networks = []
     for name in names:
         torch.manual_seed(config.seed)
-        network = copy.deepcopy(begun) or _network(name, teacher[0] if teacher else None)
-        run = training.run(f"{name}.progress", [name, *about])
-        learners.append(ShippedLearner(name, network, task, rows, run, validation))
-    fit_together(learners, training.progress.max_minutes, training.progress.tick)
-    return {learner.name: learner.take_best().float() for learner in learners}
+        networks.append(copy.deepcopy(begun) or _network(name, teacher[0] if teacher else None))
+
+    def learner(index: int, network: PoseNetwork, suffix: str, fit: FitConfig) -> Learner:
+        name = f"{names[index]}{suffix}"
+        run = replace(training.run(f"{name}.progress", [name, *about]), fit=fit)
+        return ShippedLearner(name, network, task, rows, run, validation)
+
+    fit_in_stages(networks, learner, training)
+    return {name: network.float() for name, network in zip(names, networks, strict=True)}
 
 
 def _task(
