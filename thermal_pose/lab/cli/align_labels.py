@@ -18,11 +18,16 @@ examples:
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thermal_pose.cli.arguments import add_json, add_out, print_result
 from thermal_pose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from thermal_pose.lab.learning.students.convention import Convention
+    from thermal_pose.types import BoolArray, Float64Array, FloatArray, UInt8Array
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,53 +54,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def start(args: argparse.Namespace) -> int:
     """Fit, change, write."""
-    import numpy as np
-
     from thermal_pose.lab.learning.students.convention import fit_convention
     from thermal_pose.lab.learning.students.labels import read_annotated
-    from thermal_pose.lab.learning.students.predictions import read_predictions, write_predictions
-    from thermal_pose.skeleton import JOINT_NAMES
+    from thermal_pose.lab.learning.students.predictions import read_predictions
 
     paths = [args.labels, *args.also]
     if len({path.name for path in paths}) < len(paths):
         raise ConfigError("align-labels: two files have the same name, and --out holds one folder")
     files = {path: read_predictions(path) for path in paths}
-    reference = read_annotated(args.reference)
-    both = sorted(files[args.labels].keys() & reference.keys())
-    joints = np.array([files[args.labels][row] for row in both], np.float64).reshape(-1, 17, 3)
-    truth = np.array([reference[row][0] for row in both], np.float64).reshape(-1, 17, 2)
-    known = np.array([reference[row][1] > 0 for row in both], bool).reshape(-1, 17)
+    joints, truth, known = _pairs(files[args.labels], read_annotated(args.reference))
     convention, agreement = fit_convention(joints, truth, known)
     for path, found in files.items():
-        rows = list(found)
-        moved = convention.applied(np.array([found[row] for row in rows], np.float64))
-        write_predictions(args.out / path.name, dict(zip(rows, moved, strict=True)))
-    before, after = (
-        float(np.sqrt(np.nanmean(part**2))) for part in (agreement.before, agreement.after)
-    )
-    table: dict[str, Any] = {
-        name: {"before": round(float(b), 4), "after": round(float(a), 4)}
-        for name, b, a in zip(JOINT_NAMES, agreement.before, agreement.after, strict=True)
-        if np.isfinite(b)
-    }
+        _write_moved(args.out / path.name, found, convention)
     document = {
-        "pictures_with_both": len(both),
-        "penalty": convention.penalty if np.isfinite(convention.penalty) else "shift alone",
-        "distance_before": before,
-        "distance_after": after,
-        "joints": table,
-        "files": [str(args.out / path.name) for path in files],
+        "pictures_with_both": len(joints),
+        "penalty": "shift alone" if convention.shift_alone else convention.penalty,
+        "distance_before": agreement.distance_before,
+        "distance_after": agreement.distance_after,
+        "joints": agreement.by_joint(),
+        "files": [str(args.out / path.name) for path in paths],
     }
-    lines = [f"{name}: {each['before']:.3f} -> {each['after']:.3f}" for name, each in table.items()]
-    print_result(
-        args,
-        document,
-        "\n".join(
-            [
-                *lines,
-                f"{args.out}: distance to the annotations {before:.3f} -> {after:.3f} of the "
-                f"pose's size, on pictures left out ({len(both)} pictures)",
-            ]
-        ),
+    print_result(args, document, _text(args.out, document))
+    return 0 if agreement.distance_after < agreement.distance_before else 1
+
+
+def _pairs(
+    found: Mapping[int, "FloatArray"], reference: Mapping[int, tuple["FloatArray", "UInt8Array"]]
+) -> tuple["Float64Array", "Float64Array", "BoolArray"]:
+    """Return joints (N, 17, 3), reference (N, 17, 2) and known (N, 17) of pictures with both."""
+    import numpy as np
+
+    from thermal_pose.skeleton import N_JOINTS
+
+    both = sorted(found.keys() & reference.keys())
+    joints = np.array([found[row] for row in both], np.float64).reshape(-1, N_JOINTS, 3)
+    truth = np.array([reference[row][0] for row in both], np.float64).reshape(-1, N_JOINTS, 2)
+    known = np.array([reference[row][1] > 0 for row in both], bool).reshape(-1, N_JOINTS)
+    return joints, truth, known
+
+
+def _write_moved(path: Path, found: Mapping[int, "FloatArray"], convention: "Convention") -> None:
+    import numpy as np
+
+    from thermal_pose.lab.learning.students.predictions import write_predictions
+    from thermal_pose.skeleton import N_JOINTS
+
+    joints = np.array(list(found.values()), np.float64).reshape(-1, N_JOINTS, 3)
+    write_predictions(path, dict(zip(found, convention.applied(joints), strict=True)))
+
+
+def _text(out: Path, document: Mapping[str, Any]) -> str:
+    lines = [
+        f"{name}: {each['before']:.3f} -> {each['after']:.3f}"
+        for name, each in document["joints"].items()
+    ]
+    lines.append(
+        f"{out}: distance to the annotations {document['distance_before']:.3f} -> "
+        f"{document['distance_after']:.3f} of the pose's size, on pictures left out "
+        f"({document['pictures_with_both']} pictures)"
     )
-    return 0 if after < before else 1
+    return "\n".join(lines)

@@ -104,6 +104,12 @@ def test_too_few_pictures_are_refused() -> None:
         fit_convention(joints, joints[:, :, :2], ALL[:9])
 
 
+def test_keypoints_of_other_pictures_are_refused() -> None:
+    joints = _poses(30)
+    with pytest.raises(TrainingError, match="are these the same pictures"):
+        fit_convention(joints, joints[:, :, :2] + 1e4, ALL[:30])
+
+
 def _written(figures, folder, shift: float) -> None:
     """Pictures with their own keypoints, and predictions that lie above them."""
     write_pictures(figures, folder / "p")
@@ -118,6 +124,7 @@ def _written(figures, folder, shift: float) -> None:
     }
     write_predictions(folder / "k.json", found)
     write_predictions(folder / "others.json", {700: found[0]})
+    write_predictions(folder / "nothing.json", {})
 
 
 def test_the_command_moves_the_keypoints_of_all_files(figures, tmp_path, capsys) -> None:
@@ -125,7 +132,18 @@ def test_the_command_moves_the_keypoints_of_all_files(figures, tmp_path, capsys)
     words = ["align-labels", str(tmp_path / "k.json"), "--out", str(tmp_path / "out")]
     words += ["--reference", str(tmp_path / "p" / "pictures.json")]
     capsys.readouterr()
-    assert command.main([*words, "--also", str(tmp_path / "others.json"), "--json"]) == 0
+    assert (
+        command.main(
+            [
+                *words,
+                "--also",
+                str(tmp_path / "others.json"),
+                str(tmp_path / "nothing.json"),
+                "--json",
+            ]
+        )
+        == 0
+    )
     told = json.loads(capsys.readouterr().out)
     assert told["pictures_with_both"] == len(figures)
     assert told["distance_after"] < 0.2 * told["distance_before"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from thermal_pose.errors import TrainingError
 from thermal_pose.lab.learning.students.predictions import LEAST_CONFIDENCE
-from thermal_pose.skeleton import MIRROR, N_JOINTS
+from thermal_pose.skeleton import JOINT_NAMES, MIRROR, N_JOINTS
 from thermal_pose.types import BoolArray, Float64Array, Int64Array
 
 #: Penalties on everything but the shift, per picture; infinite: a shift alone.
@@ -38,6 +38,11 @@ class Convention:
     weights: Float64Array
     penalty: float
 
+    @property
+    def shift_alone(self) -> bool:
+        """Whether each joint moves by one shift, whatever the pose."""
+        return not np.isfinite(self.penalty)
+
     def applied(self, joints: Float64Array) -> Float64Array:
         """Return joints (N, 17, 3: x, y, confidence) in the other convention."""
         features, size = _features(joints)
@@ -58,6 +63,28 @@ class Agreement:
     before: Float64Array
     after: Float64Array
 
+    @property
+    def distance_before(self) -> float:
+        """Root mean square over all joints, before."""
+        return _over_joints(self.before)
+
+    @property
+    def distance_after(self) -> float:
+        """Root mean square over all joints, after."""
+        return _over_joints(self.after)
+
+    def by_joint(self) -> dict[str, dict[str, float]]:
+        """Return before and after by the joint's name, of joints known to both."""
+        return {
+            name: {"before": round(float(before), 4), "after": round(float(after), 4)}
+            for name, before, after in zip(JOINT_NAMES, self.before, self.after, strict=True)
+            if np.isfinite(before)
+        }
+
+
+def _over_joints(distances: Float64Array) -> float:
+    return float(np.sqrt(np.nanmean(distances**2)))
+
 
 def fit_convention(
     joints: Float64Array, reference: Float64Array, known: BoolArray
@@ -73,7 +100,7 @@ def fit_convention(
     Raises
     ------
     TrainingError
-        Fewer than `LEAST_PICTURES` pictures have a pose.
+        Fewer than `LEAST_PICTURES` pictures have a pose, or no joint lies near the reference's.
 
     Notes
     -----
@@ -90,6 +117,10 @@ def fit_convention(
     seen = joints[:, :, 2] >= LEAST_CONFIDENCE
     shift = (reference - joints[:, :, :2])[use] / size[use][:, None, None]
     same = (known & seen)[use] & (np.linalg.norm(shift, axis=2) < GROSS)
+    if not same.any():
+        raise TrainingError(
+            "no joint of the network lies near the reference's: are these the same pictures?"
+        )
     sample = _Sample(features[use], shift, same)
     parts = np.arange(use.sum()) * _PARTS // use.sum()
     errors = {penalty: _left_out(sample, parts, penalty) for penalty in PENALTIES}
@@ -133,7 +164,7 @@ def _features(joints: Float64Array) -> tuple[Float64Array, Float64Array]:
     offset = np.where(seen, joints[:, :, :2] - centre[:, None], 0.0)
     size = np.sqrt((offset**2).sum(axis=(1, 2)) / count[:, 0])
     scaled = offset / np.where(size > 0, size, 1.0)[:, None, None]
-    return np.column_stack([np.ones(len(joints)), scaled.reshape(len(joints), -1)]), size
+    return np.column_stack([np.ones(len(joints)), scaled.reshape(len(joints), 2 * N_JOINTS)]), size
 
 
 def _left_out(sample: _Sample, parts: Int64Array, penalty: float) -> Float64Array:
