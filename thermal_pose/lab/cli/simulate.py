@@ -119,7 +119,9 @@ def _start_motion(args: argparse.Namespace) -> int:
     if args.out is None or args.rooms < 1:
         raise ConfigError(f"--motion: expected --out and 1 room or more, got {args.rooms}")
     started_s = time.monotonic()
-    cases = motion_cases(args.motion, args.preset, args.rooms, args.seed, args.camera, args.rate_hz)
+    cases = motion_cases(
+        args.motion, args.preset, args.rooms, args.seed, args.camera, args.frame_rate
+    )
     with contextlib.redirect_stdout(sys.stderr):
         entries = make_motion_cohort(cases, args.out, with_rgb=not args.no_rgb, quiet=args.json)
     result = {

@@ -33,13 +33,14 @@ def _simulated(folder: Path, out: Path, *more: str) -> list[dict]:
 def test_recorded_motion_becomes_a_recording_with_its_truth(folder, tmp_path, preset) -> None:
     (entry,) = _simulated(folder, tmp_path / "out", "--preset", preset)
     truth = recorded()[1]
-    assert (entry["recording"], entry["person"], entry["preset"]) == ("walk", "p1", preset)
+    assert (entry["recording"], entry["person"], entry["preset"]) == ("walk", "walk", preset)
     assert entry["total_s"] == pytest.approx(truth.total_s, abs=0.1)
     (bag,) = {path.parent for path in (tmp_path / "out").rglob("metadata.yaml")}
     with BagReader(bag) as opened:
         frames = list(opened.thermal_frames())
         assert opened.require(schema.TRUTH_FRAME, "thermal_pose/msg/GroundTruth").count
-    assert len(frames) / 2.0 == pytest.approx(recorded()[0].times_s[-1], abs=3.0)
+    # With the rest before and after.
+    assert 0.0 < len(frames) / 2.0 - recorded()[0].times_s[-1] < 6.0
     warm = frames[len(frames) // 2].centikelvin
     assert int(warm.max()) - int(warm.min()) > 300  # somebody is there
 
@@ -54,6 +55,7 @@ def test_the_same_command_goes_on_and_renders_nothing_twice(folder, tmp_path) ->
 
 def test_a_folder_without_recordings_is_one_clear_error(tmp_path, capsys) -> None:
     (tmp_path / "empty").mkdir()
-    words = ["simulate", "--motion", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]
+    words = ["simulate", "--motion", str(tmp_path / "empty"), "--preset", "paper"]
+    words += ["--out", str(tmp_path / "out")]
     assert main(words) == StorageError.exit_code
     assert "empty" in capsys.readouterr().err
