@@ -107,7 +107,9 @@ def summary_line(report: dict[str, Any]) -> str:
     if not report["valid"]:
         return f"refused ({report['reason']}): {report['sentence']}"
     phases = ", ".join(
-        f"{row['phase'].lower()} {row['end_s'] - row['start_s']:.2f}" for row in report["phases"]
+        f"{row['phase'].lower()} "
+        + ("withheld" if row["duration_s"] is None else f"{row['duration_s']:.2f}")
+        for row in report["phases"]
     )
     line = f"total {report['total_s']:.2f} s ({phases})"
     truth = report.get("truth")

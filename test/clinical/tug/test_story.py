@@ -9,7 +9,7 @@ from support.stick_figure import Course, Figure
 
 from thermal_pose.clinical.tug.evidence import TrialEvidence
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.clinical.tug.reading import Reading, read_frames
+from thermal_pose.clinical.tug.reading import Reading, read_frames, time_lapse
 from thermal_pose.clinical.tug.story import Story
 from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
@@ -287,6 +287,15 @@ def test_who_takes_a_minute_and_more_is_timed(times) -> None:
     result = analyze_frames(course(knots))
     assert result.timing.valid, result.timing.sentence
     assert result.total_s == pytest.approx(10.6 * times, rel=0.04)
+
+
+def test_who_stands_long_before_the_test_is_not_slow() -> None:
+    before = [(0.0, 1, 0.2, 0), (60.0, 1, 0.2, 0), (62.0, 0, 0.0, 0)]
+    knots = [*before, *((t + 68.0, *rest) for t, *rest in TEST[1:])]
+    reading = read_frames(course(knots), TugParams())
+    assert max(end_s - start_s for start_s, end_s in reading.story.upright) > 50.0
+    assert reading.segmentation.complete
+    assert time_lapse(reading.segmentation, reading.story) == 1.0
 
 
 def test_a_long_freeze_is_refused_as_a_pause() -> None:

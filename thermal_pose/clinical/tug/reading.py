@@ -140,16 +140,26 @@ def _segment(
         return Segmentation(absent, absent, np.zeros(N_BOUNDARIES), nothing)
     if params.segmenter == HMM:
         return segment_by_hmm(signals)
-    lapse = time_lapse(Story(signals, track))
+    found = segment_by_network(track, frames[0].image_wh, shipped_network(params.segmenter))
+    lapse = time_lapse(found, Story(signals, track))
+    if lapse == 1.0:
+        return found
     network = shipped_network(params.segmenter)
     return segment_by_network(track, frames[0].image_wh, network, lapse)
 
 
-def time_lapse(story: Story) -> float:
-    """How many times faster a trial is shown to the network: 1 unless the person takes very long.
+def time_lapse(found: Segmentation, story: Story) -> float:
+    """How many times faster a trial is shown to the network: 1 unless the test takes very long.
 
     The network has learnt tests of up to `LONGEST_ON_FEET_S` on the feet. A slower person in time
-    lapse looks like a usual one.
+    lapse looks like a usual one. Who stands long before a test of usual length is not slow.
+
+    Parameters
+    ----------
+    found : the reading at the trial's own pace.
     """
+    total_s = float(found.boundaries_s[-1] - found.boundaries_s[0])
+    if found.complete and total_s <= LONGEST_ON_FEET_S:
+        return 1.0
     longest_s = max((end_s - start_s for start_s, end_s in story.upright), default=0.0)
     return longest_s / USUAL_ON_FEET_S if longest_s > LONGEST_ON_FEET_S else 1.0
