@@ -151,8 +151,8 @@ def _segment(
 def time_lapse(found: Segmentation, story: Story) -> float:
     """How many times faster a trial is shown to the network: 1 unless the test takes very long.
 
-    The network has learnt tests of up to `LONGEST_ON_FEET_S` on the feet. A slower person in time
-    lapse looks like a usual one. Who stands long before a test of usual length is not slow.
+    The network has learned from tests of up to a minute. A slower person looks like a usual one in
+    time lapse. A person who stands long before a test of usual length is not slow.
 
     Parameters
     ----------
