@@ -42,7 +42,7 @@ SWEEP_MIN="${SWEEP_MIN:-0.4}" # of each beta
 SHIP_MIN="${SHIP_MIN:-5}"
 OWN_TEACHER_MIN="${OWN_TEACHER_MIN:-$TEACHER_MIN}"
 RGB_MIN="${RGB_MIN:-45}" RGB_EPOCHS="${RGB_EPOCHS:-2}" # first on other people, then each fold
-RESNET_MIN="${RESNET_MIN:-100}" # the same for ResNet-50
+RESNET_MIN="${RESNET_MIN:-100}" RESNET_MORE_MIN="${RESNET_MORE_MIN:-98}" # the same for ResNet-50
 PLAIN_TEACHER_MIN="${PLAIN_TEACHER_MIN:-10}" # begins with a shipped student
 OWN_EPOCHS="${OWN_EPOCHS:-4}" # of each beta and row: counted, so that a busy machine changes nothing
 export THERMAL_POSE_BODIES="${THERMAL_POSE_BODIES:-$OUT_DIR/bodies}"
@@ -70,7 +70,7 @@ if [ "$SCALE" = smoke ]; then
         --set rcnn.backbone=resnet18 --set rcnn.min_size_px=60 --set rcnn.fit.epochs=1
         --set rcnn.fit.batch=4 --set rcnn.fit.lr=0.0001 --set rcnn.fit.cuda_graph=false)
     TINY_TEACHER=(--set teacher.fit.epochs=1 --set teacher.fit.batch=8 --set teacher.depth=1)
-    TINY_SHIP=(--set fit.epochs=1 --set fit.batch=8)
+    TINY_SHIP=(--set fit.epochs=1 --set fit.batch=8) TINY_MORE=()
     DETECTOR_STEPS=3 OWN_EPOCHS=1 RGB_EPOCHS=1
 else
     SUBJECTS=10 TRIALS=5 EVERY=1 TEACHER_FRAMES=16000 TRAIN_FRAMES=60000 SIDE_FRAMES=8000
@@ -80,7 +80,7 @@ else
     ROWS="$ROWS,student_vit_b:0:$ROW_MIN,vitpose_b_supervised:0:$ROW_MIN"
     SWEEP="0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
     RCNN_FOLDS="0,4" CONFIG=config/training.yaml COHORT_EVERY=1 TEACHER_KIND=()
-    TINY=() TINY_TEACHER=() TINY_SHIP=()
+    TINY=() TINY_TEACHER=() TINY_SHIP=() TINY_MORE=()
     DETECTOR_STEPS=60000
 fi
 if [ "$SCALE" = cpu ]; then
@@ -93,6 +93,7 @@ if [ "$SCALE" = cpu ]; then
     ROWS="$ROWS,student_vit_b:0:$ROW_MIN,vitpose_b_supervised:0:$ROW_MIN"
     SWEEP="0.4,0,0.2,0.7,1" RCNN_FOLDS=0
     TINY_SHIP=(--set fit.batch=32 --set fit.lr=0.002 --set augment.rotate_deg=8)
+    TINY_MORE=(--set fit.batch=16 --set fit.lr=0.0014 --set distill.coarse_share=0.75)
 fi
 STUDENT=()
 if [ -n "${STUDENT_START:-}" ]; then
@@ -200,18 +201,31 @@ rgb_labels() { # any network's keypoints of RGB pictures, moved to where COCO's 
         --reference "$OUT_DIR/pictures-teacher-data/pictures.json" \
         --also "$OUT_DIR/keypoints-paper.json" --out "$OUT_DIR/aligned"
 }
-rgb_row() { # rgb_row NETWORK MINUTES FOLDS SUFFIX: on pairs of other people, then per fold
-    local network=$1 minutes=$2 folds=$3 suffix=$4
-    rgb_labels
-    once "start-$network" tp loso-start "$OUT_DIR/teacher-data" --network "$network" \
-        --labels "$OUT_DIR/aligned/keypoints-teacher-data.json" --max-minutes "$minutes" \
-        --device "$DEVICE" --set augment.heavy.share=0 --set distill.decoder_width=64 \
-        --set distill.coarse_share=0.7 "${TINY_SHIP[@]}" --out "$OUT_DIR/start"
+rgb_start() { # rgb_start NETWORK MINUTES FOLDER ARGUMENTS...: on pairs of other people
+    local network=$1 minutes=$2 folder=$3; shift 3
+    once "$(basename "$folder")-$network" tp loso-start "$OUT_DIR/teacher-data" \
+        --network "$network" --labels "$OUT_DIR/aligned/keypoints-teacher-data.json" \
+        --max-minutes "$minutes" --device "$DEVICE" --set augment.heavy.share=0 \
+        --set distill.decoder_width=64 --set distill.coarse_share=0.7 "${TINY_SHIP[@]}" \
+        --out "$folder" "$@"
+}
+rgb_folds() { # rgb_folds NETWORK FOLDER FOLDS SUFFIX: with that start, alone and trained further
     tp loso "$OUT_DIR/paper" --labels "$OUT_DIR/aligned/keypoints-paper.json" --detector detector \
-        --device "$DEVICE" --work "$OUT_DIR/loso-rgb" --config "$CONFIG" --folds "$folds" \
-        "${TINY[@]}" --set "distill.start=$OUT_DIR/start/$network.pt" "${RGB[@]}" \
-        --rows "start_alone$suffix,supervised_same_start$suffix" \
-        --out "$RESULTS/pose_rgb_only.json"
+        --device "$DEVICE" --work "$OUT_DIR/loso-rgb" --config "$CONFIG" --folds "$3" \
+        "${TINY[@]}" --set "distill.start=$2/$1.pt" "${RGB[@]}" \
+        --rows "start_alone$4,supervised_same_start$4" --out "$RESULTS/pose_rgb_only.json"
+}
+rgb_mobilenetv3() {
+    rgb_labels
+    rgb_start mobilenetv3 "$RGB_MIN" "$OUT_DIR/start"
+    rgb_folds mobilenetv3 "$OUT_DIR/start" all ""
+}
+rgb_resnet50() { # a second training goes on from the first one's result, in smaller batches
+    rgb_labels
+    rgb_start resnet50 "$RESNET_MIN" "$OUT_DIR/start"
+    rgb_start resnet50 "$RESNET_MORE_MIN" "$OUT_DIR/start-more" "${TINY_MORE[@]}" \
+        --start "$OUT_DIR/start/resnet50.pt"
+    rgb_folds resnet50 "$OUT_DIR/start-more" 0 _resnet50
 }
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift
@@ -302,8 +316,8 @@ run_stage() {
             --out "$OUT_DIR/fold-detectors" ;;
     own-latent) once own-latent own_latent ;;
     equal-start) once equal-start equal_start ;;
-    rgb-only) once rgb-only rgb_row mobilenetv3 "$RGB_MIN" all "" ;;
-    resnet50) once resnet50 rgb_row resnet50 "$RESNET_MIN" 0 _resnet50 ;;
+    rgb-only) once rgb-only rgb_mobilenetv3 ;;
+    resnet50) once resnet50 rgb_resnet50 ;;
     tables)
         beyond=() swept=()
         [ -e "$RESULTS/pose_own_latent.json" ] && swept=(--sweep "$RESULTS/pose_own_latent.json")

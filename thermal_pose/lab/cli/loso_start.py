@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="COCO json of the RGB pictures' keypoints (default: the data's own)",
     )
     parser.add_argument("--network", default="mobilenetv3", help="mobilenetv3, resnet50 or vit_b")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="NETWORK.pt to go on from (default: random weights)",
+    )
     add_out(parser, "folder for NETWORK.pt and its checkpoints", required=True)
     add_shipped_settings(parser)
     add_max_minutes(parser)
@@ -45,11 +51,12 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import tensorboard_log, write_run
     from thermal_pose.lab.learning.fitting.training import Progress, Training
-    from thermal_pose.lab.learning.paper.start import learn_start, save_start
+    from thermal_pose.lab.learning.paper.start import learn_start, read_start, save_start
     from thermal_pose.lab.learning.pose_data import load_folders
     from thermal_pose.lab.learning.students.labels import with_own_labels
 
     config = load_config(args.config, args.overrides)
+    earlier = None if args.start is None else read_start(args.start)
     data = load_folders(args.data)
     if args.labels is not None:
         data = with_own_labels(args.labels, data)
@@ -57,7 +64,7 @@ def start(args: argparse.Namespace) -> int:
     with tqdm(total=config.fit.epochs, unit="epoch", desc=args.network, disable=None) as bar:
         progress = Progress(args.out, args.max_minutes, tensorboard_log(args.out), epochs_on(bar))
         training = Training(config, choose_device(args.device), progress)
-        begun = learn_start(args.network, data, training)
+        begun = learn_start(args.network, data, training, earlier)
     path = args.out / f"{args.network}.pt"
     save_start(path, begun)
     document = {

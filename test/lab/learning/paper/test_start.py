@@ -15,7 +15,13 @@ from thermal_pose.lab.learning.fitting.training import Progress, Training
 from thermal_pose.lab.learning.networks.decoder import ClassicDecoder
 from thermal_pose.lab.learning.networks.pose import build_network
 from thermal_pose.lab.learning.paper.cohort import ROWS, started_from
-from thermal_pose.lab.learning.paper.start import PairStart, learn_start, load_start, save_start
+from thermal_pose.lab.learning.paper.start import (
+    PairStart,
+    learn_start,
+    load_start,
+    read_start,
+    save_start,
+)
 from thermal_pose.lab.learning.paper.train import _network, run_folds
 from thermal_pose.lab.learning.pose_data import save_shard
 
@@ -65,6 +71,20 @@ def test_an_interrupted_start_goes_on(pairs, tmp_path) -> None:
     torch.testing.assert_close(again.network.project.weight, straight.network.project.weight)
     with pytest.raises(TrainingError, match="was left by another training"):
         learn_start("mobilenetv3", pairs, _training(tmp_path / "a", coarse_share=0.5, sigma_px=3.0))
+
+
+def test_a_finished_start_begins_another_one(pairs, figures, tmp_path) -> None:
+    first = learn_start("mobilenetv3", pairs, _training())
+    more = learn_start("mobilenetv3", figures, _training(), first)
+    assert (more.steps, more.crops) == (2 * first.steps, 2 * first.crops)
+    assert set(more.trained_on) == {*pairs.subjects, *figures.subjects}
+    fresh = learn_start("mobilenetv3", figures, _training())
+    assert not torch.equal(more.network.project.weight, fresh.network.project.weight)
+    with pytest.raises(ConfigError, match="expected resnet50 with a decoder 16 wide, got mobile"):
+        learn_start("resnet50", figures, _training(), first)
+    (tmp_path / "other.pt").write_bytes(b"")
+    with pytest.raises(ModelArtifactError, match=r"other\.pt: not a trained student"):
+        read_start(tmp_path / "other.pt")
 
 
 def test_nothing_to_learn_and_no_such_network_are_refused(pairs) -> None:
@@ -128,6 +148,9 @@ def test_the_commands_end_with_rows_of_the_table(figures, pairs, tmp_path, capsy
     assert command.main([*words, "--set", "distill.coarse_share=0.5", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["network"], told["people"], told["crops"]) == ("mobilenetv3", 3, 24)
+    words = ["loso-start", str(tmp_path / "pairs"), "--out", str(tmp_path / "more"), *small]
+    assert command.main([*words, "--start", told["file"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["crops"] == 24 + 24
     keypoints = [
         {"image_id": row, "keypoints": np.column_stack([xy, np.ones(17)]).ravel().tolist()}
         for row, xy in enumerate(_in_pictures(figures))

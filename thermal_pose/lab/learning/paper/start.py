@@ -14,7 +14,7 @@ import torch
 
 from thermal_pose.errors import ConfigError, ModelArtifactError, StorageError, TrainingError
 from thermal_pose.files import whole_file
-from thermal_pose.lab.learning.fitting.config import FitConfig
+from thermal_pose.lab.learning.fitting.config import FitConfig, TrainingConfig
 from thermal_pose.lab.learning.fitting.learner import Learner
 from thermal_pose.lab.learning.fitting.stages import fit_in_stages
 from thermal_pose.lab.learning.fitting.training import Rows, Training
@@ -49,8 +49,10 @@ class PairStart:
     crops: int = 0
 
 
-def learn_start(name: str, data: PoseData, training: Training) -> PairStart:
-    """Teach a new network the keypoints of a data set's thermal crops.
+def learn_start(
+    name: str, data: PoseData, training: Training, earlier: PairStart | None = None
+) -> PairStart:
+    """Teach a network the keypoints of a data set's thermal crops.
 
     Parameters
     ----------
@@ -58,11 +60,12 @@ def learn_start(name: str, data: PoseData, training: Training) -> PairStart:
     data : pairs with the keypoints to learn, such as those of `with_own_labels`.
     training : `distill` has the decoder's width and the share of the coarse stage; checkpoints
         are kept in its folder. One person in twenty validates.
+    earlier : start to go on from; its people, steps and crops count too. None: random weights.
 
     Raises
     ------
     ConfigError
-        There is no such network.
+        There is no such network, or `earlier` is another one.
     TrainingError
         Fewer than two rows show people, or the loss is not finite.
     """
@@ -71,19 +74,38 @@ def learn_start(name: str, data: PoseData, training: Training) -> PairStart:
     rows = _rows(data, training.config.seed)
     training = training.fitted_to(len(rows.train))
     config = training.config
-    torch.manual_seed(config.seed)
-    width = config.distill.decoder_width or DECODER_WIDTH
-    network = folded_network(build_network(name, ClassicDecoder(width=width)))
+    network = folded_network(_begun(name, config, earlier))
     _, task = supervised_task(data, config, training.device)
     about = [_KIND, name, data.fingerprint(), config.of_students()]
+    if earlier is not None:
+        about.append([earlier.steps, earlier.crops, list(earlier.trained_on)])
 
     def learner(index: int, seen: PoseNetwork, suffix: str, fit: FitConfig) -> Learner:
         run = replace(training.run(f"{name}{suffix}.progress", about), fit=fit)
         return Learner(f"{name}{suffix}", seen, task, rows, run)
 
     (steps,) = fit_in_stages([network], learner, training)
-    people = tuple(data.subjects[index] for index in np.unique(data.subject))
-    return PairStart(network.eval(), name, people, steps, steps * config.fit.batch)
+    people = {data.subjects[index] for index in np.unique(data.subject)}
+    crops = steps * config.fit.batch
+    if earlier is not None:
+        people |= set(earlier.trained_on)
+        steps, crops = steps + earlier.steps, crops + earlier.crops
+    return PairStart(network.eval(), name, tuple(sorted(people)), steps, crops)
+
+
+def _begun(name: str, config: TrainingConfig, earlier: PairStart | None) -> PoseNetwork:
+    width = config.distill.decoder_width or DECODER_WIDTH
+    torch.manual_seed(config.seed)
+    network = build_network(name, ClassicDecoder(width=width))
+    if earlier is None:
+        return network
+    if (earlier.name, earlier.network.decoder.width) != (name, width):
+        raise ConfigError(
+            f"start: expected {name} with a decoder {width} wide, got {earlier.name} with one "
+            f"{earlier.network.decoder.width} wide"
+        )
+    network.load_state_dict(earlier.network.state_dict())
+    return network
 
 
 def _rows(data: PoseData, seed: int) -> Rows:
@@ -131,3 +153,13 @@ def load_start(path: Path) -> PairStart | None:
         return PairStart(network.eval(), content["name"], people, *counts)
     except (*UNREADABLE, KeyError, TypeError, ValueError) as error:
         raise ModelArtifactError(f"{path}: not a trained student: {error}") from error
+
+
+def read_start(path: Path) -> PairStart:
+    """Read what `save_start` wrote; ModelArtifactError: it is anything else."""
+    begun = load_start(path)
+    if begun is None:
+        raise ModelArtifactError(
+            f"{path}: expected what `loso-start` wrote, got another file"
+        )
+    return begun
