@@ -99,6 +99,12 @@ def start(args: argparse.Namespace) -> int:
         raise ConfigError(
             "--sensitivity: expected --evaluation sets, got --labels: disturbances are simulated"
         )
+    for option in ("span", "about", "sheets"):
+        if args.evaluation and getattr(args, option):
+            raise ConfigError(
+                f"--{option}: expected --labels sets, got --evaluation: shards hold temperatures "
+                "and say themselves where they come from"
+            )
     results = _on_labels(args) if args.labels else _on_shards(args)
     if args.json:
         print(json.dumps(results, indent=1))

@@ -198,3 +198,11 @@ def test_the_command_refuses_disturbances_of_real_pictures(labelled, capsys) -> 
 def test_the_command_wants_one_kind_of_sets(labelled, capsys) -> None:
     assert main(["evaluate-pose", "--model", "student-lite"]) != 0
     assert "expected --evaluation (simulated) or --labels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--span", "21", "33"], ["--about", "a=mine"], ["--sheets", "sheets"]]
+)
+def test_options_of_labelled_sets_are_refused_for_shards(tmp_path, capsys, words) -> None:
+    assert main(["evaluate-pose", "--evaluation", f"a={tmp_path}", *words]) == ConfigError.exit_code
+    assert f"{words[0]}: expected --labels sets, got --evaluation" in capsys.readouterr().err
