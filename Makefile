@@ -34,7 +34,7 @@ demo: setup  ## set up, replay the shipped recording through ROS 2, write out/de
 	@echo 'next: . .venv/bin/activate, then thermal-pose --help'
 
 test: setup-test lint  ## set up, check style, types and layers, run every test
-	@OMP_NUM_THREADS=1 $(EXEC) python -m pytest -n 3 --dist loadfile test
+	@OMP_NUM_THREADS=1 $(EXEC) python -m pytest -n 3 --dist loadfile --no-loadscope-reorder test
 
 lint: setup-test  ## check style, types and layers
 	@$(EXEC) ruff check .

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from support.order import longest_files_first
 from support.prepare import BODIES, prepare
 
 #: Set by `colcon test`.
@@ -24,6 +25,11 @@ os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
 os.environ["THERMAL_POSE_BODIES"] = str(BODIES)
 # Ray's workers yield to everything else unless told not to: on a busy machine they never get on.
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: `make test` hands them out whole."""
+    items[:] = longest_files_first(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
