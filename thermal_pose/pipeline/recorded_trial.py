@@ -2,7 +2,6 @@
 """A recording as everything its report needs: result, film and keypoints, in bounded memory."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from thermal_pose.bags import schema
@@ -12,7 +11,7 @@ from thermal_pose.clinical.movement_test import MovementTest
 from thermal_pose.clinical.tug.about import TIMED_UP_AND_GO
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.result import TrialResult
-from thermal_pose.pipeline.later_tests import LaterTests
+from thermal_pose.pipeline.later_tests import LaterTests, with_remark
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.session import FinishedTrial, TrialSession
 
@@ -46,14 +45,15 @@ def analyze_recording(
         for log_ns, frame in bag.logged_thermal_frames():
             if session.image(frame, log_ns).accepted:
                 update = session.keypoints(perception.step(frame))
-                if later is not None and update.finished and session.newest is not None:
-                    later.take(session.newest)
+                if later is not None and session.newest is not None:
+                    later.take(session.newest, update.finished)
             if on_frame is not None:
                 on_frame()
     trial = session.finish()
     if later is None or not isinstance(trial.result, TrialResult):
         return trial
-    return replace(trial, further=later.finish(session.lens))
+    further = later.finish(session.lens)
+    return with_remark(trial, further, later.remark)
 
 
 def session_of(

@@ -91,7 +91,7 @@ class TrialResult:
     truth : exact timing, for recordings of the simulated clinic only.
     visit : what was entered about the test.
     input_notes : images that were not used, one sentence per cause.
-    remarks : what the reader should know of a timed test, such as a walkway of another length.
+    remarks : what the reader should know of a test, such as a walkway of another length.
     """
 
     timing: TugTiming
