@@ -83,6 +83,31 @@ def test_a_few_frames_taken_for_the_back_are_no_turn() -> None:
     assert reason(frames) is TrialReason.WALKED_BACKWARDS
 
 
+def test_taking_the_front_for_the_back_half_way_is_no_turn() -> None:
+    frames = course([(t, rise, x, 0.0) for t, rise, x, _ in TEST])
+    for row in range(68, 95):
+        (person,) = frames[row].persons
+        seen = replace(person, xy=person.xy[list(MIRROR)])
+        frames[row] = replace(frames[row], persons=(seen,))
+    assert story_of(frames).never_turned
+    assert reason(frames) is TrialReason.WALKED_BACKWARDS
+
+
+@pytest.mark.parametrize("turn_s", [0.8, 1.8])
+def test_a_quick_turn_is_seen_from_the_side(turn_s: float) -> None:
+    knots = [*TEST[:4], (5.8 + turn_s, 1, 2.9, PI), *TEST[5:]]
+    assert not story_of(course(knots)).never_turned
+
+
+def test_a_slow_camera_may_miss_the_side_of_a_turn() -> None:
+    frames = course([(t, rise, x, 0.0) for t, rise, x, _ in TEST])[::2]
+    for row in range(34, 48):
+        (person,) = frames[row].persons
+        seen = replace(person, xy=person.xy[list(MIRROR)])
+        frames[row] = replace(frames[row], persons=(seen,))
+    assert not story_of(frames).never_turned
+
+
 def test_five_rises_are_the_sit_to_stand_test() -> None:
     knots = [(0.0, 0, 0, 0)]
     for k in range(5):
@@ -156,6 +181,33 @@ def rotated(frame: FrameKeypoints) -> FrameKeypoints:
 def test_a_camera_on_its_side() -> None:
     result = analyze_frames([rotated(frame) for frame in course(TEST)])
     assert result.timing.reason is TrialReason.CAMERA_TILTED
+
+
+def found_rarely(frames: list[FrameKeypoints], rows: range) -> list[FrameKeypoints]:
+    """The same frames with the person in a few of them only."""
+    return [replace(f, persons=f.persons if k in rows else ()) for k, f in enumerate(frames)]
+
+
+def test_a_camera_on_its_side_in_which_people_are_found_three_times() -> None:
+    rolled = [rotated(frame) for frame in course(TEST)]
+    result = analyze_frames(found_rarely(rolled, range(40, 43)))
+    assert result.timing.reason is TrialReason.CAMERA_TILTED
+    assert "on its side" in result.timing.sentence
+
+
+def test_upright_people_who_are_found_three_times_were_lost() -> None:
+    frames = found_rarely(course(TEST), range(40, 43))
+    assert not story_of(frames).sideways
+    assert reason(frames) is not TrialReason.CAMERA_TILTED
+
+
+def test_a_wide_thing_with_an_upright_trunk_is_no_rolled_camera() -> None:
+    frames = found_rarely(course(TEST), range(40, 43))
+    for row in (40, 41, 42):
+        (person,) = frames[row].persons
+        box = replace(person.box, xyxy=(5.0, 20.0, 75.0, 50.0))
+        frames[row] = replace(frames[row], persons=(replace(person, box=box),))
+    assert not story_of(frames).sideways
 
 
 def hardly_found(score: float) -> list[FrameKeypoints]:

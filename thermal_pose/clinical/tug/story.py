@@ -150,19 +150,43 @@ class Story:
 
     @cached_property
     def never_turned(self) -> bool:
-        """Whether the person faced the camera nearly all the time on their feet.
+        """Whether the person came and went without turning around.
 
-        Who walks back after a turn shows their back for a third of that time or more.
+        Who walks back after a turn shows their back for a third of that time or more. The pose
+        model may take a front for a back; but a turn also shows the person from the side.
         """
         facing = smooth(self.signals.facing, self.times_s, 0.2)[self.on_feet]
         facing = facing[np.isfinite(facing)]
-        return bool(facing.size >= 10 and np.percentile(facing, 10) > TOWARDS_CAMERA)
+        if facing.size < 10:
+            return False
+        return bool(np.percentile(facing, 10) > TOWARDS_CAMERA) or self._never_seen_aside()
+
+    def _never_seen_aside(self) -> bool:
+        """Whether the person is never seen from the side for as long as the quickest turn takes."""
+        steps_s = np.diff(self.times_s)
+        if not steps_s.size or np.median(steps_s) > MAX_ASIDE_STEP_S:
+            return False
+        # A frame without the person may show them from the side.
+        aside = self.on_feet & ~(np.abs(self.signals.facing) > FRONT_OR_BACK)
+        longest_s = max(
+            (end_s - start_s for start_s, end_s in _runs(aside, self.times_s)), default=0
+        )
+        return bool(longest_s + np.median(steps_s) < MIN_ASIDE_S)
 
     @cached_property
     def sideways(self) -> bool:
-        """Whether people lie in the image: wider than high while they are found."""
+        """Whether people lie in the image: wider than high, and with a level trunk if seen rarely.
+
+        The models hardly find people who lie in the image.
+        """
         left, top, right, bottom = self.track.boxes[self.track.seen].T
-        return bool(left.size >= 8 and np.median((right - left) / (bottom - top)) > LYING_RATIO)
+        wide = (right - left) / (bottom - top) > LYING_RATIO
+        if wide.size >= 8:
+            return bool(wide.mean() > 0.5)
+        lean_deg = np.abs(self.signals.trunk_lean_deg[self.track.seen])
+        level = np.abs(lean_deg - 90.0) < LEVEL_DEG
+        rare = self.track.seen.mean() < RARE_SHARE
+        return bool(rare and wide.size >= MIN_LYING and (wide & level).all())
 
     @cached_property
     def upside_down(self) -> bool:
@@ -274,6 +298,10 @@ MIN_TRAVEL, MIN_GROWTH = 0.2, 1.15
 MAX_LOWNESS = 0.5
 #: Value of `BodySignals.facing` from which a person clearly faces the camera.
 TOWARDS_CAMERA = 0.15
+#: From this share of its full width on, a person is seen from the front or from behind. The
+#: quickest turn (0.8 s) takes a third of a second between the two; cameras slower than the second
+#: show too little of it.
+FRONT_OR_BACK, MIN_ASIDE_S, MAX_ASIDE_STEP_S = 0.6, 0.2, 0.15
 #: Mean joint scores above which the place of a person counts, and above which they are upright in
 #: the image.
 SURE, UPRIGHT_CONFIDENCE = 0.3, 0.4
@@ -283,6 +311,9 @@ MIN_STAY_S = 0.7
 FAINT_SHARE = 0.6
 #: Boxes wider than this share of their height hold people who lie in the image.
 LYING_RATIO = 1.1
+#: Sightings in less than this share of the frames are rare. So many must then all lie, with a trunk
+#: this close to the horizontal.
+RARE_SHARE, MIN_LYING, LEVEL_DEG = 0.2, 3, 30.0
 #: Heads that move this much more than feet are feet.
 UPSIDE_DOWN_RATIO = 1.6
 #: Changes of distance, as a share of the distance, per body height walked: a person 1.5 m high to
