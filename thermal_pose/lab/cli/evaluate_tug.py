@@ -16,8 +16,10 @@ examples:
       --noise-draws 4 --out docs/results/tug_real_motion.json \\
       --csv docs/results/tug_real_motion.csv --page docs/validation.md
 
-With --difficult N, patients with one long pause (N per place and length) and N recordings of each
-mistake are judged instead: the former are to be timed or refused as a pause, the latter refused.
+With --difficult N, these are judged instead: patients with one long pause (N per place and length;
+to be timed, or refused as a pause), N recordings of each mistake (to be refused), and N of each
+kind of unusual test (to be timed: warm objects beside the chair, other walkways, two tests in one
+recording, very slow and very fast people).
 
 With --motion, recorded 3-D joints of real people (docs/simulated-clinic.md) are put on simulated
 bodies, rendered, and timed; the figures are against the truth of our own definitions and, where
@@ -98,7 +100,11 @@ def _add_trials(parser: argparse.ArgumentParser) -> None:
 def _add_other_trials(parser: argparse.ArgumentParser) -> None:
     """Add what is judged instead of the cohorts: difficult trials, or recorded motion."""
     parser.add_argument(
-        "--difficult", type=count, default=0, metavar="N", help="judge pauses and mistakes, N each"
+        "--difficult",
+        type=count,
+        default=0,
+        metavar="N",
+        help="judge pauses, mistakes and odd tests, N each",
     )
     parser.add_argument(
         "--motion", type=Path, metavar="DIR", help="judge on the recorded 3-D joints in this folder"
@@ -204,20 +210,23 @@ def _start_motion(args: argparse.Namespace) -> int:
 
 
 def _start_difficult(args: argparse.Namespace) -> int:
-    """Judge the pipeline on pauses and mistakes; print the tables."""
+    """Judge the pipeline on pauses, mistakes and unusual tests; print the tables."""
     from thermal_pose.clinical.tug.options import TugParams
     from thermal_pose.lab.evaluation.tug.difficult import (
         DIFFICULT_SEED,
         difficult_cases,
         difficult_figures,
+        difficult_rows,
+        evaluate_difficult,
         page_lines,
     )
+    from thermal_pose.lab.evaluation.tug.rows import write_rows
     from thermal_pose.lab.learning.tug.cases import cache_keypoints
     from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 
     seed = DIFFICULT_SEED if args.seed is None else args.seed
     groups = difficult_cases(seed, args.difficult)
-    cases = [case for group in groups for case in group]
+    cases = [case for group in groups.values() for case in group]
     with tqdm(total=len(cases), unit="trial", desc="keypoints", disable=None) as bar:
         cache_keypoints(
             cases,
@@ -230,14 +239,20 @@ def _start_difficult(args: argparse.Namespace) -> int:
         print(f"{len(cases)} trials are in {args.keypoints}")
         return 0
     params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
-    paused, mistaken = ([keypoint_path(args.keypoints, case) for case in g] for g in groups)
+    paths = {name: [keypoint_path(args.keypoints, c) for c in g] for name, g in groups.items()}
+    trials = evaluate_difficult(paths, params)
     command = (
         f"thermal-pose evaluate-tug --keypoints {args.keypoints.name} "
         f"--difficult {args.difficult} --seed {seed}"
     )
-    document = {"command": command, **difficult_figures(paused, mistaken, params)}
+    document = {"command": command, **difficult_figures(trials)}
     if args.out is not None:
         write_whole(args.out, json.dumps(document, indent=2) + "\n")
+    if args.csv is not None:
+        write_rows(difficult_rows(trials), args.csv)
+    if args.page is not None:
+        kept = (_kept(args, f"tug_{name}.json") for name in ("agreement", "real_motion"))
+        _write_page(args, *kept, difficult=document)
     print(json.dumps(document, indent=2) if args.json else "\n".join(page_lines(document)))
     return 0
 
@@ -325,7 +340,10 @@ def _kept(args: argparse.Namespace, name: str) -> dict[str, Any]:
 
 
 def _write_page(
-    args: argparse.Namespace, simulated: dict[str, Any], motion: dict[str, Any]
+    args: argparse.Namespace,
+    simulated: dict[str, Any],
+    motion: dict[str, Any],
+    difficult: dict[str, Any] | None = None,
 ) -> None:
     from thermal_pose.lab.evaluation.tug.page import validation_page
 
@@ -334,7 +352,8 @@ def _write_page(
     below = args.page.resolve().parent
     folder = args.plots.resolve() if args.plots is not None else below / "pictures"
     plots = [str(path.relative_to(below)) for path in sorted(folder.glob("tug_*.png"))]
-    cost, difficult = (_kept(args, f"tug_{name}.json") for name in ("cost", "difficult"))
+    cost = _kept(args, "tug_cost.json")
+    difficult = difficult or _kept(args, "tug_difficult.json")
     write_whole(args.page, validation_page(simulated, motion, plots, cost, difficult))
 
 

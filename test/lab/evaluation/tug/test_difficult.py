@@ -7,10 +7,15 @@ from support.stick_figure import Figure
 
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.lab.evaluation.tug.difficult import (
+    CUT,
     DIFFICULT_SEED,
+    MISTAKES,
+    PAUSES,
     cut_before_seat,
     difficult_cases,
     difficult_figures,
+    difficult_rows,
+    evaluate_difficult,
     page_lines,
 )
 from thermal_pose.lab.learning.tug.cases import is_development_seed
@@ -26,7 +31,8 @@ def paused_trial(pause_s: float) -> KeypointTrial:
 
 def test_every_place_and_every_mistake_has_its_trials() -> None:
     pytest.importorskip("numba")
-    paused, mistaken = difficult_cases(DIFFICULT_SEED, 2)
+    groups = difficult_cases(DIFFICULT_SEED, 2)
+    paused, mistaken = groups[PAUSES], groups[MISTAKES]
     assert len({case.name for case in paused}) == len(paused) == 2 * 7 * 2
     assert {case.pause_s for case in paused} == {3.0, 8.0}
     assert len({case.pause_place for case in paused}) == 7
@@ -51,7 +57,8 @@ def test_figures_and_page(tmp_path: Path) -> None:
         paused_trial(0.0), frames=tuple(Figure(end_s=6.0).frames()), truth=stopped, name="m"
     )
     write_keypoints(short, tmp_path / "m.npz")
-    figures = difficult_figures(paths, [tmp_path / "m.npz"], TugParams())
+    trials = evaluate_difficult({PAUSES: paths, MISTAKES: [tmp_path / "m.npz"]}, TugParams())
+    figures = difficult_figures(trials)
     three = figures["pauses"]["3"]
     assert (three["n"], three["timed"], three["timed_by_place"]) == (2, 2, {"turn": 2})
     assert three["right"] <= 2
@@ -61,3 +68,12 @@ def test_figures_and_page(tmp_path: Path) -> None:
     text = "\n".join(page_lines({"command": "c", **figures}))
     assert "| 3 | 2 | 2 |" in text
     assert "cut off 0.2 s before seat contact | 2 |" in text
+    rows = difficult_rows(trials)
+    assert [row["group"] for row in rows] == [PAUSES] * 3 + [MISTAKES] + [CUT] * 2
+    assert [row["pause_s"] for row in rows[:3]] == [3.0, 3.0, 8.0]
+
+
+def test_results_without_unusual_tests_still_make_a_page() -> None:
+    empty = {"lead_s": 0.2}
+    document = {"command": "c", PAUSES: {}, MISTAKES: {}, CUT: empty}
+    assert "Unusual" not in "\n".join(page_lines(document))

@@ -12,10 +12,15 @@ from thermal_pose.lab.learning.tug.frame_store import (
     FrameTrial,
     cache_trial,
     frames_path,
+    joined,
     read_frame_trial,
     write_frame_trial,
 )
-from thermal_pose.lab.learning.tug.keypoint_file import keypoint_models, read_keypoints
+from thermal_pose.lab.learning.tug.keypoint_file import (
+    keypoint_models,
+    read_keypoints,
+    truth_from_json,
+)
 from thermal_pose.types import ThermalFrame
 
 
@@ -59,6 +64,19 @@ def test_frames_round_trip(tmp_path: Path) -> None:
         for a, b in zip(read.frames, trial.frames, strict=True)
     )
     assert np.array_equal(read.joints_m, trial.joints_m)
+
+
+def test_joined_trials_follow_each_other_and_keep_their_truths() -> None:
+    first, later = rendered(6), rendered(4)
+    both = joined(first, [later])
+    stamps_ns = [frame.stamp_ns for frame in both.frames]
+    assert np.diff(stamps_ns).tolist() == [125_000_000] * 9
+    assert both.joints_m.shape == (10, 17, 3)
+    assert both.truth == first.truth
+    (truth,) = map(truth_from_json, both.conditions["later_truths"])
+    # The later trial starts with the seventh frame.
+    assert truth.origin_ns - later.truth.origin_ns == stamps_ns[6] - later.frames[0].stamp_ns
+    assert truth.phases == later.truth.phases
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:

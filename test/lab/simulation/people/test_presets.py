@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
+import hashlib
+from dataclasses import replace
+
+import numpy as np
 import pytest
+from support.people import subject
 
 from thermal_pose.errors import SimulationError
 from thermal_pose.gates.reasons import REMEDIES
+from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.presets import (
+    FASTEST,
     INVALID_KINDS,
     MISUSED_KINDS,
     PRESETS,
+    SLOWEST,
     find_preset,
 )
+from thermal_pose.lab.simulation.people.subject import draw_subject
 from thermal_pose.types import TrialReason
 
 
@@ -37,7 +46,7 @@ def test_every_reason_to_refuse_a_trial_is_made():
 
 
 def test_the_other_presets_are_valid():
-    for name in ("paper", "clinic", "stress", "teacher"):
+    for name in ("paper", "clinic", "stress", "teacher", "slowest", "fastest"):
         assert PRESETS[name].kind(3, 2, 5) is TrialReason.VALID
 
 
@@ -67,3 +76,28 @@ def test_company_is_nobody_who_is_tested():
 def test_an_unknown_preset_is_refused_naming_those_there_are():
     with pytest.raises(SimulationError, match=r"paper.*got 'ward'"):
         find_preset("ward")
+
+
+@pytest.mark.parametrize(
+    ("population", "shortest_s", "longest_s"), [(SLOWEST, 55.0, 105.0), (FASTEST, 4.5, 7.0)]
+)
+def test_the_slowest_take_up_to_100_s_and_the_fastest_5_s(population, shortest_s, longest_s):
+    shape = subject().shape
+    people = [
+        replace(draw_subject(population, "pace", 0, k, "male"), shape=shape) for k in range(4)
+    ]
+    totals_s = [
+        plan_trial(person, np.random.default_rng(k)).truth.total_s
+        for k, person in enumerate(people)
+    ]
+    assert shortest_s < min(totals_s)
+    assert max(totals_s) < longest_s
+
+
+def test_people_of_older_presets_are_who_they_were():
+    people = "".join(
+        repr(PRESETS[name].subject(412, index))
+        for name in ("paper", "clinic", "patients", "misused", "stress", "invalid", "teacher")
+        for index in range(20)
+    )
+    assert hashlib.sha256(people.encode()).hexdigest()[:16] == "029c5ccd7bcaf138"

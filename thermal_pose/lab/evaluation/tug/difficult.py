@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests with a long pause, and recordings that must be refused: what the pipeline makes of them.
+"""Long pauses, recordings that must be refused, and unusual tests: what the pipeline makes of them.
 
 A patient who stands still for seconds is either timed, pause included, or refused because of the
-pause. Whoever makes a mistake with the test or the recording gets no time, and the reason names
-that mistake.
+pause. A mistake in the test or the recording gives no time, and the reason names that mistake.
+Unusual tests that are valid are in `unusual`.
 """
 
 from collections import Counter
@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from thermal_pose.clinical.tug.options import TugParams
+from thermal_pose.lab.evaluation.tug.rows import trial_row
 from thermal_pose.lab.evaluation.tug.trials import Disturbance, EvaluatedTrial, evaluate_trial
+from thermal_pose.lab.evaluation.tug.unusual import (
+    LABELS,
+    evaluate_tests,
+    unusual_cases,
+    unusual_figures,
+    unusual_lines,
+)
 from thermal_pose.lab.learning.tug.cases import TrialCase
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.types import NS_PER_S, TrialReason, TugTiming
@@ -26,10 +34,14 @@ RIGHT_S: Final = 0.3
 CUT_S: Final = 0.2
 #: A seed to develop on that nothing is trained on.
 DIFFICULT_SEED: Final = 430
+#: Groups of trials beside the unusual valid tests (`unusual.LABELS`).
+PAUSES, MISTAKES, CUT = "pauses", "mistakes", "cut_before_seat"
+#: What the rows tell of a case.
+_CASE_KEYS: Final = ("pause_s", "pause_place")
 
 
-def difficult_cases(seed: int, n_each: int) -> tuple[list[TrialCase], list[TrialCase]]:
-    """Trials with one pause each, `n_each` per place and length; and as many of each mistake."""
+def difficult_cases(seed: int, n_each: int) -> dict[str, list[TrialCase]]:
+    """Cases by group: pauses (`n_each` per place and length), mistakes, and unusual valid tests."""
     from thermal_pose.lab.simulation.motion.manner import Place
     from thermal_pose.lab.simulation.people.presets import MISUSED_KINDS
 
@@ -44,7 +56,7 @@ def difficult_cases(seed: int, n_each: int) -> tuple[list[TrialCase], list[Trial
         for j, kind in enumerate(MISUSED_KINDS)
         for k in range(n_each)
     ]
-    return paused, mistaken
+    return {PAUSES: paused, MISTAKES: mistaken, **unusual_cases(seed, n_each)}
 
 
 def cut_before_seat(trial: KeypointTrial, lead_s: float = CUT_S) -> KeypointTrial:
@@ -56,31 +68,56 @@ def cut_before_seat(trial: KeypointTrial, lead_s: float = CUT_S) -> KeypointTria
     return replace(trial, frames=frames, truth=truth, joints_m=joints_m)
 
 
-def difficult_figures(
-    paused: Sequence[Path], mistaken: Sequence[Path], params: TugParams
-) -> dict[str, Any]:
-    """What became of trials with pauses, of mistakes, and of the former cut off at the seat."""
-    pauses = [read_keypoints(path) for path in paused]
-    rows = [_evaluated(trial, params) for trial in pauses]
-    mistakes = [_evaluated(read_keypoints(path), params) for path in mistaken]
-    shortest = min((t.conditions["case"]["pause_s"] for t in pauses), default=0.0)
+def evaluate_difficult(
+    paths: Mapping[str, Sequence[Path]], params: TugParams
+) -> dict[str, list[EvaluatedTrial]]:
+    """Analyze keypoint files by group; add those with the shorter pause, cut off at the seat."""
+    trials = {name: list(map(read_keypoints, group)) for name, group in paths.items()}
+    evaluated = {
+        name: [result for trial in group for result in _evaluated(trial, params)]
+        for name, group in trials.items()
+    }
     cut = [
-        _evaluated(cut_before_seat(trial), params)
-        for trial in pauses
-        if trial.conditions["case"]["pause_s"] == shortest
+        result
+        for trial in trials.get(PAUSES, [])
+        if trial.conditions["case"]["pause_s"] == PAUSES_S[0]
+        for result in _evaluated(cut_before_seat(trial), params)
     ]
+    return evaluated | {CUT: cut}
+
+
+def _evaluated(trial: KeypointTrial, params: TugParams) -> list[EvaluatedTrial]:
+    if "later_truths" in trial.conditions:
+        return evaluate_tests(trial, params)
+    return [evaluate_trial(trial, params, Disturbance())]
+
+
+def difficult_figures(trials: Mapping[str, Sequence[EvaluatedTrial]]) -> dict[str, Any]:
+    """What became of each group, in the shape of `docs/results/tug_difficult.json`."""
+    pauses = trials.get(PAUSES, ())
+    cut = _outcomes(trials.get(CUT, ())).get(str(TrialReason.CUT_OFF), {})
     return {
-        "pauses": {
-            f"{pause_s:g}": _pause_figures([r for r in rows if _case(r)["pause_s"] == pause_s])
+        PAUSES: {
+            f"{pause_s:g}": _pause_figures([r for r in pauses if _case(r)["pause_s"] == pause_s])
             for pause_s in PAUSES_S
         },
-        "mistakes": _outcomes(mistakes),
-        "cut_before_seat": {"lead_s": CUT_S, **_outcomes(cut).get(str(TrialReason.CUT_OFF), {})},
+        MISTAKES: _outcomes(trials.get(MISTAKES, ())),
+        CUT: {"lead_s": CUT_S, **cut},
+        "unusual": {
+            name: unusual_figures(group, RIGHT_S)
+            for name, group in trials.items()
+            if name in LABELS
+        },
     }
 
 
-def _evaluated(trial: KeypointTrial, params: TugParams) -> EvaluatedTrial:
-    return evaluate_trial(trial, params, Disturbance())
+def difficult_rows(trials: Mapping[str, Sequence[EvaluatedTrial]]) -> list[dict[str, Any]]:
+    """One row per trial, with its group and its pause."""
+    return [
+        {"group": name, **{key: _case(trial).get(key) for key in _CASE_KEYS}, **trial_row(trial)}
+        for name, group in trials.items()
+        for trial in group
+    ]
 
 
 def _case(row: EvaluatedTrial) -> dict[str, Any]:
@@ -89,11 +126,7 @@ def _case(row: EvaluatedTrial) -> dict[str, Any]:
 
 
 def _pause_figures(rows: Sequence[EvaluatedTrial]) -> dict[str, Any]:
-    errors = [
-        abs(float(row.pair.estimate.total_s or 0.0) - float(row.pair.truth.total_s or 0.0))
-        for row in rows
-        if row.pair.timed
-    ]
+    errors = [abs(row.total_error_s) for row in rows if row.pair.timed]
     reasons = Counter(str(row.pair.estimate.reason) for row in rows if not row.pair.timed)
     places = sorted({_case(row)["pause_place"] for row in rows})
     return {
@@ -150,7 +183,8 @@ def page_lines(document: Mapping[str, Any]) -> list[str]:
         f"| cut off {cut['lead_s']} s before seat contact | {cut.get('n', 0)} | "
         f"{_counts(cut.get('called', {}))} |"
     )
-    return [*lines, ""]
+    unusual = unusual_lines(document.get("unusual", {}), RIGHT_S)
+    return [*lines, "", *unusual]
 
 
 def _counts(counts: dict[str, int]) -> str:

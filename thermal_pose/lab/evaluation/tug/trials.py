@@ -78,7 +78,8 @@ class EvaluatedTrial:
     """One analyzed trial: truth, estimate, and recording conditions.
 
     `measures` holds value and standard deviation by name; `live_right` is, for the counted frames
-    of a valid trial, whether the live phase was right within two frames.
+    of a valid trial, whether the live phase was right within two frames; `remarks` are those of
+    the report.
     """
 
     pair: TrialPair
@@ -88,12 +89,18 @@ class EvaluatedTrial:
     true_measures: Mapping[str, float | str] = field(default_factory=dict)
     measures: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     live_right: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def total_error_s(self) -> float:
+        """Total of a timed trial minus the true one, s."""
+        return float(self.pair.estimate.total_s or 0.0) - float(self.pair.truth.total_s or 0.0)
 
 
 def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance) -> EvaluatedTrial:
     """Analyze one trial as every caller does, by a `TrialSession`."""
     frames = change(trial.frames, trial.name)
-    session = TrialSession(_with_scale(params, trial.conditions), films=False)
+    session = TrialSession(with_scale(params, trial.conditions), films=False)
     phases = np.array([int(session.keypoints(frame).phase) for frame in frames], dtype=np.int64)
     result = cast(TrialResult, session.finish().result)
     stamps_ns = np.array([frame.stamp_ns for frame in trial.frames], dtype=np.int64)
@@ -110,11 +117,18 @@ def evaluate_trial(trial: KeypointTrial, params: TugParams, change: Disturbance)
         seen_ns = np.array([frame.stamp_ns for frame in frames], dtype=np.int64)
         right = live_right(replace(pair, stamps_ns=seen_ns), phases)
     return EvaluatedTrial(
-        pair, trial.name, trial.conditions, result.boundary_sds_s, truth, found, right
+        pair,
+        trial.name,
+        trial.conditions,
+        result.boundary_sds_s,
+        truth,
+        found,
+        right,
+        result.remarks,
     )
 
 
-def _with_scale(params: TugParams, conditions: Mapping[str, Any]) -> TugParams:
+def with_scale(params: TugParams, conditions: Mapping[str, Any]) -> TugParams:
     """The person's height and the lens, which a clinic would enter and calibrate."""
     focal_px = float(conditions.get("focal_px", 0.0))
     return replace(params, focal_px=focal_px, height_m=float(conditions.get("stature_m", 0.0)))

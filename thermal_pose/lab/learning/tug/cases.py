@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.jobs import map_jobs
-from thermal_pose.lab.learning.tug.frame_store import FrameTrial, cache_trial
+from thermal_pose.lab.learning.tug.frame_store import FrameTrial, cache_trial, joined
 from thermal_pose.lab.learning.tug.keypoint_file import keypoint_path
 from thermal_pose.pipeline.perception import Perception
 from thermal_pose.pipeline.perception_params import build_perception
@@ -25,14 +25,16 @@ from thermal_pose.skeleton import N_JOINTS, Joint
 from thermal_pose.types import NS_PER_S, ThermalFrame, TrialReason, TrueFrame
 
 if TYPE_CHECKING:
+    from thermal_pose.lab.simulation.motion.manner import Manner
     from thermal_pose.lab.simulation.people.subject import Subject
     from thermal_pose.lab.simulation.recordings.staging import StagedTrial
+    from thermal_pose.lab.simulation.rooms.scene import Scene
 
 #: The evaluation of docs/validation.md: valid trials under this seed, invalid ones under the next.
 EVALUATION_SEED = 9900
 TRIALS_PER_SUBJECT = 5
 #: Purposes of a subject's random generators.
-_TRIAL, SESSION, _STAGE, _CARER, _MANNER = 11, 12, 13, 14, 15
+_TRIAL, SESSION, _STAGE, _CARER, _MANNER, _LURE = 11, 12, 13, 14, 15, 16
 _ATTEMPTS = 8
 #: Other people keep this distance from the thermal camera, m.
 CLEAR_M = 1.0
@@ -52,6 +54,10 @@ class TrialCase:
     camera, rate_hz : of the thermal camera.
     pause_s, pause_place : one pause of this length and place (`manner.Place`) instead of those
         that the preset draws; 0 for these.
+    lure : kind of a warm object beside the chair (`rooms.scene.DistractorKind`); '' for none.
+    walkway_m : distance of the turn from the chair, 0 for stepping on the spot; None for what the
+        preset draws.
+    n_tests : tests of this person in one recording; the later ones have the next trial indices.
     """
 
     preset: str
@@ -63,15 +69,21 @@ class TrialCase:
     rate_hz: float = 8.0
     pause_s: float = 0.0
     pause_place: str = ""
+    lure: str = ""
+    walkway_m: float | None = None
+    n_tests: int = 1
 
     @property
     def name(self) -> str:
         """File name without suffix, unique in an evaluation."""
         rate = "" if self.rate_hz == 8.0 else f"-{self.rate_hz:g}hz"
         pause = f"-{self.pause_place}-{self.pause_s:g}s" if self.pause_s else ""
+        lure = f"-{self.lure}" if self.lure else ""
+        walkway = "" if self.walkway_m is None else f"-{self.walkway_m:g}m"
+        tests = "" if self.n_tests == 1 else f"-{self.n_tests}tests"
         return (
             f"{self.preset}-{self.seed}-{self.subject_index:03d}-{self.trial_index}"
-            f"-{self.kind}{rate}{pause}"
+            f"-{self.kind}{rate}{pause}{lure}{walkway}{tests}"
         )
 
     @property
@@ -194,29 +206,20 @@ def stage_case(case: TrialCase) -> "StagedTrial":
         If the body cannot do any of the draws.
     """
     from thermal_pose.errors import SimulationError
-    from thermal_pose.lab.simulation.motion.manner import Pause, Place, trial_manner
     from thermal_pose.lab.simulation.motion.performers import Companions
     from thermal_pose.lab.simulation.motion.trial import plan_trial
     from thermal_pose.lab.simulation.people.presets import find_preset
     from thermal_pose.lab.simulation.people.subject import subject_rng
-    from thermal_pose.lab.simulation.recordings.staging import draw_session, far_enough, stage
+    from thermal_pose.lab.simulation.recordings.staging import far_enough, stage
 
     preset = find_preset(case.preset)
     identity = (preset.name, case.seed, case.subject_index)
     subject, *others = case_people(case)
-    camera: Any = case.camera
-    session = draw_session(subject_rng(*identity, SESSION), preset.room, camera, case.rate_hz)
+    session = case_session(case)
     for attempt in range(_ATTEMPTS):
         try:
             rng = subject_rng(*identity, _TRIAL, case.trial_index, attempt)
-            manner = trial_manner(
-                preset.patients,
-                subject.speed_mps,
-                subject_rng(*identity, _MANNER, case.trial_index, attempt),
-            )
-            if case.pause_s:
-                pause = Pause(Place(case.pause_place), case.pause_s)
-                manner = replace(manner, pauses=(pause,))
+            manner = _manner(case, subject, attempt)
             trial = plan_trial(
                 subject, rng, kind=case.kind, companions=Companions(*others), manner=manner
             )
@@ -227,6 +230,43 @@ def stage_case(case: TrialCase) -> "StagedTrial":
         if not blocked(staged):
             return staged
     raise SimulationError(f"{case.name}: the body can do none of {_ATTEMPTS} drawn tests")
+
+
+def case_session(case: TrialCase) -> "Scene":
+    """Room and camera that the trials of a subject share, with the lure if there is one."""
+    from thermal_pose.lab.simulation.people.presets import find_preset
+    from thermal_pose.lab.simulation.people.subject import subject_rng
+    from thermal_pose.lab.simulation.recordings.staging import draw_session
+    from thermal_pose.lab.simulation.rooms.draw import draw_lure
+
+    identity = (case.preset, case.seed, case.subject_index)
+    camera: Any = case.camera
+    room = find_preset(case.preset).room
+    session = draw_session(subject_rng(*identity, SESSION), room, camera, case.rate_hz)
+    if not case.lure:
+        return session
+    kind: Any = case.lure
+    lure = draw_lure(subject_rng(*identity, _LURE), kind)
+    return replace(session, distractors=(*session.distractors, lure))
+
+
+def _manner(case: TrialCase, subject: "Subject", attempt: int) -> "Manner":
+    """How the person does the test in one attempt at drawing it."""
+    from thermal_pose.lab.simulation.motion.manner import Pause, Place, trial_manner
+    from thermal_pose.lab.simulation.people.presets import find_preset
+    from thermal_pose.lab.simulation.people.subject import subject_rng
+
+    rng = subject_rng(
+        case.preset, case.seed, case.subject_index, _MANNER, case.trial_index, attempt
+    )
+    manner = trial_manner(find_preset(case.preset).patients, subject.speed_mps, rng)
+    if case.pause_s:
+        manner = replace(manner, pauses=(Pause(Place(case.pause_place), case.pause_s),))
+    if case.walkway_m is None:
+        return manner
+    if case.walkway_m == 0:
+        return replace(manner, on_the_spot=True)
+    return replace(manner, mark_m=case.walkway_m)
 
 
 def blocked(staged: "StagedTrial") -> bool:
@@ -242,9 +282,15 @@ def blocked(staged: "StagedTrial") -> bool:
 
 
 def render_case(case: TrialCase) -> FrameTrial:
-    """Render a trial."""
+    """Render a trial, or several tests of one person one after the other."""
     conditions = {"case": asdict(case) | {"kind": str(case.kind)}}
-    return render_staged(stage_case(case), case.name, case.subject, conditions)
+    tests = [
+        replace(case, trial_index=case.trial_index + k, n_tests=1) for k in range(case.n_tests)
+    ]
+    first, *later = (
+        render_staged(stage_case(test), case.name, case.subject, conditions) for test in tests
+    )
+    return joined(first, later) if later else first
 
 
 def render_staged(

@@ -9,7 +9,7 @@ the images. Remove `frames` after a change of the simulation's behaviour.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,25 @@ def read_frame_trial(path: Path) -> FrameTrial:
         return FrameTrial(
             meta["name"], meta["subject"], frames, truth, meta["conditions"], joints_m
         )
+
+
+def joined(first: FrameTrial, later: Sequence[FrameTrial]) -> FrameTrial:
+    """One recording of several trials, one right after the other, as if the camera ran on.
+
+    The truth is that of the first; those of the later ones are in `conditions["later_truths"]`.
+    """
+    frames, joints_m, truths = list(first.frames), [first.joints_m], []
+    step_ns = int(np.median(np.diff([frame.stamp_ns for frame in frames])))
+    for trial in later:
+        shift_ns = frames[-1].stamp_ns + step_ns - trial.frames[0].stamp_ns
+        frames += [replace(frame, stamp_ns=frame.stamp_ns + shift_ns) for frame in trial.frames]
+        joints_m.append(trial.joints_m)
+        moved = replace(trial.truth, origin_ns=trial.truth.origin_ns + shift_ns)
+        truths.append(truth_to_json(moved))
+    conditions = first.conditions | {"later_truths": truths}
+    return replace(
+        first, frames=tuple(frames), conditions=conditions, joints_m=np.concatenate(joints_m)
+    )
 
 
 def write_frame_file(

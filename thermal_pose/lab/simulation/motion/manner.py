@@ -60,6 +60,7 @@ class Manner:
     ----------
     pauses : where the person stands still, and for how long.
     mark_m : distance of the turn from the chair.
+    on_the_spot : steps and turns before the chair, without going anywhere.
     head_lead_s, chest_lead_s : time by which gaze and chest are ahead of the pelvis in turns.
     bounce : vertical motion of the pelvis during the steps, as a share of that over straight legs.
     early_walk : how much earlier than usual the first step begins, as a share of the rise.
@@ -99,6 +100,7 @@ class Manner:
 
     pauses: tuple[Pause, ...] = ()
     mark_m: float = 3.0
+    on_the_spot: bool = False
     head_lead_s: float = 0.35
     chest_lead_s: float = 0.08
     bounce: float = 1.0
@@ -163,7 +165,7 @@ def draw_manner(rng: Rng, slowness: float = 0.0) -> Manner:
     )
 
 
-def _rising(rng: Rng, slowness: float) -> dict[str, float]:
+def _rising(rng: Rng, slowness: float) -> dict[str, Any]:
     """Draw lean and lift-off; in a two-stage rise, most of the lean may come before the hold.
 
     A shallow lean without a hold runs on into the one that lifts the person: one movement.
@@ -191,7 +193,7 @@ def _rising(rng: Rng, slowness: float) -> dict[str, float]:
     }
 
 
-def _walking(rng: Rng, slowness: float) -> dict[str, float]:
+def _walking(rng: Rng, slowness: float) -> dict[str, Any]:
     """Draw turns, and the independent motion of head, chest and pelvis."""
     pivots = rng.random() < 0.75
     return {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schedule of a Timed Up and Go, and the path of the pelvis on the floor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -326,3 +326,10 @@ def _padded_path(
     # Only the speed is continuous where the final turn joins the walk; smoothing rounds the rest.
     xy_m = smooth_curve(np.stack(columns, axis=-1), 0.1)
     return WalkPath(times_s, xy_m, smooth_curve(headings, 0.05), walking_s)
+
+
+def on_the_spot(plan: TugPlan) -> TugPlan:
+    """The plan of a person who steps and turns before the chair without going anywhere."""
+    path = plan.path
+    place = np.tile(path.xy_m[:1], (len(path.times_s), 1))
+    return replace(plan, path=replace(path, xy_m=place))

@@ -20,7 +20,7 @@ from thermal_pose.lab.simulation.motion.invalid import (
 )
 from thermal_pose.lab.simulation.motion.limbs import Limbs, measure_limbs
 from thermal_pose.lab.simulation.motion.manner import PLAIN, Manner
-from thermal_pose.lab.simulation.motion.path import Rests, TugPlan, plan_tug
+from thermal_pose.lab.simulation.motion.path import Rests, TugPlan, on_the_spot, plan_tug
 from thermal_pose.lab.simulation.motion.pauses import with_pauses
 from thermal_pose.lab.simulation.motion.performers import (
     NOBODY,
@@ -157,7 +157,8 @@ def _plan(
         pause_s=float(rng.uniform(121, 128)) if kind is TrialReason.TOO_SLOW else 0.0,
         manner=manner,
     )
-    return changed_plan(with_pauses(plan, manner.pauses), kind, rng)
+    plan = with_pauses(plan, manner.pauses)
+    return changed_plan(on_the_spot(plan) if manner.on_the_spot else plan, kind, rng)
 
 
 def _truth(performer: Performer, kind: TrialReason) -> TugTiming:

@@ -96,6 +96,36 @@ VERY_SLOW = Population(
     hesitation_s=(0.0, 3.0),
     max_rocks=3,
 )
+#: People who take 60 to 100 s, with short steps and long hesitation.
+SLOWEST = Population(
+    age_years=(85, 5),
+    sit_to_stand_s=(4.0, 1.0),
+    walk_s=(28.0, 3.0),
+    turn_s=(6.5, 1.0),
+    turn_to_sit_s=(5.0, 1.0),
+    stand_to_sit_s=(3.0, 0.8),
+    walk_ratio=(0.0020, 0.0035),
+    stick_share=0.3,
+    frame_share=0.4,
+    shuffling_share=0.6,
+    armrest_share=0.6,
+    thigh_share=0.3,
+    stoop_deg=(5.0, 25.0),
+    hesitation_s=(0.0, 3.0),
+    max_rocks=3,
+    longest_walk_s=34.0,
+    speed_mps=(0.07, 0.16),
+)
+#: Fit people who hurry as much as they can: totals of 5 to 6 s.
+FASTEST = Population(
+    age_years=(26, 5),
+    sit_to_stand_s=(0.64, 0.04),
+    walk_s=(1.05, 0.05),
+    turn_s=(0.84, 0.04),
+    turn_to_sit_s=(0.74, 0.04),
+    stand_to_sit_s=(0.48, 0.04),
+    speed_mps=(1.4, 1.65),
+)
 
 #: Kinds of invalid trials, in the order in which a cohort uses them; the slow one takes long to
 #: render and comes once per round.
@@ -211,6 +241,24 @@ PRESETS: dict[str, Preset] = {
             n_trials=5,
             room="mixed",
             carer_share=0.2,
+            patients=True,
+        ),
+        Preset(
+            "slowest",
+            "patients who take 60 to 100 s",
+            ((SLOWEST, 1.0),),
+            n_subjects=8,
+            n_trials=2,
+            room="clinic",
+            patients=True,
+        ),
+        Preset(
+            "fastest",
+            "fit people who take 5 to 6 s",
+            ((FASTEST, 1.0),),
+            n_subjects=8,
+            n_trials=2,
+            room="clinic",
             patients=True,
         ),
         Preset(

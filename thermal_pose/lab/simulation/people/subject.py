@@ -37,7 +37,7 @@ class ArmUse(StrEnum):
 
 #: Field -> (least, greatest) allowed value.
 LIMITS: dict[str, tuple[float, float]] = {
-    "speed_mps": (0.12, 1.9),
+    "speed_mps": (0.06, 1.9),
     "cadence_spm": (45, 170),
     "step_width_m": (0.06, 0.30),
     "double_support_share": (0.12, 0.6),
@@ -161,9 +161,9 @@ class Population:
     """Distributions from which subjects are drawn.
 
     Durations and ages are (mean, standard deviation), other pairs are (least, greatest), shares are
-    probabilities. `walk_s` is the walk from the first step to the turn; `walk_ratio` is step length
-    over cadence, m min; the other names are those of `Subject`. `docs/simulated-clinic.md` gives
-    the sources.
+    probabilities. `walk_s` is the walk from the first step to the turn, at most `longest_walk_s`;
+    `speed_mps` bounds the speed that follows from it. `walk_ratio` is step length over cadence,
+    m min; the other names are those of `Subject`. `docs/simulated-clinic.md` gives the sources.
     """
 
     age_years: tuple[float, float]
@@ -182,6 +182,8 @@ class Population:
     stoop_deg: tuple[float, float] = (1.0, 5.0)
     hesitation_s: tuple[float, float] = (0.0, 0.15)
     max_rocks: int = 0
+    longest_walk_s: float = 20.0
+    speed_mps: tuple[float, float] = (0.16, 1.55)
 
 
 #: Correlation of each phase duration of a person with the factor that all share.
@@ -206,7 +208,8 @@ def _durations_s(population: Population, rng: Rng) -> dict[str, float]:
         value = COMMON_SHARE * common + np.sqrt(1 - COMMON_SHARE**2) * rng.standard_normal()
         mean, sd = getattr(population, name)
         drawn = _log_normal(float(np.clip(value, -2.2, 2.2)), mean, sd)
-        durations_s[name] = float(np.clip(drawn, *LIMITS.get(name, (1.0, 20.0))))
+        limits_s = LIMITS.get(name, (1.0, population.longest_walk_s))
+        durations_s[name] = float(np.clip(drawn, *limits_s))
     return durations_s
 
 
@@ -257,7 +260,8 @@ def draw_subject(
     durations_s = _durations_s(population, rng)
     shuffling = float(rng.uniform(0.6, 1.0) if rng.random() < population.shuffling_share else 0.0)
     # 2.45 m of walking, plus 0.42 s lost by speeding up and slowing down.
-    speed_mps = float(np.clip(2.45 / max(0.6, durations_s["walk_s"] - 0.42), 0.16, 1.55))
+    walk_s = max(0.6, durations_s["walk_s"] - 0.42)
+    speed_mps = float(np.clip(2.45 / walk_s, *population.speed_mps))
     walk_ratio = rng.uniform(*population.walk_ratio) * (1.0 - 0.5 * shuffling)
     aid = _aid(population, rng)
     slowness = float(np.clip((1.1 - speed_mps) / 0.8, 0.0, 1.0))

@@ -206,6 +206,17 @@ def draw_distractor(
     return Distractor(kind, (*position, height_m), warm_k, float(rng.uniform(-np.pi, np.pi)), scale)
 
 
+def draw_lure(rng: np.random.Generator, kind: DistractorKind) -> Distractor:
+    """A warm object right beside the chair, where it may be taken for the person tested."""
+    mean_k, sd_k = _WARMTH[kind]
+    warm_k = float(np.clip(rng.normal(mean_k, sd_k), 0.5 * mean_k, 1.5 * mean_k))
+    side = float(rng.choice((-1.0, 1.0)))
+    place = (float(rng.uniform(-0.3, 0.3)), side * float(rng.uniform(0.65, 0.9)), 0.0)
+    # Radiators face the room; lamps and animals stand as they like.
+    yaw_rad = 0.0 if kind in _ON_WALL else float(rng.uniform(-np.pi, np.pi))
+    return Distractor(kind, place, warm_k, yaw_rad)
+
+
 def _at_wall(
     rng: np.random.Generator, room: Room, warm_k: float, scale: float
 ) -> tuple[Triple, float, float, float]:
