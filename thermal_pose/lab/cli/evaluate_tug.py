@@ -170,8 +170,8 @@ def start(args: argparse.Namespace) -> int:
 
 def _start_motion(args: argparse.Namespace) -> int:
     """Judge the pipeline on recorded motion; print one line."""
-    from thermal_pose.clinical.tug.network import shipped_network
     from thermal_pose.clinical.tug.options import TugParams
+    from thermal_pose.lab.evaluation.tug.floor import shipped_floor_s
     from thermal_pose.lab.evaluation.tug.motion import evaluate_motion, motion_document, motion_rows
     from thermal_pose.lab.evaluation.tug.noise_floor import noise_floor
     from thermal_pose.lab.evaluation.tug.rows import write_rows
@@ -188,7 +188,7 @@ def _start_motion(args: argparse.Namespace) -> int:
         return 0
     params = TugParams(segmenter=args.segmenter) if args.segmenter else TugParams()
     trials = evaluate_motion([motion_path(args.keypoints, case) for case in cases], params)
-    floor_s = shipped_network(params.segmenter).sd_floor_s
+    floor_s = shipped_floor_s(params.segmenter)
     document = motion_document(trials, _motion_command(args, seed), floor_s)
     if args.noise_draws:
         first_room = [case for case in cases if case.room == 0]
@@ -246,10 +246,11 @@ def _start_difficult(args: argparse.Namespace) -> int:
         f"--difficult {args.difficult} --seed {seed}"
     )
     document = {"command": command, **difficult_figures(trials)}
-    if args.out is not None:
-        write_whole(args.out, json.dumps(document, indent=2) + "\n")
     if args.csv is not None:
         write_rows(difficult_rows(trials), args.csv)
+        document["rows"] = args.csv.name
+    if args.out is not None:
+        write_whole(args.out, json.dumps(document, indent=2) + "\n")
     if args.page is not None:
         kept = (_kept(args, f"tug_{name}.json") for name in ("agreement", "real_motion"))
         _write_page(args, *kept, difficult=document)
@@ -276,7 +277,8 @@ def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":
 def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> dict[str, Any]:
     """Analyze all cohorts; draw plots if requested."""
     from thermal_pose.clinical.tug.options import TugParams
-    from thermal_pose.lab.evaluation.tug.rows import trial_row, write_rows
+    from thermal_pose.lab.evaluation.tug.floor import floor_figures, shipped_floor_s
+    from thermal_pose.lab.evaluation.tug.rows import cohort_rows, write_rows
     from thermal_pose.lab.evaluation.tug.trials import (
         N_CURVE_POINTS,
         cohort_figures,
@@ -298,9 +300,10 @@ def _figures(args: argparse.Namespace, cases: "dict[str, list[TrialCase]]") -> d
         paths = [keypoint_path(args.keypoints, case) for case in group]
         results = evaluate_tug_files(paths, params, None, jobs_of(args))
         trials = list(tqdm(results, total=len(paths), unit="trial", desc=name, disable=None))
-        cohorts[name] = cohort_figures(trials)
+        floor = floor_figures(trials, shipped_floor_s(params.segmenter))
+        cohorts[name] = cohort_figures(trials) | floor
         everything += trials
-        rows += [{"cohort": name, **trial_row(trial)} for trial in trials]
+        rows += [{"cohort": name, **row} for row in cohort_rows(trials)]
         curves[name] = condition_curves(trials)
         if args.curves:
             valid = [

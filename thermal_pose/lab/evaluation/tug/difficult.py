@@ -164,7 +164,7 @@ def page_lines(document: Mapping[str, Any]) -> list[str]:
         "Simulated patients who stand still once, at one of seven places, and recordings that "
         f"must be refused: `{document['command']}`. A total counts as right within {RIGHT_S} s. "
         f"Seed {DIFFICULT_SEED} is a development seed: the refusals were written with a look at "
-        "it.",
+        f"it.{_rows_link(document)}",
         "",
         "| pause, s | trials | timed | of these right | mean absolute error, s | refused as |",
         "|---|---|---|---|---|---|",
@@ -185,6 +185,11 @@ def page_lines(document: Mapping[str, Any]) -> list[str]:
     )
     unusual = unusual_lines(document.get("unusual", {}), RIGHT_S)
     return [*lines, "", *unusual]
+
+
+def _rows_link(document: Mapping[str, Any]) -> str:
+    name = document.get("rows")
+    return f" Rows, one per trial: [{name}](results/{name})." if name else ""
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from thermal_pose.clinical.phases import BOUNDARY_KEYS
 from thermal_pose.clinical.tug.options import TugParams
-from thermal_pose.lab.evaluation.tug.rows import trial_row
+from thermal_pose.lab.evaluation.tug.floor import NO_FLOOR_S, boundary_errors_s, floor_figures
+from thermal_pose.lab.evaluation.tug.rows import cohort_rows
 from thermal_pose.lab.evaluation.tug.trials import (
     Disturbance,
     EvaluatedTrial,
     cohort_figures,
     evaluate_trial,
 )
-from thermal_pose.lab.learning.tug.calibrate import fitted_floor_s, left_out_coverage
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.metrics.agreement import boundaries_s, estimate_on_truth_clock
 from thermal_pose.types import Float64Array
@@ -66,7 +66,7 @@ def _evaluated(trial: KeypointTrial, params: TugParams) -> MotionResult:
 
 
 def motion_document(
-    trials: Sequence[MotionResult], command: str, floor_s: Sequence[float] = (0.0,) * 7
+    trials: Sequence[MotionResult], command: str, floor_s: Sequence[float] = NO_FLOOR_S
 ) -> dict[str, Any]:
     """The figures with what they were measured on.
 
@@ -82,26 +82,7 @@ def motion_document(
         "command": command,
         "models": models,
         **motion_figures(trials),
-        **floor_figures(trials, np.array(floor_s)),
-    }
-
-
-def floor_figures(trials: Sequence[MotionResult], floor_s: Float64Array) -> dict[str, Any]:
-    """The floor that these trials ask for, and what remains when each person's is of the others."""
-    timed = [trial for trial in trials if trial.estimate_s is not None]
-    people = np.array([trial.evaluated.pair.subject for trial in timed])
-    if len(set(people)) < 2:
-        return {}
-    errors = np.stack([_errors(trial) for trial in timed])
-    printed = np.stack([np.array(trial.evaluated.sds_s) for trial in timed])
-    own = np.sqrt(np.maximum(printed**2 - floor_s**2, 0.0))
-    boundaries, totals = left_out_coverage(errors, own, people)
-    return {
-        "left_out": {
-            "within_two_sd": round(boundaries, 4),
-            "total_within_196_sd": round(totals, 4),
-        },
-        "fitted_floor_s": np.round(fitted_floor_s(errors, own), 4).tolist(),
+        **floor_figures([trial.evaluated for trial in trials], floor_s),
     }
 
 
@@ -116,7 +97,7 @@ def motion_figures(trials: Sequence[MotionResult]) -> dict[str, Any]:
     }
     if len(timed) < 3:
         return document
-    errors = np.stack([_errors(trial) for trial in timed])
+    errors = np.stack([boundary_errors_s(trial.evaluated) for trial in timed])
     sds = np.stack([np.array(trial.evaluated.sds_s) for trial in timed])
     document |= {
         "boundary_bias_s": _named(errors.mean(axis=0)),
@@ -127,12 +108,6 @@ def motion_figures(trials: Sequence[MotionResult]) -> dict[str, Any]:
     if len({trial.evaluated.pair.subject for trial in labelled}) > 1:
         document["hand_labels"] = label_figures(labelled)
     return document
-
-
-def _errors(trial: MotionResult) -> Float64Array:
-    """(7,) errors of a timed trial, s."""
-    pair = trial.evaluated.pair
-    return np.asarray(estimate_on_truth_clock(pair) - boundaries_s(pair.truth))
 
 
 def _named(values: Float64Array) -> dict[str, float]:
@@ -166,7 +141,9 @@ def label_figures(timed: Sequence[MotionResult]) -> dict[str, Any]:
     labels = np.stack([trial.labels_s for trial in timed if trial.labels_s is not None])
     people = np.array([trial.evaluated.pair.subject for trial in timed])
     columns = list(LABELLED)
-    found = np.stack([_errors(t) + boundaries_s(t.evaluated.pair.truth) for t in timed])
+    found = np.stack(
+        [boundary_errors_s(t.evaluated) + boundaries_s(t.evaluated.pair.truth) for t in timed]
+    )
     truth = np.stack([boundaries_s(trial.evaluated.pair.truth) for trial in timed])
     names = [f"{BOUNDARY_KEYS[column]}_s" for column in columns]
     figures: dict[str, Any] = {}
@@ -200,13 +177,13 @@ def motion_rows(trials: Sequence[MotionResult]) -> list[dict[str, Any]]:
 
     The labels themselves belong to the people who recorded the motion, and are not written.
     """
-    return [_row(trial) for trial in trials]
+    evaluated = [trial.evaluated for trial in trials]
+    return [_row(trial, row) for trial, row in zip(evaluated, cohort_rows(evaluated), strict=True)]
 
 
-def _row(trial: MotionResult) -> dict[str, Any]:
-    conditions = trial.evaluated.conditions
-    row = {"recording": conditions["recording"], "room": conditions["case"]["room"]}
-    row |= trial_row(trial.evaluated)
+def _row(trial: EvaluatedTrial, own: dict[str, Any]) -> dict[str, Any]:
+    conditions = trial.conditions
+    row = {"recording": conditions["recording"], "room": conditions["case"]["room"], **own}
     for key, total_s in conditions["totals_by_contact_s"].items():
         row[f"true_total_contact_{key}_m"] = None if total_s is None else round(total_s, 4)
     return row
