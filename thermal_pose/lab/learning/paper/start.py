@@ -159,7 +159,5 @@ def read_start(path: Path) -> PairStart:
     """Read what `save_start` wrote; ModelArtifactError: it is anything else."""
     begun = load_start(path)
     if begun is None:
-        raise ModelArtifactError(
-            f"{path}: expected what `loso-start` wrote, got another file"
-        )
+        raise ModelArtifactError(f"{path}: expected what `loso-start` wrote, got another file")
     return begun
