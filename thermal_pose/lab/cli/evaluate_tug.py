@@ -252,8 +252,8 @@ def _start_difficult(args: argparse.Namespace) -> int:
     if args.out is not None:
         write_whole(args.out, json.dumps(document, indent=2) + "\n")
     if args.page is not None:
-        kept = (_kept(args, f"tug_{name}.json") for name in ("agreement", "real_motion"))
-        _write_page(args, *kept, difficult=document)
+        simulated, motion = _kept(args, "tug_agreement.json"), _kept(args, "tug_real_motion.json")
+        _write_page(args, simulated, motion, document)
     print(json.dumps(document, indent=2) if args.json else "\n".join(page_lines(document)))
     return 0
 
