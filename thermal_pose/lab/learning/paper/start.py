@@ -76,7 +76,7 @@ def learn_start(
     config = training.config
     network = folded_network(_begun(name, config, earlier))
     _, task = supervised_task(data, config, training.device)
-    about = [_KIND, name, data.fingerprint(), config.of_students()]
+    about: list[object] = [_KIND, name, data.fingerprint(), config.of_students()]
     if earlier is not None:
         about.append([earlier.steps, earlier.crops, list(earlier.trained_on)])
 
