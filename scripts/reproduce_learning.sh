@@ -209,23 +209,23 @@ rgb_start() { # rgb_start NETWORK MINUTES FOLDER ARGUMENTS...: on pairs of other
         --set distill.decoder_width=64 --set distill.coarse_share=0.7 "${TINY_SHIP[@]}" \
         --out "$folder" "$@"
 }
-rgb_folds() { # rgb_folds NETWORK FOLDER FOLDS SUFFIX: with that start, alone and trained further
+rgb_folds() { # rgb_folds START ROWS: with that start, alone and trained further
     tp loso "$OUT_DIR/paper" --labels "$OUT_DIR/aligned/keypoints-paper.json" --detector detector \
-        --device "$DEVICE" --work "$OUT_DIR/loso-rgb" --config "$CONFIG" --folds "$3" \
-        "${TINY[@]}" --set "distill.start=$2/$1.pt" "${RGB[@]}" \
-        --rows "start_alone$4,supervised_same_start$4" --out "$RESULTS/pose_rgb_only.json"
+        --device "$DEVICE" --work "$OUT_DIR/loso-rgb" --config "$CONFIG" "${TINY[@]}" \
+        --set "distill.start=$1" "${RGB[@]}" --rows "$2" --out "$RESULTS/pose_rgb_only.json"
 }
 rgb_mobilenetv3() {
     rgb_labels
     rgb_start mobilenetv3 "$RGB_MIN" "$OUT_DIR/start"
-    rgb_folds mobilenetv3 "$OUT_DIR/start" all ""
+    rgb_folds "$OUT_DIR/start/mobilenetv3.pt" start_alone:all,supervised_same_start:all
 }
 rgb_resnet50() { # a second training goes on from the first one's result, in smaller batches
     rgb_labels
     rgb_start resnet50 "$RESNET_MIN" "$OUT_DIR/start"
     rgb_start resnet50 "$RESNET_MORE_MIN" "$OUT_DIR/start-more" "${TINY_MORE[@]}" \
         --start "$OUT_DIR/start/resnet50.pt"
-    rgb_folds resnet50 "$OUT_DIR/start-more" 0 _resnet50
+    rgb_folds "$OUT_DIR/start-more/resnet50.pt" \
+        start_alone_resnet50:all,supervised_same_start_resnet50:0
 }
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift
