@@ -146,22 +146,30 @@ def test_only_evaluation_seeds_are_judged_on(commands) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "suffix", "folds"), [("mobilenetv3", "", "all"), ("resnet50", "_resnet50", "0")]
+    ("network", "rows"),
+    [
+        ("mobilenetv3", "start_alone:all,supervised_same_start:all"),
+        ("resnet50", "start_alone_resnet50:0,supervised_same_start_resnet50:0"),
+    ],
 )
-def test_rgb_only_starts_from_pairs_of_other_people_alone(commands, network, suffix, folds) -> None:
+def test_rgb_only_starts_from_pairs_of_other_people_alone(commands, network, rows) -> None:
     aligned = next(words for words in commands if words[0] == "align-labels")
     assert _last(aligned, "--reference").endswith("pictures-teacher-data/pictures.json")
-    first, rows = (
-        next(words for words in commands if words[0] == verb and word in " ".join(words))
-        for verb, word in (("loso-start", network), ("loso", f"start/{network}.pt"))
-    )
-    assert _last(first, "--labels") == f"{_last(aligned, '--out')}/keypoints-teacher-data.json"
-    assert _last(rows, "--labels") == f"{_last(aligned, '--out')}/keypoints-paper.json"
-    assert f"distill.start={_last(first, '--out')}/{network}.pt" in rows
-    assert _last(rows, "--rows") == f"start_alone{suffix},supervised_same_start{suffix}"
-    assert _last(rows, "--folds") == folds
+    starts = [words for words in commands if words[0] == "loso-start" and network in words]
+    folds = next(words for words in commands if words[0] == "loso" and rows in words)
+    for words in starts:
+        assert _last(words, "--labels") == f"{_last(aligned, '--out')}/keypoints-teacher-data.json"
+    assert _last(folds, "--labels") == f"{_last(aligned, '--out')}/keypoints-paper.json"
+    assert f"distill.start={_last(starts[-1], '--out')}/{network}.pt" in folds
     width = "distill.decoder_width=64"
-    assert width in first and width in rows
+    assert width in folds and all(width in words for words in starts)
+
+
+def test_resnet50_goes_on_from_its_first_training(commands) -> None:
+    first, more = (w for w in commands if w[0] == "loso-start" and "resnet50" in w)
+    assert "--start" not in first
+    assert _last(more, "--start") == f"{_last(first, '--out')}/resnet50.pt"
+    assert _last(more, "--out") != _last(first, "--out")
 
 
 def test_rgb_only_says_whose_keypoints_are_missing(tmp_path) -> None:
