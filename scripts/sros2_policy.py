@@ -7,6 +7,8 @@ examples:
 
 import socket
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import rclpy
@@ -21,6 +23,9 @@ from thermal_pose.nodes.status import StatusNode
 
 POLICY = Path(__file__).resolve().parents[1] / "config" / "sros2" / "policy.xml"
 STATUS = "thermal_pose_status"
+#: Discovery shows a node's endpoints one after the other.
+_SETTLED_S = 2.0
+_TOO_LATE_S = 60.0
 
 
 def free_port() -> int:
@@ -28,6 +33,31 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class Settled:
+    """What a growing graph shows, once it has shown the same for a while.
+
+    Attributes
+    ----------
+    last : what it showed last.
+    """
+
+    def __init__(self, look: Callable[[], dict[str, Permissions]]) -> None:
+        self._look, self._began_s = look, time.monotonic()
+        self.last: dict[str, Permissions] = {}
+        self._since_s = self._began_s
+
+    def settled(self) -> bool:
+        """Look again, and return whether nothing has changed for `_SETTLED_S`."""
+        now = self._look()
+        if now != self.last:
+            self.last, self._since_s = now, time.monotonic()
+        return time.monotonic() - self._since_s > _SETTLED_S
+
+    def late(self) -> bool:
+        """Return whether it took too long; the comparison then shows what is missing."""
+        return time.monotonic() - self._began_s > _TOO_LATE_S
 
 
 def observed(folder: Path) -> dict[str, Permissions]:
@@ -46,15 +76,15 @@ def observed(folder: Path) -> dict[str, Permissions]:
         graph.add(status)
         observer = rclpy.create_node("observer")
         names = [*(entry.name for entry in PROCESS_TABLE), *COMPANIONS, STATUS]
-        turns = iter(range(200))
+        seen = Settled(lambda: {name: permissions_of(observer, name) for name in names})
 
         def incomplete() -> bool:
-            """Return whether the bedside page has still to find the camera."""
+            """Return whether the bedside page has still to find the camera, or others to appear."""
             heard = observer.get_subscriber_names_and_types_by_node("bedside_client", "/")
-            return "/test/report" not in dict(heard) and next(turns, None) is not None
+            return not (seen.settled() and "/test/report" in dict(heard)) and not seen.late()
 
         graph.spin_while(incomplete)
-        found = {name: permissions_of(observer, name) for name in names}
+        found = seen.last
         for node in (observer, status):
             node.destroy_node()
     return found
