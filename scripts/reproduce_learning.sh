@@ -225,7 +225,7 @@ rgb_resnet50() { # a second training goes on from the first one's result, in sma
     rgb_start resnet50 "$RESNET_MORE_MIN" "$OUT_DIR/start-more" "${TINY_MORE[@]}" \
         --start "$OUT_DIR/start/resnet50.pt"
     rgb_folds "$OUT_DIR/start-more/resnet50.pt" \
-        start_alone_resnet50:0,supervised_same_start_resnet50:0
+        start_alone_resnet50:all,supervised_same_start_resnet50:0
 }
 variants() { # variants WORK ARGUMENTS...: changes to the method, against the networks in WORK
     local work=$1; shift

@@ -149,7 +149,7 @@ def test_only_evaluation_seeds_are_judged_on(commands) -> None:
     ("network", "rows"),
     [
         ("mobilenetv3", "start_alone:all,supervised_same_start:all"),
-        ("resnet50", "start_alone_resnet50:0,supervised_same_start_resnet50:0"),
+        ("resnet50", "start_alone_resnet50:all,supervised_same_start_resnet50:0"),
     ],
 )
 def test_rgb_only_starts_from_pairs_of_other_people_alone(commands, network, rows) -> None:
