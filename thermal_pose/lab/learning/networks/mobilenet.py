@@ -11,7 +11,7 @@ Howard et al. 2019, "Searching for MobileNetV3", arXiv:1905.02244. The seed pape
 convolution plus *seven* bottlenecks has the 4.398 M parameters of its Table I.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import torch
 from torch import nn
@@ -165,7 +165,7 @@ class MobileNetV3SmallEncoder(nn.Module):
         """Encode a crop."""
         return self.features(image)
 
-    def deepened(self, extra: int) -> "MobileNetV3SmallEncoder":
+    def deepened(self, extra: int) -> Self:
         """Return an encoder of `extra` bottlenecks that computes the same.
 
         Raises
@@ -175,7 +175,7 @@ class MobileNetV3SmallEncoder(nn.Module):
         """
         if extra < self.extra:
             raise ValueError(f"extra: expected at least {self.extra}, got {extra}")
-        deep = MobileNetV3SmallEncoder(extra)
+        deep = type(self)(extra)
         deep.load_state_dict(self.state_dict(), strict=False)
         return deep.train(self.training)
 

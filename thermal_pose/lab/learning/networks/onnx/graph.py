@@ -17,6 +17,13 @@ from torch import nn
 
 from thermal_pose import __version__
 from thermal_pose.lab.learning.networks.confidence import MEAN_SCALE, ConfidenceHead
+from thermal_pose.lab.learning.networks.contents import (
+    BLUR_RADIUS_PX,
+    LEAST_SPREAD,
+    SLOPE_STEP_PX,
+    ChannelContents,
+    ContentsEncoder,
+)
 from thermal_pose.lab.learning.networks.mobilenet import (
     InvertedResidual,
     MobileNetV3SmallEncoder,
@@ -34,6 +41,8 @@ from thermal_pose.types import FloatArray
 
 OPSET: Final = 17
 INPUT_WH: Final = (192, 256)
+#: Beginning of the names of what `ContentsEncoder` adds to a student's graph.
+CONTENTS: Final = "encoder.contents"
 _IR_VERSION: Final = 10  # onnxruntime 1.17 and later read it
 
 
@@ -114,7 +123,10 @@ def _numpy(tensor: torch.Tensor) -> FloatArray:
 def _encoder(graph: _Graph, source: str, encoder: MobileNetV3SmallEncoder) -> str:
     stem = encoder.features[0]
     assert isinstance(stem, nn.Sequential)
-    out = _conv_norm(graph, source, stem, "encoder.0", mono=True)
+    mono = not isinstance(encoder, ContentsEncoder)
+    if isinstance(encoder, ContentsEncoder):
+        source = _contents(graph, source, encoder.contents)
+    out = _conv_norm(graph, source, stem, "encoder.0", mono)
     for index, block in enumerate(list(encoder.features)[1:], start=1):
         assert isinstance(block, InvertedResidual)
         skip = out
@@ -128,6 +140,40 @@ def _encoder(graph: _Graph, source: str, encoder: MobileNetV3SmallEncoder) -> st
         if block.use_res_connect:
             out = graph.add("Add", [out, skip], f"encoder.{index}.add")
     return out
+
+
+def _contents(graph: _Graph, crop: str, contents: ChannelContents) -> str:
+    """Return crop, local contrast and slope as one (N, 3, H, W), as `ChannelContents` does."""
+    name = CONTENTS
+    mean = _blurred(graph, crop, contents, f"{name}.mean")
+    square = graph.add("Mul", [crop, crop], f"{name}.square")
+    squares = _blurred(graph, square, contents, f"{name}.squares")
+    squared_mean = graph.add("Mul", [mean, mean], f"{name}.squared_mean")
+    difference = graph.add("Sub", [squares, squared_mean], f"{name}.difference")
+    variance = graph.add("Relu", [difference], f"{name}.variance")
+    least = graph.constant(f"{name}.least", LEAST_SPREAD**2)
+    bounded = graph.add("Add", [variance, least], f"{name}.bounded")
+    spread = graph.add("Sqrt", [bounded], f"{name}.spread")
+    above = graph.add("Sub", [crop, mean], f"{name}.above")
+    contrast = graph.add("Div", [above, spread], f"{name}.contrast")
+    padded = _padded(graph, crop, SLOPE_STEP_PX, f"{name}.slope")
+    slopes = graph.conv(
+        padded, f"{name}.slopes", _numpy(contents.slopes), None, dilations=[SLOPE_STEP_PX] * 2
+    )
+    slope = graph.add("ReduceL2", [slopes], f"{name}.steepness", axes=[1], keepdims=1)
+    return graph.add("Concat", [crop, contrast, slope], name, axis=1)
+
+
+def _blurred(graph: _Graph, source: str, contents: ChannelContents, name: str) -> str:
+    padded = _padded(graph, source, BLUR_RADIUS_PX, name)
+    along_rows = graph.conv(padded, f"{name}.along_rows", _numpy(contents.blur), None)
+    kernel = _numpy(contents.blur.transpose(2, 3))
+    return graph.conv(along_rows, f"{name}.along_columns", kernel, None)
+
+
+def _padded(graph: _Graph, source: str, pad: int, name: str) -> str:
+    pads = graph.constant(f"{name}.pads", [0, 0, pad, pad, 0, 0, pad, pad], np.int64)
+    return graph.add("Pad", [source, pads], f"{name}.padded", mode="edge")
 
 
 def _deconvolution(

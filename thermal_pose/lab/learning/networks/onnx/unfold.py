@@ -27,6 +27,7 @@ from thermal_pose.lab.learning.networks.mobilenet import (
     SqueezeExcitation,
 )
 from thermal_pose.lab.learning.networks.onnx.fold import PARITIES, TAPS
+from thermal_pose.lab.learning.networks.onnx.graph import CONTENTS
 from thermal_pose.lab.learning.networks.pose import PoseNetwork, StudentShape
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import FloatArray
@@ -57,11 +58,15 @@ def unfold_student(path: Path, crops: FloatArray) -> tuple[PoseNetwork, Confiden
     Raises
     ------
     ModelArtifactError
-        Not such a file, or quantised.
+        Not such a file, quantised, or of a `ContentsEncoder`.
     """
     if crops.ndim != 4 or crops.shape[1] != 1 or len(crops) < 2:
         raise ValueError(f"crops: expected (N >= 2, 1, 256, 192), got {crops.shape}")
     weights = _read(path)
+    if any(name.startswith(CONTENTS) for name in weights):
+        raise ModelArtifactError(
+            f"{path}: cannot be trained on: its three input channels have different contents"
+        )
     try:
         network = _shape(weights).build()
         biases = _fill_encoder(network, weights) | _fill_decoder(network, weights)
