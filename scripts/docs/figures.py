@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from learning_tables import kept_sides, what_helped
 from paper_tables import equal_start, own_latent, rgb_only
 from real_tables import real_boxes, real_int8, real_loss, with_interval
 from result_files import RESULTS, ROOT, load, markdown
@@ -110,28 +111,6 @@ def real_frames() -> str:
          "mirrored", "calibration error", "AP range over spans"],
         rows,
     )  # fmt: skip
-
-
-def what_helped() -> str:
-    """Each change alone and all together, at the same budget."""
-    results = load("what_helped.json").get("variants", {})
-    rows = []
-    for name, one in results.items():
-        real = one.get("real", {})
-        rows.append(
-            [
-                name,
-                *(f"{each['ap']:.2f}" for each in real.values()),
-                f"{max((each['ap_spread_over_spans'] for each in real.values()), default=0):.3f}",
-                *(f"{value:.2f}" for value in one["simulated_ap"].values()),
-                *(f"{value:.2f}" for value in one["clinic_disturbed_ap"].values()),
-            ]
-        )
-    first = next(iter(results.values()), {"simulated_ap": {}, "clinic_disturbed_ap": {}})
-    real_names = [name.replace("_", " ") for name in first.get("real", {})]
-    disturbed = [name.replace("_", " ") for name in first["clinic_disturbed_ap"]]
-    header = ["variant", *real_names, "range over spans", *first["simulated_ap"], *disturbed]
-    return markdown(header, rows)
 
 
 def tug() -> str:
@@ -297,7 +276,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "real-loss": lambda: real_loss(load("real_frames.json"), markdown),
     "real-boxes": lambda: real_boxes(load("real_frames.json"), markdown),
     "real-quantised": lambda: real_int8(load("real_frames.json"), markdown),
-    "what-helped": what_helped,
+    "what-helped": lambda: what_helped(load("what_helped.json"), markdown),
+    "kept-sides": lambda: kept_sides(load("kept_sides.json"), markdown),
     "tug": tug,
     "speed": speed,
     "faults": faults,
