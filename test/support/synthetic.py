@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from thermal_pose.inference.card import CropRule
-from thermal_pose.lab.learning.pose_data import PATCH_MARGIN, PATCH_WH, PoseData, encode_patch
+from thermal_pose.lab.learning.pose_data import PoseData
+from thermal_pose.lab.learning.rgb_patches import PATCH_MARGIN, PATCH_WH, encode_patch
 from thermal_pose.skeleton import LIMBS
 
 #: Channels of the teacher's decoder in tests; half of them are trained, then widened.

@@ -48,7 +48,7 @@ def start(args: argparse.Namespace) -> int:
     from thermal_pose.lab.learning.fitting.predict import choose_device
     from thermal_pose.lab.learning.fitting.run_log import tensorboard_log, write_run
     from thermal_pose.lab.learning.fitting.training import Progress, Training
-    from thermal_pose.lab.learning.pose_data import concatenate, load_folder
+    from thermal_pose.lab.learning.pose_data import load_folders
     from thermal_pose.lab.learning.students.shipped_start import teacher_start
     from thermal_pose.lab.learning.teachers.fit import train_teacher
 
@@ -56,7 +56,7 @@ def start(args: argparse.Namespace) -> int:
     if args.max_minutes:
         overrides.append(f"teacher.fit.max_minutes={args.max_minutes}")
     config = load_config(args.config, overrides)
-    data = concatenate([load_folder(folder) for folder in args.data])
+    data = load_folders(args.data)
     begun = teacher_start(args.start, data, config) if args.start else None
     write_run(args.out, config, data.fingerprint(), config.seed)
     with tqdm(total=config.teacher.fit.epochs, unit="epoch", disable=None) as bar:

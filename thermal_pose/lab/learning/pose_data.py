@@ -15,12 +15,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.files import whole_file
+from thermal_pose.lab.learning.rgb_patches import (
+    PATCH_BYTES,
+    PatchesOnDisk,
+    chosen,
+    decode_patches,
+)
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.types import (
     NS_PER_S,
@@ -32,14 +37,9 @@ from thermal_pose.types import (
     UInt16Array,
 )
 
-#: RGB patches are cut 1.2 times larger than the crop, so that boxes can be jittered within.
-PATCH_WH: Final = (240, 320)
-PATCH_MARGIN: Final = 1.25
-
-#: Frames together larger than this stay on disk while a network learns from them.
+#: Pictures together larger than this stay on disk while a network learns from them.
 MAPPED_FROM_BYTES: Final = 1 << 30
-_HASHED_AT_ONCE: Final = 4096
-_JPEG_QUALITY: Final = 92
+_AT_ONCE: Final = 4096
 
 _PER_FRAME: Final = ("frames", "frame_rows")
 _NAMES: Final = ("subjects", "trials")
@@ -62,7 +62,7 @@ class PoseData:
     stamp_ns, phase, distance_m, heading_deg : (N,) what results are broken down by; heading
         is the pelvis' direction against the line of sight, 0 facing the camera; NaN unknown.
     asynchronous : (N,) bool; the pictures of the pair are not of one moment.
-    patches : N JPEG-coded RGB patches, or empty.
+    patches : N JPEG-coded RGB patches, or empty; in memory or on disk as the frames are.
     patch_affine : (N, 2, 3) frame pixels to patch pixels.
     found : the keypoints are what a network found, so v = 0 says only that it found none.
     """
@@ -83,7 +83,7 @@ class PoseData:
     heading_deg: FloatArray
     asynchronous: BoolArray
     patch_affine: FloatArray
-    patches: tuple[bytes, ...] = ()
+    patches: Sequence[bytes] = ()
     subjects: tuple[str, ...] = ("",)
     trials: tuple[str, ...] = ("",)
     found: bool = False
@@ -116,44 +116,44 @@ class PoseData:
         return np.asarray((self.visibility == 0) & labelled[:, None])
 
     def select(self, rows: npt.NDArray[Any]) -> "PoseData":
-        """Return the chosen rows (indices or mask) with only the frames that they need."""
+        """Return the chosen rows (indices or mask) with only the frames that they need.
+
+        What is mapped from disk and still large stays there.
+        """
         index = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         used, frame_of = np.unique(self.frame_of[index], return_inverse=True)
-        chosen = {name: getattr(self, name)[index] for name in _row_arrays()}
-        chosen["frame_of"] = frame_of.astype(np.int32)
+        rows_of = {name: getattr(self, name)[index] for name in _row_arrays()}
+        rows_of["frame_of"] = frame_of.astype(np.int32)
         return dataclasses.replace(
             self,
-            frames=self.frames[used],
+            frames=_chosen_frames(self.frames, used),
             frame_rows=self.frame_rows[used],
-            patches=tuple(self.patches[i] for i in index) if self.patches else (),
-            **chosen,
+            patches=chosen(self.patches, index) if self.patches else (),
+            **rows_of,
         )
 
-    def rgb(self) -> UInt8Array:
-        """Decode all patches: (N, 320, 240, 3) uint8 RGB.
+    @property
+    def rgb_fits(self) -> bool:
+        """Whether all RGB patches, decoded, fit into memory."""
+        return len(self) * PATCH_BYTES <= MAPPED_FROM_BYTES
+
+    def rgb(self, rows: Sequence[int] | None = None) -> UInt8Array:
+        """Decode the patches of some rows, or all: (N, 320, 240, 3) uint8 RGB.
 
         Raises
         ------
         TrainingError
             The data set was built without RGB, or a patch is damaged.
         """
-        if not self.patches:
-            raise TrainingError("the data set has no RGB pictures: rebuild it from bags with RGB")
-        out = np.empty((len(self), PATCH_WH[1], PATCH_WH[0], 3), dtype=np.uint8)
-        for row, coded in enumerate(self.patches):
-            picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR)
-            if picture is None or picture.shape != out.shape[1:]:
-                raise TrainingError(f"RGB patch {row} of the data set is damaged")
-            out[row] = picture[..., ::-1]
-        return out
+        return decode_patches(self.patches, range(len(self)) if rows is None else rows)
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that change with any frame, label or name."""
         digest = hashlib.sha256()
         for name in (*_PER_FRAME, *_row_arrays()):
             values = getattr(self, name)
-            for start in range(0, len(values), _HASHED_AT_ONCE):
-                digest.update(np.ascontiguousarray(values[start : start + _HASHED_AT_ONCE]).data)
+            for start in range(0, len(values), _AT_ONCE):
+                digest.update(np.ascontiguousarray(values[start : start + _AT_ONCE]).data)
         digest.update(repr((self.subjects, self.trials)).encode())
         if self.found:
             digest.update(b"found")
@@ -260,39 +260,73 @@ def concatenate(parts: Sequence[PoseData]) -> PoseData:
 def load_folders(folders: Sequence[Path], mapped_from_bytes: int = MAPPED_FROM_BYTES) -> PoseData:
     """Read all shards of several folders; large data sets stay on disk.
 
-    Frames that together exceed `mapped_from_bytes` are written once to an unnamed temporary file
-    (`$TMPDIR` says where) and mapped from it, one shard's memory at a time. Everything else of a
-    row is small and lies in memory; so do RGB pictures.
+    Frames and coded RGB patches that together exceed `mapped_from_bytes` are written once to
+    unnamed temporary files (`$TMPDIR` says where) and mapped from them, one shard's memory at a
+    time. Everything else of a row is small and lies in memory.
 
     Raises
     ------
     TrainingError
         A folder without shards, or a damaged shard.
     StorageError
-        There is no room for the temporary file.
+        There is no room for the temporary files.
     """
     paths = [path for folder in folders for path in _shards(folder)]
-    shapes = [_frames_shape(path) for path in paths]
+    shapes = [_shape(path, "frames", 3) for path in paths]
     count = sum(shape[0] for shape in shapes)
     hw = (max(shape[1] for shape in shapes), max(shape[2] for shape in shapes))
-    if 2 * count * hw[0] * hw[1] <= mapped_from_bytes:
+    coded = sum(_shape(path, "patch_bytes", 1)[0] for path in paths)
+    if 2 * count * hw[0] * hw[1] + coded <= mapped_from_bytes:
         return concatenate([load_shard(path) for path in paths])
     try:
-        with tempfile.TemporaryFile(prefix="thermal-pose-frames-") as file:
-            file.truncate(2 * count * hw[0] * hw[1])
-            frames = np.memmap(file, np.uint16, "r+", shape=(count, *hw))
-            parts, first = [], 0
-            for path in paths:
-                part = load_shard(path)
-                frames[first : first + len(part.frames)] = _padded(part.frames, hw)
-                first += len(part.frames)
-                # The shard's own frames are let go: only their number matters from here on.
-                hollow = np.broadcast_to(np.uint16(0), part.frames.shape)
-                parts.append(dataclasses.replace(part, frames=hollow))
-            frames.flush()
+        return _mapped(paths, (count, *hw), coded)
     except OSError as error:
-        raise StorageError(f"frames of {len(paths)} shards cannot be mapped: {error}") from error
-    return _joined(parts, frames)
+        raise StorageError(f"pictures of {len(paths)} shards cannot be mapped: {error}") from error
+
+
+def _mapped(paths: Sequence[Path], shape: tuple[int, int, int], coded: int) -> PoseData:
+    """Write the pictures of all shards to files, and join the rest."""
+    frames, patches = _temporary(shape, np.uint16), _temporary((coded,), np.uint8)
+    parts: list[PoseData] = []
+    ends: list[Int64Array] = [np.zeros(0, np.int64)]
+    first = written = 0
+    for path in paths:
+        part = load_shard(path)
+        frames[first : first + len(part.frames)] = _padded(part.frames, shape[1:])
+        ends.append(written + np.cumsum([len(patch) for patch in part.patches], dtype=np.int64))
+        for patch in part.patches:
+            patches[written : written + len(patch)] = np.frombuffer(patch, np.uint8)
+            written += len(patch)
+        first += len(part.frames)
+        # The shard's own pictures are let go: only their number matters from here on.
+        hollow = np.broadcast_to(np.uint16(0), part.frames.shape)
+        parts.append(dataclasses.replace(part, frames=hollow, patches=[b""] * len(part.patches)))
+    frames.flush()
+    joined = _joined(parts, frames)
+    if not joined.patches:
+        return joined
+    each = np.concatenate(ends)
+    on_disk = PatchesOnDisk(patches, np.append(0, each[:-1]), each)
+    return dataclasses.replace(joined, patches=on_disk)
+
+
+def _temporary(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
+    """Return an array in an unnamed file that goes with it; in memory if it is empty."""
+    if 0 in shape:
+        return np.zeros(shape, dtype)
+    with tempfile.TemporaryFile(prefix="thermal-pose-pictures-") as file:
+        file.truncate(int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _chosen_frames(frames: UInt16Array, used: Int64Array) -> UInt16Array:
+    """Return some frames; of frames on disk, many are copied on disk, piece by piece."""
+    if not isinstance(frames, np.memmap) or frames[:1].nbytes * len(used) <= MAPPED_FROM_BYTES:
+        return np.asarray(frames[used])
+    kept: UInt16Array = _temporary((len(used), *frames.shape[1:]), np.uint16)
+    for start in range(0, len(used), _AT_ONCE):
+        kept[start : start + _AT_ONCE] = frames[used[start : start + _AT_ONCE]]
+    return kept
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -302,16 +336,17 @@ def _shards(folder: Path) -> list[Path]:
     return paths
 
 
-def _frames_shape(path: Path) -> tuple[int, int, int]:
-    """Read the shape of a shard's frames from its header alone."""
+def _shape(path: Path, name: str, dimensions: int) -> tuple[int, ...]:
+    """Read the shape of one of a shard's arrays from its header alone."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("frames.npy") as member:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
             np.lib.format.read_magic(member)  # type: ignore[no-untyped-call]
             shape = np.lib.format.read_array_header_1_0(member)[0]  # type: ignore[no-untyped-call]
-        count, height, width = shape
+        if len(shape) != dimensions:
+            raise ValueError(f"{name}: expected {dimensions} dimensions, got {len(shape)}")
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise TrainingError(f"{path}: not a data set shard: {error}") from error
-    return int(count), int(height), int(width)
+    return tuple(int(size) for size in shape)
 
 
 def _joined(parts: Sequence[PoseData], frames: UInt16Array) -> PoseData:
@@ -354,13 +389,3 @@ def _names(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 def _recode(codes: Int32Array, old: tuple[str, ...], new: tuple[str, ...]) -> Int32Array:
     table = np.array([new.index(name) for name in old], dtype=np.int32)
     return np.asarray(table[codes], dtype=np.int32)
-
-
-def encode_patch(rgb: UInt8Array) -> bytes:
-    """Code one (320, 240, 3) RGB patch as JPEG."""
-    if rgb.shape != (PATCH_WH[1], PATCH_WH[0], 3):
-        raise ValueError(f"rgb: expected {(PATCH_WH[1], PATCH_WH[0], 3)}, got {rgb.shape}")
-    done, coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not done:
-        raise TrainingError("an RGB patch could not be coded as JPEG")
-    return coded.tobytes()

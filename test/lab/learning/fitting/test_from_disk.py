@@ -9,10 +9,12 @@ import torch
 
 from thermal_pose.errors import TrainingError
 from thermal_pose.inference.card import Normalization
+from thermal_pose.lab.learning import pose_data
 from thermal_pose.lab.learning.fitting import crops
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
-from thermal_pose.lab.learning.fitting.tasks import ThermalCrops
+from thermal_pose.lab.learning.fitting.tasks import RgbCrops, ThermalCrops
 from thermal_pose.lab.learning.pose_data import concatenate, load_folders, save_shard
+from thermal_pose.lab.learning.rgb_patches import PatchesOnDisk
 
 CPU = torch.device("cpu")
 
@@ -35,6 +37,46 @@ def test_mapped_frames_give_the_same_crops_and_fingerprint(figures, tmp_path) ->
     rows = [0, half, len(figures) - 1]
     torch.testing.assert_close(_images(mapped, rows), _images(inside, rows))
     assert len(mapped.select(np.array([half])).frames) == 1
+
+
+def _rgb_images(data, rows) -> torch.Tensor:
+    source = RgbCrops(data, AugmentConfig(occlude=0), CPU)
+    inputs = source.draw(torch.as_tensor(rows), None)
+    inputs["affine"] = crops.crop_affine(source.regions[torch.as_tensor(rows)])
+    return source.images(inputs)
+
+
+def test_rgb_patches_on_disk_give_the_same_crops(figures, tmp_path, monkeypatch) -> None:
+    half = len(figures) // 2
+    save_shard(figures.select(np.arange(half)), tmp_path / "1.npz")
+    save_shard(figures.select(np.arange(half, len(figures))), tmp_path / "2.npz")
+    inside, mapped = load_folders([tmp_path]), load_folders([tmp_path], mapped_from_bytes=0)
+    assert isinstance(mapped.patches, PatchesOnDisk) and list(mapped.patches) == list(
+        inside.patches
+    )
+    assert mapped.fingerprint() == inside.fingerprint()
+    rows = [len(figures) - 1, 0, half]
+    expected = _rgb_images(inside, rows)
+    monkeypatch.setattr(pose_data, "MAPPED_FROM_BYTES", 0)
+    assert RgbCrops(mapped, AugmentConfig(), CPU).patches is None
+    torch.testing.assert_close(_rgb_images(mapped, rows), expected)
+
+
+def test_a_selection_of_what_is_on_disk_stays_there(figures, tmp_path, monkeypatch) -> None:
+    save_shard(figures, tmp_path / "1.npz")
+    mapped = load_folders([tmp_path], mapped_from_bytes=0)
+    monkeypatch.setattr(pose_data, "MAPPED_FROM_BYTES", 0)
+    monkeypatch.setattr(pose_data, "_AT_ONCE", 3)
+    rows = np.arange(len(figures))[::-2]
+    part, expected = mapped.select(rows), figures.select(rows)
+    assert isinstance(part.frames, np.memmap) and isinstance(part.patches, PatchesOnDisk)
+    assert part.fingerprint() == expected.fingerprint()
+    np.testing.assert_array_equal(part.frames, expected.frames)
+
+
+def test_shards_without_rgb_have_none_on_disk_either(figures, tmp_path) -> None:
+    save_shard(dataclasses.replace(figures, patches=()), tmp_path / "1.npz")
+    assert not load_folders([tmp_path], mapped_from_bytes=0).patches
 
 
 def test_a_damaged_shard_is_named_when_mapped(tmp_path) -> None:

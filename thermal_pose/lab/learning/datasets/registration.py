@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from thermal_pose.imaging.camera_model import CameraIntrinsics, CameraPose
 from thermal_pose.imaging.registration import Registration
-from thermal_pose.lab.learning.pose_data import PATCH_MARGIN, PATCH_WH
+from thermal_pose.lab.learning.rgb_patches import PATCH_MARGIN, PATCH_WH
 from thermal_pose.skeleton import Joint
 from thermal_pose.types import FloatArray, TrueFrame, UInt8Array
 

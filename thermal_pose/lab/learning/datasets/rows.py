@@ -18,7 +18,8 @@ from thermal_pose.lab.learning.datasets.registration import (
     cut_patch,
     depth_of,
 )
-from thermal_pose.lab.learning.pose_data import PoseData, encode_patch
+from thermal_pose.lab.learning.pose_data import PoseData
+from thermal_pose.lab.learning.rgb_patches import encode_patch
 from thermal_pose.lab.metrics.view import heading_deg
 from thermal_pose.skeleton import N_JOINTS
 from thermal_pose.tracking.boxes import iou_matrix

@@ -280,7 +280,10 @@ class KeypointTask:
 
 
 class RgbCrops:
-    """RGB patches on the device, as a source for `KeypointTask` and for the teacher's cache."""
+    """RGB patches as a source for `KeypointTask` and for the teacher's cache.
+
+    They lie on the device; those of a large data set are decoded batch by batch.
+    """
 
     def __init__(
         self,
@@ -288,18 +291,19 @@ class RgbCrops:
         augment: AugmentConfig,
         device: torch.device,
     ) -> None:
-        patches = torch.from_numpy(data.rgb()).to(device)
-        self.patches = patches.permute(0, 3, 1, 2)  # stays channels-last in memory
+        self.data, self.augment, self.device = data, augment, device
+        self.patches = self._decoded(None) if data.rgb_fits else None
         self.patch_affine = torch.from_numpy(data.patch_affine).to(device)
         regions = CropRule().region(data.boxes)
         self.regions = torch.from_numpy(regions).to(device)
-        self.augment, self.device = augment, device
         self._mean = torch.tensor(RGB_MEAN, device=device)[None, :, None, None]
         self._std = torch.tensor(RGB_STD, device=device)[None, :, None, None]
 
     def draw(self, index: torch.Tensor, generator: torch.Generator | None) -> Inputs:
         """Draw exposure, colour, noise and occlusion of a batch (none without a generator)."""
         inputs = {"index": index}
+        if self.patches is None:  # outside the step, so that this can be captured as a graph
+            inputs["patches"] = self._decoded(index)
         if generator is not None:
             n = len(index)
             shape = (n, 12)
@@ -312,7 +316,7 @@ class RgbCrops:
         """Return the batch's normalised (B, 3, 256, 192) crops."""
         index = inputs["index"]
         to_patch = crops.compose(self.patch_affine[index], inputs["affine"])
-        image = crops.sample(self.patches[index].float() / 255, to_patch)
+        image = crops.sample(self._of_batch(inputs).float() / 255, to_patch)
         if "colour" in inputs:
             colour = inputs["colour"].clamp(-2, 2)
             common = inputs["uniform"][:, 10, None, None, None] - 0.5
@@ -323,3 +327,13 @@ class RgbCrops:
                 image, inputs, self.augment.occlude, inputs["uniform"][:, 0:3].contiguous()
             ).clamp(0, 1)
         return (image - self._mean) / self._std
+
+    def _of_batch(self, inputs: Inputs) -> torch.Tensor:
+        if self.patches is not None:
+            return self.patches[inputs["index"]]
+        return inputs["patches"] if "patches" in inputs else self._decoded(inputs["index"])
+
+    def _decoded(self, index: torch.Tensor | None) -> torch.Tensor:
+        """Decode the patches of some rows, or all: (N, 3, 320, 240), channels-last in memory."""
+        rows = None if index is None else index.tolist()
+        return torch.from_numpy(self.data.rgb(rows)).to(self.device).permute(0, 3, 1, 2)

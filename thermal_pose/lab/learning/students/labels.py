@@ -24,7 +24,8 @@ from thermal_pose.lab.learning.fitting.predict import predict
 from thermal_pose.lab.learning.fitting.tasks import RgbCrops
 from thermal_pose.lab.learning.networks.pose import PoseNetwork
 from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
-from thermal_pose.lab.learning.pose_data import PATCH_WH, PoseData
+from thermal_pose.lab.learning.pose_data import PoseData
+from thermal_pose.lab.learning.rgb_patches import PATCH_WH
 from thermal_pose.lab.learning.students.predictions import (
     LEAST_CONFIDENCE,
     best_predictions,
