@@ -69,6 +69,7 @@ def start(args: argparse.Namespace) -> int:
     save_weights(network, args.out / f"{args.name}.pt")
     provenance: dict[str, Any] = {
         "data": {
+            "hash": data.fingerprint(),
             "shards": [str(folder) for folder in args.train],
             "frames": len(data),
             "simulated": True,

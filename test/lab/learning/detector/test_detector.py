@@ -99,6 +99,7 @@ def test_shards_become_frames_with_all_their_boxes(data):
     assert data.frames[1].max() == pytest.approx(5.0, abs=0.01)
     assert set(data.rows) == {60, 62}
     assert len(thinned(data, 7)) == 7 and thinned(data, None) is data
+    assert thinned(data, 7).fingerprint() != data.fingerprint()
 
 
 def test_frames_of_real_people_are_told_from_simulated_ones(tmp_path):
@@ -225,6 +226,7 @@ def test_commands_train_and_judge(tmp_path, capsys):
     assert command.main([*args, "--device", "cpu"]) == 0
     card = json.loads((out / "detector.json").read_text())
     assert card["data"]["frames"] == 12 and "validation" in card["figures"]
+    assert card["data"]["hash"] == load_detector_data(tmp_path / "shards").fingerprint()
     figures = tmp_path / "figures.json"
     args = [
         "evaluate-detector",

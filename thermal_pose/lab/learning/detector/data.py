@@ -4,6 +4,7 @@
 A frame with no person in any row is an empty room; the detector must find nothing in it.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,6 +48,13 @@ class DetectorData:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that change with any frame or box."""
+        digest = hashlib.sha256()
+        for values in (self.frames, self.rows, self.boxes):
+            digest.update(np.ascontiguousarray(values).data)
+        return digest.hexdigest()[:16]
 
 
 def load_detector_data(*folders: Path) -> DetectorData:
