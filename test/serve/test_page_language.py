@@ -38,6 +38,30 @@ def shown(stage: BedsideStage, tablet: Browser) -> None:
     wait_for(lambda: stage.hub.n_watchers() > 0, 30.0, "the page")
 
 
+#: Seconds; the end of the turn is not known well enough.
+UNSURE_TURN = (0.05, 0.04, 0.06, 1.9, 0.06, 0.05, 0.04)
+
+
+def test_a_withheld_duration_is_a_dash_with_its_reason(tmp_path, tablet) -> None:
+    with bedside_stage(tmp_path) as stage:
+        shown(stage, tablet)
+        stage.publish(boundary_sds_s=UNSURE_TURN)
+        wait_for(lambda: "Turn" in text(tablet, "result"), 30.0, "the result")
+        cells = tablet.script(
+            "return [...document.querySelectorAll('.phases div')].map((e) => e.innerText)"
+        )
+        reasons = tablet.script(
+            "return [...document.querySelectorAll('.withheld')].map((e) => e.innerText)"
+        )
+    dashes = [cell.split()[0] for cell in cells if cell.endswith("—")]
+    assert len(dashes) == 2 and "Turn" in dashes
+    assert [reason.split(":")[0] for reason in reasons] == [
+        cell.rsplit("\n", 1)[0] for cell in cells if cell.endswith("—")
+    ]
+    why = "Where it begins or ends is uncertain by 1.9 s."
+    assert all(reason.endswith(why) for reason in reasons)
+
+
 def test_no_english_is_left_on_the_running_page(tmp_path, tablet, monkeypatch) -> None:
     with (
         speaking_pseudo(monkeypatch),
@@ -46,8 +70,9 @@ def test_no_english_is_left_on_the_running_page(tmp_path, tablet, monkeypatch) -
         shown(stage, tablet)
         stage.graph.refusal = "A test is under way: wait for its result, or press Stop or Repeat."
         tablet.driver.find_element("id", "stop").click()
-        for reason in (TrialReason.STAMP_GAP, TrialReason.VALID):
-            stage.publish(reason)
+        unsure = {"boundary_sds_s": UNSURE_TURN}
+        for reason, changes in ((TrialReason.STAMP_GAP, {}), (TrialReason.VALID, unsure)):
+            stage.publish(reason, **changes)
             stage.show(elapsed_s=0.0)
             wait_for(lambda: text(tablet, "recent"), 30.0, "the list of recent tests")
             wait_for(lambda: text(tablet, "said"), 30.0, "the refusal")

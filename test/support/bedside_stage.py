@@ -79,10 +79,12 @@ class BedsideStage:
             },
         )  # fmt: skip
 
-    def publish(self, reason: TrialReason = TrialReason.VALID, language: str = "en") -> None:
-        """Write a report as the analyzer does, and send its result."""
+    def publish(
+        self, reason: TrialReason = TrialReason.VALID, language: str = "en", **changes: Any
+    ) -> None:
+        """Write a report as the analyzer does, and send its result, changed as given."""
         sentence = "" if reason is TrialReason.VALID else SENTENCE
-        result = fabricated.result(reason=reason, sentence=sentence)
+        result = fabricated.result(reason=reason, sentence=sentence, **changes)
         paths = write_trial_report(
             result, fabricated.frames(), fabricated.keypoints(), self.reports, language=language
         )

@@ -143,7 +143,7 @@ def result_row(document: dict[str, Any], name: str) -> dict[str, Any]:
         "unit": test.unit,
         "decimals": test.decimals,
         "phases": [
-            {"phase": row["phase"], "duration_s": row["duration_s"]}
+            {name: row.get(name) for name in ("phase", "duration_s", "withheld")}
             for row in document.get("phases", [])
         ]
         if document["valid"]

@@ -192,6 +192,7 @@ function showResult(row) {
         list.append(pair);
       }
       parts.push(list);
+      for (const phase of row.phases.filter((each) => each.withheld)) parts.push(element("p", `${phaseName(phase.phase.toLowerCase())}: ${say(phase.withheld)}`, "soft withheld"));
     }
   } else {
     const box = element("div", undefined, "refused");
