@@ -7,6 +7,8 @@ from thermal_pose.clinical.tug.decode import (
     ordered_posteriors,
     posterior_sd_s,
     present_run,
+    rebinned,
+    refined,
     state_posteriors,
 )
 
@@ -81,3 +83,54 @@ def test_present_boundaries_are_one_run() -> None:
     assert present_run(np.array([0.9, 0.9, 0.9, 0.2, 0.1, 0.1, 0.1])).tolist() == [0, 1, 2]
     assert present_run(np.array([0.1, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9])).tolist() == [2, 3, 4, 5, 6]
     assert present_run(np.full(7, 0.1)).tolist() == []
+
+
+#: A coarse reading: one boundary about 40 s, by bins four times as wide.
+COARSE_GRID_S, FINE_GRID_S = (-0.25, 4 * STEP_S), (-0.0625, STEP_S)
+
+
+def coarse_bump(centre_s: float, sd_s: float) -> np.ndarray:
+    bins = bump(640, (centre_s + 0.25) / (4 * STEP_S), sd_s / (4 * STEP_S))
+    return (bins / bins.sum())[None]
+
+
+def fine_bump(centre_s: float, share: float) -> np.ndarray:
+    bins = bump(2560, (centre_s + 0.0625) / STEP_S)
+    return (share * bins / bins.sum())[None]
+
+
+def mean_of(fine: np.ndarray, coarse: np.ndarray) -> float:
+    evidence = refined(fine, FINE_GRID_S, coarse, COARSE_GRID_S)
+    assert evidence.sum() == pytest.approx(1.0, abs=1e-6)
+    return float(evidence[0] @ (FINE_GRID_S[0] + STEP_S * (np.arange(2560) + 0.5)))
+
+
+def test_the_fine_reading_says_where_a_boundary_is_near_the_coarse_one() -> None:
+    assert mean_of(fine_bump(41.0, 1.0), coarse_bump(40.0, 0.5)) == pytest.approx(41.0, abs=0.01)
+
+
+def test_what_the_fine_reading_places_elsewhere_is_left_to_the_coarse_one() -> None:
+    elsewhere = fine_bump(50.0, 0.4) + fine_bump(41.0, 0.6)
+    assert mean_of(elsewhere, coarse_bump(40.0, 0.5)) == pytest.approx(40.6, abs=0.01)
+
+
+def test_a_boundary_that_the_fine_reading_lacks_is_the_coarse_one() -> None:
+    nothing = np.zeros((1, 2560))
+    assert mean_of(nothing, coarse_bump(40.0, 0.5)) == pytest.approx(40.0, abs=0.01)
+    evidence = refined(nothing, FINE_GRID_S, coarse_bump(40.0, 0.5), COARSE_GRID_S)
+    assert posterior_sd_s(evidence, STEP_S) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_less_sure_the_coarse_reading_the_further_it_is_corrected() -> None:
+    fine = fine_bump(43.5, 1.0)
+    assert mean_of(fine, coarse_bump(40.0, 0.5)) == pytest.approx(40.0, abs=0.01)
+    assert mean_of(fine, coarse_bump(40.0, 1.5)) == pytest.approx(43.5, abs=0.01)
+
+
+def test_other_bins_hold_the_same_probability() -> None:
+    posterior = np.array([[0.0, 0.25, 0.75, 0.0]])
+    halves = rebinned(posterior, (1.0, 0.2), (1.0, 0.1), 8)
+    assert halves == pytest.approx(np.repeat(posterior / 2, 2, axis=1))
+    assert rebinned(halves, (1.0, 0.1), (1.0, 0.2), 4) == pytest.approx(posterior)
+    assert rebinned(posterior, (1.0, 0.2), (1.4, 0.2), 1).tolist() == [[pytest.approx(0.75)]]
+    assert rebinned(np.zeros((0, 4)), (1.0, 0.2), (1.0, 0.1), 8).shape == (0, 8)

@@ -18,6 +18,9 @@ from thermal_pose.types import Float64Array
 MIN_PHASE_S = 0.15
 #: Share of a posterior whose mean is the boundary.
 CENTRAL_SHARE = 0.95
+#: A fine reading counts within this many standard deviations of a coarse boundary, plus this
+#: much, s.
+TRUSTED_SDS, TRUSTED_S = 3.0, 1.0
 _FLOOR = 1e-12
 
 
@@ -91,6 +94,47 @@ def posterior_sd_s(posterior: Float64Array, step_s: float) -> Float64Array:
     mean = posterior @ bins
     variance = posterior @ bins.astype(np.float64) ** 2 - mean**2
     return np.asarray(step_s * np.sqrt(np.maximum(variance, 0.0) + 1.0 / 12.0))
+
+
+def refined(
+    density: Float64Array,
+    grid_s: tuple[float, float],
+    coarse: Float64Array,
+    coarse_grid_s: tuple[float, float],
+) -> Float64Array:
+    """(B, N) evidence of a fine reading near the boundaries of a coarse one.
+
+    Probability that the fine reading places elsewhere, or nowhere, goes to the coarse reading.
+
+    Parameters
+    ----------
+    density : (B, N) probabilities of the fine reading, rows summing to at most 1.
+    coarse : (B, M) posteriors of the coarse reading, rows summing to 1.
+    grid_s, coarse_grid_s : start of the first bin and width of a bin of each, s.
+    """
+    start_s, step_s = grid_s
+    centres_s = start_s + step_s * (np.arange(density.shape[1]) + 0.5)
+    mean_s = central_mean_s(coarse, *coarse_grid_s)
+    reach_s = TRUSTED_SDS * posterior_sd_s(coarse, coarse_grid_s[1]) + TRUSTED_S
+    near = np.where(np.abs(centres_s - mean_s[:, None]) <= reach_s[:, None], density, 0.0)
+    rest = 1.0 - near.sum(axis=1, keepdims=True)
+    return np.asarray(near + rest * rebinned(coarse, coarse_grid_s, grid_s, density.shape[1]))
+
+
+def rebinned(
+    posterior: Float64Array, old_s: tuple[float, float], new_s: tuple[float, float], n_bins: int
+) -> Float64Array:
+    """(B, `n_bins`) probabilities (B, N) on other bins; mass outside them is lost.
+
+    Parameters
+    ----------
+    old_s, new_s : start of the first bin and width of a bin, s.
+    """
+    old_edges_s = old_s[0] + old_s[1] * np.arange(posterior.shape[1] + 1)
+    new_edges_s = new_s[0] + new_s[1] * np.arange(n_bins + 1)
+    cumulative = np.pad(np.cumsum(posterior, axis=1), ((0, 0), (1, 0)))
+    rows = [np.interp(new_edges_s, old_edges_s, row) for row in cumulative]
+    return np.diff(np.array(rows).reshape(-1, n_bins + 1), axis=1)
 
 
 def state_posteriors(
