@@ -341,6 +341,24 @@ def test_who_takes_a_minute_and_more_is_timed(times) -> None:
     assert result.total_s == pytest.approx(10.6 * times, rel=0.04)
 
 
+def slow_walker(times: float) -> list[FrameKeypoints]:
+    """A person whose walks take `times` longer, and whose other movements are as in `TEST`."""
+    out_s, back_s = 2.4 * (times - 1), 4.8 * (times - 1)
+    knots = [*TEST[:3], *((t + out_s, *r) for t, *r in TEST[3:5])]
+    return course([*knots, *((t + back_s, *r) for t, *r in TEST[5:])], noise_px=0.2)
+
+
+def test_a_longer_walk_does_not_change_the_edges_of_what_is_not_walking() -> None:
+    """Nine times longer, the test is read at its own pace; eleven times, in time lapse too."""
+    readings = [read_frames(slow_walker(times), TugParams()) for times in (9, 11)]
+    found = [reading.segmentation for reading in readings]
+    assert found[0].boundaries_s[-1] - found[0].boundaries_s[0] < 50.0
+    assert time_lapse(found[1], readings[1].story) > 1.8
+    longer_s = 4.8 * np.array([0, 0, 1, 1, 2, 2, 2])
+    assert found[1].boundaries_s - longer_s == pytest.approx(found[0].boundaries_s, abs=0.1)
+    assert (found[1].sds_s < 0.5).all()
+
+
 def test_who_stands_long_before_the_test_is_not_slow() -> None:
     before = [(0.0, 1, 0.2, 0), (60.0, 1, 0.2, 0), (62.0, 0, 0.0, 0)]
     knots = [*before, *((t + 68.0, *rest) for t, *rest in TEST[1:])]

@@ -15,7 +15,13 @@ from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.others import UPRIGHT_INDEX, other_track
 from thermal_pose.clinical.tug.path import subject_path
 from thermal_pose.clinical.tug.result import N_BOUNDARIES, POSTERIOR_PHASES
-from thermal_pose.clinical.tug.segmentation import Segmentation, segment_by_hmm, segment_by_network
+from thermal_pose.clinical.tug.segmentation import (
+    Segmentation,
+    located,
+    network_evidence,
+    segment_by_evidence,
+    segment_by_hmm,
+)
 from thermal_pose.clinical.tug.signals import BodySignals, body_signals, smooth
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, Story
 from thermal_pose.clinical.tug.subject import SubjectTrack, TrackBuilder
@@ -140,19 +146,30 @@ def _segment(
         return Segmentation(absent, absent, np.zeros(N_BOUNDARIES), nothing)
     if params.segmenter == HMM:
         return segment_by_hmm(signals)
-    found = segment_by_network(track, frames[0].image_wh, shipped_network(params.segmenter))
+    return _segment_by_network(frames[0].image_wh, params, track, signals)
+
+
+def _segment_by_network(
+    image_wh: tuple[int, int], params: TugParams, track: SubjectTrack, signals: BodySignals
+) -> Segmentation:
+    network = shipped_network(params.segmenter)
+    evidence = network_evidence(track, image_wh, network)
+    found = segment_by_evidence(evidence, track.stamps_s)
     lapse = time_lapse(found, Story(signals, track))
     if lapse == 1.0:
         return found
-    network = shipped_network(params.segmenter)
-    return segment_by_network(track, frames[0].image_wh, network, lapse)
+    brief = network_evidence(track, image_wh, network, lapse)
+    best = located(evidence, brief) if found.complete else brief
+    return segment_by_evidence(best, track.stamps_s)
 
 
 def time_lapse(found: Segmentation, story: Story) -> float:
     """How many times faster a trial is shown to the network: 1 unless the test takes very long.
 
     The network has learned from tests of up to a minute. A slower person looks like a usual one in
-    time lapse. A person who stands long before a test of usual length is not slow.
+    time lapse. That shows the parts of the test, but not their exact edges: where the test is whole
+    at its own pace, they are read there (`located`). A person who stands long before a test of
+    usual length is not slow.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from thermal_pose.clinical.tug import decode, hmm
 from thermal_pose.clinical.tug.features import CELL_S, grid_features, track_grid
@@ -85,41 +86,90 @@ def segment_by_hmm(signals: BodySignals) -> Segmentation:
     )
 
 
+@dataclass(frozen=True)
+class NetworkEvidence:
+    """What the network says about each boundary, on even bins of time.
+
+    Attributes
+    ----------
+    density : (7, N) probability of each bin.
+    absent : (7,) probability that the boundary is not in the recording.
+    grid_s : start of the first bin since the first frame, and width of a bin, s.
+    sd_floor_s : (7,) uncertainty that the probabilities lack, s.
+    """
+
+    density: Float64Array
+    absent: Float64Array
+    grid_s: tuple[float, float]
+    sd_floor_s: Float64Array
+
+    @property
+    def present(self) -> npt.NDArray[np.int64]:
+        """Which boundaries are in the recording, in order."""
+        return decode.present_run(1.0 - self.absent)
+
+    @property
+    def posterior(self) -> Float64Array:
+        """(B, N) posteriors of the boundaries that are present, given their order."""
+        return decode.ordered_posteriors(self.density[self.present], self.grid_s[1])
+
+
+def network_evidence(
+    track: SubjectTrack, image_wh: tuple[int, int], network: SegmenterNetwork, lapse: float = 1.0
+) -> NetworkEvidence:
+    """Let the network read a trial.
+
+    Parameters
+    ----------
+    lapse : the network is shown the trial this many times faster. Its answer is in the trial's own
+        time, and its uncertainty grows with it.
+    """
+    grid = track_grid(_faster(track, lapse) if lapse != 1.0 else track, image_wh)
+    density, absent = network(grid_features(grid))
+    grid_s = (grid.start_s * lapse, CELL_S / SUB_CELLS * lapse)
+    return NetworkEvidence(density, absent, grid_s, np.array(network.sd_floor_s) * lapse)
+
+
 def _faster(track: SubjectTrack, lapse: float) -> SubjectTrack:
     first_ns = track.stamps_ns[0]
     since_ns = np.rint((track.stamps_ns - first_ns) / lapse).astype(np.int64)
     return replace(track, stamps_ns=first_ns + since_ns)
 
 
-def segment_by_network(
-    track: SubjectTrack,
-    image_wh: tuple[int, int],
-    network: SegmenterNetwork,
-    lapse: float = 1.0,
-) -> Segmentation:
-    """Segment with the network: posteriors of the boundaries it finds present, in their order.
+def located(own: NetworkEvidence, brief: NetworkEvidence) -> NetworkEvidence:
+    """Evidence for where exactly the boundaries of a very long test are.
+
+    Over a long recording, the network leaves a little probability at distant times. In time lapse
+    it finds each part of the test, but not its edges: the trunk seems to reach 5 deg/s too early,
+    and the hips to come to rest too late. So the time lapse decides where to look, and the own pace
+    what is there.
+
+    Parameters
+    ----------
+    own, brief : readings at the trial's own pace, and in time lapse.
+    """
+    found, density = brief.present, own.density.copy()
+    density[found] = decode.refined(density[found], own.grid_s, brief.posterior, brief.grid_s)
+    return replace(own, density=density)
+
+
+def segment_by_evidence(evidence: NetworkEvidence, times_s: Float64Array) -> Segmentation:
+    """Segment by what the network says: posteriors of the boundaries it finds, in their order.
 
     A boundary is the mean of its posterior (`decode.central_mean_s`): durations are unbiased.
 
     Parameters
     ----------
-    lapse : the network is shown the trial this many times faster. The uncertainties grow with it.
+    times_s : (N,) of the frames, s since the first one.
     """
-    if lapse != 1.0:
-        found = segment_by_network(_faster(track, lapse), image_wh, network)
-        return replace(found, boundaries_s=found.boundaries_s * lapse, sds_s=found.sds_s * lapse)
-    grid = track_grid(track, image_wh)
-    density, absent = network(grid_features(grid))
-    present = decode.present_run(1.0 - absent)
-    step_s = CELL_S / SUB_CELLS
-    posterior = decode.ordered_posteriors(density[present], step_s)
+    present, posterior = evidence.present, evidence.posterior
     boundaries_s, sds_s = np.full(N_BOUNDARIES, np.nan), np.full(N_BOUNDARIES, np.nan)
-    boundaries_s[present] = decode.central_mean_s(posterior, grid.start_s, step_s)
+    boundaries_s[present] = decode.central_mean_s(posterior, *evidence.grid_s)
     sds_s[present] = np.hypot(
-        decode.posterior_sd_s(posterior, step_s), np.array(network.sd_floor_s)[present]
+        decode.posterior_sd_s(posterior, evidence.grid_s[1]), evidence.sd_floor_s[present]
     )
-    states = np.zeros((len(track.stamps_ns), N_BOUNDARIES + 1))
+    states = np.zeros((len(times_s), N_BOUNDARIES + 1))
     # Between which present boundaries; absent ones in between are never reached.
     columns = np.concatenate([[0], present + 1]) if present.size else np.array([0])
-    states[:, columns] = decode.state_posteriors(posterior, grid.start_s, step_s, track.stamps_s)
-    return Segmentation(boundaries_s, sds_s, 1.0 - absent, phase_columns(states))
+    states[:, columns] = decode.state_posteriors(posterior, *evidence.grid_s, times_s)
+    return Segmentation(boundaries_s, sds_s, 1.0 - evidence.absent, phase_columns(states))
