@@ -10,7 +10,7 @@ from support.stick_figure import Course, Figure
 from thermal_pose.clinical.tug.evidence import TrialEvidence
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import Reading, read_frames, time_lapse
-from thermal_pose.clinical.tug.story import Story
+from thermal_pose.clinical.tug.story import MIN_WAY, Story
 from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
 from thermal_pose.skeleton import MIRROR
@@ -106,6 +106,50 @@ def test_a_slow_camera_may_miss_the_side_of_a_turn() -> None:
         seen = replace(person, xy=person.xy[list(MIRROR)])
         frames[row] = replace(frames[row], persons=(seen,))
     assert not story_of(frames).never_turned
+
+
+#: A test on a walkway of 1.5 m: 1.1 m from where the person stands up, and to another spot back.
+SHORT = (
+    (0.0, 0, 0.0, 0),
+    (2.0, 0, 0.0, 0),
+    (3.4, 1, 0.45, 0),
+    (5.6, 1, 0.5, 0),
+    (6.8, 1, 1.55, 0.4 * PI),
+    (7.6, 1, 1.5, PI),
+    (8.8, 1, 0.8, PI),
+    (10.6, 1, 0.5, 2 * PI),
+    (11.6, 0, 0.0, 2 * PI),
+)
+#: The turn of `SHORT` and of `on_the_spot`.
+TURN_S = (6.4, 7.6)
+
+
+def far_away(knots, seed: int = 0) -> list[FrameKeypoints]:
+    """A course in front of a low camera at 7 m, straight ahead; noise as the pose model's."""
+    return course(knots, camera_m=(7.0, 0.1, 1.0), noise_px=0.2, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_short_way_towards_a_far_camera_is_a_walk(seed) -> None:
+    frames = far_away(SHORT, seed)
+    # The feet move little in the image, and part of the time the person is near already.
+    assert not story_of(frames).walked
+    assert story_of(frames).way(3.4, TURN_S) == pytest.approx(1.0, abs=0.4)
+    assert reason(frames) is TrialReason.VALID
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_on_the_spot_are_no_walk(seed) -> None:
+    knots = [(t, rise, min(x, 0.45), yaw) for t, rise, x, yaw in SHORT]
+    frames = far_away(knots, seed)
+    assert story_of(frames).way(3.4, TURN_S) < MIN_WAY / 2
+    assert reason(frames) is TrialReason.STOPPED_EARLY
+
+
+def test_a_way_that_was_not_seen_is_unknown() -> None:
+    story = story_of(found_rarely(far_away(SHORT), range(20)))
+    assert np.isnan(story.way(3.4, TURN_S))
+    assert np.isnan(story.way(np.nan, (np.nan, np.nan)))
 
 
 def test_five_rises_are_the_sit_to_stand_test() -> None:

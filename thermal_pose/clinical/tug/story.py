@@ -139,6 +139,24 @@ class Story:
         usual, near = np.percentile(height, [30, 95])
         return self.travel > MIN_TRAVEL or bool(near > MIN_GROWTH * usual)
 
+    def way(self, standing_s: float, turn_s: Span) -> float:
+        """How far the turn is from where the person stood up, in hip heights; NaN if not seen.
+
+        Both places are medians over time, which leave less noise than the extremes of single
+        frames: a short way towards the camera is a few pixels in the image.
+
+        Parameters
+        ----------
+        standing_s : when the person stands; turn_s : the turn after the walk out.
+        """
+        spans = ((standing_s, standing_s + AT_CHAIR_S), turn_s)
+        height_px = self.signals.hip_height * self.signals.size_px
+        height_px = np.where(self.posture > UPRIGHT_INDEX, height_px, np.nan)
+        start_px, end_px = (self._median(height_px, span_s) for span_s in spans)
+        start_x, end_x = (self._median(self.signals.hips_px[:, 0], span_s) for span_s in spans)
+        deep = DEPTH_IN_HEIGHTS * np.log(end_px / start_px)
+        return float(np.hypot(deep, (end_x - start_x) / np.sqrt(start_px * end_px)))
+
     @cached_property
     def walked_away(self) -> bool:
         """Whether the first way led away from the camera: the camera stands behind the chair."""
@@ -294,6 +312,9 @@ class Story:
 #: A person whose feet go less far than this across the image, in body heights, and who does not
 #: grow by the second factor, has not walked.
 MIN_TRAVEL, MIN_GROWTH = 0.2, 1.15
+#: A turn at least this far from where the person stood up was reached on foot: half a step, in hip
+#: heights. How long the person is still near the chair, s.
+MIN_WAY, AT_CHAIR_S = 0.4, 0.5
 #: Above this share of standing height over the seat, after the test, a person does not sit.
 MAX_LOWNESS = 0.5
 #: Value of `BodySignals.facing` from which a person clearly faces the camera.

@@ -14,7 +14,7 @@ from thermal_pose.clinical.tug.coverage import longest_unseen_s
 from thermal_pose.clinical.tug.evidence import TrialEvidence, Verdict
 from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
 from thermal_pose.clinical.tug.segmentation import Segmentation
-from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, Story
+from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, MIN_WAY, Story
 from thermal_pose.types import BoolArray, Float64Array, TrialReason
 
 #: A person last seen this near the image's edge, as a share of its width, has left the view.
@@ -120,8 +120,10 @@ def _another_course(evidence: TrialEvidence) -> Verdict:
 
 
 def _stays(evidence: TrialEvidence) -> Verdict:
-    """The person left the chair."""
-    if evidence.story.upright and not evidence.story.walked:
+    """The person left the chair: anywhere in the image, or between standing up and the turn."""
+    story, edges_s = evidence.story, evidence.segmentation.boundaries_s
+    way = story.way(float(edges_s[1]), (float(edges_s[2]), float(edges_s[3])))
+    if story.upright and not (story.walked or way > MIN_WAY):
         return Verdict(TrialReason.STOPPED_EARLY, "The person stood up but never left the chair.")
     return Verdict()
 
