@@ -115,7 +115,8 @@ def _no_attempt(trial: FinishedTrial, params: TugParams) -> str:
     if timing.valid:
         return ""
     track = follow_subject(trial.keypoints, params)
-    story = Story(body_signals(track, params.min_joint_score), track)
+    signals = body_signals(track, params.min_joint_score)
+    story = Story.of(trial.keypoints, signals, track)
     if story.rises and (story.walked or timing.reason not in _DOUBTFUL):
         return ""
     if timing.reason in NO_TEST:

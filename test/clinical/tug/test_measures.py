@@ -43,7 +43,7 @@ def story(body: BodySignals) -> Story:
     builder = TrackBuilder()
     for time_s in body.stamps_s:
         builder.append(round(time_s * 1e9), None, 0)
-    return Story(body, builder.build())
+    return Story(body, builder.build(), (80, 60))
 
 
 def measures(body: BodySignals) -> dict[str, Measure]:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from support.stick_figure import Course, Figure
 
+from thermal_pose.clinical.tug.course_measures import distance_note, walk_distance_m
 from thermal_pose.clinical.tug.evidence import TrialEvidence
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import Reading, read_frames, time_lapse
+from thermal_pose.clinical.tug.scale import HIP_OVER_ANKLE_SHARE
 from thermal_pose.clinical.tug.story import MIN_WAY, Story
 from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
@@ -43,7 +45,7 @@ def course(knots, end_s: float | None = None, **options) -> list[FrameKeypoints]
 
 def story_of(frames: list[FrameKeypoints]) -> Story:
     reading = read_frames(frames, TugParams())
-    return Story(reading.signals, reading.track)
+    return reading.story
 
 
 def reason(frames: list[FrameKeypoints]) -> TrialReason:
@@ -426,6 +428,21 @@ def test_the_distance_is_estimated_and_said_where_it_is_not_three_metres(mark_m,
     distance = found["walk_distance_m"]
     assert distance.value == pytest.approx(mark_m, abs=2.0 * distance.uncertainty)
     assert any("walkway" in remark for remark in result.remarks) is said
+
+
+@pytest.mark.parametrize("aside_m", [-2.7, 0.0, 2.7])
+@pytest.mark.parametrize("mark_m", [1.5, 2.9])
+def test_the_distance_is_the_same_from_every_side(mark_m, aside_m) -> None:
+    """Also where the person crosses the image while coming nearer."""
+    knots = [(t, rise, min(x, mark_m), yaw) for t, rise, x, yaw in TEST]
+    reading = read_frames(course(knots, camera_m=(5.1, aside_m, 1.4), noise_px=0.1), TugParams())
+    # The figure's hips are 0.84 m above its ankles.
+    params = TugParams(height_m=0.84 / HIP_OVER_ANKLE_SHARE, focal_px=84.0)
+    edges_s = np.array(Figure().edges_s)
+    value, spread = walk_distance_m(reading.story, edges_s, params)
+    assert value == pytest.approx(mark_m, abs=0.3)
+    assert bool(distance_note(reading.story, edges_s, params)) is (mark_m < 2.0)
+    assert 0.2 < spread < 0.6
 
 
 def test_without_the_lens_no_distance_is_given() -> None:

@@ -46,7 +46,7 @@ class TrialEvidence:
     @cached_property
     def story(self) -> Story:
         """The course of events, from posture and place."""
-        return Story(self.signals, self.track)
+        return Story.of(self.frames, self.signals, self.track)
 
     @cached_property
     def posture(self) -> Float64Array:

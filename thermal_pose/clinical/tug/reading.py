@@ -53,7 +53,7 @@ class Reading:
     @property
     def story(self) -> Story:
         """The course of events, from posture and place."""
-        return Story(self.signals, self.track)
+        return Story.of(self.frames, self.signals, self.track)
 
     def over_for_s(self) -> float:
         """How long a whole test has been over, s; negative infinity if it is not.
@@ -146,16 +146,17 @@ def _segment(
         return Segmentation(absent, absent, np.zeros(N_BOUNDARIES), nothing)
     if params.segmenter == HMM:
         return segment_by_hmm(signals)
-    return _segment_by_network(frames[0].image_wh, params, track, signals)
+    return _segment_by_network(frames, params, track, signals)
 
 
 def _segment_by_network(
-    image_wh: tuple[int, int], params: TugParams, track: SubjectTrack, signals: BodySignals
+    frames: Sequence[FrameKeypoints], params: TugParams, track: SubjectTrack, signals: BodySignals
 ) -> Segmentation:
     network = shipped_network(params.segmenter)
+    image_wh = frames[0].image_wh
     evidence = network_evidence(track, image_wh, network)
     found = segment_by_evidence(evidence, track.stamps_s)
-    lapse = time_lapse(found, Story(signals, track))
+    lapse = time_lapse(found, Story.of(frames, signals, track))
     if lapse == 1.0:
         return found
     brief = network_evidence(track, image_wh, network, lapse)

@@ -7,6 +7,7 @@ so that every refusal names its own reason. The same curves count attempts to ri
 pauses, and find when the person stands still.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from thermal_pose.clinical.tug.signals import BodySignals, bridge, smooth
 from thermal_pose.clinical.tug.subject import SubjectTrack
-from thermal_pose.types import BoolArray, Float64Array
+from thermal_pose.types import BoolArray, Float64Array, FrameKeypoints
 
 Span = tuple[float, float]
 
@@ -41,10 +42,19 @@ class Story:
     Attributes
     ----------
     signals, track : of the person tested, one row per frame.
+    image_wh : of the images, px.
     """
 
     signals: BodySignals
     track: SubjectTrack
+    image_wh: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls, frames: Sequence[FrameKeypoints], signals: BodySignals, track: SubjectTrack
+    ) -> "Story":
+        """Return the story of these frames, one row of `signals` and `track` for each."""
+        return cls(signals, track, frames[0].image_wh if frames else (0, 0))
 
     @cached_property
     def times_s(self) -> Float64Array:
