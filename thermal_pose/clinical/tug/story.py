@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from thermal_pose.clinical.tug.rolled import wide
 from thermal_pose.clinical.tug.signals import BodySignals, bridge, smooth
 from thermal_pose.clinical.tug.subject import SubjectTrack
 from thermal_pose.types import BoolArray, Float64Array, FrameKeypoints
@@ -203,18 +204,9 @@ class Story:
 
     @cached_property
     def sideways(self) -> bool:
-        """Whether people lie in the image: wider than high, and with a level trunk if seen rarely.
-
-        The models hardly find people who lie in the image.
-        """
-        left, top, right, bottom = self.track.boxes[self.track.seen].T
-        wide = (right - left) / (bottom - top) > LYING_RATIO
-        if wide.size >= 8:
-            return bool(wide.mean() > 0.5)
-        lean_deg = np.abs(self.signals.trunk_lean_deg[self.track.seen])
-        level = np.abs(lean_deg - 90.0) < LEVEL_DEG
-        rare = self.track.seen.mean() < RARE_SHARE
-        return bool(rare and wide.size >= MIN_LYING and (wide & level).all())
+        """Whether the person lies in the image in most frames: wider than high."""
+        lying = wide(self.track.boxes[self.track.seen])
+        return bool(lying.size >= 8 and lying.mean() > 0.5)
 
     @cached_property
     def upside_down(self) -> bool:
@@ -340,11 +332,6 @@ SURE, UPRIGHT_CONFIDENCE = 0.3, 0.4
 MIN_STAY_S = 0.7
 #: A person is found in a larger share of the frames than this.
 FAINT_SHARE = 0.6
-#: Boxes wider than this share of their height hold people who lie in the image.
-LYING_RATIO = 1.1
-#: Sightings in less than this share of the frames are rare. So many must then all lie, with a trunk
-#: this close to the horizontal.
-RARE_SHARE, MIN_LYING, LEVEL_DEG = 0.2, 3, 30.0
 #: Heads that move this much more than feet are feet.
 UPSIDE_DOWN_RATIO = 1.6
 #: Changes of distance, as a share of the distance, per body height walked: a person 1.5 m high to

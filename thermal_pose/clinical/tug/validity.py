@@ -13,6 +13,7 @@ from thermal_pose.clinical.tug.certainty import unsure_boundaries
 from thermal_pose.clinical.tug.coverage import longest_unseen_s
 from thermal_pose.clinical.tug.evidence import TrialEvidence, Verdict
 from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
+from thermal_pose.clinical.tug.rolled import found_lying
 from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, MIN_WAY, Story
 from thermal_pose.types import BoolArray, Float64Array, TrialReason
@@ -41,6 +42,7 @@ SITTING_DOWN_S = 3.0
 def judge(evidence: TrialEvidence) -> Verdict:
     """Return the first reason for which a trial cannot be timed; VALID if there is none."""
     checks = (
+        _rolled,
         _person,
         _camera,
         _legs,
@@ -56,6 +58,13 @@ def judge(evidence: TrialEvidence) -> Verdict:
         verdict = check(evidence)
         if not verdict.valid:
             return verdict
+    return Verdict()
+
+
+def _rolled(evidence: TrialEvidence) -> Verdict:
+    """People do not lie in the image; those who do are hardly found."""
+    if evidence.story.sideways or found_lying(evidence.frames, evidence.params.min_joint_score):
+        return Verdict(TrialReason.CAMERA_TILTED, "The image is on its side.")
     return Verdict()
 
 
@@ -86,9 +95,8 @@ def _second_person(evidence: TrialEvidence) -> Verdict:
 def _camera(evidence: TrialEvidence) -> Verdict:
     """The camera is upright and sees people from the front while they sit."""
     story, whole = evidence.story, evidence.segmentation.complete
-    if story.sideways or (story.upside_down and not whole):
-        side = "on its side" if story.sideways else "upside down"
-        return Verdict(TrialReason.CAMERA_TILTED, f"The image is {side}.")
+    if story.upside_down and not whole:
+        return Verdict(TrialReason.CAMERA_TILTED, "The image is upside down.")
     if story.hardly_human and not whole:
         return Verdict(
             TrialReason.CAMERA_TILTED,
