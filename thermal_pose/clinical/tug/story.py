@@ -314,9 +314,10 @@ class Story:
 #: A person whose feet go less far than this across the image, in body heights, and who does not
 #: grow by the second factor, has not walked.
 MIN_TRAVEL, MIN_GROWTH = 0.2, 1.15
-#: A turn at least this far from where the person stood up was reached on foot: half a step, in hip
-#: heights. How long the person is still near the chair, s.
-MIN_WAY, AT_CHAIR_S = 0.4, 0.5
+#: A turn further than this from where the person stood up was reached on foot, in hip heights: some
+#: 0.45 m. Of eight people who step on the spot (seeds 430 and 431) it scatters by 0.18. How long
+#: the person is still near the chair, s.
+MIN_WAY, AT_CHAIR_S = 0.5, 0.5
 #: Above this share of standing height over the seat, after the test, a person does not sit.
 MAX_LOWNESS = 0.5
 #: Value of `BodySignals.facing` from which a person clearly faces the camera.
