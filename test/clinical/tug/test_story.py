@@ -259,6 +259,15 @@ def test_a_camera_on_its_side_in_which_no_two_sightings_are_linked() -> None:
     assert "on its side" in result.timing.sentence
 
 
+def test_whoever_is_found_twice_was_lost_whatever_their_legs() -> None:
+    frames = found_rarely(course(TEST), range(40, 42))
+    for row in (40, 41):
+        (person,) = frames[row].persons
+        scores = np.where(np.arange(17) < 11, 0.9, 0.0).astype(np.float32)
+        frames[row] = replace(frames[row], persons=(replace(person, scores=scores),))
+    assert reason(frames) is TrialReason.FRAMES_LOST
+
+
 def hardly_found(score: float) -> list[FrameKeypoints]:
     """Upside down: somebody in a third of the frames, with joints of this score."""
     frames = [rotated(rotated(frame)) for frame in course(TEST)]

@@ -81,6 +81,9 @@ def _legs(evidence: TrialEvidence) -> Verdict:
     """Without the legs, nobody can tell sitting from standing."""
     if np.isfinite(evidence.posture).any():
         return Verdict()
+    gap = _gap(evidence, 0.0, float(evidence.signals.stamps_s[-1]))
+    if not gap.valid:
+        return gap
     return Verdict(TrialReason.UNCERTAIN, "The person's legs were never seen well enough to tell.")
 
 
