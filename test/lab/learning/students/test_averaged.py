@@ -15,6 +15,7 @@ from thermal_pose.errors import ModelArtifactError
 from thermal_pose.inference.artifacts import card_path
 from thermal_pose.inference.card import load_card
 from thermal_pose.inference.factory import make_estimator
+from thermal_pose.lab.cli.average_models import _warn_of_scores
 from thermal_pose.lab.learning.pose_data import save_shard
 from thermal_pose.lab.learning.students.averaged import averaged_model
 
@@ -82,6 +83,18 @@ def test_the_command_writes_calibrated_models_that_name_both(tmp_path, capsys):
         assert card.data["averaged_with"]["model"] == f"student-lite-{first.sha256[:12]}"
         assert set(first.data["seen_before"]) <= set(card.data["seen_before"])
         make_estimator(str(tmp_path / "out" / f"{name}.json"))  # the file is the card's
+
+
+def test_scores_that_do_not_average_are_told(tmp_path, capsys):
+    path = tmp_path / "student-lite.json"
+    shutil.copy(card_path("student-lite").with_suffix(".onnx"), tmp_path)
+    for error, told in ((0.02, ""), (0.103, "joint scores were wrong by 0.10")):
+        told_error = {"scores_calibrated_again": {"joint_ece_before": error}}
+        card = load_card(card_path("student-lite"))
+        replace(card, data={**card.data, **told_error}).save(path)
+        _warn_of_scores(path)
+        said = capsys.readouterr().err
+        assert told in said and bool(said) == bool(told)
 
 
 def test_an_altered_file_is_named(tmp_path, capsys):
