@@ -5,12 +5,19 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from thermal_pose.clinical.tug.features import CELL_S, N_FEATURES, cell_grid, grid_features
+from thermal_pose.clinical.tug.features import (
+    CELL_S,
+    N_FEATURES,
+    CellGrid,
+    cell_grid,
+    grid_features,
+)
 from thermal_pose.clinical.tug.gait import swing_spans
 from thermal_pose.clinical.tug.gait_network import GaitNetwork
 from thermal_pose.clinical.tug.network import SUB_CELLS
@@ -21,11 +28,14 @@ from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial
 from thermal_pose.lab.learning.tug.segmenter import SegmenterBlock
 from thermal_pose.lab.metrics.agreement import boundaries_s
 from thermal_pose.skeleton import MIRROR
-from thermal_pose.types import NS_PER_S, Float64Array
+from thermal_pose.types import NS_PER_S, BoolArray, Float64Array
 
 #: Contacts are certain to about this much at 1/32 s: labels ramp over it, s.
 SOFTNESS_S = 0.03
 _LEARNING_RATE = 3e-3
+#: Features (T, F) and labels (T, 2, S).
+Sample = tuple[Float64Array, Float64Array]
+AnyTrial = TypeVar("AnyTrial")
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,15 @@ def gait_trial(trial: KeypointTrial) -> GaitTrial | None:
 class TorchGait(nn.Module):
     """The network of `clinical.tug.gait_network.GaitNetwork`; see there."""
 
-    def __init__(self, channels: int, dilations: Sequence[int], dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        channels: int,
+        dilations: Sequence[int],
+        dropout: float = 0.1,
+        n_features: int = N_FEATURES,
+    ) -> None:
         super().__init__()
-        self.stem = nn.Linear(N_FEATURES, channels)
+        self.stem = nn.Linear(n_features, channels)
         self.blocks = nn.ModuleList([SegmenterBlock(channels, d, dropout) for d in dilations])
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, 2 * SUB_CELLS)
@@ -85,24 +101,36 @@ class TorchGait(nn.Module):
         return logits.view(*logits.shape[:2], 2, SUB_CELLS)
 
 
-def gait_sample(trial: GaitTrial, rng: np.random.Generator) -> tuple[Float64Array, Float64Array]:
+def gait_sample(trial: GaitTrial, rng: np.random.Generator) -> Sample:
     """Features (T, F) and labels (T, 2, S): share of swinging; NaN outside the walk."""
+    varied, _, _ = varied_gait(trial, rng)
+    grid, labels = labelled_grid(varied, shift=float(rng.random()))
+    return grid_features(grid), labels
+
+
+def varied_gait(trial: GaitTrial, rng: np.random.Generator) -> tuple[GaitTrial, bool, BoolArray]:
+    """Return a variation of a trial, whether it is mirrored, and (N,) the frames it keeps."""
     xy, scores, swings = trial.xy, trial.scores, trial.swings
-    if rng.random() < 0.5:
+    mirrored = bool(rng.random() < 0.5)
+    if mirrored:
         xy = xy[:, MIRROR] * np.array([-1.0, 1.0]) + np.array([79.0, 0.0])
-        scores, swings = scores[:, MIRROR], swings[::-1]
+        scores, swings = scores[:, MIRROR], (swings[1], swings[0])
     xy = xy * rng.uniform(0.93, 1.07) + rng.normal(0, 2.0, 2)
     if rng.random() < 0.5:
         xy = xy + rng.normal(0, rng.uniform(0, 0.5), xy.shape)
     keep = rng.random(len(xy)) >= (0.2 * rng.random() ** 2 if rng.random() < 0.4 else 0.0)
     keep[:2] = True
-    grid = cell_grid(
-        trial.times_s[keep], xy[keep], scores[keep], IMAGE_WH, shift=float(rng.random())
-    )
+    varied = GaitTrial(trial.times_s[keep], xy[keep], scores[keep], swings, trial.walk_s)
+    return varied, mirrored, keep
+
+
+def labelled_grid(trial: GaitTrial, shift: float) -> tuple[CellGrid, Float64Array]:
+    """Return a trial in cells and its labels (T, 2, S) as `gait_sample` does."""
+    grid = cell_grid(trial.times_s, trial.xy, trial.scores, IMAGE_WH, shift=shift)
     middles_s = grid.start_s + (np.arange(grid.n_cells * SUB_CELLS) + 0.5) * CELL_S / SUB_CELLS
-    labels = np.stack([_swinging(middles_s, leg) for leg in swings], axis=1)
+    labels = np.stack([_swinging(middles_s, leg) for leg in trial.swings], axis=1)
     labels[(middles_s < trial.walk_s[0]) | (middles_s > trial.walk_s[1])] = np.nan
-    return grid_features(grid), labels.reshape(grid.n_cells, SUB_CELLS, 2).transpose(0, 2, 1)
+    return grid, labels.reshape(grid.n_cells, SUB_CELLS, 2).transpose(0, 2, 1)
 
 
 def _swinging(times_s: Float64Array, swings: Float64Array) -> Float64Array:
@@ -115,19 +143,26 @@ def _swinging(times_s: Float64Array, swings: Float64Array) -> Float64Array:
 
 
 def train_gait(
-    trials: Sequence[GaitTrial],
+    trials: Sequence[AnyTrial],
     steps: int,
     network: TorchGait,
     batch: int = 16,
     report: Callable[[int, float], None] = lambda step, loss: None,
+    sample: Callable[[AnyTrial, np.random.Generator], Sample] = gait_sample,
 ) -> TorchGait:
-    """Train on random variations of trials; return the network after the last step."""
+    """Train on random variations of trials; return the network after the last step.
+
+    Parameters
+    ----------
+    report : called every 50 steps with the step and the mean loss since.
+    sample : draws features (T, F) and labels of one trial, see `gait_sample`.
+    """
     rng = np.random.default_rng(0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LEARNING_RATE, steps)
     losses = []
     for step in range(steps):
-        chosen = [gait_sample(trials[int(rng.integers(len(trials)))], rng) for _ in range(batch)]
+        chosen = [sample(trials[int(rng.integers(len(trials)))], rng) for _ in range(batch)]
         loss = _batch_loss(network, chosen)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -140,9 +175,10 @@ def train_gait(
     return network.eval()
 
 
-def _batch_loss(network: TorchGait, samples: Sequence[tuple[Float64Array, Float64Array]]) -> Tensor:
+def _batch_loss(network: TorchGait, samples: Sequence[Sample]) -> Tensor:
     longest = max(len(features) for features, _ in samples)
-    features = np.zeros((len(samples), longest, N_FEATURES), dtype=np.float32)
+    n_features = samples[0][0].shape[1]
+    features = np.zeros((len(samples), longest, n_features), dtype=np.float32)
     labels = np.full((len(samples), longest, 2, SUB_CELLS), np.nan, dtype=np.float32)
     mask = np.zeros((len(samples), longest, 1), dtype=np.float32)
     for row, (values, wanted) in enumerate(samples):
