@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +35,6 @@ SOFTNESS_S = 0.03
 _LEARNING_RATE = 3e-3
 #: Features (T, F) and labels (T, 2, S).
 Sample = tuple[Float64Array, Float64Array]
-AnyTrial = TypeVar("AnyTrial")
 
 
 @dataclass(frozen=True)
@@ -143,17 +142,18 @@ def _swinging(times_s: Float64Array, swings: Float64Array) -> Float64Array:
 
 
 def train_gait(
-    trials: Sequence[AnyTrial],
+    trials: Sequence[Any],
     steps: int,
     network: TorchGait,
     batch: int = 16,
     report: Callable[[int, float], None] = lambda step, loss: None,
-    sample: Callable[[AnyTrial, np.random.Generator], Sample] = gait_sample,
+    sample: Callable[[Any, np.random.Generator], Sample] = gait_sample,
 ) -> TorchGait:
     """Train on random variations of trials; return the network after the last step.
 
     Parameters
     ----------
+    trials : of the kind that `sample` takes.
     report : called every 50 steps with the step and the mean loss since.
     sample : draws features (T, F) and labels of one trial, see `gait_sample`.
     """
