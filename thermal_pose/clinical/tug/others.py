@@ -3,11 +3,12 @@
 
 A carer who stands by or walks along never sits; a second person tested does. The other person is
 found as the subject is (`path`), among the sightings that are not the subject's; what they did,
-the same network tells.
+the same network tells. And whether the other person was followed in place of the subject.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,6 +34,10 @@ MAX_TALLER = 1.5
 MIN_SEATED_S = 1.0
 #: Mean joint score of another person, as a share of that of people seen well.
 MIN_CONFIDENCE_SHARE = 0.45
+#: The path may pass over so long a gap, s; within it a person walks less than a box width.
+MAX_JUMP_S = 1.0
+#: Boxes that share more of their union are of one person.
+SAME_PERSON_IOU = 0.3
 #: A person seen for less than this is not judged, s.
 MIN_SEEN_S = 2.5
 
@@ -69,6 +74,42 @@ def other_track(
     if _mean_confidence(track) < MIN_CONFIDENCE_SHARE * reference_confidence(frames):
         return None
     return track
+
+
+def swaps_s(frames: Sequence[FrameKeypoints], track: SubjectTrack) -> Float64Array:
+    """When the path passes to somebody else although the person followed is still there, s.
+
+    The person left the place where the path could be followed, such as the view: somebody who
+    stands by is followed from then on, as if the person stood there.
+    """
+    rows = np.flatnonzero(track.seen)
+    times_s = track.stamps_s
+    swapped = [
+        times_s[now]
+        for before, now in pairwise(rows)
+        if times_s[now] - times_s[before] <= MAX_JUMP_S
+        and _far(track.boxes[before], track.boxes[now])
+        and any(
+            _overlap(track.boxes[before], person.box.xyxy) > SAME_PERSON_IOU
+            for person in frames[now].persons
+        )
+    ]
+    return np.array(swapped, dtype=np.float64)
+
+
+def _far(one: Float64Array, other: Float64Array) -> bool:
+    """Whether two boxes lie more than a width apart."""
+    apart = abs(one[0] + one[2] - other[0] - other[2]) / 2
+    return bool(apart >= max(one[2] - one[0], other[2] - other[0]))
+
+
+def _overlap(one: Float64Array, other: Sequence[float]) -> float:
+    """Intersection over union of two boxes."""
+    left, top = np.maximum(one[:2], other[:2])
+    right, bottom = np.minimum(one[2:], other[2:])
+    shared = max(0.0, right - left) * max(0.0, bottom - top)
+    areas = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return float(shared / (areas - shared))
 
 
 def _seated_s(track: SubjectTrack, min_score: float) -> float:

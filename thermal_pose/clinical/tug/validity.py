@@ -12,7 +12,12 @@ import numpy.typing as npt
 from thermal_pose.clinical.tug.certainty import unsure_boundaries
 from thermal_pose.clinical.tug.coverage import longest_unseen_s
 from thermal_pose.clinical.tug.evidence import TrialEvidence, Verdict
-from thermal_pose.clinical.tug.others import SEATED_INDEX, UPRIGHT_INDEX, did_the_test
+from thermal_pose.clinical.tug.others import (
+    SEATED_INDEX,
+    UPRIGHT_INDEX,
+    did_the_test,
+    swaps_s,
+)
 from thermal_pose.clinical.tug.rolled import found_lying
 from thermal_pose.clinical.tug.segmentation import Segmentation
 from thermal_pose.clinical.tug.story import MAX_LOWNESS, MIN_TRAVEL, MIN_WAY, Story
@@ -50,6 +55,7 @@ def judge(evidence: TrialEvidence) -> Verdict:
         _another_course,
         _whole,
         _continuous,
+        _same_person,
         _stays,
         _sits_again,
         _plausible,
@@ -350,6 +356,19 @@ def _unseen(
 def _continuous(evidence: TrialEvidence) -> Verdict:
     edges = evidence.segmentation.boundaries_s
     return _gap(evidence, float(edges[0]) - 0.3, float(edges[-1]) + 0.3)
+
+
+def _same_person(evidence: TrialEvidence) -> Verdict:
+    """Nobody who stands by was followed in place of the person tested."""
+    edges_s = evidence.segmentation.boundaries_s
+    swaps = swaps_s(evidence.frames, evidence.track)
+    within = swaps[(swaps >= edges_s[0]) & (swaps <= edges_s[-1])]
+    if not within.size:
+        return Verdict()
+    return Verdict(
+        TrialReason.SECOND_PERSON,
+        f"The person was lost: somebody else was followed from {within[0]:.1f} s on.",
+    )
 
 
 def _plausible(evidence: TrialEvidence) -> Verdict:
