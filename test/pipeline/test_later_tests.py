@@ -61,7 +61,7 @@ def test_a_second_test_that_is_broken_off_is_reported_too():
 
 
 def test_sitting_on_after_a_test_is_no_second_one_but_is_told():
-    first, further = run(Figure(end_s=40.0).frames())
+    first, further = run(Figure(end_s=40.75).frames())
     assert first.result.timing.valid
     assert further == ()
     (remark,) = first.result.remarks
