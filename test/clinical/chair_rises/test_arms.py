@@ -12,6 +12,8 @@ from thermal_pose.clinical.chair_rises.reading import read_rises
 from thermal_pose.clinical.chair_rises.validity import RiseEvidence, judge_rises
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.errors import ModelArtifactError
+from thermal_pose.inference.artifacts import card_path
+from thermal_pose.inference.card import load_card
 from thermal_pose.types import TrialReason
 
 #: Rise 4 of 6: the first five make the test, one more is after it.
@@ -136,3 +138,8 @@ def test_a_model_of_other_features_is_refused(tmp_path) -> None:
     path.write_text('{"mean": [0], "scale": [1], "weights": [1]}')
     with pytest.raises(ModelArtifactError, match=f"expected {N_FEATURES}, got 1"):
         arms_model(path)
+
+
+def test_the_shipped_model_knows_the_shipped_keypoint_network() -> None:
+    card = load_card(card_path("student-lite"))
+    assert arms_model().knows(f"{card.name}-{card.sha256[:12]}")

@@ -38,7 +38,7 @@ class ArmsModel:
     mean, scale, weights : (N_FEATURES,).
     bias : log-odds at the mean of all features.
     threshold : score (`scores`) above which the hands pushed off at a rise.
-    models : names of the keypoint networks, the first part of their `model_id`.
+    models : the `model_id` of the keypoint networks it was fitted on or checked with.
     """
 
     mean: Float64Array
@@ -68,7 +68,7 @@ class ArmsModel:
         return [int(row) + 1 for row in np.flatnonzero(self.scores(features) > self.threshold)]
 
     def knows(self, model_id: str) -> bool:
-        """Whether the model was fitted on keypoints of this network."""
+        """Whether the model was fitted on, or checked with, keypoints of this network."""
         return model_id in self.models
 
 
