@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.courses import PI, TEST, course, found_rarely, later, reason, story_of
 from support.stick_figure import Course, Figure
 
 from thermal_pose.clinical.tug.course_measures import distance_note, walk_distance_m
@@ -17,40 +18,6 @@ from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, TrialReason
-
-PI = float(np.pi)
-#: One test in 13 s: (time, rise, place, heading).
-TEST = (
-    (0.0, 0, 0.0, 0),
-    (2.0, 0, 0.0, 0),
-    (3.4, 1, 0.25, 0),
-    (5.8, 1, 2.9, 0),
-    (7.6, 1, 2.9, PI),
-    (10.0, 1, 0.35, PI),
-    (11.4, 1, 0.2, 2 * PI),
-    (12.6, 0, 0.0, 2 * PI),
-)
-
-
-def later(knots, at_s: float, by_s: float):
-    """The same knots with a pause: all after a time happen later."""
-    before = [knot for knot in knots if knot[0] <= at_s]
-    after = [(t + by_s, *rest) for t, *rest in knots if t > at_s]
-    return (*before, (before[-1][0] + by_s, *before[-1][1:]), *after)
-
-
-def course(knots, end_s: float | None = None, **options) -> list[FrameKeypoints]:
-    return Course(knots=tuple(knots), end_s=end_s or knots[-1][0] + 2.5, **options).frames()
-
-
-def story_of(frames: list[FrameKeypoints]) -> Story:
-    reading = read_frames(frames, TugParams())
-    return reading.story
-
-
-def reason(frames: list[FrameKeypoints]) -> TrialReason:
-    return analyze_frames(frames).timing.reason
-
 
 def test_the_plain_course_is_a_test() -> None:
     frames = course(TEST)
@@ -211,82 +178,6 @@ def test_a_camera_behind_the_chair() -> None:
     frames = course(TEST, camera_m=(-5.0, 0.8, 1.4))
     assert story_of(frames).walked_away
     assert reason(frames) is TrialReason.CAMERA_BEHIND
-
-
-def rotated(frame: FrameKeypoints) -> FrameKeypoints:
-    """The frame of a camera that lies on its side."""
-    people = []
-    for person in frame.persons:
-        left, top, right, bottom = person.box.xyxy
-        box = PersonBox((top, 79.0 - right, bottom, 79.0 - left), person.box.score, 1)
-        xy = np.stack([person.xy[:, 1], 79.0 - person.xy[:, 0]], axis=1)
-        people.append(PersonKeypoints(1, box, xy.astype(np.float32), person.scores))
-    return replace(frame, persons=tuple(people))
-
-
-def test_a_camera_on_its_side() -> None:
-    result = analyze_frames([rotated(frame) for frame in course(TEST)])
-    assert result.timing.reason is TrialReason.CAMERA_TILTED
-
-
-def found_rarely(frames: list[FrameKeypoints], rows: range) -> list[FrameKeypoints]:
-    """The same frames with the person in a few of them only."""
-    return [replace(f, persons=f.persons if k in rows else ()) for k, f in enumerate(frames)]
-
-
-def test_a_camera_on_its_side_in_which_people_are_found_three_times() -> None:
-    rolled = [rotated(frame) for frame in course(TEST)]
-    result = analyze_frames(found_rarely(rolled, range(40, 43)))
-    assert result.timing.reason is TrialReason.CAMERA_TILTED
-    assert "on its side" in result.timing.sentence
-
-
-def test_upright_people_who_are_found_three_times_were_lost() -> None:
-    frames = found_rarely(course(TEST), range(40, 43))
-    assert reason(frames) is not TrialReason.CAMERA_TILTED
-
-
-def test_a_camera_on_its_side_in_which_no_two_sightings_are_linked() -> None:
-    """The subject's path holds one or two of them: the camera is told from all."""
-    rolled = found_rarely([rotated(frame) for frame in course(TEST)], range(10, 11))
-    for number, row in enumerate((40, 80), start=2):
-        (person,) = rotated(course(TEST)[row]).persons
-        moved = replace(person, track_id=number, xy=person.xy + np.array([0.0, 30.0], np.float32))
-        rolled[row] = replace(rolled[row], persons=(moved,))
-    assert story_of(rolled).track.seen.sum() < 3
-    result = analyze_frames(rolled)
-    assert result.timing.reason is TrialReason.CAMERA_TILTED
-    assert "on its side" in result.timing.sentence
-
-
-def test_whoever_is_found_twice_was_lost_whatever_their_legs() -> None:
-    frames = found_rarely(course(TEST), range(40, 42))
-    for row in (40, 41):
-        (person,) = frames[row].persons
-        scores = np.where(np.arange(17) < 11, 0.9, 0.0).astype(np.float32)
-        frames[row] = replace(frames[row], persons=(replace(person, scores=scores),))
-    assert reason(frames) is TrialReason.FRAMES_LOST
-
-
-def hardly_found(score: float) -> list[FrameKeypoints]:
-    """Upside down: somebody in a third of the frames, with joints of this score."""
-    frames = [rotated(rotated(frame)) for frame in course(TEST)]
-    for number, frame in enumerate(frames):
-        (person,) = frame.persons
-        found = replace(person, scores=np.full(17, score, np.float32))
-        frames[number] = replace(frame, persons=() if number % 3 else (found,))
-    return frames
-
-
-def test_a_camera_upside_down_in_which_people_are_hardly_found() -> None:
-    assert reason(hardly_found(0.2)) is TrialReason.CAMERA_TILTED
-
-
-def test_whoever_is_seen_well_in_few_frames_was_lost() -> None:
-    frames = [
-        replace(f, persons=() if number % 3 else f.persons) for number, f in enumerate(course(TEST))
-    ]
-    assert reason(frames) is TrialReason.FRAMES_LOST
 
 
 @pytest.mark.parametrize("at_s", [3.4, 5.8, 10.0])
