@@ -7,7 +7,6 @@ so that building resumes where it was interrupted and needs one recording's memo
 
 import dataclasses
 import hashlib
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thermal_pose.errors import StorageError, TrainingError
+from thermal_pose.errors import TrainingError
 from thermal_pose.files import whole_file
+from thermal_pose.lab.learning.mapped import chosen_frames, temporary_array
 from thermal_pose.lab.learning.rgb_patches import (
     PATCH_BYTES,
     PatchesOnDisk,
@@ -126,7 +126,7 @@ class PoseData:
         rows_of["frame_of"] = frame_of.astype(np.int32)
         return dataclasses.replace(
             self,
-            frames=_chosen_frames(self.frames, used),
+            frames=chosen_frames(self.frames, used, MAPPED_FROM_BYTES),
             frame_rows=self.frame_rows[used],
             patches=chosen(self.patches, index) if self.patches else (),
             **rows_of,
@@ -278,15 +278,12 @@ def load_folders(folders: Sequence[Path], mapped_from_bytes: int = MAPPED_FROM_B
     coded = sum(_shape(path, "patch_bytes", 1)[0] for path in paths)
     if 2 * count * hw[0] * hw[1] + coded <= mapped_from_bytes:
         return concatenate([load_shard(path) for path in paths])
-    try:
-        return _mapped(paths, (count, *hw), coded)
-    except OSError as error:
-        raise StorageError(f"pictures of {len(paths)} shards cannot be mapped: {error}") from error
+    return _mapped(paths, (count, *hw), coded)
 
 
 def _mapped(paths: Sequence[Path], shape: tuple[int, int, int], coded: int) -> PoseData:
     """Write the pictures of all shards to files, and join the rest."""
-    frames, patches = _temporary(shape, np.uint16), _temporary((coded,), np.uint8)
+    frames, patches = temporary_array(shape, np.uint16), temporary_array((coded,), np.uint8)
     parts: list[PoseData] = []
     ends: list[Int64Array] = [np.zeros(0, np.int64)]
     first = written = 0
@@ -308,25 +305,6 @@ def _mapped(paths: Sequence[Path], shape: tuple[int, int, int], coded: int) -> P
     each = np.concatenate(ends)
     on_disk = PatchesOnDisk(patches, np.append(0, each[:-1]), each)
     return dataclasses.replace(joined, patches=on_disk)
-
-
-def _temporary(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
-    """Return an array in an unnamed file that goes with it; in memory if it is empty."""
-    if 0 in shape:
-        return np.zeros(shape, dtype)
-    with tempfile.TemporaryFile(prefix="thermal-pose-pictures-") as file:
-        file.truncate(int(np.prod(shape)) * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, "r+", shape=shape)
-
-
-def _chosen_frames(frames: UInt16Array, used: Int64Array) -> UInt16Array:
-    """Return some frames; of frames on disk, many are copied on disk, piece by piece."""
-    if not isinstance(frames, np.memmap) or frames[:1].nbytes * len(used) <= MAPPED_FROM_BYTES:
-        return np.asarray(frames[used])
-    kept: UInt16Array = _temporary((len(used), *frames.shape[1:]), np.uint16)
-    for start in range(0, len(used), _AT_ONCE):
-        kept[start : start + _AT_ONCE] = frames[used[start : start + _AT_ONCE]]
-    return kept
 
 
 def _shards(folder: Path) -> list[Path]:

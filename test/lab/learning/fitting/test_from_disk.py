@@ -2,13 +2,15 @@
 """Data sets larger than memory, and frames of different sizes, train as others do."""
 
 import dataclasses
+import errno
 
 import numpy as np
 import pytest
 import torch
 
-from thermal_pose.errors import TrainingError
+from thermal_pose.errors import StorageError, TrainingError
 from thermal_pose.inference.card import Normalization
+from thermal_pose.lab.learning import mapped as mapped_arrays
 from thermal_pose.lab.learning import pose_data
 from thermal_pose.lab.learning.fitting import crops
 from thermal_pose.lab.learning.fitting.config import AugmentConfig
@@ -66,12 +68,28 @@ def test_a_selection_of_what_is_on_disk_stays_there(figures, tmp_path, monkeypat
     save_shard(figures, tmp_path / "1.npz")
     mapped = load_folders([tmp_path], mapped_from_bytes=0)
     monkeypatch.setattr(pose_data, "MAPPED_FROM_BYTES", 0)
-    monkeypatch.setattr(pose_data, "_AT_ONCE", 3)
+    monkeypatch.setattr(mapped_arrays, "_AT_ONCE", 3)
     rows = np.arange(len(figures))[::-2]
     part, expected = mapped.select(rows), figures.select(rows)
     assert isinstance(part.frames, np.memmap) and isinstance(part.patches, PatchesOnDisk)
     assert part.fingerprint() == expected.fingerprint()
     np.testing.assert_array_equal(part.frames, expected.frames)
+
+
+def test_a_full_disk_is_one_clear_error(figures, tmp_path, monkeypatch) -> None:
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    save_shard(figures, tmp_path / "1.npz")
+    mapped = load_folders([tmp_path], mapped_from_bytes=0)
+    monkeypatch.setattr(mapped_arrays.os, "posix_fallocate", full)
+    monkeypatch.setattr(pose_data, "MAPPED_FROM_BYTES", 0)
+    for read in (
+        lambda: load_folders([tmp_path], mapped_from_bytes=0),
+        lambda: mapped.select(np.arange(len(figures))),
+    ):
+        with pytest.raises(StorageError, match="set TMPDIR to a folder with more space"):
+            read()
 
 
 def test_shards_without_rgb_have_none_on_disk_either(figures, tmp_path) -> None:
