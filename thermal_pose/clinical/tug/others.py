@@ -77,10 +77,10 @@ def other_track(
 
 
 def swaps_s(frames: Sequence[FrameKeypoints], track: SubjectTrack) -> Float64Array:
-    """When the path passes to somebody else although the person followed is still there, s.
+    """Times at which the path jumps to another person while the first is still in view, s.
 
-    The person left the place where the path could be followed, such as the view: somebody who
-    stands by is followed from then on, as if the person stood there.
+    This happens when the person tested leaves the view and a bystander remains: the path then
+    continues with the bystander.
     """
     rows = np.flatnonzero(track.seen)
     times_s = track.stamps_s

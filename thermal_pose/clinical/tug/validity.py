@@ -359,7 +359,7 @@ def _continuous(evidence: TrialEvidence) -> Verdict:
 
 
 def _same_person(evidence: TrialEvidence) -> Verdict:
-    """Nobody who stands by was followed in place of the person tested."""
+    """The analysis followed the same person throughout the test."""
     edges_s = evidence.segmentation.boundaries_s
     swaps = swaps_s(evidence.frames, evidence.track)
     within = swaps[(swaps >= edges_s[0]) & (swaps <= edges_s[-1])]
@@ -367,7 +367,7 @@ def _same_person(evidence: TrialEvidence) -> Verdict:
         return Verdict()
     return Verdict(
         TrialReason.SECOND_PERSON,
-        f"The person was lost: somebody else was followed from {within[0]:.1f} s on.",
+        f"The person was lost: another person was followed from {within[0]:.1f} s on.",
     )
 
 

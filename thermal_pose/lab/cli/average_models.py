@@ -61,7 +61,7 @@ def start(args: argparse.Namespace) -> int:
 
 
 def _warn_of_scores(path: Path) -> None:
-    """Say it where the averaged head is no head any more."""
+    """Warn if the averaged confidence head is not usable."""
     from thermal_pose.inference.card import load_card
 
     error = load_card(path).data["scores_calibrated_again"]["joint_ece_before"]
