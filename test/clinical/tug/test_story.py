@@ -6,18 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.courses import PI, TEST, course, found_rarely, later, reason, story_of
-from support.stick_figure import Course, Figure
+from support.stick_figure import Figure
 
 from thermal_pose.clinical.tug.course_measures import distance_note, walk_distance_m
 from thermal_pose.clinical.tug.evidence import TrialEvidence
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import Reading, read_frames, time_lapse
 from thermal_pose.clinical.tug.scale import HIP_OVER_ANKLE_SHARE
-from thermal_pose.clinical.tug.story import MIN_WAY, Story
+from thermal_pose.clinical.tug.story import MIN_WAY
 from thermal_pose.clinical.tug.validity import judge
 from thermal_pose.pipeline.trial import TrialAnalyzer, analyze_frames
 from thermal_pose.skeleton import MIRROR
 from thermal_pose.types import FrameKeypoints, PersonBox, PersonKeypoints, TrialReason
+
 
 def test_the_plain_course_is_a_test() -> None:
     frames = course(TEST)
