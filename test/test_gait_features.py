@@ -29,7 +29,7 @@ PLACES = [(20.0, 30.0), (28.0, 30.0), (20.0, 40.0), (29.0, 41.0), (19.0, 50.0), 
 
 
 def walker(name: str, seed: int) -> gait_maps.LegTrial:
-    """Somebody who swings each foot for 0.4 s of every second, which one heatmap feature shows."""
+    """Someone who swings each foot for 0.4 s of every second, which one heatmap feature shows."""
     rng, times_s = np.random.default_rng(seed), np.arange(100) / 8.0
     swings = tuple(
         np.array([(k + 0.5 * leg, k + 0.5 * leg + 0.3 + 0.02 * seed) for k in range(1, 11)])

@@ -23,7 +23,7 @@ from thermal_pose.viewer.recording import show_recording
 
 DEMO = Path(__file__).parents[1] / "thermal_pose" / "assets" / "demo"
 
-#: Publishes a recording's images with stamps of now, at their own pace, once somebody listens.
+#: Publishes a recording's images with stamps of now, at their own pace, once someone listens.
 CAMERA = """
 import sys, time
 import rclpy
@@ -55,7 +55,7 @@ print(len(frames), flush=True)
 
 
 def people_shown(bag: Path) -> int:
-    """Run what `view` runs, without the extra that draws; return the images with somebody."""
+    """Run what `view` runs, without the extra that draws; return the images with someone."""
     view = MagicMock()
     show_recording(bag, view, DetectorParameters(), PoseParameters())
     return sum(bool(call.args[0].persons) for call in view.keypoints.call_args_list)

@@ -241,10 +241,10 @@ def test_a_second_repair_keeps_the_first_original(tmp_path: Path) -> None:
 
 def test_names_of_kept_files_are_never_reused(tmp_path: Path) -> None:
     path = write_bag(tmp_path / "trial", images(30))
-    (path / "trial_0.mcap.damaged").write_bytes(b"somebody's only copy")
+    (path / "trial_0.mcap.damaged").write_bytes(b"someone's only copy")
     (path / "metadata.yaml").unlink()
     assert [file.name for file in repair(path).damaged_paths] == ["trial_0.mcap.damaged-2"]
-    assert (path / "trial_0.mcap.damaged").read_bytes() == b"somebody's only copy"
+    assert (path / "trial_0.mcap.damaged").read_bytes() == b"someone's only copy"
 
 
 def test_an_earlier_repair_whose_metadata_is_lost_is_found_again(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_no_more_wait_than_the_queue_holds(process) -> None:
 def test_copies_of_own_messages_wake_nobody(process) -> None:
     heard = []
     stream = process.stream(heard.append)
-    assert stream.wakes(), "somebody else may publish"
+    assert stream.wakes(), "someone else may publish"
     plain = process.node.create_publisher(Image, "image", 64)
     publisher = HandingPublisher(plain, process.handover)
     process.spin_until(lambda: not stream.wakes())

@@ -204,7 +204,7 @@ def test_a_clock_step_loses_no_recorded_message(
     )
 
 
-#: Root may write anywhere; without these capabilities it meets modes as everybody does.
+#: Root may write anywhere; without these capabilities it meets modes as everyone does.
 READ_ONLY = """
 import contextlib, ctypes, io, json, os, sys
 from pathlib import Path

@@ -77,7 +77,7 @@ def test_what_is_not_the_test_gets_a_reason_and_no_figure(made, test, reason) ->
     assert result.timing.sentence
 
 
-def test_somebody_who_stands_by_is_not_the_person_tested() -> None:
+def test_someone_who_stands_by_is_not_the_person_tested() -> None:
     standing = [(-5.0, -4.0, 99.0, 99.5, 1.0)]
     result, _ = analysed(frames(even_rises(5), 20.0, 25.0, [(standing, 60.0)]))
     assert result.timing.valid and len(result.rises) == 5

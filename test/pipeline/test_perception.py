@@ -62,9 +62,9 @@ class JitteryEstimator:
         return tuple(people)
 
 
-def frame(number, somebody=True, stamp_ns=None):
+def frame(number, someone=True, stamp_ns=None):
     image = np.full((60, 80), 29500, np.uint16)
-    image[0, 0], image[0, 1] = int(somebody), number
+    image[0, 0], image[0, 1] = int(someone), number
     return ThermalFrame(number * STEP_NS if stamp_ns is None else stamp_ns, "cam_3", image)
 
 
@@ -88,7 +88,7 @@ def test_an_image_sent_again_gets_its_answer_again_and_the_cadence_stays():
 def test_while_nobody_is_found_every_frame_is_searched():
     stage = DetectionStage(ScriptedDetector(), 4)
     there = [False, False, True, True, True, True, True, False, False, False, True]
-    ran = [stage.step(frame(n, somebody)).detected for n, somebody in enumerate(there)]
+    ran = [stage.step(frame(n, someone)).detected for n, someone in enumerate(there)]
     #       lost  lost  found            due at 4            due at 8: lost, searched again
     assert ran == [True, True, True, False, True, False, False, False, True, True, True]
 
@@ -139,7 +139,7 @@ def test_header_size_and_model_are_copied():
 
 
 def test_a_looped_recording_gives_the_same_bytes_again():
-    recording = [frame(n, somebody=n % 7 != 0) for n in range(40)]
+    recording = [frame(n, someone=n % 7 != 0) for n in range(40)]
     looped = run(recording * 3)
     assert same_bytes(looped[:40], looped[40:80]) and same_bytes(looped[:40], looped[80:])
     assert same_bytes(looped[:40], run(recording))

@@ -179,7 +179,7 @@ def test_a_rest_after_a_broken_off_test_ends_the_trial() -> None:
     assert analyzer.finish().timing.reason is TrialReason.STOPPED_EARLY
 
 
-def test_somebody_else_who_does_the_test_after_the_end_refuses_a_recording() -> None:
+def test_someone_else_who_does_the_test_after_the_end_refuses_a_recording() -> None:
     late = tuple(np.array(Figure().edges_s) + 15.0)
     both = zip(Figure(end_s=32.0).frames(), Figure(edges_s=late, end_s=32.0).frames(), strict=True)
     frames = [

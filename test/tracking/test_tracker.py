@@ -34,7 +34,7 @@ class World:
         self.frame = 0
 
     def step(self, *people, detect=None):
-        """One frame with people (x or None where unseen by everybody); returns ids by place."""
+        """One frame with people (x or None where unseen by everyone); returns ids by place."""
         stamp_ns = self.frame * STEP_NS
         due = self.frame % self.every_n == 0 if detect is None else detect
         there = [box_at(x) if np.isscalar(x) else box_at(*x) for x in people if x is not None]
@@ -81,7 +81,7 @@ def test_identity_survives_a_second_of_occlusion(hidden_frames):
         assert list(world.step(20 + 0.8 * n)) == [1]
 
 
-def test_after_a_long_absence_somebody_is_new():
+def test_after_a_long_absence_someone_is_new():
     world = World(TrackerSettings(max_lost_s=1.0))
     world.step(20)
     for _ in range(12):

@@ -21,7 +21,7 @@ DETECTED: Final = MovementTest(
     decimals=0,
     instructions=(
         "Do one of the tests; what the person does decides which one it is.",
-        "Choose the test instead for somebody who may need 30 seconds for five stands.",
+        "Choose the test instead for someone who may need 30 seconds for five stands.",
     ),
     placement="As the test that is meant needs it.",
 )

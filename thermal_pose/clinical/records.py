@@ -126,7 +126,7 @@ SEXES = ("female", "male")
 
 @dataclass(frozen=True)
 class Visit:
-    """What somebody entered about a test; '' where nothing was.
+    """What someone entered about a test; '' where nothing was.
 
     Attributes
     ----------

@@ -44,7 +44,7 @@ class PlayOptions:
     loop : start again after the end, until stopped.
     topics : play only these; empty: all.
     clock_hz : rate of /clock in real time; 0: none.
-    min_subscribers : begin when each played topic that anybody reads has so many readers in
+    min_subscribers : begin when each played topic that anyone reads has so many readers in
         all; 0: begin at once.
     """
 

@@ -17,7 +17,7 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, TrialReason
 NO_TEST = {
     TrialReason.NO_PERSON: "nobody was seen",
     TrialReason.NEVER_STOOD: "the person stayed seated",
-    TrialReason.NEVER_SAT: "somebody walked who had not been seated",
+    TrialReason.NEVER_SAT: "someone walked who had not been seated",
 }
 #: Reasons of attempts only if the person stood up from a seat and went somewhere.
 _DOUBTFUL = {*NO_TEST, TrialReason.BEGAN_LATE, TrialReason.WRONG_ORDER}

@@ -157,7 +157,7 @@ class PoseStage:
         self._tracker.settings = settings.tracker
 
     def reset(self) -> None:
-        """Forget everybody; identities count from 1 again."""
+        """Forget everyone; identities count from 1 again."""
         self._tracker.reset()
         self._sides = SideKeeper(self._settings.sides)
         self._filters: dict[int, OneEuroFilter] = {}

@@ -147,7 +147,7 @@ class Hub:
         self._tell(name, "report", document, droppable=False)
 
     def notice(self, name: str, text: str) -> None:
-        """Show a sentence that somebody must read."""
+        """Show a sentence that someone must read."""
         self._tell(name, "notice", {"text": text}, droppable=False)
 
     def _tell(self, name: str, kind: str, document: dict[str, Any], droppable: bool) -> None:

@@ -17,13 +17,13 @@ from thermal_pose.types import FrameKeypoints, PersonKeypoints
 MAX_HEIGHT_SHARE: Final = 0.9
 #: A person lower than this, px, is too small for joints.
 MIN_HEIGHT_PX: Final = 12.0
-#: Somebody nearer than this to the side, px, is cut off.
+#: Someone nearer than this to the side, px, is cut off.
 EDGE_PX: Final = 1.5
 #: A trunk that leans sideways by more than this, degrees, while the person sits: a tilted camera.
 MAX_TILT_DEG: Final = 12.0
 #: Mean joint score below which joints are seen poorly.
 MIN_SCORE: Final = 0.3
-#: Standing index below which somebody sits.
+#: Standing index below which someone sits.
 SEATED_INDEX: Final = 0.65
 #: A sitting adult is about this high, m; the walkway is 3 m long and needs this much beyond it, m.
 SITTING_M, WALKWAY_M, ROOM_BEYOND_M = 1.25, 3.0, 1.9

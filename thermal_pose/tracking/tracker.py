@@ -146,16 +146,16 @@ class PersonTracker:
         by_id = {person.track_id: person for person in persons}
         for index, track in enumerate(self._tracks):
             person = by_id.get(track.track_id)
-            if person is None or not self._is_somebody_new(person, seen):
+            if person is None or not self._is_new_person(person, seen):
                 self._tracks[index] = replace(track, lost=True)
             else:
                 self._tracks[index] = self._moved(track, person, stamp_ns)
                 seen.append(person)
         return tuple(seen)
 
-    def _is_somebody_new(self, person: PersonKeypoints, seen: Sequence[PersonKeypoints]) -> bool:
-        somebody = person.person_score >= self.settings.min_person_score
-        return somebody and not any(_same(person, other) for other in seen)
+    def _is_new_person(self, person: PersonKeypoints, seen: Sequence[PersonKeypoints]) -> bool:
+        confident = person.person_score >= self.settings.min_person_score
+        return confident and not any(_same(person, other) for other in seen)
 
     def _forget(self, stamp_ns: int) -> None:
         limit = self.settings.max_lost_s

@@ -18,7 +18,7 @@ EDGES = np.array(EDGES_S)
 
 
 def signals(**changed: np.ndarray) -> BodySignals:
-    """Somebody upright who walks at 0.2 of the chair's distance a second; no limb swings."""
+    """Someone upright who walks at 0.2 of the chair's distance a second; no limb swings."""
     n = len(TIMES_S)
     walk = np.interp(TIMES_S, EDGES[[1, 2, 3, 4]], [1.0, 0.5, 0.5, 1.0])
     fields: dict[str, np.ndarray] = {
@@ -39,7 +39,7 @@ def signals(**changed: np.ndarray) -> BodySignals:
 
 
 def story(body: BodySignals) -> Story:
-    """The same somebody, of whom no box is known."""
+    """The same person, whose box is not known."""
     builder = TrackBuilder()
     for time_s in body.stamps_s:
         builder.append(round(time_s * 1e9), None, 0)

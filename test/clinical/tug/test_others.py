@@ -18,7 +18,7 @@ AT = 40
 
 
 def with_neighbour(shift_px: float, remains: bool) -> tuple[list[FrameKeypoints], Reading]:
-    """A test in which somebody `shift_px` beside is followed from frame `AT` to `AT` + 20."""
+    """A test in which someone `shift_px` beside is followed from frame `AT` to `AT` + 20."""
     frames, builder = [], TrackBuilder()
     for index, frame in enumerate(Figure().frames()):
         (person,) = frame.persons

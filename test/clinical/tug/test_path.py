@@ -18,7 +18,7 @@ def moved(person: PersonKeypoints, dx: float, track_id: int) -> PersonKeypoints:
 
 
 def beside(frames: list[FrameKeypoints], standing: PersonKeypoints, dx: float = -22.0):
-    """The frames with somebody who stands beside the chair all the time."""
+    """The frames with someone who stands beside the chair all the time."""
     other = moved(standing, dx, 2)
     return [replace(frame, persons=(*frame.persons, other)) for frame in frames]
 
@@ -40,7 +40,7 @@ def test_one_person_is_followed_through_every_frame() -> None:
     assert subject_path(frames, MIN_SCORE) == [frame.persons[0] for frame in frames]
 
 
-def test_somebody_standing_by_is_not_the_person_tested() -> None:
+def test_someone_standing_by_is_not_the_person_tested() -> None:
     frames = Figure().frames()
     both = beside(frames, standing_person(frames))
     found = subject_path(both, MIN_SCORE)

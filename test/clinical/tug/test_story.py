@@ -267,7 +267,7 @@ def test_who_stands_still_in_the_turn_takes_no_steps_there() -> None:
 
 
 def rocking(tries: int) -> list[FrameKeypoints]:
-    """Somebody who leans forwards and falls back before the rise that succeeds."""
+    """Someone who leans forwards and falls back before the rise that succeeds."""
     moves = [(0.0, 0, 0.0, 0)]
     for k in range(tries):
         start_s = 1.5 + 2.0 * k

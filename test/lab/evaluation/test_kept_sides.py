@@ -71,7 +71,7 @@ def test_frames_without_the_person_have_no_answer(recording) -> None:
     assert walk.frames - len(walk.mirrored) == 4
 
 
-def test_somebody_else_is_not_the_person_tested(recording) -> None:
+def test_someone_else_is_not_the_person_tested(recording) -> None:
     truth, timing = recording
     far = answers(truth)[0].persons[0]
     other = replace(far, xy=far.xy + np.float32(30.0))

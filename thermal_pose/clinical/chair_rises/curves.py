@@ -20,7 +20,7 @@ _HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
 _ANKLES = (Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
 #: Smoothing of the hip height, s (standard deviation of the Gaussian).
 SMOOTH_S = 0.1
-#: The same for somebody who walks, whose distance is estimated as well.
+#: The same for someone who walks, whose distance is estimated as well.
 WALK_SMOOTH_S = 0.3
 #: Whose feet move by more than this share of the standing hip height walked: perspective then
 #: changes what a pixel is worth, and `tug.signals` corrects for it.

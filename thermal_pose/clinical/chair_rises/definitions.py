@@ -22,7 +22,7 @@ from thermal_pose.clinical.tug.definitions import (
 FULL_SHARE = 0.85
 #: An excursion that reaches less than this share is fidgeting, not an attempt to stand.
 ATTEMPT_SHARE = 0.3
-#: Share of the way at which somebody is half-way up (rule of the 30-second chair stand).
+#: Share of the way at which someone is half-way up (rule of the 30-second chair stand).
 HALF_SHARE = 0.5
 
 

@@ -2,7 +2,7 @@
 """One look at all frames of a trial: who is tested, and every rise of that person.
 
 A carer who stands by is larger in the picture and seen as well as the person tested; who rises
-most often is the person tested. Somebody else who rises twice or more does the test as well.
+most often is the person tested. Someone else who rises twice or more does the test as well.
 """
 
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ def _read_person(frames: Sequence[FrameKeypoints], min_score: float) -> PersonRe
 
 
 def _without(frame: FrameKeypoints, box: Float64Array) -> FrameKeypoints:
-    """The frame without the person in a box; NaN keeps everybody."""
+    """The frame without the person in a box; NaN keeps everyone."""
     return replace(frame, persons=tuple(p for p in frame.persons if not _inside(p, box)))
 
 

@@ -19,7 +19,7 @@ from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.validity import EDGE_SHARE
 from thermal_pose.types import TrialReason
 
-#: Rises of somebody else that make a second person tested.
+#: Rises of someone else that make a second person tested.
 OTHER_RISES: Final = 2
 #: Share of incomplete rises above which the 30-second chair stand is refused; fewer are left out
 #: of the count, as the published rule says.

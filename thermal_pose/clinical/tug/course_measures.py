@@ -113,7 +113,7 @@ def walk_distance_m(
 ) -> tuple[float, float]:
     """Distance between the chair and the turn, and its standard deviation, m; NaN if not seen.
 
-    The apparent size gives the depth, the column the way aside. That of somebody who sits is
+    The apparent size gives the depth, the column the way aside. That of someone who sits is
     their size where the feet are, so the thigh is added. Without a height the usual one is
     assumed, and its spread is in the uncertainty.
     """

@@ -10,7 +10,7 @@ from thermal_pose.types import Float64Array
 #: standing (Winter, Biomechanics and Motor Control), so that a tenth of doubt remains.
 HIP_OVER_ANKLE_SHARE, HIP_SHARE_SPREAD = 0.41, 0.1
 #: Length of the thigh as a share of stature (Winter, Biomechanics and Motor Control): the feet of
-#: somebody who sits are this far ahead of the hips.
+#: someone who sits are this far ahead of the hips.
 THIGH_SHARE = 0.245
 
 

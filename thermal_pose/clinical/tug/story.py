@@ -256,7 +256,7 @@ class Story:
     def usual_pace(self) -> float:
         """The pace of most of the walk, in body heights per second; NaN if no one walks.
 
-        Of somebody who stands still most of the time, that of the rest.
+        Of someone who stands still most of the time, that of the rest.
         """
         ways = [self.pace[self.within(span_s)] for span_s in self.upright]
         pace = np.concatenate([np.zeros(0), *ways])

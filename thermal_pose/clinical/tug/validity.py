@@ -109,7 +109,7 @@ def _camera(evidence: TrialEvidence) -> Verdict:
     if story.hardly_human and not whole:
         return Verdict(
             TrialReason.CAMERA_TILTED,
-            "Somebody moves, but hardly looks like an upright person: the image is tilted.",
+            "Someone moves, but hardly looks like an upright person: the image is tilted.",
         )
     if story.walked_away and story.travel > MIN_TRAVEL and story.laps() == 0:
         return Verdict(
@@ -224,7 +224,7 @@ def _one_end_missing(segmentation: Segmentation, story: Story) -> Verdict | None
 
 
 def _starts_upright(story: Story) -> Verdict:
-    """The recording begins with somebody on their feet: too late, or not this test."""
+    """The recording begins with someone on their feet: too late, or not this test."""
     if not story.rises:
         return Verdict(
             TrialReason.BEGAN_LATE, "The recording begins when the person is already standing."

@@ -25,7 +25,7 @@ from thermal_pose.types import (
 
 #: Parts of a test by their name in the results. The turn is no walk: it shows the side.
 WALKS: Final = {"walk_out": Phase.WALK_OUT, "walk_back": Phase.WALK_BACK}
-#: An answer of lower OKS, however its sides are taken, is of somebody else.
+#: An answer of lower OKS, however its sides are taken, is of someone else.
 _LEAST_OKS: Final = 0.3
 
 

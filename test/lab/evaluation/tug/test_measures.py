@@ -10,7 +10,7 @@ SPEED_MPS, STEP_HZ = 1.0, 1.75
 
 
 def walker(times_s: np.ndarray) -> np.ndarray:
-    """Joints (N, 17, 3) of somebody who walks out, turns left, walks back, turns on, and sits."""
+    """Joints (N, 17, 3) of someone who walks out, turns left, walks back, turns on, and sits."""
     x = np.interp(times_s, EDGES_S[1:5], [0.0, 3.0, 3.0, 0.0])
     yaw = np.interp(times_s, [5.0, 7.0, 10.0, 12.0], [0.0, np.pi, np.pi, 2 * np.pi])
     swing = 0.3 * np.sin(np.pi * STEP_HZ * times_s)

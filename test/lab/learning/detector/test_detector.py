@@ -186,7 +186,7 @@ def test_peaks_are_best_first_and_exact():
     assert torch.all(scores[:, :-1] >= scores[:, 1:])
 
 
-def test_it_learns_the_toy_world_exports_and_finds_everybody(data, tmp_path):
+def test_it_learns_the_toy_world_exports_and_finds_everyone(data, tmp_path):
     settings = DetectorTraining(
         max_steps=80, max_minutes=5, batch=8, learning_rate=4e-3, ema=0.9, device="cpu",
         augmentation=CALM,

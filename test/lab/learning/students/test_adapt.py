@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A shipped model learns somebody's camera from a teacher's labels, truth or no truth."""
+"""A shipped model learns someone's camera from a teacher's labels, truth or no truth."""
 
 import dataclasses
 import json

@@ -32,7 +32,7 @@ OVERRIDES = ["fit.epochs=1", "fit.batch=4", "distill.variants=1", "validation_st
 
 
 def people(name: str, n: int = 4, empty: int = 0, rgb: bool = True):
-    """`n` rows of two people of a set, the first `empty` of them without anybody."""
+    """`n` rows of two people of a set, the first `empty` of them without anyone."""
     data = stick_figures(n, subjects=2, trials=1, seed=len(name), rgb=rgb)
     frames, person = data.frames.copy(), data.person.copy()
     frames[:empty] = np.random.default_rng(0).normal(29500, 6, frames[:empty].shape)

@@ -7,7 +7,7 @@ from thermal_pose.lab.learning.tug.gait import GaitTrial, TorchGait, gait_sample
 
 
 def marching(n_frames: int = 120) -> GaitTrial:
-    """Somebody whose ankle rises while its foot swings."""
+    """Someone whose ankle rises while its foot swings."""
     times_s = np.arange(n_frames) / 8.0
     xy = np.tile(np.linspace(20, 40, 34).reshape(17, 2), (n_frames, 1, 1))
     swings = []

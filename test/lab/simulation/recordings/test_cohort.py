@@ -183,7 +183,7 @@ def test_a_covered_lens_shows_nobody(tmp_path):
         assert frame.truth.persons[0].box_xyxy is None
 
 
-def test_somebody_who_leaves_is_out_of_view_for_a_while(tmp_path):
+def test_someone_who_leaves_is_out_of_view_for_a_while(tmp_path):
     from thermal_pose.lab.simulation.recordings.output import trial_frames
 
     staged = frames_of(TrialReason.LEFT_VIEW)

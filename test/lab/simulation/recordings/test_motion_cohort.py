@@ -42,7 +42,7 @@ def test_recorded_motion_becomes_a_recording_with_its_truth(folder, tmp_path, pr
     # With the rest before and after.
     assert 0.0 < len(frames) / 2.0 - recorded()[0].times_s[-1] < 6.0
     warm = frames[len(frames) // 2].centikelvin
-    assert int(warm.max()) - int(warm.min()) > 300  # somebody is there
+    assert int(warm.max()) - int(warm.min()) > 300  # someone is there
 
 
 def test_the_same_command_goes_on_and_renders_nothing_twice(folder, tmp_path) -> None:

@@ -102,7 +102,7 @@ def test_far_arm_is_occluded_from_the_side():
     assert person.visibility[Joint.RIGHT_SHOULDER] == 1
 
 
-def test_somebody_in_front_occludes_and_takes_area():
+def test_someone_in_front_occludes_and_takes_area():
     pair = (standing(0.5), standing(2.5, 0.3, person=2, role="carer", index=1))
     alone = SceneRenderer(PLAIN, pair[:1], with_rgb=False).frame(0).truth.persons[0]
     behind, front = SceneRenderer(PLAIN, pair, with_rgb=False).frame(0).truth.persons
