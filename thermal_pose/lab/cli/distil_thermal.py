@@ -77,7 +77,7 @@ def start(args: argparse.Namespace) -> int:
     data = load_data(args, config.seed)
     if not args.only_widen:
         check_scores(data, None)
-    teacher, info = load_thermal_teacher(args.teacher)
+    teacher, info = load_thermal_teacher(args.teacher, config)
     write_run(args.out, config, data.train.fingerprint(), config.seed)
     training = Training(config, device, Progress(args.out, args.max_minutes))
     if args.only_widen:

@@ -257,6 +257,9 @@ def test_the_paper_s_student_is_distilled_from_a_narrow_one(narrow, tmp_path, ca
     # Nothing was learnt at that rate; only the norms' statistics are those of other crops.
     assert np.corrcoef(narrow_one.ravel(), wide_one.ravel())[0, 1] > 0.9
 
+    # The teacher reads crops as it learned to; another input would be read wrongly, in silence.
+    assert command.main([*words, "--set", "normalization.most_contrast=2.5"]) != 0
+    assert "student.pt: its input is" in capsys.readouterr().err
     (tmp_path / "lite" / "student.json").unlink()
     assert command.main(words) != 0
     assert "student.json: no such model card" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def student_start(model: str, data: PoseData, config: TrainingConfig) -> PoseNet
     ModelArtifactError
         As `shipped_start`.
     """
-    card = _card_of_same_input(model, config)
+    card = card_of_same_input(model, config)
     check_disjoint(learnt_from(card), data.subjects, card.name)
     return _unfolded(model, card, data, config)[0]
 
@@ -142,12 +142,21 @@ def _with_own_latent(card: ModelCard, network: PoseNetwork, width: int) -> PoseN
     return teacher
 
 
-def _card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
+def card_of_same_input(model: str, config: TrainingConfig) -> ModelCard:
+    """Return a model's card.
+
+    Raises
+    ------
+    ConfigError
+        The model's input is not the configuration's.
+    ModelArtifactError
+        Card missing or damaged.
+    """
     card = load_card(card_path(model))
     if card.normalization != config.normalization:
         raise ConfigError(
-            f"start {model}: its input is {card.normalization}, the configuration's is "
-            f"{config.normalization}"
+            f"{model}: its input is {card.normalization}, the configuration's is "
+            f"{config.normalization}: --set normalization.KEY=VALUE"
         )
     return card
 

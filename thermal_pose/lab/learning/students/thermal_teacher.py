@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from thermal_pose.inference.artifacts import card_path
-from thermal_pose.inference.card import DecodeRule, load_card
-from thermal_pose.lab.learning.fitting.config import AugmentConfig
+from thermal_pose.inference.card import DecodeRule
+from thermal_pose.lab.learning.fitting.config import AugmentConfig, TrainingConfig
 from thermal_pose.lab.learning.fitting.learner import fit_together
 from thermal_pose.lab.learning.fitting.losses import distillation_loss
 from thermal_pose.lab.learning.fitting.tasks import Inputs, KeypointTask, ThermalCrops
@@ -26,24 +25,31 @@ from thermal_pose.lab.learning.networks.teacher import TeacherInfo, fingerprint
 from thermal_pose.lab.learning.networks.width import widen
 from thermal_pose.lab.learning.pose_data import PoseData
 from thermal_pose.lab.learning.students.ship import ShipData, ShippedLearner, load_student
-from thermal_pose.lab.learning.students.shipped_start import described, learnt_from
+from thermal_pose.lab.learning.students.shipped_start import (
+    card_of_same_input,
+    described,
+    learnt_from,
+)
 
 
-def load_thermal_teacher(path: Path) -> tuple[PoseNetwork, TeacherInfo]:
+def load_thermal_teacher(path: Path, config: TrainingConfig) -> tuple[PoseNetwork, TeacherInfo]:
     """Return a trained student (`ship.save_student`) with the classic decoder's width.
 
     Parameters
     ----------
     path : its '.pt'. The card of the same name beside it, which `thermal-pose train` wrote with
         it, names the subjects that it has seen.
+    config : of the training; its input is the teacher's too.
 
     Raises
     ------
+    ConfigError
+        The teacher's input is not the configuration's.
     ModelArtifactError
         The file is not a trained student, has no card, or the card does not name its subjects.
     """
     network, _ = load_student(path)
-    card = load_card(card_path(str(path.absolute())))
+    card = card_of_same_input(str(path.absolute()), config)
     network.decoder = widen(network.decoder)
     network.eval().requires_grad_(False)
     name = f"{described(card)}, widened to the classic decoder (thermal, not RGB)"
