@@ -318,11 +318,21 @@ def test_who_stands_long_before_the_test_is_not_slow() -> None:
     assert time_lapse(reading.segmentation, reading.story) == 1.0
 
 
-def test_a_long_freeze_is_refused_as_a_pause() -> None:
+@pytest.mark.parametrize("length_s", [25.0, 40.0])
+def test_a_long_freeze_in_the_turn_is_refused_as_a_pause(length_s: float) -> None:
     """Standing on one spot for longer than the walk: which part it belongs to is unknown."""
-    result = analyze_frames(course(later(TEST, 11.4, 25.0)))
+    result = analyze_frames(course(later(TEST, 5.8, length_s)))
     assert result.timing.reason is TrialReason.PAUSED
-    assert "stood still for 25 s" in result.timing.sentence
+    assert f"stood still for {length_s:.0f} s" in result.timing.sentence
+
+
+def test_a_long_freeze_before_sitting_is_timed_and_counted() -> None:
+    found, result = measures_of(course(later(TEST, 11.4, 25.0)))
+    edges_s = Figure().edges_s
+    total_s = edges_s[-1] - edges_s[0] + 25.0
+    assert result.timing.valid
+    assert found["pause_time_s"].value == pytest.approx(25.0, abs=0.5)
+    assert found["total_s"].value == pytest.approx(total_s, abs=1.96 * result.total_sd_s)
 
 
 @pytest.mark.parametrize(("mark_m", "said"), [(2.9, False), (1.3, True)])

@@ -181,10 +181,14 @@ class Story:
     def never_turned(self) -> bool:
         """Whether the person came and went without turning around.
 
-        Who walks back after a turn shows their back for a third of that time or more. The pose
-        model may take a front for a back; but a turn also shows the person from the side.
+        Who walks back after a turn shows their back for a third of that time or more, pauses not
+        counted. The pose model may take a front for a back; but a turn also shows the person from
+        the side.
         """
-        facing = smooth(self.signals.facing, self.times_s, 0.2)[self.on_feet]
+        under_way = self.on_feet.copy()
+        for still_s in (run for span_s in self.upright for run in self.standstills(span_s)):
+            under_way &= ~self.within(still_s)
+        facing = smooth(self.signals.facing, self.times_s, 0.2)[under_way]
         facing = facing[np.isfinite(facing)]
         if facing.size < 10:
             return False
