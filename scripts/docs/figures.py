@@ -102,13 +102,14 @@ def real_frames() -> str:
                     *cells,
                     with_interval(one["oks_sides_ignored"]),
                     with_interval(one["mirrored"], 0),
+                    with_interval(one["mirrored_clearly"], 0),
                     with_interval(one["joint_ece"]),
                     with_interval(judged[name]["ap_spread_over_spans"], 3),
                 ]
             )
     return markdown(
         ["model", "set", "people", "AP", "AP50", "AP75", "mean OKS", "OKS, sides ignored",
-         "mirrored", "calibration error", "AP range over spans"],
+         "mirrored", "clearly", "calibration error", "AP range over spans"],
         rows,
     )  # fmt: skip
 

@@ -88,8 +88,18 @@ def test_the_labels_themselves_are_perfect(labelled) -> None:
 def test_a_mirrored_answer_is_named_and_right_without_sides(labelled) -> None:
     found = judged(answers(labelled, Oracle(mirrored=True)), resamples=0)
     assert found["mirrored"]["value"] == 6 and found["ap"]["value"] < 0.3
+    assert found["mirrored_clearly"]["value"] == 6
     assert found["oks_sides_ignored"]["value"] == pytest.approx(1.0, abs=1e-6)
     assert found["ap"]["ci95"] is None
+
+
+def test_sides_that_coincide_are_mirrored_but_not_clearly(labelled) -> None:
+    given = answers(labelled, Oracle())
+    middle = (given.true_xy + given.true_xy[:, MIRROR]) / 2
+    from_the_side = middle + 0.02 * (given.true_xy - middle)
+    seen = replace(given, true_xy=from_the_side, xy=from_the_side[:, MIRROR])
+    found = judged(seen, resamples=0)
+    assert found["mirrored"]["value"] == 6 and found["mirrored_clearly"]["value"] == 0
 
 
 def test_an_offset_is_reported_per_joint_in_units_of_the_person(labelled) -> None:

@@ -113,7 +113,7 @@ def test_cohorts_have_all_kinds_of_invalid_trials() -> None:
 def test_development_trials_are_of_development_seeds() -> None:
     pytest.importorskip("numba")
     cases = development_cases("paper")
-    assert len({case.name for case in cases}) == len(cases) == 120 + 28
+    assert len({case.name for case in cases}) == len(cases) == 40 + 28 + 240
     assert all(is_development_seed(case.seed) for case in cases)
     assert is_development_seed(9100)
     assert not is_development_seed(9000)

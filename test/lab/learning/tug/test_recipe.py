@@ -26,7 +26,12 @@ from thermal_pose.lab.learning.tug.recipe import (
     run_recipe,
 )
 from thermal_pose.lab.learning.tug.recorded import SampleSource, observed_trials, read_development
-from thermal_pose.lab.learning.tug.segmenter import begun_weights
+from thermal_pose.lab.learning.tug.segmenter import (
+    SegmenterConfig,
+    TorchSegmenter,
+    begun_weights,
+    write_network,
+)
 from thermal_pose.pipeline.trial import analyze_frames
 
 
@@ -113,8 +118,17 @@ def test_members_begin_as_the_networks_named(tmp_path: Path) -> None:
     one, other = load_network(begun), load_network(tmp_path / "second" / second["file"])
     for weights, same in zip(one.members, other.members, strict=True):
         assert all(np.array_equal(weights[name], same[name]) for name in weights)
-    with pytest.raises(ModelArtifactError, match="expected a network 2, found none"):
-        begun_weights(begun, 2)
+    with pytest.raises(ModelArtifactError, match="expected a segmentation network, found none"):
+        begun_weights(tmp_path / "first" / first["live_file"], 0)
+
+
+def test_a_network_more_than_the_start_has_begins_with_the_first_again(tmp_path: Path) -> None:
+    start = tmp_path / "start.npz"
+    config = SegmenterConfig(channels=8, seed=0)
+    write_network([TorchSegmenter(config) for _ in range(2)], config, start)
+    first, second, third = (begun_weights(start, member) for member in range(3))
+    name = "stem.weight"
+    assert third[name].equal(first[name]) and not third[name].equal(second[name])
 
 
 def test_some_samples_rest_for_long(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of a model on labelled pictures, each with a bootstrap interval over scenes."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from thermal_pose.lab.learning.fitting.assess import WITHIN_HALF_SK
 from thermal_pose.lab.metrics.calibration import expected_calibration_error
 from thermal_pose.skeleton import JOINT_NAMES
 from thermal_pose.types import Float64Array, Int64Array
+
+#: A person is clearly mirrored if the OKS with left and right exchanged is this much higher. In a
+#: side view left and right joints coincide, and either order has nearly the same OKS.
+CLEARLY: Final = 0.05
 
 
 def labelled_figures(
@@ -43,6 +47,7 @@ def _similarity(answers: LabelledAnswers, rows: Int64Array) -> dict[str, float]:
         "oks": float(np.nanmean(as_is)),
         "oks_sides_ignored": float(np.nanmean(np.fmax(as_is, swapped))),
         "mirrored": float(np.sum(swapped > as_is)),
+        "mirrored_clearly": float(np.sum(swapped - as_is > CLEARLY)),
         "joint_score": float(answers.joint_scores[rows].mean()),
         "person_score": float(answers.person_scores[rows].mean()),
     }

@@ -102,7 +102,7 @@ class DevelopmentSet:
 
 
 #: What timing is developed on, beside patients.
-DEVELOPMENT = (DevelopmentSet(77, 40, 28), DevelopmentSet(400, 80, 0))
+DEVELOPMENT = (DevelopmentSet(77, 40, 28), DevelopmentSet(400, 240, 0))
 #: Evaluation seeds that were used once; their errors have been looked at, so they can show nothing
 #: any more but how to do better.
 _USED_SEEDS = frozenset({9100, 9101, 9200, 9201})
@@ -126,7 +126,7 @@ def is_held_out(case: Mapping[str, Any]) -> bool:
 
 
 #: Patients to develop on: each valid trial is of another person; invalid ones under the next seed.
-PATIENT_SEED, N_PATIENTS, N_MISTAKES = 412, 160, 24
+PATIENT_SEED, N_PATIENTS, N_MISTAKES = 412, 400, 60
 
 
 def patient_cases() -> list[TrialCase]:

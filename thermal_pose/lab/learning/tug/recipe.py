@@ -74,7 +74,7 @@ class TugRecipe:
     steps: int = 3000
     batch: int = 16
     channels: int = 64
-    members: int = 2
+    members: int = 3
     start: str = "b6011bfaffb1"
     learning_rate: float = 1e-3
     average: float = 0.99

@@ -234,21 +234,26 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def begun_weights(path: Path, member: int) -> dict[str, Tensor]:
     """Weights of one network of a written file; those of the body's curves are not in it.
 
+    Parameters
+    ----------
+    member : index of the network to train. Where the file has fewer networks, they are used again
+        from the first: another seed then trains them to other weights.
+
     Raises
     ------
     ModelArtifactError
-        If the file is missing, or has not so many networks.
+        If the file is missing, or is not one of segmentation networks.
     """
-    prefix = f"{member}/"
     try:
         with np.load(path, allow_pickle=False) as archive:
+            members = {name.split("/", 1)[0] for name in archive.files if "/" in name}
+            if not members:
+                raise ModelArtifactError(f"{path}: expected a segmentation network, found none")
+            prefix = f"{member % len(members)}/"
             names = [name for name in archive.files if name.startswith(prefix)]
-            found = {name[len(prefix) :]: torch.from_numpy(archive[name]) for name in names}
+            return {name[len(prefix) :]: torch.from_numpy(archive[name]) for name in names}
     except (OSError, ValueError) as error:
         raise ModelArtifactError(f"{path}: not a segmentation network: {error}") from error
-    if not found:
-        raise ModelArtifactError(f"{path}: expected a network {member}, found none")
-    return found
 
 
 def write_network(
