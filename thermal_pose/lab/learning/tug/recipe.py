@@ -86,7 +86,7 @@ class TugRecipe:
     live_hidden: int = 64
     live_samples: int = 1600
     live_steps: int = 1500
-    gait_steps: int = 3000
+    gait_steps: int = 8000
     gait_channels: int = 48
 
 
