@@ -81,13 +81,19 @@ def observed(folder: Path) -> dict[str, Permissions]:
         def incomplete() -> bool:
             """Return whether the bedside page has still to find the camera, or others to appear."""
             heard = observer.get_subscriber_names_and_types_by_node("bedside_client", "/")
-            return not (seen.settled() and "/test/report" in dict(heard)) and not seen.late()
+            done = seen.settled() and "/test/report" in dict(heard) and _all_discovered(seen.last)
+            return not done and not seen.late()
 
         graph.spin_while(incomplete)
         found = seen.last
         for node in (observer, status):
             node.destroy_node()
     return found
+
+
+def _all_discovered(found: dict[str, Permissions]) -> bool:
+    """Return whether each node's parameter services are seen: on a busy machine some come late."""
+    return all("~/get_parameters" in one["services", "reply"] for one in found.values())
 
 
 def main() -> None:
