@@ -28,6 +28,7 @@ the recordings have them, against hand labels.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,11 +177,14 @@ def _start_motion(args: argparse.Namespace) -> int:
     from thermal_pose.lab.evaluation.tug.noise_floor import noise_floor
     from thermal_pose.lab.evaluation.tug.rows import write_rows
     from thermal_pose.lab.learning.tug.motion_cases import MOTION_SEED, cache_motion, motion_path
+    from thermal_pose.lab.simulation.motion.recorded import people_note
     from thermal_pose.lab.simulation.recordings.motion_cohort import motion_cases
 
     seed = MOTION_SEED if args.seed is None else args.seed
     preset = MOTION_PRESET if args.cohorts == list(COHORTS) else args.cohorts[0]
     cases = motion_cases(args.motion, preset, args.rooms, seed)
+    if note := people_note([case.recording for case in cases if case.room == 0]):
+        print(note, file=sys.stderr)
     with tqdm(total=len(cases), unit="trial", desc="keypoints", disable=None) as bar:
         cache_motion(cases, args.keypoints, bar.update, frames_only=args.frames_only)
     if args.keypoints_only or args.frames_only:

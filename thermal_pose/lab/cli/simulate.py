@@ -111,6 +111,7 @@ def start(args: argparse.Namespace) -> int:
 
 def _start_motion(args: argparse.Namespace) -> int:
     """Write one recording per recorded motion and room."""
+    from thermal_pose.lab.simulation.motion.recorded import people_note
     from thermal_pose.lab.simulation.recordings.motion_cohort import (
         make_motion_cohort,
         motion_cases,
@@ -122,6 +123,8 @@ def _start_motion(args: argparse.Namespace) -> int:
     cases = motion_cases(
         args.motion, args.preset, args.rooms, args.seed, args.camera, args.frame_rate
     )
+    if note := people_note([case.recording for case in cases if case.room == 0]):
+        print(note, file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr):
         entries = make_motion_cohort(cases, args.out, with_rgb=not args.no_rgb, quiet=args.json)
     result = {

@@ -79,16 +79,20 @@ def test_constant_offsets_of_the_labels_are_taken_from_other_people():
 def test_recorded_motion_is_judged_from_the_command_line(tmp_path, capsys):
     folder = tmp_path / "recorded"
     folder.mkdir()
-    write_motion(recorded()[0], folder / "walk.npz")
+    for name in ("walk", "walk_again"):
+        write_motion(recorded()[0], folder / f"{name}.npz")
+    (folder / "trials.csv").write_text("trial,subject\nwalk_again,walk\n")
     options = ["--keypoints", str(tmp_path / "kp"), "--rooms", "1", "--cohorts", "paper"]
     files = ["--out", str(tmp_path / "f.json"), "--csv", str(tmp_path / "f.csv")]
     assert main(["evaluate-tug", "--motion", str(folder), *options, *files]) == 0
-    assert "1 of 1 valid" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "2 of 2 valid" in printed.out
+    assert "1 of 2 recordings name no person in trials.csv" in printed.err
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert figures["n_recordings"] == 1
+    assert figures["n_recordings"] == 2
     assert figures["models"]
     with (tmp_path / "f.csv").open() as lines:
-        (row,) = csv.DictReader(lines)
+        row, _ = csv.DictReader(lines)
     assert row["result"] == "valid"
     error = float(row["found_seated_s"]) - float(row["true_seated_s"])
     assert abs(error) < 0.6

@@ -11,6 +11,7 @@ from thermal_pose.lab.simulation.motion.recorded import (
     HAND_LABELS,
     aligned,
     joint_columns,
+    people_note,
     read_folder,
 )
 from thermal_pose.lab.simulation.motion.retarget import HOLD_S
@@ -124,3 +125,14 @@ def test_gaps_and_slow_rates_are_refused():
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(StorageError, match=r"\.npz or \.csv"):
         read_folder(tmp_path)
+
+
+def test_recordings_that_do_not_name_their_person_are_told(tmp_path):
+    for name in ("a", "b"):
+        write_motion(recorded()[0], tmp_path / f"{name}.npz")
+    assert people_note(read_folder(tmp_path)).startswith("2 of 2 recordings name no person")
+    (tmp_path / "trials.csv").write_text("trial,subject\na,anna\n")
+    assert people_note(read_folder(tmp_path)).startswith("1 of 2 recordings name no person")
+    (tmp_path / "trials.csv").write_text("trial,subject\na,anna\nb,anna\n")
+    assert people_note(read_folder(tmp_path)) == ""
+    assert people_note(read_folder(tmp_path)[:1]) == ""

@@ -216,3 +216,14 @@ def _trial_rows(path: Path) -> dict[str, dict[str, str]]:
 def subjects_of(recordings: Sequence[RecordedMotion]) -> dict[str, int]:
     """Number the persons of recordings in the order of their names."""
     return {name: k for k, name in enumerate(sorted({r.subject for r in recordings}))}
+
+
+def people_note(recordings: Sequence[RecordedMotion]) -> str:
+    """A remark if recordings do not name their person; '' if all do, or there is only one."""
+    unnamed = sum(recording.subject == recording.name for recording in recordings)
+    if len(recordings) < 2 or not unnamed:
+        return ""
+    return (
+        f"{unnamed} of {len(recordings)} recordings name no person in {TRIALS_CSV}: each counts as "
+        "a different person. Add the columns trial and subject (docs/simulated-clinic.md)."
+    )
