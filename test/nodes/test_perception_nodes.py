@@ -100,9 +100,9 @@ def test_malformed_images_are_rejected_and_counted_and_the_nodes_live_on(benches
     for node in bench.nodes:
         assert handled(node)[0] == rejected > count // 4
         assert "internal_error" not in node.statistics.summary().counts
-    # The gate judges an image with those before it, so it may refuse one more.
-    assert offer(thermal_message(live, frame(1))) in ({0}, {1})
-    bench.show(frame(2))
+    # An odd frame name may have been adopted last: the camera is again after eight images.
+    answered = next(n for n in range(1, 10) if offer(thermal_message(live, frame(n))) == {0})
+    bench.show(frame(answered + 1))
     result = f"{rejected} rejected and counted by both nodes, the rest answered; nodes alive"
     faults.record("mutated images (size, step, encoding, endianness, NaN)", count, result)
 
