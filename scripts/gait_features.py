@@ -152,6 +152,10 @@ class LegNetwork(GaitNetwork):
 
     legs: Float64Array = field(default_factory=lambda: np.zeros((0, 0)))
 
+    def swinging(self, grid: CellGrid) -> Float64Array:
+        """Return (T * S, 2) probabilities of swinging; heatmap features have no mirror image."""
+        return self(grid_features(grid))
+
     def __call__(self, features: Float64Array) -> Float64Array:
         """Return (T * S, 2) probabilities of swinging."""
         return super().__call__(np.concatenate([features, self.legs], axis=1))
@@ -167,19 +171,19 @@ def trained(
     train_gait(trials, steps, network, sample=samples.of_width(width))
     weights = {name: value.double().numpy() for name, value in network.state_dict().items()}
     kernels = {k: w.transpose(2, 1, 0) for k, w in weights.items() if k.endswith("conv.weight")}
-    return GaitNetwork(weights | kernels, dilations)  # kernels as `convolve` takes them
+    return GaitNetwork((weights | kernels,), dilations)  # kernels as `convolve` takes them
 
 
 def read_gait(trial: LegTrial, network: GaitNetwork, scale: Scale, n_legs: int) -> dict[str, float]:
     """Return a trial's gait parameters by name, and the share of time with each foot right."""
     grid = track_grid(trial.track, trial.image_wh)
     legs = in_cells(grid, trial.track.stamps_s, scale(trial.legs))[:, :n_legs]
-    seeing = LegNetwork(network.weights, network.dilations, legs=legs)
+    seeing = LegNetwork(network.members, network.dilations, legs=legs)
     swings = swing_spans(trial.track, trial.image_wh, seeing)
     found = {name: p.mean for name, p in gait_parameters(swings, trial.walks_s, 0.0).items()}
     _, labels = labelled_grid(trial.gait, shift=0.5)
     wanted = labels.transpose(0, 2, 1).reshape(-1, 2)
-    right = (seeing(grid_features(grid)) > 0.5) == (wanted > 0.5)
+    right = (seeing.swinging(grid) > 0.5) == (wanted > 0.5)
     return found | {ACCURACY: float(right[np.isfinite(wanted)].mean())}
 
 

@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--motion", type=Path, help="folder of recorded motion")
     parser.add_argument("--trials", type=int, default=100, help="trials per preset")
-    parser.add_argument("--presets", nargs="+", default=["paper", "patients"])
+    parser.add_argument("--presets", nargs="+", default=["paper", "patients", "adults"])
     args = parser.parse_args()
     columns: dict[str, list[list[float]]] = {}
     if args.motion is not None:

@@ -2,7 +2,14 @@
 import numpy as np
 import pytest
 
-from thermal_pose.clinical.tug.features import CELL_S, N_FEATURES, cell_grid, grid_features
+from thermal_pose.clinical.tug.features import (
+    CELL_S,
+    N_FEATURES,
+    cell_grid,
+    grid_features,
+    mirrored_grid,
+)
+from thermal_pose.skeleton import MIRROR
 
 WH = (80, 60)
 
@@ -53,6 +60,17 @@ def test_a_larger_image_is_scaled() -> None:
     small = cell_grid(times_s, walk(times_s), np.ones((5, 17)), WH)
     large = (walk(times_s) - [39.5, 29.5]) * 2 + [79.5, 59.5]
     assert cell_grid(times_s, large, np.ones((5, 17)), (160, 120)).xy == pytest.approx(small.xy)
+
+
+def test_a_mirrored_grid_is_that_of_a_mirrored_image() -> None:
+    times_s = np.arange(6) * CELL_S
+    xy, scores = walk(times_s), np.random.default_rng(1).uniform(0.1, 1.0, (6, 17))
+    mirrored = xy[:, MIRROR] * [-1.0, 1.0] + [79.0, 0.0]
+    grid = cell_grid(times_s, xy, scores, WH)
+    expected = cell_grid(times_s, mirrored, scores[:, MIRROR], WH)
+    assert mirrored_grid(grid).xy == pytest.approx(expected.xy)
+    assert mirrored_grid(grid).scores == pytest.approx(expected.scores)
+    assert mirrored_grid(mirrored_grid(grid)).xy == pytest.approx(grid.xy)
 
 
 def test_features_do_not_depend_on_place_but_for_their_own_columns() -> None:

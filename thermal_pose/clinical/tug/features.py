@@ -7,12 +7,12 @@ frames and other frame rates all come to the network in one form; an empty cell 
 and says so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from thermal_pose.clinical.tug.subject import SubjectTrack
-from thermal_pose.skeleton import N_JOINTS, Joint
+from thermal_pose.skeleton import MIRROR, N_JOINTS, Joint
 from thermal_pose.types import BoolArray, Float64Array
 
 #: Width of a cell, s.
@@ -99,6 +99,13 @@ def cell_grid(
 def track_grid(track: SubjectTrack, image_wh: tuple[int, int]) -> CellGrid:
     """Put a subject's track into cells (see `cell_grid`)."""
     return cell_grid(track.stamps_s, track.xy, track.scores, image_wh)
+
+
+def mirrored_grid(grid: CellGrid) -> CellGrid:
+    """Return what a mirrored camera would have seen: left is right."""
+    return replace(
+        grid, xy=grid.xy[:, MIRROR] * np.array([-1.0, 1.0]), scores=grid.scores[:, MIRROR]
+    )
 
 
 def _centre_px(image_wh: tuple[int, int]) -> Float64Array:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stance, swing and double support of both legs over the walks, and what follows from them.
 
-A swing begins when the foot leaves the floor and ends with its contact. Boundaries lie between
-frames, where the probability of swinging crosses one half.
+A swing begins when the foot leaves the floor and ends with its contact. Where the probability of
+swinging is above one half is a swing; its ends are expected values, which lie between frames.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from thermal_pose.clinical.records import Measure
-from thermal_pose.clinical.tug.features import CELL_S, grid_features, track_grid
+from thermal_pose.clinical.tug.features import CELL_S, track_grid
 from thermal_pose.clinical.tug.gait_network import GaitNetwork
 from thermal_pose.clinical.tug.network import SUB_CELLS
 from thermal_pose.clinical.tug.subject import SubjectTrack
@@ -21,12 +21,16 @@ from thermal_pose.types import Float64Array
 Span = tuple[float, float]
 #: Names of the legs, in the order of the columns.
 LEGS = ("left", "right")
+#: The ends of a swing are blurred by less than this, s.
+MAX_BLUR_S = 0.5
 #: Swings outside these limits are no steps, s.
 MIN_SWING_S, MAX_SWING_S = 0.12, 1.6
 #: Strides outside these limits span a pause, s.
 MIN_STRIDE_S, MAX_STRIDE_S = 0.5, 3.0
 #: A parameter needs this many values.
 MIN_VALUES = 2
+#: A mean time whose standard error is a larger share of it is withheld, with all that needs it.
+MAX_ERROR_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,18 @@ class GaitParameter:
     sd: float
     n: int
 
+    @property
+    def sure(self) -> bool:
+        """Whether a mean time says anything, given how much its values differ."""
+        return self.sd <= MAX_ERROR_SHARE * self.mean
+
 
 def swing_spans(
     track: SubjectTrack, image_wh: tuple[int, int], network: GaitNetwork
 ) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
     """Swings (lift, contact) of the left and the right foot, s since the first frame."""
     grid = track_grid(track, image_wh)
-    probabilities = network(grid_features(grid))
+    probabilities = network.swinging(grid)
     left, right = (
         _spans(probabilities[:, leg], grid.start_s, CELL_S / SUB_CELLS) for leg in (0, 1)
     )
@@ -51,20 +60,38 @@ def swing_spans(
 
 
 def _spans(probability: Float64Array, start_s: float, step_s: float) -> tuple[Span, ...]:
-    """Spans above one half; both ends interpolated between the middles of sub-cells."""
+    """Swings (lift, contact) of one foot, each end at its expected time.
+
+    From the middle of the swing, the probabilities up to the middle of the next stance, but no
+    further than `MAX_BLUR_S` from where they cross one half, sum to the expected duration.
+    """
+    coarse = _above_half(probability, start_s, step_s)
+    borders_s = start_s + step_s * np.arange(len(probability) + 1)
+    swung_s = step_s * np.concatenate([[0.0], np.cumsum(probability)])
+    ends_s = [borders_s[0], *(time_s for span in coarse for time_s in span), borders_s[-1]]
+    spans = []
+    for number, (lift_s, land_s) in enumerate(coarse):
+        before_s, after_s = ends_s[2 * number], ends_s[2 * number + 3]
+        middle_s = (lift_s + land_s) / 2
+        first_s = max(lift_s - MAX_BLUR_S, (before_s + lift_s) / 2)
+        last_s = min(land_s + MAX_BLUR_S, (land_s + after_s) / 2)
+        reach_s = (first_s, middle_s, last_s)
+        rising_s, falling_s = np.diff(np.interp(reach_s, borders_s, swung_s))
+        spans.append((middle_s - float(rising_s), middle_s + float(falling_s)))
+    return tuple(spans)
+
+
+def _above_half(probability: Float64Array, start_s: float, step_s: float) -> list[Span]:
+    """Spans above one half that are long enough for a step, with ends between sub-cells."""
     centred = probability - 0.5
     changes = np.flatnonzero(np.diff(np.signbit(centred)))
     share = centred[changes] / (centred[changes] - centred[changes + 1])
-    times_s = start_s + step_s * (changes + 0.5 + share)
-    rising = ~np.signbit(centred[changes + 1])
-    spans, lift_s = [], None
-    for time_s, up in zip(times_s, rising, strict=True):
-        if up:
-            lift_s = float(time_s)
-        elif lift_s is not None:
-            spans.append((lift_s, float(time_s)))
-            lift_s = None
-    return tuple(s for s in spans if MIN_SWING_S <= s[1] - s[0] <= MAX_SWING_S)
+    times_s = (start_s + step_s * (changes + 0.5 + share)).tolist()
+    if not probability.size or not times_s:
+        return []
+    first = int(centred[0] >= 0)  # a swing that began before the recording has no lift
+    spans = zip(times_s[first::2], times_s[first + 1 :: 2], strict=False)
+    return [s for s in spans if MIN_SWING_S <= s[1] - s[0] <= MAX_SWING_S]
 
 
 def gait_parameters(
@@ -155,7 +182,14 @@ _LABELS = {
     for kind in ("step", "stride", "stance", "swing")
     for leg in LEGS
 }
+#: Parameter -> kinds of times of both legs that it is computed from.
+_NEEDED = {
+    "cadence_gait_spm": ("step",),
+    "step_asymmetry_gait": ("step",),
+    "double_support_pct": ("swing", "stride"),
+}
 _TOO_FEW = "Too few foot contacts were seen in the walks."
+_UNEVEN = "The steps differ too much from each other to give their mean."
 
 
 def gait_measures(
@@ -175,9 +209,14 @@ def gait_measures(
         (float(boundaries_s[3]), float(boundaries_s[4])),
     )
     found = gait_parameters(swing_spans(track, image_wh, network), walks, network.contact_sd_s)
-    return tuple(
-        Measure(name, label, unit, found[name].mean, found[name].sd)
-        if name in found
-        else Measure(name, label, unit, None, omitted=_TOO_FEW)
-        for name, (label, unit) in _LABELS.items()
-    )
+    return tuple(_measure(name, found) for name in _LABELS)
+
+
+def _measure(name: str, found: dict[str, GaitParameter]) -> Measure:
+    label, unit = _LABELS[name]
+    if name not in found:
+        return Measure(name, label, unit, None, omitted=_TOO_FEW)
+    times = [f"{kind}_time_{leg}_s" for kind in _NEEDED.get(name, ()) for leg in LEGS] or [name]
+    if not all(found[time].sure for time in times):
+        return Measure(name, label, unit, None, omitted=_UNEVEN)
+    return Measure(name, label, unit, found[name].mean, found[name].sd)

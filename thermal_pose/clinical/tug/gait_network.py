@@ -3,7 +3,8 @@
 
 Legend: T cells of 1/8 s, F features, S sub-cells of a cell (1/32 s).
 The input is that of the segmentation network; for each sub-cell and leg it gives the probability
-that the foot swings. `lab/learning/tug/gait.py` holds the same network in torch.
+that the foot swings. Networks of one shape that learned from other random numbers are averaged,
+each over the person and the mirror image. `lab/learning/tug/gait.py` holds one network in torch.
 """
 
 from dataclasses import dataclass
@@ -13,35 +14,50 @@ from pathlib import Path
 
 import numpy as np
 
-from thermal_pose.clinical.tug.features import N_FEATURES
+from thermal_pose.clinical.tug.features import (
+    N_FEATURES,
+    CellGrid,
+    grid_features,
+    mirrored_grid,
+)
 from thermal_pose.clinical.tug.network import SUB_CELLS, convolve, layer_norm
-from thermal_pose.clinical.tug.weights import read_weights
+from thermal_pose.clinical.tug.weights import members_of, read_weights
 from thermal_pose.types import Float64Array
 
 
 @dataclass(frozen=True)
 class GaitNetwork:
-    """Weights, and the uncertainty of its contact times.
+    """Weights of one or more networks, and the uncertainty of their contact times.
 
     Attributes
     ----------
-    weights : name -> array as in torch, convolutions as `convolve` takes them.
+    members : of each network, name -> array as in torch, convolutions as `convolve` takes them.
     dilations : of the blocks.
     contact_sd_s : standard deviation of one foot contact's time, from people left out, s.
     """
 
-    weights: dict[str, Float64Array]
+    members: tuple[dict[str, Float64Array], ...]
     dilations: tuple[int, ...]
     contact_sd_s: float = 0.1
 
+    def swinging(self, grid: CellGrid) -> Float64Array:
+        """(T * S, 2) probabilities that the left and the right foot swing.
+
+        A mirror swaps the legs and changes nothing else, so both views are averaged.
+        """
+        own, mirrored = (self(grid_features(view)) for view in (grid, mirrored_grid(grid)))
+        return (own + mirrored[:, ::-1]) / 2.0
+
     def __call__(self, features: Float64Array) -> Float64Array:
-        """Return (T * S, 2) probabilities that the left and the right foot swing.
+        """Return (T * S, 2) probabilities that the left and the right foot swing, of one view.
 
         Parameters
         ----------
         features : (T, F), see `features.grid_features`.
         """
-        w = self.weights
+        return np.mean([self._member(weights, features) for weights in self.members], axis=0)
+
+    def _member(self, w: dict[str, Float64Array], features: Float64Array) -> Float64Array:
         hidden = features @ w["stem.weight"].T + w["stem.bias"]
         for index, dilation in enumerate(self.dilations):
             prefix = f"blocks.{index}."
@@ -64,7 +80,8 @@ def load_gait_network(path: Path) -> GaitNetwork:
         If the file is missing, not of this kind, or made for other features.
     """
     weights, meta = read_weights(path, "gait network", n_features=N_FEATURES, sub_cells=SUB_CELLS)
-    return GaitNetwork(weights, tuple(meta["dilations"]), float(meta["contact_sd_s"]))
+    members = members_of(weights, int(meta["members"]))
+    return GaitNetwork(members, tuple(meta["dilations"]), float(meta["contact_sd_s"]))
 
 
 @lru_cache(maxsize=2)

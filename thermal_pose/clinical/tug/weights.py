@@ -45,3 +45,13 @@ def read_weights(
         if key.endswith("conv.weight"):
             arrays[key] = np.ascontiguousarray(values.transpose(2, 1, 0))
     return arrays, meta
+
+
+def members_of(
+    arrays: dict[str, Float64Array], n_members: int
+) -> tuple[dict[str, Float64Array], ...]:
+    """Return the arrays of each network of a file whose names begin with a network's number."""
+    return tuple(
+        {k.split("/", 1)[1]: v for k, v in arrays.items() if k.startswith(f"{member}/")}
+        for member in range(n_members)
+    )

@@ -5,7 +5,7 @@ Three steps, each of which can run on another machine: bake the bodies (--bake-o
 extra 'sim' with its body model), render and estimate keypoints (--keypoints-only; many cores
 help), and analyze the keypoints. Existing keypoint files are kept. The default
 seed was never used for training or tuning; --development takes all that was
-(`lab/learning/tug/cases.py`).
+(`lab/learning/tug/development.py`).
 
 examples:
   thermal-pose evaluate-tug --keypoints out/tug --jobs 8 --curves \\
@@ -271,7 +271,8 @@ def _motion_command(args: argparse.Namespace, seed: int) -> str:
 
 
 def _cases(args: argparse.Namespace, cohort: str) -> "list[TrialCase]":
-    from thermal_pose.lab.learning.tug.cases import cohort_cases, development_cases
+    from thermal_pose.lab.learning.tug.cases import cohort_cases
+    from thermal_pose.lab.learning.tug.development import development_cases
 
     if args.development:
         return development_cases(cohort)

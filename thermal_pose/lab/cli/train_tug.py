@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the three networks that time the Timed Up and Go; write them with a card.
+"""Train the networks that time the Timed Up and Go; write them with a card.
 
 They learn from keypoints that the shipped models found on development seeds (--keypoints), from
 simulated motion seen by random cameras (--motions; needs the extra 'sim'), or from both. Without

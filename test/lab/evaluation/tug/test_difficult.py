@@ -18,7 +18,7 @@ from thermal_pose.lab.evaluation.tug.difficult import (
     evaluate_difficult,
     page_lines,
 )
-from thermal_pose.lab.learning.tug.cases import is_development_seed
+from thermal_pose.lab.learning.tug.development import is_development_seed
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.types import TrialReason, TugTiming
 

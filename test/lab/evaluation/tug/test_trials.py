@@ -21,9 +21,8 @@ from thermal_pose.lab.learning.tug.cases import (
     TrialCase,
     blocked,
     cohort_cases,
-    development_cases,
-    is_development_seed,
 )
+from thermal_pose.lab.learning.tug.development import development_cases, is_development_seed
 from thermal_pose.lab.learning.tug.keypoint_file import (
     KeypointTrial,
     keypoint_path,
@@ -113,7 +112,7 @@ def test_cohorts_have_all_kinds_of_invalid_trials() -> None:
 def test_development_trials_are_of_development_seeds() -> None:
     pytest.importorskip("numba")
     cases = development_cases("paper")
-    assert len({case.name for case in cases}) == len(cases) == 40 + 28 + 240
+    assert len({case.name for case in cases}) == len(cases) == 40 + 28 + 320
     assert all(is_development_seed(case.seed) for case in cases)
     assert is_development_seed(9100)
     assert not is_development_seed(9000)

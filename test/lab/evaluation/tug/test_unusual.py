@@ -15,7 +15,8 @@ from thermal_pose.lab.evaluation.tug.unusual import (
     unusual_figures,
     unusual_lines,
 )
-from thermal_pose.lab.learning.tug.cases import case_session, is_development_seed
+from thermal_pose.lab.learning.tug.cases import case_session
+from thermal_pose.lab.learning.tug.development import is_development_seed
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, truth_to_json
 from thermal_pose.lab.metrics.agreement import TrialPair
 from thermal_pose.types import TIMED_PHASES, PhaseInterval, TrialReason, TugTiming

@@ -18,7 +18,7 @@ from thermal_pose.clinical.tug.gait_network import load_gait_network
 from thermal_pose.clinical.tug.live_network import load_live_network
 from thermal_pose.clinical.tug.network import load_network
 from thermal_pose.errors import ModelArtifactError
-from thermal_pose.lab.learning.tug.cases import HELD_OUT_SEEDS, is_held_out
+from thermal_pose.lab.learning.tug.development import HELD_OUT_SEEDS, is_held_out
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, write_keypoints
 from thermal_pose.lab.learning.tug.recipe import (
     CARD_FILE,
@@ -66,6 +66,7 @@ def test_some_people_are_kept_from_training() -> None:
     assert is_held_out({"seed": 77})
     assert is_held_out({"seed": 412, "preset": "patients", "subject_index": 39})
     assert not is_held_out({"seed": 412, "preset": "patients", "subject_index": 40})
+    assert is_held_out({"seed": 412, "preset": "adults", "subject_index": 39})
     assert not is_held_out({"seed": 400, "preset": "clinic", "subject_index": 0})
 
 
@@ -82,13 +83,15 @@ def test_the_recipe_writes_networks_and_card(tmp_path: Path) -> None:
         live_steps=2,
         gait_steps=2,
         gait_channels=8,
+        gait_members=2,
     )
     card = run_recipe(small, (), paths, tmp_path / "out")
     assert (card["n_recorded"], card["n_held_out"], card["seeds"]) == (3, 1, [400, 9100])
     assert card == json.loads((tmp_path / "out" / CARD_FILE).read_text())
     segmenter = load_network(tmp_path / "out" / card["file"])
     assert (len(segmenter.members), segmenter.sd_floor_s) == (2, (0.1,) * 7)
-    assert load_gait_network(tmp_path / "out" / card["gait_file"]).contact_sd_s > 0
+    gait = load_gait_network(tmp_path / "out" / card["gait_file"])
+    assert (len(gait.members), gait.contact_sd_s > 0) == (2, True)
     assert load_live_network(tmp_path / "out" / card["live_file"]).n_hidden == small.live_hidden
     assert card["boundary_mae_s"] > 0
     again = run_recipe(small, (), paths, tmp_path / "again", jobs=2)
@@ -109,6 +112,7 @@ def test_members_begin_as_the_networks_named(tmp_path: Path) -> None:
         live_steps=1,
         gait_steps=1,
         gait_channels=8,
+        gait_members=2,
     )
     first = run_recipe(small, (), paths, tmp_path / "first")
     begun = tmp_path / "first" / first["file"]

@@ -46,7 +46,7 @@ def test_every_reason_to_refuse_a_trial_is_made():
 
 
 def test_the_other_presets_are_valid():
-    for name in ("paper", "clinic", "stress", "teacher", "slowest", "fastest"):
+    for name in ("paper", "clinic", "stress", "teacher", "adults", "slowest", "fastest"):
         assert PRESETS[name].kind(3, 2, 5) is TrialReason.VALID
 
 

@@ -6,7 +6,7 @@ the pipeline makes of its images is written to one small file; a file that is th
 again, so a run can be broken off and resumed, and spread over processes and machines.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from math import atan2, degrees, hypot
@@ -90,71 +90,6 @@ class TrialCase:
     def subject(self) -> str:
         """Subject of the trial."""
         return f"{self.preset}-{self.seed}-{self.subject_index:03d}"
-
-
-@dataclass(frozen=True)
-class DevelopmentSet:
-    """Trials of each cohort to train and tune on: valid under `seed`, invalid under the next."""
-
-    seed: int
-    n_valid: int
-    n_invalid: int
-
-
-#: What timing is developed on, beside patients.
-DEVELOPMENT = (DevelopmentSet(77, 40, 28), DevelopmentSet(400, 240, 0))
-#: Evaluation seeds that were used once; their errors have been looked at, so they can show nothing
-#: any more but how to do better.
-_USED_SEEDS = frozenset({9100, 9101, 9200, 9201})
-
-
-def is_development_seed(seed: int) -> bool:
-    """Whether trials of a seed may be trained and tuned on."""
-    return 0 <= seed < 1000 or seed in _USED_SEEDS
-
-
-#: People whom no network is trained on, though timing is developed on them: these seeds, and this
-#: many of the patients.
-HELD_OUT_SEEDS, N_HELD_OUT_PATIENTS = (77, 78), 40
-
-
-def is_held_out(case: Mapping[str, Any]) -> bool:
-    """Whether a development trial (`KeypointTrial.conditions["case"]`) is kept from training."""
-    if case["seed"] in HELD_OUT_SEEDS:
-        return True
-    return case.get("preset") == "patients" and case["subject_index"] < N_HELD_OUT_PATIENTS
-
-
-#: Patients to develop on: each valid trial is of another person; invalid ones under the next seed.
-PATIENT_SEED, N_PATIENTS, N_MISTAKES = 412, 400, 60
-
-
-def patient_cases() -> list[TrialCase]:
-    """Trials of patients, of other invalid trials, and of recordings that users make wrongly."""
-    from thermal_pose.lab.simulation.people.presets import INVALID_KINDS, MISUSED_KINDS
-
-    cases = [
-        TrialCase("patients", PATIENT_SEED, k, 0, TrialReason.VALID) for k in range(N_PATIENTS)
-    ]
-    for k in range(N_MISTAKES):
-        misused, invalid = (
-            MISUSED_KINDS[k % len(MISUSED_KINDS)],
-            INVALID_KINDS[k % len(INVALID_KINDS)],
-        )
-        cases.append(TrialCase("misused", PATIENT_SEED + 1, k, 0, misused))
-        cases.append(TrialCase("patients", PATIENT_SEED + 1, k, 0, invalid))
-    return cases
-
-
-def development_cases(preset: str) -> list[TrialCase]:
-    """The trials of one cohort that timing is developed on."""
-    if preset == "patients":
-        return patient_cases()
-    return [
-        case
-        for part in DEVELOPMENT
-        for case in cohort_cases(preset, part.n_valid, part.n_invalid, part.seed)
-    ]
 
 
 def cohort_cases(

@@ -148,6 +148,7 @@ def train_gait(
     batch: int = 16,
     report: Callable[[int, float], None] = lambda step, loss: None,
     sample: Callable[[Any, np.random.Generator], Sample] = gait_sample,
+    seed: int = 0,
 ) -> TorchGait:
     """Train on random variations of trials; return the network after the last step.
 
@@ -156,8 +157,9 @@ def train_gait(
     trials : of the kind that `sample` takes.
     report : called every 50 steps with the step and the mean loss since.
     sample : draws features (T, F) and labels of one trial, see `gait_sample`.
+    seed : of the trials' order and variations.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LEARNING_RATE, steps)
     losses = []
@@ -194,11 +196,16 @@ def _batch_loss(network: TorchGait, samples: Sequence[Sample]) -> Tensor:
 
 
 def write_gait_network(
-    network: TorchGait, dilations: Sequence[int], contact_sd_s: float, path: Path
+    networks: Sequence[TorchGait], dilations: Sequence[int], contact_sd_s: float, path: Path
 ) -> None:
     """Write the weights for `clinical.tug.gait_network.load_gait_network`."""
-    arrays = {k: v.detach().numpy().astype(np.float32) for k, v in network.state_dict().items()}
+    arrays = {
+        f"{member}/{name}": value.detach().numpy().astype(np.float32)
+        for member, network in enumerate(networks)
+        for name, value in network.state_dict().items()
+    }
     meta = {
+        "members": len(networks),
         "n_features": N_FEATURES,
         "sub_cells": SUB_CELLS,
         "dilations": list(dilations),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From motions and keypoint files to the three shipped networks of the TUG and their card.
+"""From motions and keypoint files to the three kinds of shipped networks of the TUG and their card.
 
 The segmentation networks may learn on from earlier ones, which the card names; the others start
 from random weights. Nothing else but the recipe and the keypoint files counts.
@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from thermal_pose.clinical.tug.decode import central_mean_s, ordered_posteriors
 from thermal_pose.clinical.tug.features import CELL_S
@@ -21,8 +22,8 @@ from thermal_pose.clinical.tug.network import SUB_CELLS, load_network
 from thermal_pose.digest import sha256_of
 from thermal_pose.files import write_whole
 from thermal_pose.jobs import map_jobs
-from thermal_pose.lab.learning.tug.cases import is_held_out
 from thermal_pose.lab.learning.tug.corpus import MotionTrial, ObservedTrial, network_sample
+from thermal_pose.lab.learning.tug.development import IRREGULAR, is_held_out
 from thermal_pose.lab.learning.tug.gait import (
     TorchGait,
     contact_errors_s,
@@ -49,6 +50,7 @@ from thermal_pose.lab.learning.tug.segmenter import (
 SEGMENTER_FILE, LIVE_FILE, CARD_FILE = "tug_segmenter.npz", "tug_live.npz", "tug_segmenter.json"
 GAIT_FILE = "tug_gait.npz"
 _GAIT_DILATIONS = (1, 2, 4, 8)
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,14 @@ class TugRecipe:
     sd_floor_s : (7,) uncertainty that the network's own distributions lack, s. Fitted to recorded
         motion by `thermal-pose evaluate-tug --motion` (`fitted_floor_s`).
     live_hidden, live_samples, live_steps : of the causal network.
-    gait_steps, gait_channels : of the network of foot contacts.
+    gait_steps, gait_channels, gait_members : of the networks of foot contacts.
     """
 
-    steps: int = 3000
+    steps: int = 4000
     batch: int = 16
     channels: int = 64
     members: int = 3
-    start: str = "b6011bfaffb1"
+    start: str = "9321b40f0a24"
     learning_rate: float = 1e-3
     average: float = 0.99
     recorded_share: float = 0.65
@@ -88,6 +90,7 @@ class TugRecipe:
     live_steps: int = 1500
     gait_steps: int = 8000
     gait_channels: int = 48
+    gait_members: int = 3
 
 
 def run_recipe(
@@ -135,7 +138,7 @@ def run_recipe(
 
 
 def _is_patient(trial: KeypointTrial) -> bool:
-    return trial.conditions["case"].get("preset") in ("patients", "misused")
+    return trial.conditions["case"].get("preset") in IRREGULAR
 
 
 def _config(recipe: TugRecipe, seed: int) -> SegmenterConfig:
@@ -161,19 +164,32 @@ class _Work:
 
 
 def _train_all(work: _Work, out_dir: Path, jobs: int) -> None:
-    """Train the members, the causal network and that of foot contacts, and write their files."""
+    """Train all networks, the causal one and those of foot contacts too, and write their files."""
     recipe, source = work.recipe, work.source
     calls: list[tuple[Any, ...]] = [
         (_member, recipe, source, k, work.start) for k in range(recipe.members)
     ]
     calls.append((_train_live, recipe, source, out_dir / LIVE_FILE))
-    calls.append((_train_gait, recipe, work.kept, work.held_out, out_dir / GAIT_FILE))
-    states = list(map_jobs(_call, calls, jobs, ordered=True))[: recipe.members]
-    networks = []
-    for state in states:
-        networks.append(TorchSegmenter(_config(recipe, 0)))
-        networks[-1].load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
-    write_network(networks, _config(recipe, 0), out_dir / SEGMENTER_FILE, recipe.sd_floor_s)
+    calls += [(_gait_member, recipe, work.kept, k) for k in range(recipe.gait_members)]
+    states = list(map_jobs(_call, calls, jobs, ordered=True))
+    config = _config(recipe, 0)
+    networks = [_restored(TorchSegmenter(config), state) for state in states[: recipe.members]]
+    write_network(networks, config, out_dir / SEGMENTER_FILE, recipe.sd_floor_s)
+    walkers = [
+        _restored(TorchGait(recipe.gait_channels, _GAIT_DILATIONS), state)
+        for state in states[recipe.members + 1 :]
+    ]
+    _write_gait(walkers, work.held_out, out_dir / GAIT_FILE)
+
+
+def _restored(network: _Network, state: dict[str, Any]) -> _Network:
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    return network.eval()
+
+
+def _state(network: nn.Module) -> dict[str, Any]:
+    """Weights by name, as they travel between processes."""
+    return {name: value.numpy() for name, value in network.state_dict().items()}
 
 
 def _call(function: Callable[..., Any], *arguments: object) -> Any:
@@ -188,7 +204,7 @@ def _member(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     begun = begun_weights(start, seed) if start else None
     network = train_segmenter(source, _config(recipe, seed), _report, device=device, begun=begun)
-    return {name: value.numpy() for name, value in network.state_dict().items()}
+    return _state(network)
 
 
 def _one_thread() -> None:
@@ -211,21 +227,25 @@ def _train_live(recipe: TugRecipe, source: SampleSource, path: Path) -> None:
     write_live_network(network, path)
 
 
-def _train_gait(
-    recipe: TugRecipe, kept: Sequence[KeypointTrial], held_out: Sequence[KeypointTrial], path: Path
-) -> None:
-    """Train on foot contacts; their uncertainty is that of people who were held out."""
+def _gait_member(recipe: TugRecipe, kept: Sequence[KeypointTrial], seed: int) -> dict[str, Any]:
+    """Weights of one network of foot contacts, by name."""
     _one_thread()
     trials = [trial for trial in map(gait_trial, kept) if trial is not None]
     if not trials:
         raise ValueError("keypoints: expected trials with foot contacts, got none")
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     network = TorchGait(recipe.gait_channels, _GAIT_DILATIONS)
-    train_gait(trials, recipe.gait_steps, network)
-    write_gait_network(network, _GAIT_DILATIONS, 0.0, path)
+    return _state(train_gait(trials, recipe.gait_steps, network, seed=seed))
+
+
+def _write_gait(
+    networks: Sequence[TorchGait], held_out: Sequence[KeypointTrial], path: Path
+) -> None:
+    """Write the networks; the uncertainty of contacts is that of people who were held out."""
+    write_gait_network(networks, _GAIT_DILATIONS, 0.0, path)
     errors_s = contact_errors_s(held_out, load_gait_network(path))
     sd_s = float(np.sqrt(np.mean(errors_s**2))) if errors_s.size else 0.1
-    write_gait_network(network, _GAIT_DILATIONS, sd_s, path)
+    write_gait_network(networks, _GAIT_DILATIONS, sd_s, path)
 
 
 def _card(

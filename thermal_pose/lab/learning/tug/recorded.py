@@ -14,7 +14,6 @@ import numpy as np
 
 from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.clinical.tug.reading import follow_subject
-from thermal_pose.lab.learning.tug.cases import is_development_seed
 from thermal_pose.lab.learning.tug.corpus import (
     MotionTrial,
     ObservedTrial,
@@ -23,6 +22,7 @@ from thermal_pose.lab.learning.tug.corpus import (
     refused_boundaries_s,
 )
 from thermal_pose.lab.learning.tug.curves import N_CURVES, body_curves, mirrored
+from thermal_pose.lab.learning.tug.development import is_development_seed
 from thermal_pose.lab.learning.tug.keypoint_file import KeypointTrial, read_keypoints
 from thermal_pose.lab.learning.tug.segmenter import Sample
 from thermal_pose.lab.learning.tug.warp import warped_motion, warped_trial

@@ -244,6 +244,16 @@ PRESETS: dict[str, Preset] = {
             patients=True,
         ),
         Preset(
+            "adults",
+            "adults who move like 43 recorded real people; patients without the frail ones",
+            ((RECORDED, 1.0),),
+            n_subjects=20,
+            n_trials=3,
+            room="mixed",
+            carer_share=0.2,
+            patients=True,
+        ),
+        Preset(
             "slowest",
             "patients who take 60 to 100 s",
             ((SLOWEST, 1.0),),
