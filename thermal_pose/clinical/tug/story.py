@@ -32,6 +32,8 @@ NEAR_SHARE, BACK_SHARE = 0.6, 0.3
 STILL_SHARE = 0.3
 #: Slowest usual pace, in body heights per second: slower motion is noise of the keypoints.
 SLOWEST_PACE = 0.05
+#: What happens this close to a standstill may be a part of it, s.
+BESIDE_S = 1.0
 #: A standstill shorter than this is part of walking, s.
 MIN_STANDSTILL_S = 0.8
 
@@ -287,6 +289,23 @@ class Story:
         still &= self.posture > UPRIGHT_INDEX
         runs = _runs(still, self.times_s)
         return tuple(run for run in runs if run[1] - run[0] >= MIN_STANDSTILL_S)
+
+    def frozen_beside(self, edges_s: Float64Array, span_s: Span, least_s: float) -> bool:
+        """Whether a standstill that outlasts all motion lies beside one of some edges.
+
+        Nothing then tells on which side of the edge the person stood still.
+
+        Parameters
+        ----------
+        span_s : in which the person walks and turns.
+        least_s : a shorter standstill does not count.
+        """
+        longer_s = max(least_s, self.moving_s(span_s))
+        return any(
+            end_s - start_s > longer_s and start_s - BESIDE_S < edge_s < end_s + BESIDE_S
+            for start_s, end_s in self.standstills(span_s)
+            for edge_s in edges_s
+        )
 
     def moving_s(self, span_s: Span) -> float:
         """How long the person is under way within a span, s."""

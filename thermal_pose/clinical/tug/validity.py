@@ -40,6 +40,8 @@ MIN_SHRINKAGE = 0.8
 MANY_RISES = 3
 #: A standstill at least this long explains why a trial is uncertain, s.
 LONG_STANDSTILL_S = 3.0
+#: Nobody whom the networks learned from stood still for so long, s.
+FREEZE_S = 10.0
 #: A recording that ends this soon after the person began to sit down is cut off, s.
 SITTING_DOWN_S = 3.0
 
@@ -376,7 +378,9 @@ def _plausible(evidence: TrialEvidence) -> Verdict:
     edges_s, sds_s = evidence.segmentation.boundaries_s, evidence.segmentation.sds_s
     spread_s = float(np.hypot(sds_s[0], sds_s[-1]))
     unsure = unsure_boundaries(edges_s, sds_s)
-    if spread_s <= MAX_TOTAL_SD_S and unsure.sum() <= MAX_UNSURE:
+    walk_s = (float(edges_s[1]), float(edges_s[4]))
+    frozen = evidence.story.frozen_beside(edges_s[2:4], walk_s, FREEZE_S)
+    if spread_s <= MAX_TOTAL_SD_S and unsure.sum() <= MAX_UNSURE and not frozen:
         return Verdict()
     reason = _interrupted(evidence)
     if reason is not None:

@@ -73,11 +73,11 @@ class TugRecipe:
     gait_steps, gait_channels, gait_members : of the networks of foot contacts.
     """
 
-    steps: int = 4000
+    steps: int = 2000
     batch: int = 16
     channels: int = 64
     members: int = 3
-    start: str = "9321b40f0a24"
+    start: str = "16c224eff9e8"
     learning_rate: float = 1e-3
     average: float = 0.99
     recorded_share: float = 0.65
