@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -113,6 +114,20 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(ModelArtifactError, match="not a gait network"):
         load_gait_network(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("n_members", [None, 0, 2])
+def test_a_file_without_all_of_its_networks_is_refused(tmp_path, n_members):
+    path = tmp_path / "gait.npz"
+    write_gait_network([TorchGait(8, (1,)).eval()], (1,), 0.05, path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    meta = json.loads(str(arrays.pop("meta"))) | {"members": n_members}
+    if n_members is None:
+        del meta["members"]
+    np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
+    with pytest.raises(ModelArtifactError, match="expected one gait network or more"):
+        load_gait_network(path)
 
 
 def test_a_mean_of_steps_that_differ_too_much_is_withheld_with_what_needs_it():

@@ -320,10 +320,21 @@ def test_who_stands_long_before_the_test_is_not_slow() -> None:
 
 @pytest.mark.parametrize("length_s", [25.0, 40.0])
 def test_a_long_freeze_in_the_turn_is_refused_as_a_pause(length_s: float) -> None:
-    """Standing on one spot for longer than the walk: which part it belongs to is unknown."""
+    """Standing beside the turn's start for longer than the walk: hardly anybody has taught that."""
     result = analyze_frames(course(later(TEST, 5.8, length_s)))
     assert result.timing.reason is TrialReason.PAUSED
     assert f"stood still for {length_s:.0f} s" in result.timing.sentence
+
+
+def test_a_freeze_counts_if_it_is_long_outlasts_the_walk_and_lies_beside_an_edge() -> None:
+    story = read_frames(course(later(TEST, 5.8, 12.0)), TugParams()).story
+    ((start_s, end_s),) = story.standstills((4.0, 22.0))
+    assert end_s - start_s == pytest.approx(12.0, abs=0.6)
+    walk_s = (start_s - 3.0, end_s + 4.0)
+    assert story.frozen_beside(np.array([end_s + 0.5]), walk_s, 10.0)
+    assert not story.frozen_beside(np.array([end_s + 1.5]), walk_s, 10.0)
+    assert not story.frozen_beside(np.array([end_s + 0.5]), walk_s, 13.0)
+    assert not story.frozen_beside(np.array([end_s + 0.5]), (start_s - 9.0, end_s + 4.0), 10.0)
 
 
 def test_a_long_freeze_before_sitting_is_timed_and_counted() -> None:

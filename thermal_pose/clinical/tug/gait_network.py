@@ -21,7 +21,7 @@ from thermal_pose.clinical.tug.features import (
     mirrored_grid,
 )
 from thermal_pose.clinical.tug.network import SUB_CELLS, convolve, layer_norm
-from thermal_pose.clinical.tug.weights import members_of, read_weights
+from thermal_pose.clinical.tug.weights import read_members
 from thermal_pose.types import Float64Array
 
 
@@ -79,8 +79,7 @@ def load_gait_network(path: Path) -> GaitNetwork:
     ModelArtifactError
         If the file is missing, not of this kind, or made for other features.
     """
-    weights, meta = read_weights(path, "gait network", n_features=N_FEATURES, sub_cells=SUB_CELLS)
-    members = members_of(weights, int(meta["members"]))
+    members, meta = read_members(path, "gait network", n_features=N_FEATURES, sub_cells=SUB_CELLS)
     return GaitNetwork(members, tuple(meta["dilations"]), float(meta["contact_sd_s"]))
 
 

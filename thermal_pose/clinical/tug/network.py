@@ -18,7 +18,7 @@ import numpy as np
 
 from thermal_pose.clinical.tug.features import N_FEATURES
 from thermal_pose.clinical.tug.result import N_BOUNDARIES
-from thermal_pose.clinical.tug.weights import members_of, read_weights
+from thermal_pose.clinical.tug.weights import read_members
 from thermal_pose.digest import short_key
 from thermal_pose.types import Float64Array
 
@@ -131,10 +131,9 @@ def load_network(path: Path) -> SegmenterNetwork:
     ModelArtifactError
         If the file is missing, not of this kind, or made for other features.
     """
-    arrays, meta = read_weights(
+    members, meta = read_members(
         path, "segmentation network", n_features=N_FEATURES, sub_cells=SUB_CELLS
     )
-    members = members_of(arrays, int(meta["members"]))
     digest = short_key(path.read_bytes(), 12)
     floor_s = tuple(float(value) for value in meta.get("sd_floor_s", (0.0,) * N_BOUNDARIES))
     return SegmenterNetwork(members, tuple(meta["dilations"]), f"{path.stem}-{digest}", floor_s)

@@ -293,7 +293,7 @@ class Story:
     def frozen_beside(self, edges_s: Float64Array, span_s: Span, least_s: float) -> bool:
         """Whether a standstill that outlasts all motion lies beside one of some edges.
 
-        Nothing then tells on which side of the edge the person stood still.
+        Only a few degrees of rotation then tell on which side of the edge the person stood still.
 
         Parameters
         ----------

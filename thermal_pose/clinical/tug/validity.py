@@ -40,7 +40,7 @@ MIN_SHRINKAGE = 0.8
 MANY_RISES = 3
 #: A standstill at least this long explains why a trial is uncertain, s.
 LONG_STANDSTILL_S = 3.0
-#: Nobody whom the networks learned from stood still for so long, s.
+#: Hardly anybody whom the networks learned from stood still for so long, s.
 FREEZE_S = 10.0
 #: A recording that ends this soon after the person began to sit down is cut off, s.
 SITTING_DOWN_S = 3.0

@@ -47,11 +47,23 @@ def read_weights(
     return arrays, meta
 
 
-def members_of(
-    arrays: dict[str, Float64Array], n_members: int
-) -> tuple[dict[str, Float64Array], ...]:
-    """Return the arrays of each network of a file whose names begin with a network's number."""
-    return tuple(
+def read_members(
+    path: Path, kind: str, **expected: int
+) -> tuple[tuple[dict[str, Float64Array], ...], dict[str, Any]]:
+    """Return the arrays of each of the networks that are averaged, and the metadata.
+
+    The names of arrays begin with their network's number. Parameters are those of `read_weights`.
+
+    Raises
+    ------
+    ModelArtifactError
+        If the file is missing, not of this kind, made for other features, or holds no network.
+    """
+    arrays, meta = read_weights(path, kind, **expected)
+    members = tuple(
         {k.split("/", 1)[1]: v for k, v in arrays.items() if k.startswith(f"{member}/")}
-        for member in range(n_members)
+        for member in range(int(meta.get("members", 0)))
     )
+    if not members or not all(members):
+        raise ModelArtifactError(f"{path}: expected one {kind} or more, found none or a part")
+    return members, meta
