@@ -38,6 +38,7 @@ NODES = (
 )
 DEFAULT_NODES = ("tug_analyzer", "pose", "detector", "thermal_camera")
 CAMERA = "thermal_camera"
+ANALYZER = "tug_analyzer"
 IMAGE_CONSUMERS = ("detector", "pose", "tug_analyzer", "visualizer")
 RESPAWN_DELAY_S = 1.0
 
@@ -132,6 +133,7 @@ def camera_overrides(values: dict[str, str]) -> dict[str, object]:
         found["bag_path"] = as_path("bag", values["bag"])
         found["bag_rate"] = as_number("rate", values["rate"], 0.0, 100.0)
         found["bag_clock"] = as_bool("clock", values["clock"])
+        found["bag_awaits"] = "test/state" if ANALYZER in selected_nodes(values) else "keypoints"
     elif as_bool("clock", values["clock"]):
         raise ValueError("clock:=true: expected bag:=RECORDING as well")
     if values["frame_id"]:

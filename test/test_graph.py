@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from support.replayed import replay_trial
-from support.waiting import wait_for
+from support.waiting import spin_for, wait_for
 
 from thermal_pose.bags import schema
 from thermal_pose.bags.reader import BagReader
@@ -24,6 +25,7 @@ from thermal_pose.clinical.tug.options import TugParams
 from thermal_pose.msg import Keypoints, TugReport
 from thermal_pose.nodes.graph import GraphPlan
 from thermal_pose.nodes.process_table import config_file
+from thermal_pose.nodes.processes import ProcessGraph
 from thermal_pose.nodes.qos import report_qos, result_qos
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.parameters.nodes import DetectorParameters, PoseParameters
@@ -74,6 +76,31 @@ def test_live_graph_gives_the_offline_bytes(offline, ros_domain, tmp_path, optio
 def test_separate_processes_give_the_offline_bytes(offline, ros_domain, tmp_path):
     demo(tmp_path, "--rate", "4", "--processes")
     assert without_run(tmp_path / "report.json") == offline
+
+
+def test_an_analyzer_that_stands_still_for_a_while_misses_no_frame(offline, ros, tmp_path):
+    """The recording has more frames than the analyzer's queue holds."""
+    camera = {"backend": "bag", "bag_path": str(DEMO_BAG), "bag_rate": 0.0}
+    camera |= {"bag_min_subscribers": 3, "bag_awaits": "test/state"}
+    plan = GraphPlan(
+        overrides={"thermal_camera": camera, "tug_analyzer": {"report_dir": str(tmp_path)}}
+    )
+    heard_s: list[float] = []
+    listener = rclpy.create_node("listener", use_global_arguments=False)
+    listener.create_subscription(
+        Keypoints, "keypoints", lambda _: heard_s.append(time.monotonic()), result_qos()
+    )
+    executor = SingleThreadedExecutor()
+    executor.add_node(listener)
+    with ProcessGraph(plan) as graph:
+        spin_for(executor, lambda: bool(heard_s), 60.0)
+        graph.processes["tug_analyzer"].send_signal(signal.SIGSTOP)
+        spin_for(executor, lambda: time.monotonic() - heard_s[-1] > 1.0, 60.0)
+        graph.processes["tug_analyzer"].send_signal(signal.SIGCONT)
+        wait_for(lambda: any(tmp_path.rglob("report.html")), 60.0, "the report")
+    executor.shutdown()
+    listener.destroy_node()
+    assert without_run(next(tmp_path.rglob("report.json"))) == offline
 
 
 def test_demo_leaves_a_report_that_shows_the_trial(ros_domain, tmp_path):
@@ -206,6 +233,7 @@ def test_ten_looped_replays_give_one_json_while_the_clock_jumps_back(ros):
                 "bag_rate": 0.0,
                 "bag_loop": True,
                 "bag_min_subscribers": 2,
+                "bag_awaits": "test/state",
             },
             "tug_analyzer": {"height_m": params.height_m},
         },

@@ -118,7 +118,7 @@ def test_a_replay_without_any_results_ends_with_an_error(trial: Path, monkeypatc
     camera = BagCamera(trial, rate=0.0, window_frames=1)
     camera.open()
     deadline_s = time.monotonic() + 10.0
-    with pytest.raises(GraphError, match="no keypoints came for 3 images in a row"):
+    with pytest.raises(GraphError, match="no results came for 3 images in a row"):
         while time.monotonic() < deadline_s:
             camera.read(0.02)
     assert camera.unanswered == 3

@@ -117,6 +117,7 @@ def test_arguments_reach_the_nodes_they_are_for(tug, tmp_path):
         "bag_path": str(tmp_path),
         "bag_rate": 2.5,
         "bag_clock": False,
+        "bag_awaits": "test/state",
         "camera_pitch_deg": 15.0,
     }
     assert pose == {"model": "student", "image_reliability": "reliable"}

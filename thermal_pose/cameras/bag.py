@@ -196,8 +196,9 @@ class BagCamera:
         self._window.acknowledge(stamp_ns)
         if self._unanswered_in_a_row >= MAX_UNANSWERED:
             raise GraphError(
-                f"no keypoints came for {MAX_UNANSWERED} images in a row, each sent "
-                f"{MAX_SENDS} times: are detector and pose running and enabled?"
+                f"no results came for {MAX_UNANSWERED} images in a row, each sent {MAX_SENDS} "
+                "times: are detector and pose, and tug_analyzer if it is awaited, running and "
+                "enabled?"
             )
 
     def _send(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:

@@ -75,6 +75,7 @@ def _through_ros(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
                 "bag_rate": args.rate,
                 # detector, pose, and the analyzer for the report's film
                 "bag_min_subscribers": 3,
+                "bag_awaits": "test/state",
             },
             "tug_analyzer": {"report_dir": str(args.out.resolve())},
         }

@@ -73,11 +73,14 @@ def node_parameters(**_: object) -> list[str]:
 def plan_from(args: argparse.Namespace) -> GraphPlan:
     """Return what to start, from the parsed options."""
     overrides = parse_overrides(args.settings)
+    entries = selected_entries(tuple(args.with_nodes), tuple(args.without))
     if args.bag is not None:
         camera = overrides.setdefault("thermal_camera", {})
         camera.update(backend="bag", bag_path=str(args.bag), bag_rate=args.rate, bag_loop=args.loop)
+        if "tug_analyzer" in {entry.name for entry in entries}:
+            camera.setdefault("bag_awaits", "test/state")
     return GraphPlan(
-        entries=selected_entries(tuple(args.with_nodes), tuple(args.without)),
+        entries=entries,
         overrides=overrides,
         namespace=args.namespace,
         config_dir=args.config,

@@ -66,7 +66,7 @@ def report_qos() -> QoSProfile:
 
 
 def acknowledgement_qos() -> QoSProfile:
-    """Request of a replay that waits for keypoints: none of an earlier replay's."""
+    """Request of a replay that waits for results: none of an earlier replay's."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=RESULT_DEPTH,

@@ -2,7 +2,7 @@
 """`thermal_camera`: publishes centikelvin images, their calibration, and mono8 images for eyes."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage  # type: ignore[attr-defined]
@@ -31,6 +31,9 @@ from thermal_pose.nodes.replay_clock import ReplayClockPublisher
 from thermal_pose.parameters.cameras import ThermalCameraParameters
 from thermal_pose.pipeline.placement import Mounting
 from thermal_pose.types import ThermalFrame, UInt8Array
+
+#: The messages of the topics that parameter bag_awaits names.
+_RESULTS: Final = {"keypoints": msg.Keypoints, "test/state": msg.MovementState}
 
 
 class ThermalCameraNode(CameraNode):
@@ -62,7 +65,7 @@ class ThermalCameraNode(CameraNode):
         super().build()
 
     def connect(self) -> None:
-        """Listen for the keypoints that a lossless replay waits for; start the driver.
+        """Listen for the results that a lossless replay waits for; start the driver.
 
         The exact timing of a simulated recording is latched before its first image, and so are
         the poses of the cameras.
@@ -73,14 +76,16 @@ class ThermalCameraNode(CameraNode):
             self._replay_clock.start(self)
         for truth in factory.recorded_truth(self.parameters):
             self._truth.publish(truth)
-        if self._waits_for_keypoints():
-            self.subscribe(msg.Keypoints, "keypoints", self._on_keypoints, acknowledgement_qos())
+        if self._waits_for_results():
+            topic = self.parameters.bag_awaits
+            self.subscribe(_RESULTS[topic], topic, self._on_result, acknowledgement_qos())
         super().connect()
 
     def consumers_ready(self) -> bool:
-        """Also wait for the publisher of the keypoints, if the replay waits for keypoints."""
-        keypoints_come = not self._waits_for_keypoints() or self.count_publishers("keypoints") > 0
-        return keypoints_come and super().consumers_ready()
+        """Also wait for the publisher of the results, if the replay waits for results."""
+        awaited = self.parameters.bag_awaits
+        results_come = not self._waits_for_results() or self.count_publishers(awaited) > 0
+        return results_come and super().consumers_ready()
 
     def announce(self, stamp_ns: int, frame_id: str) -> None:
         """Set the clock of a replay, and publish the poses of a new frame."""
@@ -146,10 +151,10 @@ class ThermalCameraNode(CameraNode):
             )
         return mono8_percentile(frame.centikelvin)
 
-    def _waits_for_keypoints(self) -> bool:
+    def _waits_for_results(self) -> bool:
         return self.parameters.backend == "bag" and self.parameters.bag_window_frames > 0
 
-    def _on_keypoints(self, keypoints: msg.Keypoints) -> None:
+    def _on_result(self, result: msg.Keypoints | msg.MovementState) -> None:
         camera = self._driver.camera
         if isinstance(camera, AcknowledgedCamera):
-            camera.acknowledge(to_stamp_ns(keypoints.header.stamp))
+            camera.acknowledge(to_stamp_ns(result.header.stamp))

@@ -113,8 +113,13 @@ class ThermalCameraParameters(CameraParameters):
     )
     bag_window_frames: int = parameter(
         1,
-        "Lossless replay: frames sent ahead of the keypoints received; 0: do not wait.",
+        "Lossless replay: frames sent ahead of the results received; 0: do not wait.",
         bounds=(0, 64),
+    )
+    bag_awaits: str = parameter(
+        "keypoints",
+        "Results that a lossless replay waits for: those of the pose node, or of the analyzer.",
+        choices=("keypoints", "test/state"),
     )
     bag_clock: bool = parameter(
         False, "Publish /clock from the stamps of the replayed images (backend bag)."
