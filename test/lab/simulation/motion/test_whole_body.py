@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from support.bodies import bone_positions
-from support.people import trial
+from support.people import subject, trial
 
 from thermal_pose.lab.simulation.motion.limbs import fraction_of_rotation, measure_limbs, two_bone
 from thermal_pose.lab.simulation.motion.profile import below, ease, noise, ramp, soft_floor
+from thermal_pose.lab.simulation.motion.trial import plan_trial
 from thermal_pose.lab.simulation.people.body import BONE_INDEX
 from thermal_pose.lab.simulation.people.rotations import rotation_x, rotation_y, rotation_z
 from thermal_pose.lab.simulation.people.skinning import pose_vertices
+from thermal_pose.skeleton import Joint
+from thermal_pose.types import Phase
 
 pytestmark = pytest.mark.simulation
 
@@ -106,6 +112,27 @@ def test_arms_swing_against_the_legs():
     arms = (heads[:, BONE_INDEX["hand.L"], 0] - heads[:, BONE_INDEX["hand.R"], 0])[walking]
     assert np.corrcoef(legs, arms)[0, 1] < -0.7
     assert np.ptp(arms) > 0.2
+
+
+@pytest.mark.parametrize("slow_side", [0, 1])
+def test_the_slow_leg_takes_longer_steps_and_its_arm_swings_less(slow_side):
+    asymmetry = 0.2 if slow_side == 0 else -0.2
+    planned = plan_trial(replace(subject(), asymmetry=asymmetry), np.random.default_rng(11))
+    landed_s = sorted((land_s, side) for side, _, land_s in planned.performers[0].motion.swings_s)
+    steps = [
+        (side, land_s - before_s)
+        for (before_s, _), (land_s, side) in pairwise(landed_s)
+        if land_s - before_s < 1.0
+    ]
+    mean_s = [np.median([step_s for side, step_s in steps if side == leg]) for leg in (0, 1)]
+    assert mean_s[slow_side] > 1.15 * mean_s[1 - slow_side]
+    walk = next(phase for phase in planned.truth if phase.phase is Phase.WALK_OUT)
+    joints = np.stack([planned.joints(t) for t in np.arange(walk.start_s, walk.end_s, 0.02)])
+    ahead_m = joints[:, [Joint.LEFT_WRIST, Joint.RIGHT_WRIST], 0] - joints[
+        :, [Joint.LEFT_HIP, Joint.RIGHT_HIP], 0
+    ].mean(axis=1, keepdims=True)
+    swing_m = np.ptp(ahead_m, axis=0)
+    assert swing_m[slow_side] < 0.85 * swing_m[1 - slow_side]
 
 
 def test_hands_hold_what_they_hold():

@@ -47,3 +47,9 @@ def test_drawn_people_can_all_walk():
             person = preset.subject(0, index)
             step_m = person.trial_variant(np.random.default_rng(index)).speed_mps * 60
             assert step_m / person.cadence_spm < 0.6 * person.shape.height_m
+
+
+def test_either_leg_may_be_the_slow_one():
+    drawn = [draw_subject(IMPAIRED, "sides", 0, index).asymmetry for index in range(60)]
+    assert 0.3 < np.mean(np.array(drawn) < 0) < 0.7
+    assert min(drawn) < -0.05 and max(drawn) > 0.05

@@ -151,7 +151,7 @@ def _swing(
     offsets, poles = np.zeros((n_times, 2, 3)), np.zeros((n_times, 2, 3))
     apart = smooth_curve(lower.feet_apart_m, 0.06)
     for column, side in enumerate((1, -1)):
-        amplitude = subject.arm_swing * (1 - subject.asymmetry * (1 + side))
+        amplitude = subject.arm_swing * (1 - 2 * max(0.0, side * subject.asymmetry))
         swing = -0.62 * side * amplitude * apart
         flexion = swing + thrust + rng.normal(0.02, 0.04) + noise(rng, n_times, 0.6, 0.03)
         spread = 0.13 + abs(rng.normal(0, 0.04)) + noise(rng, n_times, 0.8, 0.015)

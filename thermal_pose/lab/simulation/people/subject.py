@@ -41,7 +41,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "cadence_spm": (45, 170),
     "step_width_m": (0.06, 0.30),
     "double_support_share": (0.12, 0.6),
-    "asymmetry": (0.0, 0.3),
+    "asymmetry": (-0.3, 0.3),
     "arm_swing": (0.0, 1.6),
     "stoop_deg": (0.0, 30.0),
     "shuffling": (0.0, 1.0),
@@ -70,7 +70,8 @@ class Subject:
     speed_mps, cadence_spm : comfortable gait speed and steps per minute.
     step_width_m : distance between the ankles.
     double_support_share : share of a step with both feet on the floor.
-    asymmetry : relative difference between the step times of the two sides.
+    asymmetry : relative difference between the step times of the two sides, positive where the
+        left one's are longer.
     arm_swing : amplitude; 1 is a healthy swing.
     stoop_deg : forward lean of the trunk while walking.
     shuffling : 0 for normally lifted feet to 1 for hardly lifted ones.
@@ -277,7 +278,7 @@ def draw_subject(
         double_support_share=float(
             np.clip(0.22 + 0.22 * slowness + rng.normal(0, 0.02), 0.16, 0.55)
         ),
-        asymmetry=float(min(0.28, abs(rng.normal(0, 0.02 + 0.06 * slowness)))),
+        asymmetry=float(np.clip(rng.normal(0, 0.02 + 0.06 * slowness), -0.28, 0.28)),
         arm_swing=float(np.clip(rng.normal(0.95 - 0.5 * slowness, 0.2), 0.05, 1.5)),
         stoop_deg=float(rng.uniform(*population.stoop_deg)),
         shuffling=shuffling,
