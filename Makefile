@@ -79,7 +79,7 @@ clean:  ## remove everything that was built or installed
 
 tug: setup-test  ## keypoints of development seeds -> networks of the TUG -> docs/validation.md
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-dev --development --keypoints-only --jobs 2
-	@git show 23c413c:thermal_pose/assets/tug_segmenter.npz > build/tug-start.npz
+	@git show d191df1:thermal_pose/assets/tug_segmenter.npz > build/tug-start.npz
 	@$(EXEC) thermal-pose train-tug --keypoints build/tug-dev --motions 1500 --start build/tug-start.npz --jobs 2 --out thermal_pose/assets
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug-difficult --difficult 4 --jobs 2 --out docs/results/tug_difficult.json --csv docs/results/tug_difficult.csv
 	@$(EXEC) thermal-pose evaluate-tug --keypoints build/tug --valid 100 --invalid 14 --jobs 2 --out docs/results/tug_agreement.json --csv docs/results/tug_agreement.csv --plots docs/pictures --page docs/validation.md

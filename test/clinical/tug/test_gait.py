@@ -65,7 +65,9 @@ def test_a_limp_is_told_by_leg():
     found = gait_parameters((LEFT, limping), [(0.0, 10.0)], 0.01)
     assert found["step_time_right_s"].mean == pytest.approx(0.6)
     assert found["step_time_left_s"].mean == pytest.approx(0.4)
-    assert found["step_asymmetry_gait"].mean == pytest.approx(0.4)
+    assert found["step_asymmetry_gait"].mean == pytest.approx(-0.4)
+    mirrored = gait_parameters((limping, LEFT), [(0.0, 10.0)], 0.01)
+    assert mirrored["step_asymmetry_gait"].mean == pytest.approx(0.4)
 
 
 def test_a_walk_that_is_too_short_has_no_parameters():

@@ -150,7 +150,7 @@ def _joint_sd(parameters: Sequence[GaitParameter]) -> float:
 
 
 def _combined(known: dict[str, GaitParameter]) -> dict[str, GaitParameter]:
-    """Cadence, double support and asymmetry, from the two legs' means."""
+    """Cadence, double support and asymmetry (left minus right), from the two legs' means."""
     combined = {}
     steps = [known[name] for leg in LEGS if (name := f"step_time_{leg}_s") in known]
     if len(steps) == len(LEGS):
@@ -159,7 +159,7 @@ def _combined(known: dict[str, GaitParameter]) -> dict[str, GaitParameter]:
         n = sum(p.n for p in steps)
         cadence = 60.0 / mean_s
         combined["cadence_gait_spm"] = GaitParameter(cadence, cadence * sd_s / mean_s, n)
-        difference = abs(steps[0].mean - steps[1].mean) / mean_s
+        difference = (steps[0].mean - steps[1].mean) / mean_s
         combined["step_asymmetry_gait"] = GaitParameter(difference, 2 * sd_s / mean_s, n)
     swings = [known[name] for leg in LEGS if (name := f"swing_time_{leg}_s") in known]
     strides = [known[name] for leg in LEGS if (name := f"stride_time_{leg}_s") in known]
@@ -176,7 +176,7 @@ def _combined(known: dict[str, GaitParameter]) -> dict[str, GaitParameter]:
 _LABELS = {
     "cadence_gait_spm": ("Cadence from foot contacts", "/min"),
     "double_support_pct": ("Double support, share of the stride", "%"),
-    "step_asymmetry_gait": ("Step time asymmetry of the legs", ""),
+    "step_asymmetry_gait": ("Step time asymmetry of the legs, left minus right", ""),
 } | {
     f"{kind}_time_{leg}_s": (f"{kind.capitalize()} time, {leg} leg", "s")
     for kind in ("step", "stride", "stance", "swing")

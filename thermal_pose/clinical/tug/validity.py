@@ -25,8 +25,9 @@ from thermal_pose.types import BoolArray, Float64Array, TrialReason
 
 #: A person last seen this near the image's edge, as a share of its width, has left the view.
 EDGE_SHARE = 0.12
-#: Largest standard deviation of a total that is still worth printing, s.
-MAX_TOTAL_SD_S = 1.0
+#: Largest standard deviation of a total that is still worth printing: so many seconds, or this
+#: share of a total that is longer.
+MAX_TOTAL_SD_S, MAX_TOTAL_SD_SHARE = 1.0, 0.02
 #: With more unsure boundaries than this, the person was not followed well enough for a total.
 MAX_UNSURE = 1
 #: Recordings must show this much before the first movement and after the end, s: without it,
@@ -377,15 +378,16 @@ def _plausible(evidence: TrialEvidence) -> Verdict:
     """The total is known closely enough, and so are most of the phases."""
     edges_s, sds_s = evidence.segmentation.boundaries_s, evidence.segmentation.sds_s
     spread_s = float(np.hypot(sds_s[0], sds_s[-1]))
+    most_s = max(MAX_TOTAL_SD_S, MAX_TOTAL_SD_SHARE * float(edges_s[-1] - edges_s[0]))
     unsure = unsure_boundaries(edges_s, sds_s)
     walk_s = (float(edges_s[1]), float(edges_s[4]))
     frozen = evidence.story.frozen_beside(edges_s[2:4], walk_s, FREEZE_S)
-    if spread_s <= MAX_TOTAL_SD_S and unsure.sum() <= MAX_UNSURE and not frozen:
+    if spread_s <= most_s and unsure.sum() <= MAX_UNSURE and not frozen:
         return Verdict()
     reason = _interrupted(evidence)
     if reason is not None:
         return reason
-    if spread_s > MAX_TOTAL_SD_S:
+    if spread_s > most_s:
         return Verdict(
             TrialReason.UNCERTAIN,
             f"The person was seen too poorly: the total would be uncertain by {spread_s:.1f} s.",

@@ -50,7 +50,7 @@ def is_held_out(case: Mapping[str, Any]) -> bool:
 PATIENT_SEED, N_PATIENTS, N_MISTAKES = 412, 500, 120
 #: People under the patients' seed who move like the recorded ones, as less than half of the
 #: patients do.
-N_ADULTS = 500
+N_ADULTS = 800
 #: Presets whose people move irregularly, as patients do.
 IRREGULAR = frozenset({"patients", "adults", "misused"})
 

@@ -73,15 +73,15 @@ class TugRecipe:
     gait_steps, gait_channels, gait_members : of the networks of foot contacts.
     """
 
-    steps: int = 2000
+    steps: int = 4000
     batch: int = 16
     channels: int = 64
     members: int = 3
-    start: str = "16c224eff9e8"
+    start: str = "72edf68391c5"
     learning_rate: float = 1e-3
     average: float = 0.99
     recorded_share: float = 0.65
-    patient_share: float = 0.7
+    patient_share: float = 0.55
     long_share: float = 0.08
     warp: float = 0.3
     sd_floor_s: tuple[float, ...] = (0.04, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
