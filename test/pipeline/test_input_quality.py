@@ -28,7 +28,7 @@ from thermal_pose.types import NS_PER_S, FrameKeypoints, ThermalFrame
 
 DEMO = Path(__file__).parents[2] / "thermal_pose" / "assets" / "demo"
 #: The total of the recording as it is, s.
-TOTAL_S = 10.49
+TOTAL_S = 10.46
 
 Logged = tuple[int, ThermalFrame]
 
