@@ -20,6 +20,7 @@ from thermal_pose.nodes.security import COMPANIONS, Permissions, permissions_of,
 from thermal_pose.nodes.signals import init_ros, stay_on_this_machine
 from thermal_pose.nodes.single_process import SingleProcessGraph
 from thermal_pose.nodes.status import StatusNode
+from thermal_pose.parameters.cameras import ThermalCameraParameters
 
 POLICY = Path(__file__).resolve().parents[1] / "config" / "sros2" / "policy.xml"
 STATUS = "thermal_pose_status"
@@ -88,7 +89,14 @@ def observed(folder: Path) -> dict[str, Permissions]:
         found = seen.last
         for node in (observer, status):
             node.destroy_node()
+    found["thermal_camera"]["topics", "subscribe"] |= awaited_topics()
     return found
+
+
+def awaited_topics() -> set[str]:
+    """Return what a replay can be told to wait for; the camera reads one of them at a time."""
+    spec = next(one for one in ThermalCameraParameters.specs() if one.name == "bag_awaits")
+    return set(spec.choices or ())
 
 
 def _all_discovered(found: dict[str, Permissions]) -> bool:
