@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from support.trials import START_NS, STEP_NS, thermal_frame, write_trial
 
+from thermal_pose.bags import schema
+from thermal_pose.bags.reader import BagReader
+from thermal_pose.bags.writer import BagWriter
 from thermal_pose.cameras.bag import BagCamera
 from thermal_pose.cameras.base import AcknowledgedCamera, CapturedFrame
 from thermal_pose.cameras.flow import FlowWindow, ReplayClock
@@ -111,6 +114,26 @@ def test_frames_whose_results_stay_away_are_sent_again(trial: Path, monkeypatch)
     camera.acknowledge(sent[-1])
     assert read_all(camera, acknowledge=True)[0].stamp_ns > sent[-1]
     assert camera.ended
+
+
+def test_an_image_recorded_twice_is_not_waited_for(trial: Path, tmp_path: Path) -> None:
+    """The pose node answers it once; the copy would hold up the replay until it is given up."""
+    with BagReader(trial) as bag, BagWriter(tmp_path / "twice") as writer:
+        writer.add_topic(schema.THERMAL_IMAGE)
+        for index, entry in enumerate(bag.raw_messages([schema.THERMAL_IMAGE])):
+            for _ in range(2 if index == 3 else 1):
+                writer.write_raw(entry.topic, entry.log_ns, entry.cdr)
+    camera = BagCamera(tmp_path / "twice", rate=0.0, window_frames=1)
+    camera.open()
+    stamps: list[int] = []
+    deadline_s = time.monotonic() + 20.0
+    while not camera.ended and time.monotonic() < deadline_s:
+        frame = camera.read(0.5)
+        if frame is not None and frame.stamp_ns not in stamps:
+            camera.acknowledge(frame.stamp_ns)
+        stamps += [] if frame is None else [frame.stamp_ns]
+    assert camera.ended and camera.unanswered == 0
+    assert stamps[3] == stamps[4] and len(set(stamps)) == len(stamps) - 1
 
 
 def test_a_replay_without_any_results_ends_with_an_error(trial: Path, monkeypatch) -> None:

@@ -16,6 +16,7 @@ from thermal_pose.cameras.base import CameraIdentity, CapturedFrame
 from thermal_pose.cameras.flow import FlowWindow, ReplayClock
 from thermal_pose.errors import BagSchemaError, GraphError
 from thermal_pose.gates.intake import FrameIntake
+from thermal_pose.gates.quality import same_image
 from thermal_pose.imaging.camera_info import CameraInfo
 from thermal_pose.types import NS_PER_S, RgbFrame, ThermalFrame
 
@@ -79,6 +80,7 @@ class BagCamera:
         self._again: list[int] = []
         self._sends: Counter[int] = Counter()
         self.unanswered = self._unanswered_in_a_row = 0
+        self._previous: ThermalFrame | RgbFrame | None = None
         self._started = False
         self._ended = False
 
@@ -213,11 +215,13 @@ class BagCamera:
                 self._rewind()
             else:
                 self._ended = True
-        return self._captured(frame)
+        previous, self._previous = self._previous, frame
+        return self._captured(frame, repeated=_same(frame, previous))
 
-    def _captured(self, frame: ThermalFrame | RgbFrame) -> CapturedFrame:
-        # An image that every node refuses is never answered.
-        if not isinstance(frame, ThermalFrame) or self._intake.admit(frame).accepted:
+    def _captured(self, frame: ThermalFrame | RgbFrame, *, repeated: bool = False) -> CapturedFrame:
+        # An image that every node refuses, or that was recorded twice, is never answered.
+        accepted = not isinstance(frame, ThermalFrame) or self._intake.admit(frame).accepted
+        if accepted and not repeated:
             self._window.sent(frame.stamp_ns)
         return CapturedFrame(
             image=_pixels(frame),
@@ -237,6 +241,12 @@ class BagCamera:
             self._reader.close()
             self._reader = None
         self._next = None
+
+
+def _same(frame: ThermalFrame | RgbFrame, other: ThermalFrame | RgbFrame | None) -> bool:
+    """Whether an image is the one before it once more, which the pose node answers once."""
+    both_thermal = isinstance(frame, ThermalFrame) and isinstance(other, ThermalFrame)
+    return both_thermal and same_image(frame, other)  # type: ignore[arg-type]
 
 
 def _pixels(frame: ThermalFrame | RgbFrame) -> npt.NDArray[Any]:
